@@ -1,0 +1,121 @@
+package frame
+
+import (
+	"strconv"
+	"unicode/utf8"
+)
+
+// A StatusCode says why a connection is closed (RFC 6455, section 7.4).
+type StatusCode uint16
+
+// The registered status codes (RFC 6455, section 7.4.1 and the IANA registry
+// of section 11.7). StatusNoStatus, StatusAbnormal and StatusTLSHandshake are
+// for reports inside a program and never appear in a frame.
+const (
+	StatusNormalClosure      StatusCode = 1000
+	StatusGoingAway          StatusCode = 1001 // the server shuts down, the page is left
+	StatusProtocolError      StatusCode = 1002
+	StatusUnsupportedData    StatusCode = 1003
+	StatusNoStatus           StatusCode = 1005 // the Close frame had no payload
+	StatusAbnormal           StatusCode = 1006 // the connection ended without a Close frame
+	StatusInvalidPayload     StatusCode = 1007 // text that is not UTF-8
+	StatusPolicyViolation    StatusCode = 1008
+	StatusMessageTooBig      StatusCode = 1009
+	StatusMandatoryExtension StatusCode = 1010 // the server did not accept an extension
+	StatusInternalError      StatusCode = 1011
+	StatusServiceRestart     StatusCode = 1012
+	StatusTryAgainLater      StatusCode = 1013
+	StatusBadGateway         StatusCode = 1014
+	StatusTLSHandshake       StatusCode = 1015
+)
+
+// Valid reports whether c may stand in a Close frame, sent or received: the
+// registered codes that are meant for the wire, and 3000 to 4999, which are
+// for libraries and applications (RFC 6455, section 7.4.2). A code that the
+// RFC gives to one role (1010) is let pass from either.
+func (c StatusCode) Valid() bool {
+	switch {
+	case c >= 3000:
+		return c <= 4999
+	case c >= 1007:
+		return c <= 1014
+	default:
+		return c >= 1000 && c <= 1003
+	}
+}
+
+var statusNames = map[StatusCode]string{
+	StatusNormalClosure:      "normal closure",
+	StatusGoingAway:          "going away",
+	StatusProtocolError:      "protocol error",
+	StatusUnsupportedData:    "unsupported data",
+	StatusNoStatus:           "no status",
+	StatusAbnormal:           "abnormal closure",
+	StatusInvalidPayload:     "invalid payload",
+	StatusPolicyViolation:    "policy violation",
+	StatusMessageTooBig:      "message too big",
+	StatusMandatoryExtension: "mandatory extension",
+	StatusInternalError:      "internal error",
+	StatusServiceRestart:     "service restart",
+	StatusTryAgainLater:      "try again later",
+	StatusBadGateway:         "bad gateway",
+	StatusTLSHandshake:       "TLS handshake",
+}
+
+// String returns the number of c and, where it is registered, its name.
+func (c StatusCode) String() string {
+	number := strconv.Itoa(int(c))
+	if name, ok := statusNames[c]; ok {
+		return number + " " + name
+	}
+	return number
+}
+
+// MaxControlPayload is the greatest length of a control frame's payload (RFC
+// 6455, section 5.5), in octets.
+const MaxControlPayload = 125
+
+// MaxReason is the greatest length of a close reason, in octets: what a
+// control frame holds less the status code.
+const MaxReason = MaxControlPayload - 2
+
+// ParseClose reads the payload of a Close frame (RFC 6455, section 5.5.1). An
+// empty payload is StatusNoStatus without a reason. A payload of one octet and
+// a code that is not Valid are protocol errors (1002), a reason that is not
+// UTF-8 is an invalid payload (1007); each is an *Error. The reason is a copy.
+func ParseClose(p []byte) (StatusCode, string, error) {
+	switch {
+	case len(p) == 0:
+		return StatusNoStatus, "", nil
+	case len(p) == 1:
+		return 0, "", errCloseLength
+	}
+	code, reason := StatusCode(p[0])<<8|StatusCode(p[1]), p[2:]
+	if !code.Valid() {
+		return 0, "", errCloseCode
+	}
+	if !utf8.Valid(reason) {
+		return 0, "", errCloseReason
+	}
+	return code, string(reason), nil
+}
+
+// AppendClose appends the payload of a Close frame to b. StatusNoStatus gives
+// the empty payload. A reason of more than MaxReason octets is cut at the last
+// character that fits; what is not UTF-8 in it is replaced by U+FFFD, since
+// the peer must fail the connection otherwise. The code is not judged: see
+// StatusCode.Valid.
+func AppendClose(b []byte, code StatusCode, reason string) []byte {
+	if code == StatusNoStatus {
+		return b
+	}
+	b = append(b, byte(code>>8), byte(code))
+	end := len(b) + MaxReason
+	for _, r := range reason {
+		if len(b)+utf8.RuneLen(r) > end {
+			break
+		}
+		b = utf8.AppendRune(b, r)
+	}
+	return b
+}

@@ -1,0 +1,133 @@
+// Package frame reads and writes the frames of the WebSocket protocol (RFC
+// 6455, section 5): the header, the payload of a Close frame, opcodes and
+// status codes. It works on byte slices, does no I/O and keeps no state.
+//
+// Parse and Header.Append are each other's inverse and allocate nothing. They
+// know the syntax of a header alone; whether a frame may come now (reserved
+// bits and opcodes, fragmentation, masking, the size of control frames) is
+// decided by package conn.
+//
+// # Concurrency and ownership
+//
+// All functions are pure and may be called from any goroutine. Slices that are
+// passed in are neither kept nor, except behind their length by the Append
+// functions, modified.
+package frame
+
+import "encoding/binary"
+
+// MaxHeaderLen is the length of the longest header, in octets: two, eight of
+// extended length, four of masking key.
+const MaxHeaderLen = 14
+
+// A Header is what stands before a frame's payload (RFC 6455, section 5.2).
+type Header struct {
+	Fin              bool // the last frame of its message
+	Rsv1, Rsv2, Rsv3 bool // for extensions; Rsv1 marks a compressed message (RFC 7692, section 6)
+	Opcode           Opcode
+	Masked           bool    // the payload is masked with MaskKey
+	MaskKey          [4]byte // zero unless Masked
+	Length           int64   // of the payload, in octets
+}
+
+// The bits of a header's first two octets.
+const (
+	bitFin    = 1 << 7
+	bitRsv1   = 1 << 6
+	bitRsv2   = 1 << 5
+	bitRsv3   = 1 << 4
+	maskOp    = 1<<4 - 1
+	bitMasked = 1 << 7
+	maskLen   = 1<<7 - 1
+
+	len16 = 126 // the length is in the next two octets
+	len64 = 127 // the length is in the next eight octets
+)
+
+// Parse reads the header at the start of b and returns it with its length in
+// octets. When b is too short n is 0 and err is nil: call again with more. A
+// length that is illegal whatever follows is an *Error with
+// StatusProtocolError: ErrLengthRange as soon as it is seen, or ErrLengthForm,
+// which comes with the whole header and its length.
+func Parse(b []byte) (h Header, n int, err error) {
+	if len(b) < 2 {
+		return Header{}, 0, nil
+	}
+	b0, b1 := b[0], b[1]
+	n = 2
+	length := uint64(b1 & maskLen)
+	switch length {
+	case len16:
+		if len(b) < 4 {
+			return Header{}, 0, nil
+		}
+		length = uint64(binary.BigEndian.Uint16(b[2:]))
+		n = 4
+		if length < len16 {
+			err = ErrLengthForm
+		}
+	case len64:
+		if len(b) > 2 && b[2]&0x80 != 0 {
+			return Header{}, 0, ErrLengthRange
+		}
+		if len(b) < 10 {
+			return Header{}, 0, nil
+		}
+		length = binary.BigEndian.Uint64(b[2:])
+		n = 10
+		if length <= 0xFFFF {
+			err = ErrLengthForm
+		}
+	}
+	if b1&bitMasked != 0 {
+		if len(b) < n+4 {
+			return Header{}, 0, nil
+		}
+		h.Masked = true
+		h.MaskKey = [4]byte(b[n:])
+		n += 4
+	}
+	h.Fin = b0&bitFin != 0
+	h.Rsv1 = b0&bitRsv1 != 0
+	h.Rsv2 = b0&bitRsv2 != 0
+	h.Rsv3 = b0&bitRsv3 != 0
+	h.Opcode = Opcode(b0 & maskOp)
+	h.Length = int64(length)
+	return h, n, err
+}
+
+// Append appends h to b in the shortest form and returns the longer slice. Of
+// Opcode the lower four bits are used; Length must not be negative. MaskKey is
+// written only if Masked.
+func (h Header) Append(b []byte) []byte {
+	b0 := byte(h.Opcode & maskOp)
+	if h.Fin {
+		b0 |= bitFin
+	}
+	if h.Rsv1 {
+		b0 |= bitRsv1
+	}
+	if h.Rsv2 {
+		b0 |= bitRsv2
+	}
+	if h.Rsv3 {
+		b0 |= bitRsv3
+	}
+	var b1 byte
+	if h.Masked {
+		b1 = bitMasked
+	}
+	switch {
+	case h.Length < len16:
+		b = append(b, b0, b1|byte(h.Length))
+	case h.Length <= 0xFFFF:
+		b = append(b, b0, b1|len16, byte(h.Length>>8), byte(h.Length))
+	default:
+		b = append(b, b0, b1|len64)
+		b = binary.BigEndian.AppendUint64(b, uint64(h.Length))
+	}
+	if h.Masked {
+		b = append(b, h.MaskKey[:]...)
+	}
+	return b
+}

@@ -1,0 +1,3 @@
+module github.com/parleyws/parley
+
+go 1.26
