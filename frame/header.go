@@ -97,8 +97,8 @@ func Parse(b []byte) (h Header, n int, err error) {
 }
 
 // Append appends h to b in the shortest form and returns the longer slice. Of
-// Opcode the lower four bits are used; Length must not be negative. MaskKey is
-// written only if Masked.
+// Opcode the lower four bits are used; MaskKey is written only if Masked. Length
+// must not be negative: it would be read as ErrLengthRange.
 func (h Header) Append(b []byte) []byte {
 	b0 := byte(h.Opcode & maskOp)
 	if h.Fin {
@@ -117,14 +117,14 @@ func (h Header) Append(b []byte) []byte {
 	if h.Masked {
 		b1 = bitMasked
 	}
-	switch {
-	case h.Length < len16:
-		b = append(b, b0, b1|byte(h.Length))
-	case h.Length <= 0xFFFF:
-		b = append(b, b0, b1|len16, byte(h.Length>>8), byte(h.Length))
+	switch length := uint64(h.Length); {
+	case length < len16:
+		b = append(b, b0, b1|byte(length))
+	case length <= 0xFFFF:
+		b = append(b, b0, b1|len16, byte(length>>8), byte(length))
 	default:
 		b = append(b, b0, b1|len64)
-		b = binary.BigEndian.AppendUint64(b, uint64(h.Length))
+		b = binary.BigEndian.AppendUint64(b, length)
 	}
 	if h.Masked {
 		b = append(b, h.MaskKey[:]...)
