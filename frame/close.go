@@ -44,31 +44,33 @@ func (c StatusCode) Valid() bool {
 	}
 }
 
-var statusNames = map[StatusCode]string{
-	StatusNormalClosure:      "normal closure",
-	StatusGoingAway:          "going away",
-	StatusProtocolError:      "protocol error",
-	StatusUnsupportedData:    "unsupported data",
-	StatusNoStatus:           "no status",
-	StatusAbnormal:           "abnormal closure",
-	StatusInvalidPayload:     "invalid payload",
-	StatusPolicyViolation:    "policy violation",
-	StatusMessageTooBig:      "message too big",
-	StatusMandatoryExtension: "mandatory extension",
-	StatusInternalError:      "internal error",
-	StatusServiceRestart:     "service restart",
-	StatusTryAgainLater:      "try again later",
-	StatusBadGateway:         "bad gateway",
-	StatusTLSHandshake:       "TLS handshake",
+// statusNames are the names of the registered codes, from 1000 on.
+var statusNames = [...]string{
+	StatusNormalClosure - StatusNormalClosure:      "normal closure",
+	StatusGoingAway - StatusNormalClosure:          "going away",
+	StatusProtocolError - StatusNormalClosure:      "protocol error",
+	StatusUnsupportedData - StatusNormalClosure:    "unsupported data",
+	StatusNoStatus - StatusNormalClosure:           "no status",
+	StatusAbnormal - StatusNormalClosure:           "abnormal closure",
+	StatusInvalidPayload - StatusNormalClosure:     "invalid payload",
+	StatusPolicyViolation - StatusNormalClosure:    "policy violation",
+	StatusMessageTooBig - StatusNormalClosure:      "message too big",
+	StatusMandatoryExtension - StatusNormalClosure: "mandatory extension",
+	StatusInternalError - StatusNormalClosure:      "internal error",
+	StatusServiceRestart - StatusNormalClosure:     "service restart",
+	StatusTryAgainLater - StatusNormalClosure:      "try again later",
+	StatusBadGateway - StatusNormalClosure:         "bad gateway",
+	StatusTLSHandshake - StatusNormalClosure:       "TLS handshake",
 }
 
 // String returns the number of c and, where it is registered, its name.
 func (c StatusCode) String() string {
 	number := strconv.Itoa(int(c))
-	if name, ok := statusNames[c]; ok {
-		return number + " " + name
+	i := int(c) - int(StatusNormalClosure)
+	if i < 0 || i >= len(statusNames) || statusNames[i] == "" {
+		return number
 	}
-	return number
+	return number + " " + statusNames[i]
 }
 
 // MaxControlPayload is the greatest length of a control frame's payload (RFC
