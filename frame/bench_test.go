@@ -1,0 +1,47 @@
+package frame_test
+
+import (
+	"testing"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// headers are one header for each length of the wire, the ones that a server
+// reads and a client writes masked.
+var headers = []struct {
+	name string
+	h    frame.Header
+}{
+	{"7bit", frame.Header{Fin: true, Opcode: frame.Text, Length: 16}},
+	{"7bit/masked", frame.Header{Fin: true, Opcode: frame.Text, Masked: true, MaskKey: [4]byte{1, 2, 3, 4}, Length: 16}},
+	{"16bit", frame.Header{Fin: true, Opcode: frame.Binary, Length: 1 << 10}},
+	{"16bit/masked", frame.Header{Fin: true, Opcode: frame.Binary, Masked: true, MaskKey: [4]byte{1, 2, 3, 4}, Length: 1 << 10}},
+	{"64bit", frame.Header{Fin: true, Opcode: frame.Binary, Length: 1 << 20}},
+	{"64bit/masked", frame.Header{Fin: true, Opcode: frame.Binary, Masked: true, MaskKey: [4]byte{1, 2, 3, 4}, Length: 1 << 20}},
+}
+
+func BenchmarkParse(b *testing.B) {
+	for _, tt := range headers {
+		b.Run(tt.name, func(b *testing.B) {
+			octets := tt.h.Append(nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, n, err := frame.Parse(octets); n != len(octets) || err != nil {
+					b.Fatal(n, err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	for _, tt := range headers {
+		b.Run(tt.name, func(b *testing.B) {
+			buf := make([]byte, 0, frame.MaxHeaderLen)
+			b.ReportAllocs()
+			for b.Loop() {
+				tt.h.Append(buf)
+			}
+		})
+	}
+}
