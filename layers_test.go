@@ -1,0 +1,205 @@
+package parley_test
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// modulePath is this module's: what begins with it is ours.
+const modulePath = "github.com/parleyws/parley"
+
+// A layer says what the files of a directory may import beside the standard
+// library, and what of the standard library they may not.
+type layer struct {
+	dir    string   // and all below it that has no layer of its own
+	ours   []string // packages of ours; "*" stands for all
+	banned []string // of the standard library, each with all below it
+}
+
+// The floors of ARCHITECTURE.md, from the bottom to the top. A directory that
+// is not listed may hold no package.
+var layers = []layer{
+	{dir: "mask", banned: []string{"net", "io", "sync", "time", "context"}},
+	{dir: "frame", banned: []string{"net", "io", "sync", "time", "context"}},
+	{dir: "handshake"},
+	{dir: "conn", ours: []string{"mask", "frame", "handshake"}},
+	{dir: "engineio", ours: []string{"frame", "handshake", "conn"}},
+	{dir: "socketio", ours: []string{"engineio"}},
+	{dir: "internal"},
+	{dir: "wstest", ours: []string{"mask", "frame", "handshake", "conn", "internal/pipe"}},
+	{dir: "autobahn", ours: []string{"*"}},
+	{dir: "examples", ours: []string{"*"}},
+}
+
+// pureFiles decide and never wait: they see no stream, no lock and no clock.
+var pureFiles = []string{"conn/rules.go", "conn/closing.go", "conn/utf8.go"}
+
+var pureBanned = []string{"net", "sync", "time", "context"}
+
+// wrongArrows returns what is wrong with the imports of a file, given by its
+// path in the module with slashes.
+func wrongArrows(file string, imports []string) (wrong []string) {
+	l, ok := layerOf(path.Dir(file))
+	if !ok {
+		return []string{file + ": its directory is in no layer"}
+	}
+	banned := append([]string{"unsafe", "C"}, l.banned...)
+	if slices.Contains(pureFiles, file) {
+		banned = append(banned, pureBanned...)
+	}
+	for _, imported := range imports {
+		if ours, ok := strings.CutPrefix(imported, modulePath+"/"); ok {
+			if !slices.Contains(l.ours, "*") && !slices.Contains(l.ours, ours) {
+				wrong = append(wrong, fmt.Sprintf("%s: %s may not import %s", file, l.dir, ours))
+			}
+			continue
+		}
+		if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") {
+			wrong = append(wrong, fmt.Sprintf("%s: %s is not in the standard library", file, imported))
+		}
+		if slices.ContainsFunc(banned, func(b string) bool { return within(imported, b) }) {
+			wrong = append(wrong, fmt.Sprintf("%s: may not import %s", file, imported))
+		}
+	}
+	return wrong
+}
+
+// layerOf returns the layer that dir belongs to: the deepest one above it.
+func layerOf(dir string) (found layer, ok bool) {
+	for _, l := range layers {
+		if within(dir, l.dir) && len(l.dir) > len(found.dir) {
+			found, ok = l, true
+		}
+	}
+	return found, ok
+}
+
+// within reports whether name is root or below it.
+func within(name, root string) bool { return name == root || strings.HasPrefix(name, root+"/") }
+
+func TestLayers(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return skipForeign(name, d)
+		}
+		file := filepath.ToSlash(name)
+		if path.Ext(file) == ".s" && path.Dir(file) != "mask" {
+			t.Errorf("%s: assembly has its place in mask alone", file)
+		}
+		if path.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		imports, err := importsOf(name)
+		if err != nil {
+			return err
+		}
+		for _, wrong := range wrongArrows(file, imports) {
+			t.Error(wrong)
+		}
+		seen[path.Dir(file)] = true
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"mask", "frame"} {
+		if !seen[dir] {
+			t.Errorf("no file of %s was looked at", dir)
+		}
+	}
+}
+
+// skipForeign leaves out what the go command leaves out, and other modules.
+func skipForeign(name string, d fs.DirEntry) error {
+	if name == "." {
+		return nil
+	}
+	if strings.ContainsAny(d.Name()[:1], "._") || d.Name() == "testdata" || d.Name() == "node_modules" {
+		return filepath.SkipDir
+	}
+	if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil {
+		return filepath.SkipDir
+	}
+	return nil
+}
+
+// importsOf returns the import paths of a Go file, whatever its build
+// constraints say.
+func importsOf(name string) (imports []string, err error) {
+	f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+	if err != nil {
+		return nil, err
+	}
+	for _, spec := range f.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return nil, err
+		}
+		imports = append(imports, imported)
+	}
+	return imports, nil
+}
+
+// TestWrongArrowsAreSeen proves that TestLayers can fail.
+func TestWrongArrowsAreSeen(t *testing.T) {
+	const us = modulePath + "/"
+	tests := []struct {
+		file, imported string
+		wrong          bool
+	}{
+		{"mask/mask.go", "encoding/binary", false},
+		{"mask/mask.go", us + "frame", true},
+		{"mask/mask.go", "unsafe", true},
+		{"frame/header.go", "unicode/utf8", false},
+		{"frame/header.go", us + "mask", true},
+		{"frame/header.go", "io", true},
+		{"frame/header.go", "sync/atomic", true},
+		{"frame/header.go", "net/http", true},
+		{"frame/header.go", "time", true},
+		{"frame/header.go", "context", true},
+		{"handshake/raw.go", "net/http", false},
+		{"handshake/raw.go", us + "frame", true},
+		{"handshake/raw.go", "golang.org/x/net/http/httpguts", true},
+		{"conn/read.go", us + "frame", false},
+		{"conn/read.go", "sync", false},
+		{"conn/read.go", us + "internal/pipe", true},
+		{"conn/read.go", us + "engineio", true},
+		{"conn/rules.go", us + "frame", false},
+		{"conn/rules.go", "sync", true},
+		{"conn/closing.go", "time", true},
+		{"conn/utf8.go", "net/netip", true},
+		{"engineio/session.go", us + "conn", false},
+		{"engineio/session.go", us + "mask", true},
+		{"engineio/session.go", us + "socketio", true},
+		{"socketio/socket.go", us + "engineio", false},
+		{"socketio/socket.go", us + "conn", true},
+		{"socketio/socket.go", us + "frame", true},
+		{"wstest/pipe.go", us + "internal/pipe", false},
+		{"wstest/pipe.go", us + "engineio", true},
+		{"internal/pipe/pipe.go", us + "conn", true},
+		{"examples/echo/main.go", us + "conn", false},
+		{"examples/echo/main.go", "github.com/gorilla/websocket", true},
+		{"facade.go", "errors", true},
+		{"helpers/helpers.go", "errors", true},
+		{"connx/conn.go", "errors", true},
+	}
+	for _, test := range tests {
+		wrong := wrongArrows(test.file, []string{"errors", test.imported})
+		if got := len(wrong) > 0; got != test.wrong {
+			t.Errorf("%s imports %s: wrong %v, want %v (%q)", test.file, test.imported, got, test.wrong, wrong)
+		}
+	}
+}
