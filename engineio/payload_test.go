@@ -1,0 +1,163 @@
+package engineio_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/parleyws/parley/engineio"
+)
+
+// collect ranges over a copy of body: ranging modifies it.
+func collect(body string) (packets []engineio.Packet, err error) {
+	for p, e := range engineio.Payload([]byte(body)) {
+		if e != nil {
+			return packets, e
+		}
+		packets = append(packets, p)
+	}
+	return packets, nil
+}
+
+func TestPayload(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		body string
+		want []engineio.Packet
+		err  error
+	}{
+		{"the specification's sample", "4hello\x1e2\x1e4world",
+			[]engineio.Packet{text(engineio.TypeMessage, "hello"), text(engineio.TypePing, ""), text(engineio.TypeMessage, "world")}, nil},
+		{"the specification's sample with binary", "4hello\x1ebAQIDBA==",
+			[]engineio.Packet{text(engineio.TypeMessage, "hello"), binary("\x01\x02\x03\x04")}, nil},
+		{"one packet", "4", []engineio.Packet{text(engineio.TypeMessage, "")}, nil},
+		{"no octet", "", nil, engineio.ErrPacketEmpty},
+		{"separator behind", "4a\x1e", []engineio.Packet{text(engineio.TypeMessage, "a")}, engineio.ErrPacketEmpty},
+		{"separator before", "\x1e4a", nil, engineio.ErrPacketEmpty},
+		{"error in the middle", "4a\x1eb?\x1e4c", []engineio.Packet{text(engineio.TypeMessage, "a")}, engineio.ErrPacketBase64},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := collect(tt.body)
+			if err != tt.err || len(got) != len(tt.want) {
+				t.Fatalf("Payload(%q): %d packets, %v; want %d, %v", tt.body, len(got), err, len(tt.want), tt.err)
+			}
+			var again []byte
+			for i := range got {
+				if !equal(got[i], tt.want[i]) {
+					t.Errorf("packet %d is %+v, want %+v", i, got[i], tt.want[i])
+				}
+				again = engineio.AppendPayload(again, got[i])
+			}
+			if tt.err == nil && string(again) != tt.body {
+				t.Errorf("appended again: %q, want %q", again, tt.body)
+			}
+		})
+	}
+}
+
+func TestPayloadStops(t *testing.T) {
+	for p := range engineio.Payload([]byte("4a\x1e4b")) {
+		if string(p.Data) != "a" {
+			t.Errorf("a sequence that was left went on to %q", p.Data)
+		}
+		break
+	}
+}
+
+// Memory for packets is bounded by the body, whatever their number.
+func TestPayloadAllocs(t *testing.T) {
+	body := []byte(strings.Repeat("4\x1e", 499_999) + "4")
+	got := testing.AllocsPerRun(1, func() {
+		n := 0
+		for _, err := range engineio.Payload(body) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		if n != 500_000 {
+			t.Fatalf("%d packets, want 500,000", n)
+		}
+	})
+	if got > 0 {
+		t.Errorf("500,000 empty packets cost %v allocations, want 0", got)
+	}
+}
+
+func FuzzPayload(f *testing.F) {
+	for _, tt := range packets {
+		f.Add([]byte(tt.wire))
+	}
+	f.Add([]byte("4hello\x1e2\x1ebAQIDBA==\x1e4world"))
+	f.Add([]byte("4a\x1e\x1eb?"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var again []byte
+		for p, err := range engineio.Payload(bytes.Clone(body)) {
+			if err != nil {
+				// What came before the error stands at the start of body.
+				if !bytes.HasPrefix(body, again) {
+					t.Fatalf("packets before the error give %q, no prefix of %q", again, body)
+				}
+				return
+			}
+			again = engineio.AppendPayload(again, p)
+		}
+		if !bytes.Equal(again, body) {
+			t.Fatalf("packets of %q give %q", body, again)
+		}
+	})
+}
+
+func BenchmarkPayload(b *testing.B) {
+	for _, bb := range []struct{ name, packet string }{
+		{"text", "4" + strings.Repeat("x", 100)},
+		{"binary", string(binary(strings.Repeat("x", 100)).Append(nil))},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			body := []byte(strings.Repeat(bb.packet+"\x1e", 99) + bb.packet)
+			work := make([]byte, len(body))
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				copy(work, body)
+				for _, err := range engineio.Payload(work) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkAppendPayload(b *testing.B) {
+	p := text(engineio.TypeMessage, strings.Repeat("x", 100))
+	buf := make([]byte, 0, 256)
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = engineio.AppendPayload(buf[:0], p)
+	}
+}
+
+func ExamplePayload() {
+	body := []byte("4hello\x1ebAQIDBA==")
+	for p, err := range engineio.Payload(body) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%v binary=%t %q\n", p.Type, p.Binary, p.Data)
+	}
+	// Output:
+	// message binary=false "hello"
+	// message binary=true "\x01\x02\x03\x04"
+}
+
+func ExampleAppendPayload() {
+	var body []byte
+	body = engineio.AppendPayload(body, engineio.Packet{Type: engineio.TypeMessage, Data: []byte("hello")})
+	body = engineio.AppendPayload(body, engineio.Packet{Type: engineio.TypePing})
+	fmt.Printf("%q\n", body)
+	// Output: "4hello\x1e2"
+}
