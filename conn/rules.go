@@ -1,0 +1,140 @@
+package conn
+
+import (
+	"math"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// rules decides whether a frame may come now (RFC 6455, sections 5.1, 5.2, 5.4
+// and 5.5; RFC 7692, section 6) and keeps what it must know of the message
+// under way. It looks at headers alone, before any payload has come, and does
+// no I/O.
+type rules struct {
+	masked  bool  // what the mask bit must be: a server wants it set
+	deflate bool  // permessage-deflate was agreed
+	limit   int64 // octets of a message after inflation
+
+	open      bool  // a message is under way: its last frame is still to come
+	fragments int64 // its frames so far
+	octets    int64 // the sum of their declared lengths
+	bound     int64 // what octets may grow to
+}
+
+// newRules returns the rules for one connection: masked is what the mask bit
+// of each frame must be, deflate whether permessage-deflate was agreed, limit
+// the greatest size of a message after inflation, in octets, negative for none.
+func newRules(masked, deflate bool, limit int64) rules {
+	if limit < 0 {
+		limit = math.MaxInt64
+	}
+	return rules{masked: masked, deflate: deflate, limit: limit}
+}
+
+// What check refuses, each with the code to fail the connection with.
+var (
+	errReservedBits   error = &frame.Error{Code: frame.StatusProtocolError, Reason: "RSV2 or RSV3 set"}
+	errReservedOpcode error = &frame.Error{Code: frame.StatusProtocolError, Reason: "reserved opcode"}
+	errUnmasked       error = &frame.Error{Code: frame.StatusProtocolError, Reason: "frame from a client not masked"}
+	errMasked         error = &frame.Error{Code: frame.StatusProtocolError, Reason: "frame from a server masked"}
+	errRsv1           error = &frame.Error{Code: frame.StatusProtocolError, Reason: "RSV1 set where nothing is compressed"}
+	errControlFin     error = &frame.Error{Code: frame.StatusProtocolError, Reason: "fragmented control frame"}
+	errControlLength  error = &frame.Error{Code: frame.StatusProtocolError, Reason: "control frame longer than 125 octets"}
+	errNoMessage      error = &frame.Error{Code: frame.StatusProtocolError, Reason: "continuation without a message"}
+	errInterleaved    error = &frame.Error{Code: frame.StatusProtocolError, Reason: "new message inside a fragmented one"}
+	errMessageSize    error = &frame.Error{Code: frame.StatusMessageTooBig, Reason: "message over the limit"}
+	errFragments      error = &frame.Error{Code: frame.StatusPolicyViolation, Reason: "message in too many fragments"}
+)
+
+// check decides whether a frame with header h may come now and moves on to the
+// next one. What it refuses is a *frame.Error; the connection is failed then
+// and check is not called again.
+func (r *rules) check(h frame.Header) error {
+	begins := h.Opcode == frame.Text || h.Opcode == frame.Binary
+	switch {
+	case h.Rsv2 || h.Rsv3: // RFC 6455, section 5.2: no extension gives them a meaning
+		return errReservedBits
+	case h.Rsv1 && !(begins && r.deflate): // RFC 7692, section 6: the first frame of a message alone
+		return errRsv1
+	case h.Masked != r.masked: // RFC 6455, section 5.1
+		return r.maskError()
+	}
+
+	switch { // RFC 6455, section 5.4: what comes, and whether a message is under way
+	case begins && !r.open:
+		return r.begin(h)
+	case begins:
+		return errInterleaved
+	case h.Opcode == frame.Continuation && r.open:
+		return r.count(h)
+	case h.Opcode == frame.Continuation:
+		return errNoMessage
+	case h.Opcode.IsReserved(): // section 5.2
+		return errReservedOpcode
+	default: // control frames may come between the fragments of a message
+		return checkControl(h)
+	}
+}
+
+// maskError tells which mask rule was broken (RFC 6455, section 5.1).
+func (r *rules) maskError() error {
+	if r.masked {
+		return errUnmasked
+	}
+	return errMasked
+}
+
+// checkControl holds control frames to RFC 6455, section 5.5.
+func checkControl(h frame.Header) error {
+	switch {
+	case !h.Fin:
+		return errControlFin
+	case h.Length > frame.MaxControlPayload:
+		return errControlLength
+	}
+	return nil
+}
+
+// begin starts a message with its first frame.
+func (r *rules) begin(h frame.Header) error {
+	r.fragments, r.octets, r.bound = 0, 0, r.limit
+	if h.Rsv1 {
+		r.bound = compressedBound(r.limit)
+	}
+	return r.count(h)
+}
+
+// count adds one frame to the message under way and holds it to the limits,
+// which RFC 6455, section 10.4, asks for. A message of as many octets as the
+// limit may come in any sensible fragmentation; a stream of empty or tiny
+// fragments may not go on for ever.
+func (r *rules) count(h frame.Header) error {
+	if h.Length > r.bound-r.octets { // octets never exceeds bound: no overflow
+		return errMessageSize
+	}
+	r.octets += h.Length
+	r.fragments++
+	if r.fragments > freeFragments+r.octets/minFragment {
+		return errFragments
+	}
+	r.open = !h.Fin
+	return nil
+}
+
+// A message may come in freeFragments frames and one more for each minFragment
+// octets. Neither is an option.
+const (
+	freeFragments = 1024
+	minFragment   = 16
+)
+
+// compressedBound returns how many compressed octets a message of limit octets
+// may take: DEFLATE adds five octets to a block that it can't compress and
+// five for each flush, which an eighth covers down to blocks of 80 octets.
+func compressedBound(limit int64) int64 {
+	const extra = 1 << 10
+	if limit > (math.MaxInt64-extra)/9*8 {
+		return math.MaxInt64
+	}
+	return limit + limit/8 + extra
+}
