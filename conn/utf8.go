@@ -1,0 +1,143 @@
+package conn
+
+import "encoding/binary"
+
+// utf8Checker tells whether text is UTF-8 (RFC 3629) while it arrives, in
+// parts of any length: RFC 6455, section 8.1, has the connection fail where it
+// is not, and there is no need to wait for the rest of a frame to know it. The
+// zero value is ready for a message.
+type utf8Checker struct {
+	state uint64 // the lower six bits: one of the states below
+}
+
+// write checks the next part of the text and reports whether some text could
+// go on like this: false as soon as p holds the first octet that can't be, be
+// it inside a character, and ever after until reset.
+func (u *utf8Checker) write(p []byte) bool {
+	s := u.state & stateBits
+	for len(p) > 0 && s != utf8Bad {
+		if s == utf8Done {
+			p = p[validPrefix(p):]
+		}
+		n := min(len(p), stride)
+		for _, c := range p[:n] {
+			s = utf8Steps[c] >> (s & stateBits)
+		}
+		p = p[n:]
+		s &= stateBits
+	}
+	u.state = s
+	return s != utf8Bad
+}
+
+// done reports whether the text so far is whole: legal, and not in the middle
+// of a character.
+func (u *utf8Checker) done() bool { return u.state == utf8Done }
+
+// reset makes u ready for the next message.
+func (u *utf8Checker) reset() { u.state = utf8Done }
+
+// stride is how many octets go through the automaton, once it is needed,
+// before the faster way is tried again.
+const stride = 64
+
+// validPrefix returns the length of a prefix of p that is UTF-8 and ends with a
+// whole character. The prefix need not be the longest: what is behind it goes
+// through the automaton.
+func validPrefix(p []byte) int {
+	const high = 0x8080808080808080
+	rest := p
+	for len(rest) >= 32 {
+		a := binary.LittleEndian.Uint64(rest) | binary.LittleEndian.Uint64(rest[8:])
+		b := binary.LittleEndian.Uint64(rest[16:]) | binary.LittleEndian.Uint64(rest[24:])
+		if (a|b)&high != 0 {
+			break
+		}
+		rest = rest[32:]
+	}
+	for len(rest) >= 8 && binary.LittleEndian.Uint64(rest)&high == 0 {
+		rest = rest[8:]
+	}
+	return len(p) - len(rest)
+}
+
+// The states of the automaton, after the well-formed sequences of RFC 3629,
+// section 4. Each is the number of bits by which an entry of utf8Steps is
+// shifted to find the next state, so that a step costs one load, which does
+// not depend on the state, and one shift.
+const (
+	utf8Done  uint64 = 6 * iota // between two characters
+	utf8Bad                     // no text goes on like this
+	utf8One                     // wants one octet of 80..BF
+	utf8Two                     // wants two
+	utf8Three                   // wants three
+	utf8E0                      // wants A0..BF, then one: no overlong forms
+	utf8ED                      // wants 80..9F, then one: no surrogates
+	utf8F0                      // wants 90..BF, then two: no overlong forms
+	utf8F4                      // wants 80..8F, then two: nothing above U+10FFFF
+
+	stateBits = 63
+)
+
+// utf8Steps holds, for each octet, the next state of each state.
+var utf8Steps = makeSteps()
+
+func makeSteps() (steps [256]uint64) {
+	for c := range steps {
+		for from := utf8Done; from <= utf8F4; from += 6 {
+			steps[c] |= utf8Next(from, byte(c)) << from
+		}
+	}
+	return steps
+}
+
+// utf8Next returns the state that c leads to.
+func utf8Next(from uint64, c byte) uint64 {
+	lo, hi, next := byte(0x80), byte(0xBF), utf8Bad
+	switch from {
+	case utf8Done:
+		return utf8First(c)
+	case utf8One:
+		next = utf8Done
+	case utf8Two:
+		next = utf8One
+	case utf8Three:
+		next = utf8Two
+	case utf8E0:
+		lo, next = 0xA0, utf8One
+	case utf8ED:
+		hi, next = 0x9F, utf8One
+	case utf8F0:
+		lo, next = 0x90, utf8Two
+	case utf8F4:
+		hi, next = 0x8F, utf8Two
+	}
+	if c < lo || c > hi {
+		return utf8Bad
+	}
+	return next
+}
+
+// utf8First returns the state behind the first octet of a character.
+func utf8First(c byte) uint64 {
+	switch {
+	case c < 0x80:
+		return utf8Done
+	case c < 0xC2, c > 0xF4: // a continuation, or a sequence that is overlong or too large
+		return utf8Bad
+	case c < 0xE0:
+		return utf8One
+	case c == 0xE0:
+		return utf8E0
+	case c == 0xED:
+		return utf8ED
+	case c < 0xF0:
+		return utf8Two
+	case c == 0xF0:
+		return utf8F0
+	case c == 0xF4:
+		return utf8F4
+	default:
+		return utf8Three
+	}
+}
