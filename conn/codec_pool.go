@@ -1,0 +1,50 @@
+package conn
+
+import "sync"
+
+// A codecPool keeps what one Codec has made while no connection uses it.
+// Nothing of a message stays behind in what is kept: it is reset before it is
+// used again.
+type codecPool struct {
+	codec         Codec
+	compressors   [maxWindowBits + 1]sync.Pool // of *compressor, by window bits
+	decompressors sync.Pool                    // of *decompressor
+}
+
+// codecPools holds a *codecPool for each Codec.
+var codecPools sync.Map
+
+// poolOf returns the pool of codec, compress/flate's if codec is nil.
+func poolOf(codec Codec) *codecPool {
+	if codec == nil {
+		codec = flateCodec{}
+	}
+	if p, ok := codecPools.Load(codec); ok {
+		return p.(*codecPool)
+	}
+	p, _ := codecPools.LoadOrStore(codec, &codecPool{codec: codec})
+	return p.(*codecPool)
+}
+
+// compressor takes a compressor for a window of that many bits out of the
+// pool, or makes one; nil if the codec has none for this window.
+func (p *codecPool) compressor(bits int) *compressor {
+	if c, ok := p.compressors[bits].Get().(*compressor); ok {
+		return c
+	}
+	return newCompressor(p.codec.NewCompressor(bits, false))
+}
+
+// putCompressor gives back what compressor returned, which holds no slice.
+func (p *codecPool) putCompressor(bits int, c *compressor) { p.compressors[bits].Put(c) }
+
+// decompressor takes a decompressor out of the pool, or makes one.
+func (p *codecPool) decompressor() *decompressor {
+	if d, ok := p.decompressors.Get().(*decompressor); ok {
+		return d
+	}
+	return &decompressor{codec: p.codec.NewDecompressor()}
+}
+
+// putDecompressor gives back what decompressor returned, which holds no slice.
+func (p *codecPool) putDecompressor(d *decompressor) { p.decompressors.Put(d) }
