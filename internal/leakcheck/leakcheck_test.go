@@ -1,0 +1,39 @@
+package leakcheck
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMain(m *testing.M) { Main(m) }
+
+func TestLeftover(t *testing.T) {
+	if left := leftover(patience); len(left) > 0 {
+		t.Fatalf("goroutines before any was started: %q", left)
+	}
+	release := make(chan struct{})
+	go idle(release)
+	if left := leftover(20 * time.Millisecond); len(left) != 1 || !strings.Contains(left[0], "leakcheck.idle") {
+		t.Errorf("want the waiting goroutine, got %q", left)
+	}
+	close(release)
+	if left := leftover(patience); len(left) > 0 {
+		t.Errorf("goroutines after the last one ended: %q", left)
+	}
+}
+
+func idle(release chan struct{}) { <-release }
+
+func TestOurs(t *testing.T) {
+	stacks := []string{
+		"goroutine 1 [running]:\n" + module + "/internal/leakcheck.stacks()",
+		"goroutine 2 [chan receive]:\nnet/http.(*persistConn).readLoop()",
+		"goroutine 3 [IO wait]:\nnet.(*conn).Read()\n" + module + "/conn.(*Conn).Read()",
+		"goroutine 4 [chan receive]:\nmain.f()\ncreated by " + module + "/conn.New",
+		"goroutine 5 [chan receive]:\ntesting.(*M).Run(0x1)\n" + module + "/internal/leakcheck.Main()",
+	}
+	if got := ours(stacks); len(got) != 2 || got[0] != stacks[2] || got[1] != stacks[3] {
+		t.Errorf("ours = %q, want numbers 3 and 4", got)
+	}
+}
