@@ -1,0 +1,118 @@
+package handshake
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// An Error is a handshake that the server refused. By the time Accept or
+// AcceptConn returns one, the response with that status has been written.
+// Options.Before returns one to refuse a request for reasons of its own.
+type Error struct {
+	// Status is the HTTP status code of the response, 300 to 599.
+	Status int
+	// Reason says what was wrong, in a few words. It is sent as the body.
+	Reason string
+	// Header holds further fields of the response, nil for none.
+	Header http.Header
+	// Err is the cause, nil for none. It is not sent.
+	Err error
+}
+
+// Error returns the status, the reason and the cause.
+func (e *Error) Error() string {
+	s := "websocket: accept: " + strconv.Itoa(e.Status) + " " + http.StatusText(e.Status)
+	if e.Reason != "" {
+		s += ": " + e.Reason
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// refuse returns an *Error without further fields.
+func refuse(status int, reason string) *Error {
+	return &Error{Status: status, Reason: reason}
+}
+
+// A DialError is a response that does not open a WebSocket connection: a
+// refusal, or a 101 that breaks RFC 6455, section 4.1 or offers terms that were
+// not asked for.
+type DialError struct {
+	// Status is the HTTP status code of the response.
+	Status int
+	// Reason says what was wrong with the response, in a few words.
+	Reason string
+	// Body is the start of the response's body, at most 1 KiB.
+	Body []byte
+}
+
+// Error returns the status and the reason. The body is left out: it is the
+// peer's.
+func (e *DialError) Error() string {
+	return fmt.Sprintf("websocket: dial: %d %s: %s", e.Status, http.StatusText(e.Status), e.Reason)
+}
+
+// hookError turns what Options.Before returned into a refusal.
+func hookError(err error) *Error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return &Error{Status: http.StatusForbidden, Err: err}
+	}
+	if e.Status < 300 || e.Status > 599 || checkHeader(e.Header) != nil {
+		return &Error{Status: http.StatusInternalServerError, Err: err}
+	}
+	return e
+}
+
+// text returns what the response to a refused request says.
+func (e *Error) text() string {
+	if e.Reason == "" {
+		return http.StatusText(e.Status)
+	}
+	return e.Reason
+}
+
+// connection returns the Connection field of the response: what names Upgrade
+// names it there too (RFC 9110, section 7.8).
+func (e *Error) connection() []string {
+	if len(e.Header["Upgrade"]) > 0 {
+		return []string{"close", "Upgrade"}
+	}
+	return []string{"close"}
+}
+
+// quote returns a value that the peer sent as a string literal, cut to a length
+// that does no harm in a log.
+func quote(v []byte) string {
+	const most = 256
+	if len(v) > most {
+		return strconv.QuoteToASCII(string(v[:most])) + "..."
+	}
+	return strconv.QuoteToASCII(string(v))
+}
+
+// append appends the refusal, ready to be sent, to b.
+func (e *Error) append(b []byte) []byte {
+	b = append(b, "HTTP/1.1 "...)
+	b = strconv.AppendInt(b, int64(e.Status), 10)
+	b = append(b, ' ')
+	b = append(b, http.StatusText(e.Status)...)
+	b = append(b, "\r\n"...)
+	b = appendHeader(b, e.Header)
+	b = appendHeader(b, http.Header{"Connection": e.connection()})
+	text := e.text()
+	b = append(b, "Content-Type: text/plain; charset=utf-8\r\n"+
+		"X-Content-Type-Options: nosniff\r\n"+
+		"Content-Length: "...)
+	b = strconv.AppendInt(b, int64(len(text)+1), 10)
+	b = append(b, "\r\n\r\n"...)
+	b = append(b, text...)
+	return append(b, '\n')
+}

@@ -1,0 +1,185 @@
+package handshake
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// An origin is a serialised origin (RFC 6454, section 6.1) in its parts.
+type origin struct {
+	scheme, host, port []byte // host in brackets if it is an IPv6 address; port "" if none
+}
+
+// parseOrigin splits scheme "://" host [ ":" port ], and nothing else: no user
+// information, no path.
+func parseOrigin(s []byte) (o origin, ok bool) {
+	scheme, rest, ok := bytes.Cut(s, []byte("://"))
+	if !ok || !isToken(scheme) {
+		return origin{}, false
+	}
+	o.scheme = scheme
+	o.host, o.port, ok = splitHost(rest)
+	return o, ok
+}
+
+// splitHost splits host [ ":" port ] and reports whether it is well-formed: a
+// name of letters, digits and a few marks, or an IPv6 address in brackets.
+func splitHost(s []byte) (host, port []byte, ok bool) {
+	host = s
+	end := bytes.IndexByte(s, ']')
+	if end < 0 {
+		end = 0
+	}
+	if i := bytes.IndexByte(s[end:], ':'); i >= 0 {
+		host, port = s[:end+i], s[end+i+1:]
+		if !isDigits(port) {
+			return nil, nil, false
+		}
+	}
+	return host, port, isHostName(host) || isIPLiteral(host)
+}
+
+// isDigits reports whether s is a number, of at least one digit.
+func isDigits(s []byte) bool {
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(s) > 0
+}
+
+// isHostName reports whether s may be a registered name or an IPv4 address: of
+// what RFC 3986, section 3.2.2 allows, the unreserved characters alone.
+func isHostName(s []byte) bool {
+	for _, c := range s {
+		switch l := lower(c); {
+		case 'a' <= l && l <= 'z', '0' <= c && c <= '9', c == '-', c == '.', c == '_', c == '~':
+		default:
+			return false
+		}
+	}
+	return len(s) > 0
+}
+
+// isIPLiteral reports whether s is an IPv6 address in brackets, without a zone.
+func isIPLiteral(s []byte) bool {
+	if len(s) < 2 || s[0] != '[' || s[len(s)-1] != ']' {
+		return false
+	}
+	a, err := netip.ParseAddr(string(s[1 : len(s)-1]))
+	return err == nil && a.Is6() && a.Zone() == ""
+}
+
+// defaultPort returns the port that the origin's scheme stands for, "" if it is
+// not known.
+func (o origin) defaultPort() string {
+	switch {
+	case equalFold(o.scheme, "http"), equalFold(o.scheme, "ws"):
+		return "80"
+	case equalFold(o.scheme, "https"), equalFold(o.scheme, "wss"):
+		return "443"
+	}
+	return ""
+}
+
+// samePort reports whether the ports are equal once the default port of the
+// origin's scheme is taken away from both.
+func (o origin) samePort(port []byte) bool {
+	d := o.defaultPort()
+	a, b := o.port, port
+	if string(a) == d {
+		a = nil
+	}
+	if string(b) == d {
+		b = nil
+	}
+	return bytes.Equal(a, b)
+}
+
+// sameFold reports whether a and b are equal, ASCII letters of any case.
+func sameFold(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameHost is the rule without options: the origin's host and port are those of
+// the Host header field. On a connection whose TLS ended here its scheme must
+// be https; on a plain one the scheme is not compared, since a proxy may have
+// ended TLS before us.
+func (o origin) sameHost(host []byte, tls bool) bool {
+	h, port, ok := splitHost(host)
+	return ok && sameFold(o.host, h) && o.samePort(port) && o.schemeFits(tls)
+}
+
+// schemeFits reports whether a page of that scheme may come over this
+// connection when nobody has named the scheme.
+func (o origin) schemeFits(tls bool) bool { return !tls || equalFold(o.scheme, "https") }
+
+var errPattern = errors.New("invalid origin pattern")
+
+// originAllowed applies the rule of Options.Origins. An error is a malformed
+// pattern.
+func originAllowed(value, host []byte, tls bool, patterns []string) (bool, error) {
+	o, ok := parseOrigin(value)
+	if ok && o.sameHost(host, tls) {
+		return true, nil
+	}
+	for _, p := range patterns {
+		switch {
+		case p == "*":
+			return true, nil
+		case p == "null":
+			if string(value) == "null" {
+				return true, nil
+			}
+			continue
+		}
+		match, err := o.matches(p, tls)
+		if err != nil {
+			return false, err
+		}
+		if ok && match {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// matches reports whether the origin fits [ scheme "://" ] host [ ":" port ],
+// where the host may start with "*." and the port may be "*".
+func (o origin) matches(pattern string, tls bool) (bool, error) {
+	rest, fits := pattern, o.schemeFits(tls)
+	if scheme, r, ok := strings.Cut(pattern, "://"); ok {
+		if !isToken([]byte(scheme)) {
+			return false, fmt.Errorf("%w %q", errPattern, pattern)
+		}
+		rest, fits = r, sameFold([]byte(scheme), o.scheme)
+	}
+	rest, anyPort := strings.CutSuffix(rest, ":*")
+	rest, below := strings.CutPrefix(rest, "*.")
+	host, port, ok := splitHost([]byte(rest))
+	if !ok || anyPort && port != nil || below && host[0] == '[' {
+		return false, fmt.Errorf("%w %q", errPattern, pattern)
+	}
+	name := o.host
+	if below {
+		// At least one label, and the dot, stand before the name.
+		cut := len(name) - len(host)
+		if cut < 2 || name[cut-1] != '.' {
+			return false, nil
+		}
+		name = name[cut:]
+	}
+	return fits && sameFold(name, host) && (anyPort || o.samePort(port)), nil
+}

@@ -1,0 +1,285 @@
+package handshake
+
+import (
+	"net/http"
+	"time"
+)
+
+// Options configure Accept and AcceptConn. nil and the zero value are right for
+// most: same-origin requests, no subprotocol, no compression. Options may be
+// shared by any number of calls, which only read them.
+type Options struct {
+	// Subprotocols are those that the server speaks, the most preferred first.
+	// The first that the client offers too is chosen; if there is none the
+	// connection opens without one.
+	Subprotocols []string
+	// Origins are patterns of origins that are allowed besides that of the
+	// server itself; see the package's section on origins.
+	Origins []string
+	// CheckOrigin replaces that rule, and Origins, if it is set. It is called
+	// for every request, with or without an Origin field.
+	CheckOrigin func(r *http.Request) bool
+	// Header holds further fields of the 101 response. Those that the
+	// handshake writes itself are refused, as are CR, LF and NUL.
+	Header http.Header
+	// Deflate offers permessage-deflate; nil declines it.
+	Deflate *DeflateOptions
+	// Before is called last, when all else is in order. It returns further
+	// fields of the response, or an error to refuse the request: an *Error is
+	// answered with its status, reason and header, any other with 403 and
+	// nothing of its text. It must neither read the body nor keep r.
+	Before func(r *http.Request) (http.Header, error)
+	// Limits bound what a request may cost.
+	Limits Limits
+	// KeepHeader makes AcceptConn fill Result.Header, which costs a few
+	// allocations. Accept always does.
+	KeepHeader bool
+}
+
+// Limits bound what a request may cost AcceptConn before it is accepted. Zero
+// means the default, a negative value no limit. Accept reads no octets itself,
+// so that of these Timeout alone, for the response, applies to it.
+type Limits struct {
+	HeadBytes int           // request line and header together: 16 KiB
+	LineBytes int           // each of their lines: 8 KiB
+	Fields    int           // number of header fields: 100
+	Timeout   time.Duration // from the call to the response, TLS handshake included: 10 s
+}
+
+// The defaults of Limits.
+const (
+	defaultHeadBytes = 16 << 10
+	defaultLineBytes = 8 << 10
+	defaultFields    = 100
+	defaultTimeout   = 10 * time.Second
+)
+
+// limit returns v, the default for zero, and the greatest value for less.
+func limit[T int | time.Duration](v, def T) T {
+	switch {
+	case v == 0:
+		return def
+	case v < 0:
+		return T(^uint(0) >> 1)
+	}
+	return v
+}
+
+// A request is what the handshake has to know of a request's header fields
+// (RFC 6455, section 4.2.1), gathered one field at a time. It holds nothing of
+// the caller's.
+type request struct {
+	options *Options
+
+	upgrade, connection      bool // Upgrade: websocket, Connection: Upgrade
+	keys, versions, origins  int  // how often the field came
+	key                      [keyLen]byte
+	keyOK, version13, hasLen bool
+	malformed                string // the list field that breaks its grammar
+
+	subprotocol int // 1 + index in options.Subprotocols, 0 for none
+	agreed      bool
+	deflate     Deflate       // the terms, if agreed
+	answer      deflateParams // what the response says of them
+}
+
+// The fields that request looks at, in canonical form.
+const (
+	fieldUpgrade    = "Upgrade"
+	fieldConnection = "Connection"
+	fieldKey        = "Sec-Websocket-Key"
+	fieldVersion    = "Sec-Websocket-Version"
+	fieldProtocol   = "Sec-Websocket-Protocol"
+	fieldExtensions = "Sec-Websocket-Extensions"
+	fieldOrigin     = "Origin"
+)
+
+func (r *request) addUpgrade(v []byte)    { r.upgrade = r.upgrade || hasToken(v, "websocket") }
+func (r *request) addConnection(v []byte) { r.connection = r.connection || hasToken(v, "upgrade") }
+
+func (r *request) addVersion(v []byte) {
+	r.versions++
+	r.version13 = string(v) == "13"
+}
+
+func (r *request) addKey(v []byte) {
+	r.keys++
+	if r.keyOK = validKey(v); r.keyOK {
+		copy(r.key[:], v)
+	}
+}
+
+// addProtocol takes in one Sec-WebSocket-Protocol field: a list of tokens,
+// which may be spread over several fields (RFC 6455, section 11.3.4).
+func (r *request) addProtocol(v []byte) {
+	empty := true
+	for len(v) > 0 {
+		var name []byte
+		if name, v = nextElement(v); len(name) == 0 {
+			continue
+		}
+		empty = false
+		if !isToken(name) {
+			r.malformed = "Sec-WebSocket-Protocol"
+			return
+		}
+		for i, ours := range r.options.Subprotocols {
+			if string(name) == ours && (r.subprotocol == 0 || i+1 < r.subprotocol) {
+				r.subprotocol = i + 1
+			}
+		}
+	}
+	if empty {
+		r.malformed = "Sec-WebSocket-Protocol"
+	}
+}
+
+// addExtensions takes in one Sec-WebSocket-Extensions field and accepts the
+// first offer of permessage-deflate that is legal (RFC 7692, section 5).
+// Offers that are not, and other extensions, are declined; a field that breaks
+// the grammar fails the handshake (RFC 6455, section 9.1).
+func (r *request) addExtensions(v []byte) {
+	s := extensionScanner{in: v}
+	for first := true; ; first = false {
+		name, err := s.next()
+		if err != nil || name == nil && first {
+			r.malformed = "Sec-WebSocket-Extensions"
+			return
+		}
+		if name == nil {
+			return
+		}
+		offer, legal, err := s.deflateParams()
+		if err != nil {
+			r.malformed = "Sec-WebSocket-Extensions"
+			return
+		}
+		if legal && !r.agreed && r.options.Deflate != nil && string(name) == deflateName {
+			r.agreed = true
+			r.deflate, r.answer = r.options.Deflate.accept(offer)
+		}
+	}
+}
+
+// check applies RFC 6455, section 4.2.1 to what was gathered.
+func (r *request) check() *Error {
+	switch {
+	case !r.upgrade:
+		return upgradeRequired("no Upgrade: websocket")
+	case !r.connection:
+		return upgradeRequired("no Connection: Upgrade")
+	case r.versions > 1:
+		return refuse(http.StatusBadRequest, "more than one Sec-WebSocket-Version")
+	case !r.version13:
+		e := upgradeRequired("no Sec-WebSocket-Version: 13")
+		e.Header["Sec-WebSocket-Version"] = []string{"13"} // section 4.2.2, item 4
+		return e
+	case r.keys > 1:
+		return refuse(http.StatusBadRequest, "more than one Sec-WebSocket-Key")
+	case !r.keyOK:
+		return refuse(http.StatusBadRequest, "Sec-WebSocket-Key is not base64 of 16 octets")
+	case r.origins > 1:
+		return refuse(http.StatusBadRequest, "more than one Origin")
+	case r.malformed != "":
+		return refuse(http.StatusBadRequest, "malformed "+r.malformed)
+	}
+	return nil
+}
+
+// upgradeRequired returns a refusal with 426 (RFC 9110, section 15.5.22).
+func upgradeRequired(reason string) *Error {
+	e := refuse(http.StatusUpgradeRequired, reason)
+	e.Header = http.Header{"Upgrade": {"websocket"}}
+	return e
+}
+
+// badMethod returns a refusal of a method other than GET.
+func badMethod() *Error {
+	e := refuse(http.StatusMethodNotAllowed, "method is not GET")
+	e.Header = http.Header{"Allow": {http.MethodGet}}
+	return e
+}
+
+// checkOptions tells what is wrong with the options, as a refusal with 500.
+func (o *Options) check() *Error {
+	err := checkHeader(o.Header)
+	if err == nil {
+		err = checkSubprotocols(o.Subprotocols)
+	}
+	if err == nil {
+		err = o.Deflate.check()
+	}
+	if err != nil {
+		return &Error{Status: http.StatusInternalServerError, Err: err}
+	}
+	return nil
+}
+
+// checkOrigin applies the rule of Options.Origins to the value of an Origin
+// field, nil if there is none.
+func (o *Options) checkOrigin(value, host []byte, tls bool) *Error {
+	if value == nil {
+		return nil
+	}
+	allowed, err := originAllowed(value, host, tls, o.Origins)
+	if err != nil {
+		return &Error{Status: http.StatusInternalServerError, Err: err}
+	}
+	if !allowed {
+		return badOrigin(value, host)
+	}
+	return nil
+}
+
+// badOrigin returns a refusal that names both values.
+func badOrigin(value, host []byte) *Error {
+	return refuse(http.StatusForbidden, "origin "+quote(value)+" is not allowed for host "+quote(host))
+}
+
+// before calls the hook and returns the fields that it adds.
+func (o *Options) before(r *http.Request) (http.Header, *Error) {
+	if o.Before == nil {
+		return nil, nil
+	}
+	h, err := o.Before(r)
+	if err != nil {
+		return nil, hookError(err)
+	}
+	if err := checkHeader(h); err != nil {
+		return nil, &Error{Status: http.StatusInternalServerError, Err: err}
+	}
+	return h, nil
+}
+
+// result returns what was agreed.
+func (r *request) result() *Result {
+	res := new(Result)
+	if r.subprotocol > 0 {
+		res.Subprotocol = r.options.Subprotocols[r.subprotocol-1]
+	}
+	if r.agreed {
+		d := r.deflate
+		res.Deflate = &d
+	}
+	return res
+}
+
+// appendResponse appends the head of the 101 response, but for its last line,
+// to b (RFC 6455, section 4.2.2, item 5).
+func (r *request) appendResponse(b []byte) []byte {
+	b = append(b, "HTTP/1.1 101 Switching Protocols\r\n"+
+		"Upgrade: websocket\r\n"+
+		"Connection: Upgrade\r\n"+
+		"Sec-WebSocket-Accept: "...)
+	b = appendAccept(b, r.key)
+	if r.subprotocol > 0 {
+		b = append(b, "\r\nSec-WebSocket-Protocol: "...)
+		b = append(b, r.options.Subprotocols[r.subprotocol-1]...)
+	}
+	if r.agreed {
+		b = append(b, "\r\nSec-WebSocket-Extensions: "...)
+		b = r.answer.append(b)
+	}
+	b = append(b, "\r\n"...)
+	return appendHeader(b, r.options.Header)
+}

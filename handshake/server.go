@@ -1,0 +1,179 @@
+package handshake
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Accept answers a WebSocket handshake that net/http has read (RFC 6455,
+// section 4.2) and takes the connection over. o may be nil.
+//
+// When the request is refused the response has been written, with Connection:
+// close, and the error is an *Error. Any other error comes from the connection,
+// which is closed then. Either way there is nothing left to do for the handler
+// but to return.
+//
+// Fields that were set on w.Header() before go out with the response, but for
+// those that the handshake writes itself. w may be wrapped if the wrapper has
+// an Unwrap method as http.ResponseController describes.
+func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error) {
+	if o == nil {
+		o = new(Options)
+	}
+	q := request{options: o}
+	hookHeader, refusal := q.readHTTP(r)
+	if refusal == nil {
+		refusal = checkedHeader(w.Header())
+	}
+	if refusal != nil {
+		refusal.write(w)
+		return nil, refusal
+	}
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		// Over HTTP/2, or in a wrapper that hides the connection.
+		refusal = &Error{Status: http.StatusNotImplemented, Reason: "connection can't be taken over", Err: err}
+		refusal.write(w)
+		return nil, refusal
+	}
+	res := q.result()
+	res.Conn, res.Target, res.Header = nc, target(r), r.Header
+	if n := rw.Reader.Buffered(); n > 0 {
+		p, _ := rw.Reader.Peek(n)
+		res.Buffered = bytes.Clone(p)
+	}
+	b := q.appendResponse(rw.Writer.AvailableBuffer())
+	b = appendFree(b, w.Header())
+	b = appendHeader(b, hookHeader)
+	b = append(b, "\r\n"...)
+	if err := writeHead(nc, b, limit(o.Limits.Timeout, defaultTimeout)); err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("websocket: accept: %w", err)
+	}
+	return res, nil
+}
+
+// target returns the target of the request as it came.
+func target(r *http.Request) string {
+	if r.RequestURI != "" {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
+}
+
+// writeHead writes the response within the timeout and leaves no deadline.
+func writeHead(nc net.Conn, b []byte, timeout time.Duration) error {
+	// A connection without deadlines has to do without the timeout.
+	nc.SetDeadline(time.Now().Add(timeout))
+	if _, err := nc.Write(b); err != nil {
+		return err
+	}
+	nc.SetDeadline(time.Time{})
+	return nil
+}
+
+// readHTTP checks all of the request and returns the fields that the hook adds.
+func (q *request) readHTTP(r *http.Request) (http.Header, *Error) {
+	switch {
+	case r.ProtoMajor != 1:
+		// RFC 8441 would need extended CONNECT, which net/http does not pass on.
+		return nil, refuse(http.StatusNotImplemented, "WebSocket over "+r.Proto+" is not supported")
+	case r.Method != http.MethodGet:
+		return nil, badMethod()
+	case r.ProtoMinor == 0:
+		return nil, refuse(http.StatusBadRequest, "HTTP version is below 1.1") // RFC 6455, section 4.2.1, item 1
+	case r.Host == "":
+		return nil, refuse(http.StatusBadRequest, "no Host")
+	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
+		return nil, refuse(http.StatusBadRequest, "request has a body")
+	}
+	q.readFields(r.Header)
+	if e := q.check(); e != nil {
+		return nil, e
+	}
+	if e := q.options.check(); e != nil {
+		return nil, e
+	}
+	if e := q.options.checkOriginHTTP(r); e != nil {
+		return nil, e
+	}
+	return q.options.before(r)
+}
+
+// readFields gathers the fields of a header.
+func (q *request) readFields(h http.Header) {
+	for _, v := range h[fieldUpgrade] {
+		q.addUpgrade([]byte(v))
+	}
+	for _, v := range h[fieldConnection] {
+		q.addConnection([]byte(v))
+	}
+	for _, v := range h[fieldVersion] {
+		q.addVersion([]byte(v))
+	}
+	for _, v := range h[fieldKey] {
+		q.addKey([]byte(v))
+	}
+	for _, v := range h[fieldProtocol] {
+		q.addProtocol([]byte(v))
+	}
+	for _, v := range h[fieldExtensions] {
+		q.addExtensions([]byte(v))
+	}
+	q.origins = len(h[fieldOrigin])
+}
+
+// checkOriginHTTP applies CheckOrigin, or else the rule.
+func (o *Options) checkOriginHTTP(r *http.Request) *Error {
+	values := r.Header[fieldOrigin]
+	if o.CheckOrigin != nil {
+		if !o.CheckOrigin(r) {
+			return badOrigin([]byte(r.Header.Get(fieldOrigin)), []byte(r.Host))
+		}
+		return nil
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	return o.checkOrigin([]byte(values[0]), []byte(r.Host), r.TLS != nil)
+}
+
+// checkedHeader tells what is wrong with fields set on a ResponseWriter.
+func checkedHeader(h http.Header) *Error {
+	for name, values := range h {
+		for _, v := range values {
+			if !isFieldValue([]byte(v)) || !isToken([]byte(name)) {
+				err := fmt.Errorf("invalid header field %q", name)
+				return &Error{Status: http.StatusInternalServerError, Err: err}
+			}
+		}
+	}
+	return nil
+}
+
+// appendFree appends the fields of h that the handshake does not write itself.
+func appendFree(b []byte, h http.Header) []byte {
+	if len(h) == 0 {
+		return b
+	}
+	free := make(http.Header, len(h))
+	for name, values := range h {
+		if !isReserved(name) {
+			free[name] = values
+		}
+	}
+	return appendHeader(b, free)
+}
+
+// write sends the refusal through net/http, which ends the connection behind
+// it.
+func (e *Error) write(w http.ResponseWriter) {
+	h := w.Header()
+	maps.Copy(h, e.Header)
+	h["Connection"] = e.connection()
+	http.Error(w, e.text(), e.Status)
+}
