@@ -44,29 +44,32 @@ func (c StatusCode) Valid() bool {
 	}
 }
 
-// statusNames are the names of the registered codes, from 1000 on.
+// firstNamed is the code of statusNames' first element.
+const firstNamed = StatusNormalClosure
+
+// statusNames are the names of the registered codes.
 var statusNames = [...]string{
-	StatusNormalClosure - StatusNormalClosure:      "normal closure",
-	StatusGoingAway - StatusNormalClosure:          "going away",
-	StatusProtocolError - StatusNormalClosure:      "protocol error",
-	StatusUnsupportedData - StatusNormalClosure:    "unsupported data",
-	StatusNoStatus - StatusNormalClosure:           "no status",
-	StatusAbnormal - StatusNormalClosure:           "abnormal closure",
-	StatusInvalidPayload - StatusNormalClosure:     "invalid payload",
-	StatusPolicyViolation - StatusNormalClosure:    "policy violation",
-	StatusMessageTooBig - StatusNormalClosure:      "message too big",
-	StatusMandatoryExtension - StatusNormalClosure: "mandatory extension",
-	StatusInternalError - StatusNormalClosure:      "internal error",
-	StatusServiceRestart - StatusNormalClosure:     "service restart",
-	StatusTryAgainLater - StatusNormalClosure:      "try again later",
-	StatusBadGateway - StatusNormalClosure:         "bad gateway",
-	StatusTLSHandshake - StatusNormalClosure:       "TLS handshake",
+	StatusNormalClosure - firstNamed:      "normal closure",
+	StatusGoingAway - firstNamed:          "going away",
+	StatusProtocolError - firstNamed:      "protocol error",
+	StatusUnsupportedData - firstNamed:    "unsupported data",
+	StatusNoStatus - firstNamed:           "no status",
+	StatusAbnormal - firstNamed:           "abnormal closure",
+	StatusInvalidPayload - firstNamed:     "invalid payload",
+	StatusPolicyViolation - firstNamed:    "policy violation",
+	StatusMessageTooBig - firstNamed:      "message too big",
+	StatusMandatoryExtension - firstNamed: "mandatory extension",
+	StatusInternalError - firstNamed:      "internal error",
+	StatusServiceRestart - firstNamed:     "service restart",
+	StatusTryAgainLater - firstNamed:      "try again later",
+	StatusBadGateway - firstNamed:         "bad gateway",
+	StatusTLSHandshake - firstNamed:       "TLS handshake",
 }
 
 // String returns the number of c and, where it is registered, its name.
 func (c StatusCode) String() string {
 	number := strconv.Itoa(int(c))
-	i := int(c) - int(StatusNormalClosure)
+	i := int(c) - int(firstNamed)
 	if i < 0 || i >= len(statusNames) || statusNames[i] == "" {
 		return number
 	}
