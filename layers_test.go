@@ -41,7 +41,10 @@ var layers = []layer{
 }
 
 // pureFiles decide and never wait: they see no stream, no lock and no clock.
-var pureFiles = []string{"conn/rules.go", "conn/closing.go", "conn/utf8.go"}
+var pureFiles = []string{
+	"handshake/extension.go", "handshake/deflate.go",
+	"conn/rules.go", "conn/closing.go", "conn/utf8.go",
+}
 
 var pureBanned = []string{"net", "sync", "time", "context"}
 
@@ -173,6 +176,7 @@ func TestWrongArrowsAreSeen(t *testing.T) {
 		{"handshake/raw.go", "net/http", false},
 		{"handshake/raw.go", us + "frame", true},
 		{"handshake/raw.go", "golang.org/x/net/http/httpguts", true},
+		{"handshake/deflate.go", "net/http", true},
 		{"conn/read.go", us + "frame", false},
 		{"conn/read.go", "sync", false},
 		{"conn/read.go", us + "internal/pipe", true},
