@@ -1,0 +1,203 @@
+package socketio
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"unicode/utf8"
+)
+
+// errNotBinary is a []byte argument for which something else came.
+var errNotBinary = errors.New("argument is not binary")
+
+// decode reads argument i into target, a pointer. An argument that did not
+// come leaves target as it is. Binary data is not copied: target shares it
+// with u.
+func (u *unit) decode(i int, target any) error {
+	if i >= u.packet.Len() {
+		return nil
+	}
+	arg := u.packet.Arg(i)
+	within := u.within(u.packet.args[i])
+	if len(within) == 0 {
+		return decodeText(arg, target)
+	}
+	if len(within) == 1 && within[0].span == u.packet.args[i] {
+		switch t := target.(type) {
+		case *[]byte:
+			*t = u.attachments[within[0].num]
+			return nil
+		case *any:
+			*t = u.attachments[within[0].num]
+			return nil
+		}
+	}
+	return u.decodeBinary(u.packet.args[i], within, target)
+}
+
+// decodeText reads JSON without placeholders.
+func decodeText(arg []byte, target any) error {
+	switch t := target.(type) {
+	case *string:
+		if s, ok := plainString(arg); ok {
+			*t = s
+			return nil
+		}
+	case *[]byte:
+		if string(arg) != "null" {
+			return errNotBinary
+		}
+	}
+	if err := json.Unmarshal(arg, target); err != nil {
+		return fmt.Errorf("argument: %w", err)
+	}
+	return nil
+}
+
+// plainString returns the text of a string without escapes, which is most.
+func plainString(arg []byte) (string, bool) {
+	if arg[0] != '"' {
+		return "", false
+	}
+	text := arg[1 : len(arg)-1]
+	for _, c := range text {
+		if c == '\\' {
+			return "", false
+		}
+	}
+	return string(text), utf8.Valid(text)
+}
+
+// within returns the placeholders that stand inside s.
+func (u *unit) within(s span) []placeholder {
+	all := u.packet.placeholders
+	for len(all) > 0 && all[0].start < s.start {
+		all = all[1:]
+	}
+	n := 0
+	for n < len(all) && all[n].end <= s.end {
+		n++
+	}
+	return all[:n]
+}
+
+// decodeBinary reads JSON with placeholders: encoding/json sees tokens in
+// their place, which are then swapped for the attachments. A token that is not
+// found again went where octets can't go. That placeholder is read once more
+// as the object that it is, so that a string, say, refuses it.
+func (u *unit) decodeBinary(arg span, within []placeholder, target any) error {
+	s := newSwapper()
+	for _, p := range within {
+		s.values = append(s.values, u.attachments[p.num])
+	}
+	all := slices.Repeat([]bool{true}, len(within))
+	s.found = make([]bool, len(within))
+	// A value of its own: what target leads to already is not walked through.
+	value := reflect.New(reflect.TypeOf(target).Elem())
+	err := json.Unmarshal(u.withTokens(arg, within, s, all), value.Interface())
+	s.restore(value)
+	if slices.Contains(s.found, false) {
+		text := u.withTokens(arg, within, s, s.found)
+		value.Elem().SetZero()
+		err = json.Unmarshal(text, value.Interface())
+		s.restore(value)
+	}
+	if err != nil {
+		return fmt.Errorf("argument: %w", err)
+	}
+	reflect.ValueOf(target).Elem().Set(value.Elem())
+	return nil
+}
+
+// withTokens returns the JSON of an argument with tokens in place of those
+// placeholders in it that are to have one.
+func (u *unit) withTokens(arg span, within []placeholder, s *swapper, tokens []bool) []byte {
+	text := make([]byte, 0, arg.end-arg.start+len(within)*tokenText)
+	at := arg.start
+	for i, p := range within {
+		if !tokens[i] {
+			continue
+		}
+		text = append(text, u.packet.Data[at:p.start]...)
+		text = append(text, '"')
+		text = base64.StdEncoding.AppendEncode(text, s.token(i))
+		text = append(text, '"')
+		at = p.end
+	}
+	return append(text, u.packet.Data[at:arg.end]...)
+}
+
+// restore swaps the tokens in v, which encoding/json has filled, for their
+// values. Where a token has become a string in an interface value, a []byte
+// takes its place.
+func (s *swapper) restore(v reflect.Value) {
+	if !mayHoldBinary(v.Type()) {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			s.restore(v.Elem())
+		}
+	case reflect.Interface:
+		s.restoreInterface(v)
+	case reflect.Slice:
+		if isBytes(v.Type()) {
+			if data, ok := s.lookup(v.Bytes()); ok {
+				v.SetBytes(data)
+			}
+			return
+		}
+		s.restoreElements(v)
+	case reflect.Array:
+		s.restoreElements(v)
+	case reflect.Map:
+		s.restoreEntries(v)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Field(i); f.CanSet() || embedsStruct(v.Type().Field(i)) {
+				s.restore(f)
+			}
+		}
+	}
+}
+
+// embedsStruct reports whether f promotes the fields of a struct, whether or
+// not that struct's type is exported.
+func embedsStruct(f reflect.StructField) bool {
+	t := f.Type
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return f.Anonymous && t.Kind() == reflect.Struct
+}
+
+func (s *swapper) restoreInterface(v reflect.Value) {
+	elem := v.Elem()
+	switch elem.Kind() {
+	case reflect.String:
+		if data, ok := s.lookupText([]byte(elem.String())); ok {
+			v.Set(reflect.ValueOf(data))
+		}
+	case reflect.Map, reflect.Slice, reflect.Pointer:
+		s.restore(elem)
+	}
+}
+
+func (s *swapper) restoreElements(v reflect.Value) {
+	for i := range v.Len() {
+		s.restore(v.Index(i))
+	}
+}
+
+// restoreEntries works on copies: the values of a map can't be set in place.
+func (s *swapper) restoreEntries(v reflect.Value) {
+	for key, val := range v.Seq2() {
+		val = copyValue(val)
+		s.restore(val)
+		v.SetMapIndex(key, val)
+	}
+}

@@ -1,0 +1,476 @@
+package socketio
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+type named []byte
+
+type Inner struct {
+	Data []byte `json:"data"`
+}
+
+type hidden struct {
+	Inside []byte
+	Text   string
+}
+
+type file struct {
+	hidden
+	*Inner
+	Name    string
+	Parts   [][]byte
+	Pair    [2]named
+	ByName  map[string]Inner
+	Any     any
+	When    time.Time
+	Empty   []byte `json:",omitempty"`
+	Kept    []byte `json:"kept"`
+	Skipped []byte `json:"-"`
+	Dash    []byte `json:"-,"`
+	Next    *file  `json:",omitempty"`
+	private []byte
+}
+
+// stubborn writes its own JSON, so its octets are its own business.
+type stubborn []byte
+
+func (s stubborn) MarshalJSON() ([]byte, error) { return json.Marshal(string(s)) }
+
+// loop leads to itself, with room for binary data.
+type loop struct {
+	Self *loop
+	Data []byte
+}
+
+func encodeArgs(t *testing.T, args ...any) (string, [][]byte) {
+	t.Helper()
+	var e encoder
+	if err := e.array(args); err != nil {
+		t.Fatal(err)
+	}
+	return string(e.buf), e.attachments
+}
+
+func hold(n int) string { return fmt.Sprintf(`{"_placeholder":true,"num":%d}`, n) }
+
+func TestEncode(t *testing.T) {
+	var nilBytes []byte
+	bin := func(s ...string) (b [][]byte) {
+		for _, s := range s {
+			b = append(b, []byte(s))
+		}
+		return b
+	}
+	for _, tt := range []struct {
+		name        string
+		args        []any
+		want        string
+		attachments [][]byte
+	}{
+		{"nothing", nil, `[]`, nil},
+		{"plain", []any{nil, "a", true, -1, 2.5, []int{1}, map[string]int{"b": 1}}, `[null,"a",true,-1,2.5,[1],{"b":1}]`, nil},
+		{"no HTML escapes", []any{"<&>", []string{"<&>"}}, `["<&>",["<&>"]]`, nil},
+		{"raw JSON", []any{json.RawMessage(`{"a": 1}`)}, `[{"a":1}]`, nil},
+		{"binary", []any{[]byte("x"), []byte{}}, `[` + hold(0) + `,` + hold(1) + `]`, bin("x", "")},
+		{"nil is null", []any{nilBytes, named(nil), Inner{}}, `[null,null,{"data":null}]`, nil},
+		{"of another name", []any{named("x")}, `[` + hold(0) + `]`, bin("x")},
+		{"its own JSON", []any{stubborn("x"), []any{stubborn("y")}}, `["x",["y"]]`, nil},
+		{"array of octets", []any{[2]byte{1, 2}}, `[[1,2]]`, nil},
+		{"in a slice", []any{[]any{1, []byte("x"), "b", []byte("y")}}, `[[1,` + hold(0) + `,"b",` + hold(1) + `]]`, bin("x", "y")},
+		{"in a map, by its sorted names", []any{map[string]any{"b": []byte("y"), "a": []byte("x"), "c": 1}}, `[{"a":` + hold(0) + `,"b":` + hold(1) + `,"c":1}]`, bin("x", "y")},
+		{"behind a pointer", []any{&Inner{[]byte("x")}, (*Inner)(nil)}, `[{"data":` + hold(0) + `},null]`, bin("x")},
+		{"in an array", []any{[2]any{[]byte("x"), 1}}, `[[` + hold(0) + `,1]]`, bin("x")},
+		{"twice", []any{[]byte("x"), []any{[]byte("x")}}, `[` + hold(0) + `,[` + hold(1) + `]]`, bin("x", "x")},
+		{"an empty any", []any{[]any{nil}}, `[[null]]`, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := fmt.Sprintf("%#v", tt.args)
+			got, attachments := encodeArgs(t, tt.args...)
+			if got != tt.want || !reflect.DeepEqual(attachments, tt.attachments) {
+				t.Errorf("%s with %q, want %s with %q", got, attachments, tt.want, tt.attachments)
+			}
+			if after := fmt.Sprintf("%#v", tt.args); after != before && !strings.Contains(before, "0x") {
+				t.Errorf("arguments were modified: %s, then %s", before, after)
+			}
+		})
+	}
+}
+
+func TestEncodeEvent(t *testing.T) {
+	var e encoder
+	if err := e.event(`a"b`, []any{1, []byte("x")}); err != nil || string(e.buf) != `["a\"b",1,`+hold(0)+`]` {
+		t.Errorf("event: %s, %v", e.buf, err)
+	}
+	if err := new(encoder).event("disconnect", nil); !errors.Is(err, errReservedName) {
+		t.Errorf("reserved name: %v", err)
+	}
+	if err := new(encoder).event("a", []any{make(chan int)}); err == nil {
+		t.Error("a channel was encoded")
+	}
+	if err := new(encoder).array([]any{make(chan int)}); err == nil {
+		t.Error("a channel was encoded")
+	}
+}
+
+// A struct of every kind goes there and back.
+func TestStructRoundTrip(t *testing.T) {
+	want := file{
+		hidden: hidden{[]byte("i"), "t"}, Inner: &Inner{[]byte("d")}, Name: "n",
+		Parts: [][]byte{[]byte("p0"), []byte("p1")}, Pair: [2]named{named("q0"), named("q1")},
+		ByName: map[string]Inner{"k": {[]byte("m")}}, Any: map[string]any{"x": []any{"s", []byte("y")}},
+		When: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Kept: []byte{}, Next: nil,
+	}
+	sent := want
+	sent.Empty, sent.Skipped, sent.private = []byte{}, []byte("never"), []byte("never")
+	var e encoder
+	if err := e.event("f", []any{sent}); err != nil {
+		t.Fatal(err)
+	}
+	if len(e.attachments) != 9 {
+		t.Fatalf("%d attachments in %s", len(e.attachments), e.buf)
+	}
+	u := received(t, &e)
+	var got file
+	if err := u.decode(0, &got); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// received parses what e has written and gives it e's attachments.
+func received(t *testing.T, e *encoder) *unit {
+	t.Helper()
+	p := Packet{Type: TypeEvent, Data: e.buf, Attachments: len(e.attachments)}
+	if p.Attachments > 0 {
+		p.Type = TypeBinaryEvent
+	}
+	var u unit
+	if err := u.parse(p.Append(nil)); err != nil {
+		t.Fatalf("%s: %v", e.buf, err)
+	}
+	u.attachments = append(u.attachments, e.attachments...)
+	return &u
+}
+
+func TestEncodeLimit(t *testing.T) {
+	many := make([][]byte, MaxAttachments+1)
+	for i := range many {
+		many[i] = []byte("x")
+	}
+	var e encoder
+	if err := e.array([]any{many[:MaxAttachments]}); err != nil {
+		t.Errorf("10 attachments: %v", err)
+	}
+	if err := e.array([]any{[]byte("y")}); !errors.Is(err, errManyAttachments) {
+		t.Errorf("the eleventh: %v", err)
+	}
+	if err := new(encoder).array([]any{many}); !errors.Is(err, errManyAttachments) {
+		t.Errorf("11 in one argument: %v", err)
+	}
+}
+
+// What leads to itself is refused, not followed for ever.
+func TestEncodeCycle(t *testing.T) {
+	l := &loop{Data: []byte("x")}
+	l.Self = l
+	m := map[string]any{"d": []byte("x")}
+	m["m"] = m
+	s := []any{[]byte("x"), nil}
+	s[1] = s
+	for _, v := range []any{l, m, s} {
+		if err := new(encoder).array([]any{v}); err == nil {
+			t.Errorf("%T that holds itself was encoded", v)
+		}
+	}
+}
+
+func newUnit(t *testing.T, wire string, attachments ...string) *unit {
+	t.Helper()
+	var u unit
+	if err := u.parse([]byte(wire)); err != nil {
+		t.Fatalf("%s: %v", wire, err)
+	}
+	for _, a := range attachments {
+		u.attachments = append(u.attachments, []byte(a))
+	}
+	return &u
+}
+
+func TestDecode(t *testing.T) {
+	u := newUnit(t, `52-["e","plain","\u00e9",7,null,`+hold(1)+`,{"data":`+hold(0)+`},["s",`+hold(1)+`,`+hold(1)+`]]`, "zero", "one")
+	check := func(i int, target, want any) {
+		t.Helper()
+		if err := u.decode(i, target); err != nil {
+			t.Errorf("argument %d into %T: %v", i, target, err)
+		} else if got := reflect.ValueOf(target).Elem().Interface(); !reflect.DeepEqual(got, want) {
+			t.Errorf("argument %d is %#v, want %#v", i, got, want)
+		}
+	}
+	check(0, new(string), "plain")
+	check(0, new(any), "plain")
+	check(1, new(string), "é")
+	check(2, new(int), 7)
+	check(3, new(string), "")
+	check(3, new([]byte), []byte(nil))
+	check(4, new([]byte), []byte("one"))
+	check(4, new(any), []byte("one"))
+	check(4, new(named), named("one"))
+	check(5, new(Inner), Inner{[]byte("zero")})
+	check(5, new(*Inner), &Inner{[]byte("zero")})
+	check(5, new(any), map[string]any{"data": []byte("zero")})
+	check(5, new(map[string][]byte), map[string][]byte{"data": []byte("zero")})
+	check(5, new(struct{ Other int }), struct{ Other int }{})
+	check(5, new(json.RawMessage), json.RawMessage(`{"data":`+hold(0)+`}`))
+	check(6, new([]any), []any{"s", []byte("one"), []byte("one")})
+	check(6, new([3]any), [3]any{"s", []byte("one"), []byte("one")})
+	check(7, new(string), "") // did not come
+	check(99, new(any), nil)
+}
+
+func TestDecodeWrongType(t *testing.T) {
+	u := newUnit(t, `51-["e","text",`+hold(0)+`,[`+hold(0)+`,1]]`, "zero")
+	for _, tt := range []struct {
+		i      int
+		target any
+	}{
+		{0, new(int)}, {0, new([]byte)}, {0, new([]any)},
+		{1, new(string)}, {1, new(int)}, {1, new([]int)},
+		{2, new([]string)}, {2, new([][]byte)}, {2, new(Inner)},
+	} {
+		if err := u.decode(tt.i, tt.target); err == nil {
+			t.Errorf("argument %d was decoded into %T", tt.i, tt.target)
+		}
+		if got := reflect.ValueOf(tt.target).Elem(); tt.i == 2 && !got.IsZero() {
+			t.Errorf("a refused argument left %v", got)
+		}
+	}
+	if err := u.decode(0, new([]byte)); !errors.Is(err, errNotBinary) {
+		t.Errorf("text as binary: %v", err)
+	}
+}
+
+// Binary data is handed over, not copied.
+func TestDecodeShares(t *testing.T) {
+	u := newUnit(t, `51-["e",`+hold(0)+`,{"data":`+hold(0)+`}]`, "zero")
+	var top []byte
+	var nested Inner
+	if err := errors.Join(u.decode(0, &top), u.decode(1, &nested)); err != nil {
+		t.Fatal(err)
+	}
+	if &top[0] != &u.attachments[0][0] || &nested.Data[0] != &u.attachments[0][0] {
+		t.Error("an attachment was copied")
+	}
+}
+
+func TestAssembler(t *testing.T) {
+	type step struct {
+		text, binary string
+		done         bool
+		err          error
+	}
+	for _, tt := range []struct {
+		name  string
+		steps []step
+	}{
+		{"no attachment", []step{{text: `2["a"]`, done: true}, {text: `2["b"]`, done: true}}},
+		{"one", []step{{text: `51-["a",` + hold(0) + `]`}, {binary: "x", done: true}, {text: `2["b"]`, done: true}}},
+		{"two", []step{{text: `52-["a"]`}, {binary: "x"}, {binary: "y", done: true}, {binary: "z", err: errBinary}}},
+		{"text while awaited", []step{{text: `52-["a"]`}, {binary: "x"}, {text: `2["b"]`, err: errTextAwaited}}},
+		{"binary without a packet", []step{{binary: "x", err: errBinary}}},
+		{"binary behind an event", []step{{text: `2["a"]`, done: true}, {binary: "x", err: errBinary}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var a assembler
+			for i, s := range tt.steps {
+				var u *unit
+				var err error
+				if s.text != "" {
+					u, err = a.text(newUnit(t, s.text))
+				} else {
+					u, err = a.binary([]byte(s.binary))
+				}
+				if err != s.err || (u != nil) != s.done {
+					t.Fatalf("step %d: %v, %v", i, u, err)
+				}
+				if u != nil && len(u.attachments) != u.packet.Attachments {
+					t.Fatalf("step %d: complete with %d attachments", i, len(u.attachments))
+				}
+			}
+		})
+	}
+}
+
+// A stream of text and binary messages, each text behind a 't' and each binary
+// behind a 'b', gives units that written again give the same stream.
+func FuzzAssembler(f *testing.F) {
+	f.Add([]byte(`t2["a"]` + "\x1e" + `t52-["a",` + hold(1) + `]` + "\x1ebx\x1eby"))
+	f.Add([]byte(`t61-3[{"a":` + hold(0) + `}]` + "\x1eb"))
+	f.Add([]byte("bx"))
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		var a assembler
+		var again [][]byte
+		var whole int // messages that complete units were made of
+		messages := bytes.Split(stream, []byte{0x1e})
+		for _, m := range messages {
+			if len(m) == 0 {
+				return
+			}
+			var u *unit
+			var err error
+			if m[0] == 'b' {
+				u, err = a.binary(m[1:])
+			} else {
+				in := new(unit)
+				if in.parse(m[1:]) != nil {
+					return
+				}
+				u, err = a.text(in)
+			}
+			if err != nil {
+				break
+			}
+			if u == nil {
+				continue
+			}
+			whole += 1 + len(u.attachments)
+			again = append(again, append([]byte{'t'}, u.packet.Append(nil)...))
+			for _, data := range u.attachments {
+				again = append(again, append([]byte{'b'}, data...))
+			}
+			for i := range u.packet.Len() {
+				_ = u.decode(i, new(any))
+			}
+		}
+		if len(again) != whole {
+			t.Fatalf("%d messages came back of %d", len(again), whole)
+		}
+		for i := range again {
+			var p, q Packet
+			if again[i][0] == 'b' {
+				if !bytes.Equal(again[i], messages[i]) {
+					t.Fatalf("message %d is %q, was %q", i, again[i], messages[i])
+				}
+			} else if p.Parse(again[i][1:]) != nil || q.Parse(messages[i][1:]) != nil || !bytes.Equal(p.Append(nil), q.Append(nil)) {
+				t.Fatalf("message %d is %q, was %q", i, again[i], messages[i])
+			}
+		}
+	})
+}
+
+// What any JSON decodes to, with binary in it, encodes to what decodes to the
+// same; and without binary it is what encoding/json says.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`52-["a",`+hold(0)+`,{"b":[1,`+hold(1)+`,"c"],"<":null}]`), []byte("x"))
+	f.Add([]byte(`2["a",{"b":[1,"c\u2028"]}]`), []byte{})
+	f.Fuzz(func(t *testing.T, wire, data []byte) {
+		var u unit
+		if u.parse(wire) != nil || u.packet.Type != TypeEvent && u.packet.Type != TypeBinaryEvent {
+			return
+		}
+		for range u.packet.Attachments {
+			u.attachments = append(u.attachments, append([]byte{}, data...))
+		}
+		args := make([]any, u.packet.Len())
+		for i := range args {
+			if err := u.decode(i, &args[i]); err != nil {
+				return // a number out of range
+			}
+			if u.packet.Attachments == 0 {
+				var want any
+				if json.Unmarshal(u.packet.Arg(i), &want) != nil || !reflect.DeepEqual(args[i], want) {
+					t.Fatalf("%q: %#v, encoding/json says %#v", u.packet.Arg(i), args[i], want)
+				}
+			}
+		}
+		var e encoder
+		if err := e.event("name", args); err != nil {
+			if !errors.Is(err, errManyAttachments) {
+				t.Fatal(err)
+			}
+			return
+		}
+		again := received(t, &e)
+		for i := range args {
+			var got any
+			if err := again.decode(i, &got); err != nil || !reflect.DeepEqual(got, args[i]) {
+				t.Fatalf("%s: argument %d is %#v, %v; was %#v", e.buf, i, got, err, args[i])
+			}
+		}
+	})
+}
+
+// Strings are written as encoding/json writes them.
+func FuzzAppendString(f *testing.F) {
+	f.Add("plain")
+	f.Add("\"\\\b\f\n\r\t\x00\x1f\x7f<&>é\u2028\u2029\xff😀\ufffd")
+	f.Fuzz(func(t *testing.T, s string) {
+		var e encoder
+		if err := e.json(s); err != nil {
+			t.Fatal(err)
+		}
+		if got := appendString(nil, s); !bytes.Equal(got, e.buf) {
+			t.Fatalf("%q: %s, want %s", s, got, e.buf)
+		}
+	})
+}
+
+func TestEncodeAllocs(t *testing.T) {
+	e := encoder{buf: make([]byte, 0, 256)}
+	args := []any{"text", 17, true, nil}
+	if got := testing.AllocsPerRun(100, func() {
+		e.buf = e.buf[:0]
+		if err := e.event("message", args); err != nil {
+			t.Fatal(err)
+		}
+	}); got > 0 {
+		t.Errorf("an event of plain values costs %v allocations, want 0", got)
+	}
+}
+
+func TestDecodeAllocs(t *testing.T) {
+	u := newUnit(t, `51-["e","a text of some length",`+hold(0)+`,17]`, "zero")
+	var s string
+	var b []byte
+	if got := testing.AllocsPerRun(100, func() { _ = u.decode(0, &s) }); got > 1 {
+		t.Errorf("a string costs %v allocations, want its own", got)
+	}
+	if got := testing.AllocsPerRun(100, func() { _ = u.decode(1, &b) }); got > 0 {
+		t.Errorf("binary data costs %v allocations, want 0", got)
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	type message struct{ Room, Text string }
+	for _, bb := range []struct {
+		name string
+		arg  any
+	}{
+		{"string", strings.Repeat("x", 64)},
+		{"struct", message{"general", "hello"}},
+		{"binary", make([]byte, 64)},
+		{"map", map[string]any{"room": "general", "text": "hello"}},
+		{"nested binary", map[string]any{"data": make([]byte, 64)}},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			var e encoder
+			args := []any{bb.arg}
+			b.ReportAllocs()
+			for b.Loop() {
+				e.buf, e.attachments = e.buf[:0], e.attachments[:0]
+				if err := e.event("message", args); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,301 @@
+package socketio_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// The samples of the specification, "Packet encoding" and "Sample session",
+// and what is legal besides. An empty again stands for the octets themselves.
+var legalPackets = []struct {
+	name, wire, again string
+	want              socketio.Packet
+	event             string
+	args              []string
+}{
+	{"connect", "0", "", socketio.Packet{Type: socketio.TypeConnect}, "", nil},
+	{"connect with auth", `0{"token":"123"}`, "", socketio.Packet{Type: socketio.TypeConnect, Data: []byte(`{"token":"123"}`)}, "", nil},
+	{"connect to a namespace", "0/admin,", "", socketio.Packet{Type: socketio.TypeConnect, Namespace: []byte("/admin")}, "", nil},
+	{"connect without the comma", "0/admin", "0/admin,", socketio.Packet{Type: socketio.TypeConnect, Namespace: []byte("/admin")}, "", nil},
+	{"connect to a namespace with auth", `0/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}`, "", socketio.Packet{Type: socketio.TypeConnect, Namespace: []byte("/admin"), Data: []byte(`{"sid":"oSO0OpakMV_3jnilAAAA"}`)}, "", nil},
+	{"root by name", `2/,["a"]`, `2["a"]`, socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["a"]`)}, "a", nil},
+	{"disconnect", "1", "", socketio.Packet{Type: socketio.TypeDisconnect}, "", nil},
+	{"disconnect from a namespace", "1/admin,", "", socketio.Packet{Type: socketio.TypeDisconnect, Namespace: []byte("/admin")}, "", nil},
+	{"event", `2["hello",1]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["hello",1]`)}, "hello", []string{"1"}},
+	{"event in a namespace with id", `2/admin,456["project:delete",123]`, "", socketio.Packet{Type: socketio.TypeEvent, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`["project:delete",123]`)}, "project:delete", []string{"123"}},
+	{"event with a space", "2[ \"a\" ,\t{ } ]\n", "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte("[ \"a\" ,\t{ } ]\n")}, "a", []string{"{ }"}},
+	{"event named error", `2["error","x"]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["error","x"]`)}, "error", []string{`"x"`}},
+	{"event named __proto__", `2["__proto__"]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["__proto__"]`)}, "__proto__", nil},
+	{"event named by a number", `2[-1.50e1]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`[-1.50e1]`)}, "-15", nil},
+	{"event named by zero", `2[-0,1]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`[-0,1]`)}, "0", []string{"1"}},
+	{"event named beyond all numbers", `2[1e999]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`[1e999]`)}, "1e999", nil},
+	{"event with an escaped name", `2["\u0061\n"]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["\u0061\n"]`)}, "a\n", nil},
+	{"event without a name's text", `2[""]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`[""]`)}, "", nil},
+	{"a placeholder that is data", `2["a",{"_placeholder":true,"num":0}]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["a",{"_placeholder":true,"num":0}]`)}, "a", []string{`{"_placeholder":true,"num":0}`}},
+	{"ack", `3/admin,456[]`, "", socketio.Packet{Type: socketio.TypeAck, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`[]`)}, "", nil},
+	{"ack without an id", `3["a"]`, "", socketio.Packet{Type: socketio.TypeAck, Data: []byte(`["a"]`)}, "", []string{`"a"`}},
+	{"ack with the greatest id", `39007199254740991[]`, "", socketio.Packet{Type: socketio.TypeAck, HasID: true, ID: 1<<53 - 1, Data: []byte(`[]`)}, "", nil},
+	{"connect error", `4/admin,{"message":"Not authorized"}`, "", socketio.Packet{Type: socketio.TypeConnectError, Namespace: []byte("/admin"), Data: []byte(`{"message":"Not authorized"}`)}, "", nil},
+	{"connect error as text", `4"Not authorized"`, "", socketio.Packet{Type: socketio.TypeConnectError, Data: []byte(`"Not authorized"`)}, "", nil},
+	{"binary event", `51-["baz",{"_placeholder":true,"num":0}]`, "", socketio.Packet{Type: socketio.TypeBinaryEvent, Attachments: 1, Data: []byte(`["baz",{"_placeholder":true,"num":0}]`)}, "baz", []string{`{"_placeholder":true,"num":0}`}},
+	{"binary event with ten", `510-["a"]`, "", socketio.Packet{Type: socketio.TypeBinaryEvent, Attachments: 10, Data: []byte(`["a"]`)}, "a", nil},
+	{"binary ack", `61-/admin,456[{"_placeholder":true,"num":0}]`, "", socketio.Packet{Type: socketio.TypeBinaryAck, Attachments: 1, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`[{"_placeholder":true,"num":0}]`)}, "", []string{`{"_placeholder":true,"num":0}`}},
+	{"a placeholder that is unmade", `51-["a",{"_placeholder":true,"num":9,"_placeholder":false}]`, "", socketio.Packet{Type: socketio.TypeBinaryEvent, Attachments: 1, Data: []byte(`["a",{"_placeholder":true,"num":9,"_placeholder":false}]`)}, "a", []string{`{"_placeholder":true,"num":9,"_placeholder":false}`}},
+	{"a placeholder of another kind", `51-["a",{"_placeholder":"true","num":"0"}]`, "", socketio.Packet{Type: socketio.TypeBinaryEvent, Attachments: 1, Data: []byte(`["a",{"_placeholder":"true","num":"0"}]`)}, "a", []string{`{"_placeholder":"true","num":"0"}`}},
+}
+
+func TestPacketParse(t *testing.T) {
+	for _, tt := range legalPackets {
+		t.Run(tt.name, func(t *testing.T) {
+			var p socketio.Packet
+			if err := p.Parse([]byte(tt.wire)); err != nil {
+				t.Fatalf("Parse(%q): %v", tt.wire, err)
+			}
+			want := tt.want
+			if want.Namespace == nil {
+				want.Namespace = []byte("/")
+			}
+			if !samePacket(&p, &want) || string(p.Name()) != tt.event || !slices.Equal(arguments(&p), tt.args) {
+				t.Errorf("Parse(%q) = %+v, name %q, arguments %q", tt.wire, p, p.Name(), arguments(&p))
+			}
+			again := tt.again
+			if again == "" {
+				again = tt.wire
+			}
+			if got := tt.want.Append([]byte("before")); string(got) != "before"+again {
+				t.Errorf("Append gives %q, want %q", got, again)
+			}
+		})
+	}
+}
+
+// samePacket compares what Append writes.
+func samePacket(a, b *socketio.Packet) bool {
+	return a.Type == b.Type && bytes.Equal(a.Namespace, b.Namespace) && a.HasID == b.HasID &&
+		a.ID == b.ID && a.Attachments == b.Attachments && bytes.Equal(a.Data, b.Data)
+}
+
+func arguments(p *socketio.Packet) (args []string) {
+	for i := range p.Len() {
+		args = append(args, string(p.Arg(i)))
+	}
+	return args
+}
+
+func TestPacketParseErrors(t *testing.T) {
+	const (
+		count       = "count of attachments is not a number of 1 to 10"
+		id          = "acknowledgement id out of range"
+		payload     = "payload does not fit the packet type"
+		name        = "event name is not a string or number"
+		reserved    = "event name is reserved"
+		placeholder = "placeholder without an attachment"
+		notJSON     = "payload is not JSON"
+		depth       = "payload is nested too deep"
+		arguments   = "too many arguments"
+	)
+	for wire, want := range map[string]string{
+		"":         "packet without a type",
+		"7":        "unknown packet type",
+		"/":        "unknown packet type",
+		"abc":      "unknown packet type",
+		"\x1e":     "unknown packet type",
+		`5["a"]`:   count,
+		`50-["a"]`: count, `50-["a",{"_placeholder":true,"num":0}]`: count, `60-[]`: count,
+		`511-["a"]`: count, `5999999999999999999999-["a"]`: count, `5-["a"]`: count, `5-1-["a"]`: count,
+		`5+1-["a"]`: count, `51.0-["a"]`: count, `51e0-["a"]`: count, `5 1-["a"]`: count, `50x1-["a"]`: count,
+		`51["a"]`: count, `51`: count, `5`: count, `51,["a"]`: count,
+		`29007199254740992["a"]`: id, `2` + strings.Repeat("9", 400) + `["a"]`: id,
+		"2": payload, `2/a`: payload, `2/a["b"]`: payload, `2{}`: payload, `2"a"`: payload, `2null`: payload,
+		`2[]`: payload, `2[ ]`: payload, "3": payload, "3{}": payload, `31`: payload,
+		"1[]": payload, `1{}`: payload, `1/a,x`: payload,
+		`0[]`: payload, `0null`: payload, `0"a"`: payload, `0true`: payload, "4": payload, "4[]": payload, "4null": payload,
+		`2[null]`: name, `2[true]`: name, `2[{}]`: name, `2[["a"]]`: name, `2[{"toString":1}]`: name,
+		`51-[{"_placeholder":true,"num":0}]`: name,
+		`2["connect"]`:                       reserved, `2["connect_error"]`: reserved, `2["disconnect"]`: reserved,
+		`2["disconnecting"]`: reserved, `2["newListener"]`: reserved, `2["removeListener",1]`: reserved,
+		`2["\u0063onnect"]`: reserved, `51-["disconnect"]`: reserved,
+		`51-["a",{"_placeholder":true,"num":1}]`: placeholder, `51-["a",{"_placeholder":true,"num":-1}]`: placeholder,
+		`51-["a",{"_placeholder":true,"num":"0"}]`: placeholder, `51-["a",{"_placeholder":true,"num":0.5}]`: placeholder,
+		`51-["a",{"_placeholder":true,"num":10}]`: placeholder, `51-["a",{"_placeholder":true,"num":null}]`: placeholder,
+		`51-["a",{"_placeholder":true}]`: placeholder, `51-["a",{"num":1,"_placeholder":true}]`: placeholder,
+		`51-["a",{"_place\u0068older":true,"num":1}]`: placeholder, `61-[[{"b":{"_placeholder":true,"num":2}}]]`: placeholder,
+		`2["a"`: notJSON, `2["a",]`: notJSON, `2["a"]]`: notJSON, `2["a"]x`: notJSON, `2[`: notJSON, `2["a" "b"]`: notJSON,
+		`2["a",01]`: notJSON, `2["a",1.]`: notJSON, `2["a",.5]`: notJSON, `2["a",-]`: notJSON, `2["a",1e]`: notJSON,
+		`2["a",1e+]`: notJSON, `2["a",+1]`: notJSON, `2["a",NaN]`: notJSON, `2["a",tru]`: notJSON, `2["a",nul`: notJSON,
+		"2[\"a\nb\"]": notJSON, `2["\x41"]`: notJSON, `2["\u12G4"]`: notJSON, `2["\u123`: notJSON, `2["a\`: notJSON, `2["a`: notJSON,
+		`2["a",{]`: notJSON, `2["a",{"b"}]`: notJSON, `2["a",{"b":}]`: notJSON, `2["a",{"b":1,}]`: notJSON,
+		`2["a",{b:1}]`: notJSON, `2["a",{"b":1]`: notJSON, `2["a",{"b`: notJSON, `2["a",{"b" 1}]`: notJSON, `2["a",[1}]`: notJSON,
+		`0{"a":1`: notJSON, `0{}x`: notJSON, "2[\"a\"\x00]": notJSON, `4"a`: notJSON,
+		`2["a",` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `]`:           depth,
+		`2["a",` + strings.Repeat(`{"b":`, 64) + "1" + strings.Repeat("}", 64) + `]`: depth,
+		`0` + strings.Repeat(`{"b":`, 65) + "1" + strings.Repeat("}", 65):            depth,
+		`2["a"` + strings.Repeat(",0", 129) + `]`:                                    arguments, `31[0` + strings.Repeat(",0", 128) + `]`: arguments,
+		`2["a",` + strings.Repeat("[", 1_000_000): depth,
+	} {
+		var p socketio.Packet
+		err := p.Parse([]byte(wire))
+		if pe, ok := errors.AsType[*socketio.PacketError](err); !ok || pe.Reason != want {
+			t.Errorf("Parse(%.60q): %v, want %s", wire, err, want)
+		}
+	}
+}
+
+func TestPacketParseAtTheLimits(t *testing.T) {
+	for _, wire := range []string{
+		`2["a",` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `]`,
+		`2["a",` + strings.Repeat(`{"b":`, 63) + "1" + strings.Repeat("}", 63) + `]`,
+		`0` + strings.Repeat(`{"b":`, 64) + "1" + strings.Repeat("}", 64),
+		`2["a"` + strings.Repeat(",0", 128) + `]`,
+		`31[0` + strings.Repeat(",0", 127) + `]`,
+	} {
+		var p socketio.Packet
+		if err := p.Parse([]byte(wire)); err != nil {
+			t.Errorf("Parse(%.60q): %v", wire, err)
+		}
+	}
+}
+
+func TestPacketTypeString(t *testing.T) {
+	want := []string{"CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "BINARY_EVENT", "BINARY_ACK", "unknown"}
+	for i, name := range want {
+		if got := socketio.PacketType(i).String(); got != name {
+			t.Errorf("PacketType(%d) = %q, want %q", i, got, name)
+		}
+	}
+}
+
+func TestPacketError(t *testing.T) {
+	var p socketio.Packet
+	if err := p.Parse(nil); err.Error() != "socket.io: packet without a type" {
+		t.Errorf("error of no octets: %v", err)
+	}
+}
+
+// Parsing into the same Packet costs nothing, whatever came before.
+func TestPacketParseAllocs(t *testing.T) {
+	var p socketio.Packet
+	many := `2["a"` + strings.Repeat(",0", 128) + `]`
+	if err := p.Parse([]byte(many)); err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("a long name ", 20)
+	for _, wire := range []string{
+		`2["message",{"room":"a","message":"hello"}]`,
+		`2/admin,17["` + long + `",[1,2.5e3,"\u00e9"],null]`,
+		`52-["a",{"b":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0}]`,
+		`3/admin,17["a"]`, `0/admin,{"token":"x"}`, many, `2[` + strings.Repeat("[", 100), `2["connect"]`,
+	} {
+		b := []byte(wire)
+		_ = p.Parse(b)
+		if got := testing.AllocsPerRun(100, func() { _ = p.Parse(b) }); got > 0 {
+			t.Errorf("Parse(%.40q) allocates %v times, want 0", wire, got)
+		}
+	}
+}
+
+func FuzzPacket(f *testing.F) {
+	for _, tt := range legalPackets {
+		f.Add([]byte(tt.wire))
+	}
+	f.Add([]byte(`2["a",[1,-2.5e3,{"b":[true,false,null]}],"\u00e9\\"]`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var p, again socketio.Packet
+		if p.Parse(b) != nil {
+			return
+		}
+		if len(p.Data) > 0 && !json.Valid(p.Data) {
+			t.Fatalf("%q: encoding/json refuses %q", b, p.Data)
+		}
+		wire := p.Append(nil)
+		if err := again.Parse(wire); err != nil || !samePacket(&p, &again) || !slices.Equal(arguments(&p), arguments(&again)) {
+			t.Fatalf("%q came back from %q as %+v, %v", b, wire, again, err)
+		}
+		if third := again.Append(nil); !bytes.Equal(third, wire) {
+			t.Fatalf("%q, then %q", wire, third)
+		}
+	})
+}
+
+// The arguments are those that encoding/json finds, and what it takes is taken.
+func FuzzArguments(f *testing.F) {
+	f.Add([]byte(`[1,-2.5e3,{"b":[true,false,null]},"\u00e9\\"]`))
+	f.Add([]byte(` [ ] `))
+	f.Add([]byte(`[0,]`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var p socketio.Packet
+		err := p.Parse(append([]byte("3"), data...))
+		var want []json.RawMessage
+		isArray := json.Unmarshal(data, &want) == nil && want != nil
+		digits := len(data) > 0 && ('0' <= data[0] && data[0] <= '9' || data[0] == '/')
+		if digits {
+			return // an id or namespace
+		}
+		if pe, ok := errors.AsType[*socketio.PacketError](err); ok {
+			deep := strings.HasSuffix(pe.Reason, "deep") || strings.HasSuffix(pe.Reason, "arguments")
+			if isArray && !deep {
+				t.Fatalf("%q is refused: %v", data, err)
+			}
+			return
+		}
+		if !isArray || len(want) != p.Len() {
+			t.Fatalf("%q: %d arguments, encoding/json finds %q", data, p.Len(), want)
+		}
+		for i := range want {
+			if !bytes.Equal(p.Arg(i), want[i]) {
+				t.Fatalf("argument %d of %q is %q, want %q", i, data, p.Arg(i), want[i])
+			}
+		}
+	})
+}
+
+func BenchmarkPacketParse(b *testing.B) {
+	for _, bb := range []struct{ name, wire string }{
+		{"event64", `2["message",{"room":"general","message":"hello, how are you"}]`},
+		{"ack", `3/admin,17["ok"]`},
+		{"text1k", `2["message","` + strings.Repeat("x", 1000) + `"]`},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			var p socketio.Packet
+			wire := []byte(bb.wire)
+			b.SetBytes(int64(len(wire)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := p.Parse(wire); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func ExamplePacket_Parse() {
+	var p socketio.Packet
+	if err := p.Parse([]byte(`2/admin,456["project:delete",123]`)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%v in %s, id %d: %s\n", p.Type, p.Namespace, p.ID, p.Name())
+	for i := range p.Len() {
+		fmt.Printf("argument %d: %s\n", i, p.Arg(i))
+	}
+
+	fmt.Println(p.Parse([]byte(`2["disconnect"]`)))
+	// Output:
+	// EVENT in /admin, id 456: project:delete
+	// argument 0: 123
+	// socket.io: event name is reserved
+}
+
+func ExamplePacket_Append() {
+	p := socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["hello",1]`)}
+	fmt.Printf("%s\n", p.Append(nil))
+	// Output: 2["hello",1]
+}

@@ -1,0 +1,275 @@
+package socketio
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// A scanner checks JSON (RFC 8259) and notes where placeholders stand. It
+// builds nothing: values are decoded when a handler asks for them.
+type scanner struct {
+	b            []byte
+	i            int // the next octet
+	attachments  int // of the packet; 0: an object like a placeholder is data
+	placeholders []placeholder
+}
+
+// peek returns the next octet, 0 at the end.
+func (s *scanner) peek() byte {
+	if s.i < len(s.b) {
+		return s.b[s.i]
+	}
+	return 0
+}
+
+func (s *scanner) space() {
+	for s.i < len(s.b) {
+		switch s.b[s.i] {
+		case ' ', '\t', '\n', '\r':
+			s.i++
+		default:
+			return
+		}
+	}
+}
+
+// end checks that only space is left.
+func (s *scanner) end() error {
+	s.space()
+	if s.i < len(s.b) {
+		return errJSON
+	}
+	return nil
+}
+
+// next reads what stands behind a value of an array or object: a comma, or the
+// bracket that ends it.
+func (s *scanner) next(bracket byte) (more bool, err error) {
+	s.space()
+	c := s.peek()
+	s.i++
+	switch c {
+	case ',':
+		s.space()
+		return true, nil
+	case bracket:
+		return false, nil
+	}
+	return false, errJSON
+}
+
+// value reads one value whose first octet is next. Arrays and objects in it
+// have the given depth.
+func (s *scanner) value(depth int) error {
+	switch c := s.peek(); c {
+	case '"':
+		return s.str()
+	case '{':
+		return s.object(depth)
+	case '[':
+		return s.array(depth)
+	case 't':
+		return s.literal("true")
+	case 'f':
+		return s.literal("false")
+	case 'n':
+		return s.literal("null")
+	}
+	return s.number()
+}
+
+func (s *scanner) literal(word string) error {
+	if !bytes.HasPrefix(s.b[s.i:], []byte(word)) {
+		return errJSON
+	}
+	s.i += len(word)
+	return nil
+}
+
+func (s *scanner) array(depth int) error {
+	if depth > MaxDepth {
+		return errDepth
+	}
+	s.i++
+	s.space()
+	if s.peek() == ']' {
+		s.i++
+		return nil
+	}
+	for {
+		if err := s.value(depth + 1); err != nil {
+			return err
+		}
+		if more, err := s.next(']'); !more {
+			return err
+		}
+	}
+}
+
+// object reads an object and notes it, if it is one, as a placeholder: its
+// member _placeholder is true, whatever else it has. Of equal names the last
+// counts, as in JavaScript.
+func (s *scanner) object(depth int) error {
+	if depth > MaxDepth {
+		return errDepth
+	}
+	start, before := s.i, len(s.placeholders)
+	s.i++
+	s.space()
+	if s.peek() == '}' {
+		s.i++
+		return nil
+	}
+	marked, num := false, -1
+	for {
+		key, val, err := s.member(depth)
+		if err != nil {
+			return err
+		}
+		if s.attachments > 0 {
+			switch string(unquote(key)) {
+			case "_placeholder":
+				marked = string(val) == "true"
+			case "num":
+				num = index(val)
+			}
+		}
+		more, err := s.next('}')
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+	}
+	if !marked {
+		return nil
+	}
+	if num < 0 || num >= s.attachments {
+		return errPlaceholder
+	}
+	// What a placeholder holds besides is lost with it.
+	s.placeholders = append(s.placeholders[:before], placeholder{span{start, s.i}, num})
+	return nil
+}
+
+// member reads the name and the value of one member of an object.
+func (s *scanner) member(depth int) (key, val []byte, err error) {
+	start := s.i
+	if s.peek() != '"' {
+		return nil, nil, errJSON
+	}
+	if err := s.str(); err != nil {
+		return nil, nil, err
+	}
+	key = s.b[start:s.i]
+	s.space()
+	if s.peek() != ':' {
+		return nil, nil, errJSON
+	}
+	s.i++
+	s.space()
+	start = s.i
+	if err := s.value(depth + 1); err != nil {
+		return nil, nil, err
+	}
+	return key, s.b[start:s.i], nil
+}
+
+// index returns the number of an attachment, -1 for what can't be one: since
+// there are at most ten, an index is a single digit.
+func index(val []byte) int {
+	if len(val) != 1 || !isDigit(val[0]) {
+		return -1
+	}
+	return int(val[0] - '0')
+}
+
+// str reads a string. Whether it is UTF-8 has been checked with the message
+// that it came in.
+func (s *scanner) str() error {
+	b := s.b
+	for i := s.i + 1; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			s.i = i + 1
+			return nil
+		case c == '\\':
+			i++
+			if i == len(b) {
+				return errJSON
+			}
+			switch b[i] {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				if len(b)-i <= 4 || !isHex(b[i+1:i+5]) {
+					return errJSON
+				}
+				i += 4
+			default:
+				return errJSON
+			}
+		case c < ' ':
+			return errJSON
+		}
+	}
+	return errJSON
+}
+
+func isHex(b []byte) bool {
+	for _, c := range b {
+		if !isDigit(c) && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *scanner) number() error {
+	if s.peek() == '-' {
+		s.i++
+	}
+	if s.peek() == '0' {
+		s.i++
+	} else if !s.digits() {
+		return errJSON
+	}
+	if s.peek() == '.' {
+		s.i++
+		if !s.digits() {
+			return errJSON
+		}
+	}
+	if c := s.peek(); c == 'e' || c == 'E' {
+		s.i++
+		if c := s.peek(); c == '+' || c == '-' {
+			s.i++
+		}
+		if !s.digits() {
+			return errJSON
+		}
+	}
+	return nil
+}
+
+// digits reads digits and reports whether there was one.
+func (s *scanner) digits() bool {
+	start := s.i
+	for isDigit(s.peek()) {
+		s.i++
+	}
+	return s.i > start
+}
+
+// unquote returns the text of a string that was scanned: a view of it, unless
+// it holds escapes.
+func unquote(b []byte) []byte {
+	if bytes.IndexByte(b, '\\') < 0 {
+		return b[1 : len(b)-1]
+	}
+	var text string
+	if json.Unmarshal(b, &text) != nil {
+		return nil // not after scanning
+	}
+	return []byte(text)
+}
