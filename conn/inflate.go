@@ -46,9 +46,9 @@ func (i *inflater) inflate(dst, p []byte, limit int64) ([]byte, error) {
 		limit = math.MaxInt64
 	}
 	d := i.pool.decompressor()
-	d.source = source{octets: p}
+	d.source = inflateSource{octets: p}
 	out, err := i.message(d, dst, limit)
-	d.source = source{}
+	d.source = inflateSource{}
 	i.pool.putDecompressor(d)
 	if err != nil {
 		return dst, err
@@ -103,7 +103,7 @@ const (
 // A decompressor is a Decompressor with what it reads from.
 type decompressor struct {
 	codec  Decompressor
-	source source
+	source inflateSource
 }
 
 // stream inflates to the end of a stream and appends that to out, of which

@@ -2,37 +2,37 @@ package conn
 
 import "io"
 
-// ending is what follows the payload of a compressed message: the tail that
+// finale is what follows the payload of a compressed message: the tail that
 // the sender cut off (RFC 7692, section 7.2.2), and an empty stored block with
 // BFINAL set, so that a decompressor that reads the message cleanly ends with
 // io.EOF, and any other does not.
-const ending = tail + "\x01\x00\x00\xff\xff"
+const finale = tail + "\x01\x00\x00\xff\xff"
 
-// A source is the compressed message as a stream: its payload, then ending.
-type source struct {
+// An inflateSource is the compressed message as a stream: its payload, then finale.
+type inflateSource struct {
 	octets []byte
 	pos    int
 }
 
-func (s *source) ReadByte() (byte, error) {
+func (s *inflateSource) ReadByte() (byte, error) {
 	pos := s.pos
 	if pos < len(s.octets) {
 		s.pos++
 		return s.octets[pos], nil
 	}
-	if pos -= len(s.octets); pos < len(ending) {
+	if pos -= len(s.octets); pos < len(finale) {
 		s.pos++
-		return ending[pos], nil
+		return finale[pos], nil
 	}
 	return 0, io.EOF
 }
 
-func (s *source) Read(p []byte) (int, error) {
+func (s *inflateSource) Read(p []byte) (int, error) {
 	n := 0
 	if s.pos < len(s.octets) {
 		n = copy(p, s.octets[s.pos:])
 	} else {
-		n = copy(p, ending[s.pos-len(s.octets):])
+		n = copy(p, finale[s.pos-len(s.octets):])
 	}
 	s.pos += n
 	if n == 0 && len(p) > 0 {
@@ -46,18 +46,18 @@ type sourcePlace uint8
 
 const (
 	sourcePayload sourcePlace = iota // before the end of the payload: more follows
-	sourceTail                       // in the ending, which the sender has never seen
+	sourceTail                       // in the finale, which the sender has never seen
 	sourceEnd                        // where a message ends
 )
 
 // where tells how far the source was read. A message whose last block has
 // BFINAL set and that lacks the octet 00 of the empty block behind it is let
 // pass: nothing is ambiguous about it.
-func (s *source) where() sourcePlace {
+func (s *inflateSource) where() sourcePlace {
 	switch {
 	case s.pos < len(s.octets):
 		return sourcePayload
-	case s.pos == len(s.octets), s.pos == len(s.octets)+len(ending):
+	case s.pos == len(s.octets), s.pos == len(s.octets)+len(finale):
 		return sourceEnd
 	default:
 		return sourceTail

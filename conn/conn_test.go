@@ -1,0 +1,135 @@
+package conn_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
+)
+
+// pairs returns a connected server and client over each kind of stream.
+func pairs(t *testing.T, o *conn.Options, terms *handshake.Deflate) map[string][2]*conn.Conn {
+	t.Helper()
+	make2 := func(a, b net.Conn) [2]*conn.Conn {
+		s := conn.New(&handshake.Result{Conn: a, Deflate: terms}, conn.RoleServer, o)
+		c := conn.New(&handshake.Result{Conn: b, Deflate: terms}, conn.RoleClient, o)
+		t.Cleanup(func() { s.CloseNow(); c.CloseNow() })
+		return [2]*conn.Conn{s, c}
+	}
+	a, b := pipe.New()
+	x, y := tcpPair(t)
+	return map[string][2]*conn.Conn{"pipe": make2(a, b), "tcp": make2(x, y)}
+}
+
+func tcpPair(t *testing.T) (server, client net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if client, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if server, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return server, client
+}
+
+var terms = map[string]*handshake.Deflate{
+	"plain":    nil,
+	"deflate":  {ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15},
+	"takeover": {ServerMaxWindowBits: 15, ClientMaxWindowBits: 15},
+	"bits 9":   {ServerMaxWindowBits: 9, ClientMaxWindowBits: 9},
+}
+
+// TestEcho sends messages of many sizes there and back in every way there is.
+func TestEcho(t *testing.T) {
+	sizes := []int{0, 1, 125, 126, 127, 4000, 4096, 5000, 65535, 65536, 65537, 70000, 200000, 1 << 20}
+	for name, terms := range terms {
+		for stream, pair := range pairs(t, &conn.Options{Limits: conn.Limits{Message: 2 << 20}}, terms) {
+			t.Run(name+"/"+stream, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				defer cancel()
+				server, client := pair[0], pair[1]
+				ended := make(chan error, 1)
+				go func() {
+					ended <- server.Each(ctx, func(m conn.Message) error {
+						return server.Write(ctx, m.Opcode, m.Payload)
+					})
+				}()
+				for i, n := range sizes {
+					p := bytes.Repeat([]byte("abcdefghij"), n/10+1)[:n]
+					sent := make(chan error, 1)
+					go func() { sent <- send(ctx, client, i, p) }()
+					got, err := receive(ctx, client, i)
+					if err != nil {
+						t.Fatalf("size %d: %v", n, err)
+					}
+					if err := <-sent; err != nil {
+						t.Fatalf("size %d: %v", n, err)
+					}
+					if !bytes.Equal(got, p) {
+						t.Fatalf("size %d: got %d other octets", n, len(got))
+					}
+				}
+				if err := client.Close(4000, "done"); err != nil {
+					t.Errorf("Close: %v", err)
+				}
+				err := <-ended
+				if e, ok := errors.AsType[*conn.CloseError](err); !ok || e.Code != 4000 || e.Reason != "done" {
+					t.Errorf("Each: %v", err)
+				}
+			})
+		}
+	}
+}
+
+func send(ctx context.Context, c *conn.Conn, i int, p []byte) error {
+	switch i % 3 {
+	case 0:
+		return c.Write(ctx, frame.Binary, p)
+	case 1:
+		return c.WritePrepared(ctx, conn.NewPrepared(frame.Text, p))
+	}
+	w, err := c.Writer(ctx, frame.Binary)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(p); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+func receive(ctx context.Context, c *conn.Conn, i int) (p []byte, err error) {
+	switch i % 3 {
+	case 0:
+		_, p, err = c.Read(ctx)
+	case 1:
+		stop := fmt.Errorf("stop")
+		err = c.Each(ctx, func(m conn.Message) error {
+			p = bytes.Clone(m.Payload)
+			return stop
+		})
+		if err == stop {
+			err = nil
+		}
+	default:
+		var r io.Reader
+		if _, r, err = c.Reader(ctx); err == nil {
+			p, err = io.ReadAll(r)
+		}
+	}
+	return p, err
+}

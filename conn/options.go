@@ -1,0 +1,123 @@
+package conn
+
+import (
+	"math"
+	"time"
+
+	"github.com/parleyws/parley/handshake"
+)
+
+// A Role is the side of a connection that a Conn plays.
+type Role uint8
+
+// The two roles.
+const (
+	RoleServer Role = iota // sends unmasked frames, wants masked ones, drops the stream first
+	RoleClient
+)
+
+// Options say how a Conn behaves once the handshake is done. Nil and the zero
+// value are the defaults. A Conn reads its Options when it is made and does
+// not keep them.
+type Options struct {
+	// Limits bound what the peer can make us hold or wait for.
+	Limits Limits
+	// Compression says how messages are compressed; whether they may be is
+	// agreed in the handshake (handshake.Options.Deflate).
+	Compression Compression
+	// Overflow says what Send does when the queue is full.
+	Overflow Overflow
+	// LenientLength lets a peer live that writes payload lengths not in their
+	// shortest form, which RFC 6455, section 5.2, forbids.
+	LenientLength bool
+}
+
+// Limits bound what a peer can cost. In every field zero is the default and a
+// negative number turns the limit off.
+type Limits struct {
+	// Message is the size of a received message in octets, after inflation
+	// and over all its fragments. Default 1 MiB. A longer one fails the
+	// connection with 1009.
+	Message int64
+	// MessageTime is how long a message may take from its first octet to its
+	// last, to which comes a second for each KiB received. Default 120 s; a
+	// slower one fails the connection with 1008.
+	MessageTime time.Duration
+	// QueueBytes and QueueMessages bound what Send queues: 1 MiB and 1,024.
+	QueueBytes    int
+	QueueMessages int
+	// WriteTimeout is how long a write to the stream may make no progress
+	// before the connection is cut. Default 10 s.
+	WriteTimeout time.Duration
+	// CloseTimeout is how long Close waits for the peer's Close frame once
+	// ours is out. Default 5 s.
+	CloseTimeout time.Duration
+	// PingInterval is how long a waiting read may see no octet before a Ping
+	// asks for one. Default 25 s. Negative turns the keepalive off.
+	PingInterval time.Duration
+	// PingTimeout is how long the peer has for an octet after that Ping before
+	// the connection is cut. Default 20 s.
+	PingTimeout time.Duration
+}
+
+// Compression says how messages are compressed where the handshake has agreed
+// on permessage-deflate (RFC 7692).
+type Compression struct {
+	// Codec makes the compressors; nil is compress/flate.
+	Codec Codec
+	// MinSize is the size in octets from which on a message is compressed.
+	// Default 128; negative compresses every message.
+	MinSize int
+}
+
+// An Overflow is a policy for a full queue.
+type Overflow uint8
+
+// What Send does when the queue is full.
+const (
+	OverflowClose      Overflow = iota // fail the connection with 1013 (try again later)
+	OverflowDropOldest                 // forget the oldest queued messages
+)
+
+// AcceptOptions configure Accept and Server.
+type AcceptOptions struct {
+	Handshake handshake.Options // origins, subprotocols, headers, compression
+	Conn      Options
+}
+
+// DialOptions configure Dial.
+type DialOptions struct {
+	Handshake handshake.DialOptions // HTTP client, headers, subprotocols, compression
+	Conn      Options
+}
+
+// What stands for no limit: more than any connection sees, yet safe to add to.
+const (
+	noSize = int64(1) << 62
+	noTime = time.Duration(1) << 62
+)
+
+// withDefaults returns l with every zero replaced by its default and every
+// negative number by what stands for no limit.
+func (l Limits) withDefaults() Limits {
+	l.Message = choose(l.Message, 1<<20, noSize)
+	l.MessageTime = choose(l.MessageTime, 120*time.Second, noTime)
+	l.QueueBytes = choose(l.QueueBytes, 1<<20, math.MaxInt/2)
+	l.QueueMessages = choose(l.QueueMessages, 1024, math.MaxInt/2)
+	l.WriteTimeout = choose(l.WriteTimeout, 10*time.Second, noTime)
+	l.CloseTimeout = choose(l.CloseTimeout, 5*time.Second, noTime)
+	l.PingInterval = choose(l.PingInterval, 25*time.Second, noTime)
+	l.PingTimeout = choose(l.PingTimeout, 20*time.Second, noTime)
+	return l
+}
+
+// choose applies the rule of Limits to one of its fields.
+func choose[T int | int64 | time.Duration](v, byDefault, unlimited T) T {
+	switch {
+	case v > 0:
+		return v
+	case v < 0:
+		return unlimited
+	}
+	return byDefault
+}

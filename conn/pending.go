@@ -1,0 +1,206 @@
+package conn
+
+import (
+	"slices"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// pending is what is to be sent, in its order: octets of our own, and frames
+// that are shared with other connections and only referred to. It is guarded
+// by outbound.mu and does no I/O.
+type pending struct {
+	buf  *buffer // our own octets; nil while there are none
+	head int     // how many of them have been taken
+	refs refs    // shared frames, each with its place among them
+
+	parked refs   // shared frames that wait for the end of a message
+	pong   []byte // control frames that wait for the end of a frame: the latest Pong,
+	others []byte // and all others
+}
+
+// A ref is a shared frame and its place among the octets of buf.
+type ref struct {
+	at   int
+	p    []byte
+	sent bool // by Send: may be dropped
+}
+
+// refs is a queue of them.
+type refs struct {
+	list  []ref
+	first int
+	bytes int
+}
+
+func (r *refs) len() int { return len(r.list) - r.first }
+
+func (r *refs) push(x ref) {
+	r.list = append(r.list, x)
+	r.bytes += len(x.p)
+}
+
+func (r *refs) pop() ref {
+	x := r.list[r.first]
+	r.list[r.first].p = nil
+	r.bytes -= len(x.p)
+	if r.first++; r.first == len(r.list) {
+		r.clear()
+	}
+	return x
+}
+
+// dropOldest removes the first frame that may be dropped, if there is one.
+func (r *refs) dropOldest() bool {
+	for i := r.first; i < len(r.list); i++ {
+		if r.list[i].sent {
+			r.bytes -= len(r.list[i].p)
+			r.list = slices.Delete(r.list, i, i+1)
+			return true
+		}
+	}
+	return false
+}
+
+// clear empties the queue. A long one is let go of.
+func (r *refs) clear() {
+	clear(r.list)
+	if r.list = r.list[:0]; cap(r.list) > 8 {
+		r.list = nil
+	}
+	r.first, r.bytes = 0, 0
+}
+
+// len returns the number of octets that can be taken.
+func (p *pending) len() int {
+	n := p.refs.bytes
+	if p.buf != nil {
+		n += len(p.buf.b) - p.head
+	}
+	return n
+}
+
+// own returns the buffer of our own octets, for appending.
+func (p *pending) own() *buffer {
+	if p.buf == nil {
+		p.buf = getBuffer(smallBuffer)
+	}
+	return p.buf
+}
+
+// reserve makes room for n more octets of our own.
+func (p *pending) reserve(n int) {
+	have := 0
+	if p.buf != nil {
+		have = len(p.buf.b)
+	}
+	p.buf = growBuffer(p.buf, have+n)
+}
+
+// share appends a shared frame.
+func (p *pending) share(x ref) {
+	x.at = 0
+	if p.buf != nil {
+		x.at = len(p.buf.b)
+	}
+	p.refs.push(x)
+}
+
+// unpark appends the shared frames that waited for the end of a message, and
+// reports whether there are any.
+func (p *pending) unpark() bool {
+	if p.parked.len() == 0 {
+		return false
+	}
+	for p.parked.len() > 0 {
+		p.share(p.parked.pop())
+	}
+	return true
+}
+
+func (p *pending) forgetParked() { p.parked.clear() }
+
+// later keeps a control frame for the end of the frame that is half appended.
+func (p *pending) later(op frame.Opcode, b []byte) {
+	if op == frame.Pong {
+		p.pong = b
+	} else {
+		p.others = append(p.others, b...)
+	}
+}
+
+// endFrame appends the control frames that were kept.
+func (p *pending) endFrame() {
+	n := len(p.pong) + len(p.others)
+	if n == 0 {
+		return
+	}
+	p.reserve(n)
+	p.buf.b = append(append(p.buf.b, p.pong...), p.others...)
+	p.pong, p.others = nil, nil
+}
+
+// gatherLimit is the length of a shared frame from which on it is written by
+// itself. Copying a shorter one costs less than a write.
+const gatherLimit = 4 << 10
+
+// take returns the octets that are to be written next, which are no longer
+// pending, and the buffer that they lie in, nil if they are a shared frame.
+func (p *pending) take() ([]byte, *buffer) {
+	if p.refs.len() == 0 {
+		b, head := p.buf, p.head
+		p.buf, p.head = nil, 0
+		return b.b[head:], b
+	}
+	own := 0
+	if p.buf != nil {
+		own = len(p.buf.b) - p.head
+	}
+	if first := p.refs.list[p.refs.first]; first.at == p.head && (len(first.p) >= gatherLimit || own == 0 && p.refs.len() == 1) {
+		b := p.refs.pop().p
+		p.tidy()
+		return b, nil
+	}
+	g := getBuffer(largeBuffer)
+	p.gather(g)
+	p.tidy()
+	return g.b, g
+}
+
+// gather moves octets and short shared frames to g, up to a batch.
+func (p *pending) gather(g *buffer) {
+	for {
+		end := 0
+		if p.buf != nil {
+			end = len(p.buf.b)
+		}
+		if p.refs.len() > 0 {
+			end = p.refs.list[p.refs.first].at
+		}
+		if n := min(end-p.head, maxBatch-len(g.b)); n > 0 {
+			g.b = append(g.b, p.buf.b[p.head:p.head+n]...)
+			p.head += n
+		}
+		if p.head < end || p.refs.len() == 0 {
+			return
+		}
+		if n := len(p.refs.list[p.refs.first].p); n >= gatherLimit || len(g.b)+n > maxBatch {
+			return
+		}
+		g.b = append(g.b, p.refs.pop().p...)
+	}
+}
+
+// tidy gives the buffer back once all of it has been taken.
+func (p *pending) tidy() {
+	if p.buf != nil && p.head == len(p.buf.b) && p.refs.len() == 0 {
+		putBuffer(p.buf)
+		p.buf, p.head = nil, 0
+	}
+}
+
+// forget drops all that has not been taken.
+func (p *pending) forget() {
+	putBuffer(p.buf)
+	*p = pending{}
+}

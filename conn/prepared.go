@@ -1,0 +1,100 @@
+package conn
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// A Prepared is a message that is encoded once, and compressed once, for any
+// number of connections. It is immutable and may be used from any goroutine.
+type Prepared struct {
+	op      frame.Opcode
+	plain   []byte // the whole unmasked frame
+	payload []byte // its end
+	variant atomic.Pointer[variant]
+}
+
+// A variant is a Prepared as a compressed frame. They form a list, one for
+// each kind of connection that there is.
+type variant struct {
+	codec Codec
+	bits  int
+	frame []byte
+	next  *variant
+}
+
+// NewPrepared prepares a message of kind op, frame.Text or frame.Binary, and
+// panics if it is neither. p is copied.
+func NewPrepared(op frame.Opcode, p []byte) *Prepared {
+	if op != frame.Text && op != frame.Binary {
+		panic(errOpcode)
+	}
+	b := frame.Header{Fin: true, Opcode: op, Length: int64(len(p))}.Append(make([]byte, 0, frame.MaxHeaderLen+len(p)))
+	n := len(b)
+	b = append(b, p...)
+	return &Prepared{op: op, plain: b, payload: b[n:len(b):len(b)]}
+}
+
+// Len returns the length of the message in octets, uncompressed.
+func (p *Prepared) Len() int { return len(p.payload) }
+
+// deflated returns p as a compressed frame for a connection whose compression
+// is d. It refers to no window, so that it suits all of them.
+func (p *Prepared) deflated(d *deflation) ([]byte, error) {
+	first := p.variant.Load()
+	for v := first; v != nil; v = v.next {
+		if v.codec == d.codec && v.bits == d.bits {
+			return v.frame, nil
+		}
+	}
+	b, err := newDeflater(d.codec, false, d.bits).compress(nil, p.payload)
+	if err != nil {
+		return nil, err
+	}
+	h := frame.Header{Fin: true, Rsv1: true, Opcode: p.op, Length: int64(len(b))}
+	v := &variant{codec: d.codec, bits: d.bits, next: first}
+	v.frame = append(h.Append(make([]byte, 0, frame.MaxHeaderLen+len(b))), b...)
+	p.variant.CompareAndSwap(first, v) // who comes second does without
+	return v.frame, nil
+}
+
+// WritePrepared is Write for a prepared message. Where frames are not masked
+// its octets are never copied.
+func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
+	if err := contextError("write", ctx); err != nil {
+		return err
+	}
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.admit(ctx, false); err != nil {
+		return err
+	}
+	b, err := o.share(p)
+	if err != nil {
+		return err
+	}
+	o.pending.share(ref{p: b})
+	return o.push(ctx)
+}
+
+// share returns the frame that p is on this connection: one for all, or where
+// frames are masked one of its own.
+func (o *outbound) share(p *Prepared) (b []byte, err error) {
+	b = p.plain
+	if o.deflate.applies(p.payload) {
+		if b, err = p.deflated(&o.deflate); err != nil {
+			return nil, err
+		}
+		if o.deflate.takeover {
+			o.deflate.deflater.reset() // the peer's window moves without ours
+		}
+	}
+	if o.masker == nil {
+		return b, nil
+	}
+	h, n, err := frame.Parse(b)
+	return o.encode(h, b[n:]), err
+}

@@ -1,0 +1,91 @@
+package conn
+
+import (
+	"github.com/parleyws/parley/frame"
+)
+
+// queueLimits bound what Send queues.
+type queueLimits struct {
+	bytes    int
+	messages int
+	overflow Overflow
+}
+
+// Send sends a prepared message without ever waiting: what the stream does
+// not take at once is queued by reference and sent in order with what Write
+// sends. When the queue is full (Limits.QueueBytes, Limits.QueueMessages) the
+// connection's Overflow policy decides: it is failed with 1013 and Send returns
+// ErrQueueFull, or the oldest messages of Send are dropped; ErrQueueFull then
+// tells that this one is too long for the queue.
+func (c *Conn) Send(p *Prepared) error {
+	o := &c.out
+	o.mu.Lock()
+	err := o.send(p)
+	o.mu.Unlock()
+	if err == ErrQueueFull && c.out.queue.overflow == OverflowClose {
+		c.overflow()
+	}
+	return err
+}
+
+// send queues p and sends what is pending as far as it goes.
+func (o *outbound) send(p *Prepared) error {
+	switch {
+	case o.err != nil:
+		return o.err
+	case !o.roomFor(p):
+		return ErrQueueFull
+	}
+	b, err := o.share(p)
+	if err != nil {
+		return err
+	}
+	if o.token.held {
+		o.pending.parked.push(ref{p: b, sent: true})
+		return nil
+	}
+	o.pending.share(ref{p: b, sent: true})
+	return o.push(nil)
+}
+
+// roomFor reports whether p may be queued, after dropping older messages if
+// that is the policy.
+func (o *outbound) roomFor(p *Prepared) bool {
+	full := func() bool {
+		return o.pending.shared()+len(p.plain) > o.queue.bytes || o.pending.messages() >= o.queue.messages
+	}
+	for full() {
+		if o.queue.overflow != OverflowDropOldest || !o.pending.dropOldest() {
+			return false
+		}
+	}
+	return true
+}
+
+// overflow fails the connection because its peer does not keep up.
+// What is queued is dropped: it would keep the Close frame from leaving.
+func (c *Conn) overflow() {
+	if c.end.happens(localClose, ErrQueueFull) == sendClose {
+		c.end.limit(c.limits.CloseTimeout, c.cut)
+		c.out.mu.Lock()
+		for c.out.pending.dropOldest() {
+		}
+		c.out.mu.Unlock()
+		c.out.sendClose(frame.StatusTryAgainLater, "", false)
+	}
+}
+
+// shared returns how many octets of shared frames are queued.
+func (p *pending) shared() int { return p.refs.bytes + p.parked.bytes }
+
+// messages returns how many shared frames are queued.
+func (p *pending) messages() int { return p.refs.len() + p.parked.len() }
+
+// dropOldest forgets the message of Send that was queued first.
+func (p *pending) dropOldest() bool {
+	if p.refs.dropOldest() {
+		p.tidy()
+		return true
+	}
+	return p.parked.dropOldest()
+}

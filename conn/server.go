@@ -1,0 +1,138 @@
+package conn
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// A Server is an http.Handler for WebSocket connections. For each it accepts
+// the upgrade, lets net/http go, and runs Serve on a fresh goroutine: what an
+// idle connection costs is little more than that goroutine's stack.
+//
+// The fields must not be changed once the Server is in use.
+type Server struct {
+	// Options configure the connections; nil is the defaults.
+	Options *AcceptOptions
+	// Serve serves one connection, which is closed when it returns: with 1000,
+	// unless Serve has closed it, or with 1011 if it panics. ctx ends with the
+	// connection. r is the upgrade request; r.Context() has ended, and keeping
+	// r keeps its memory.
+	Serve func(ctx context.Context, c *Conn, r *http.Request)
+	// OnPanic is told what Serve panicked with. If it is nil the value and the
+	// stack are logged by slog.Default, as net/http does. The process lives.
+	OnPanic func(r *http.Request, v any)
+
+	mu    sync.Mutex
+	conns map[*Conn]struct{}
+	idle  chan struct{} // closed when the last connection ends after Shutdown
+	down  bool
+}
+
+// ServeHTTP implements http.Handler. It returns when the handshake is done.
+// After Shutdown requests are answered with 503.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.isDown() {
+		w.Header().Set("Connection", "close")
+		http.Error(w, "shutting down", http.StatusServiceUnavailable)
+		return
+	}
+	c, err := Accept(w, r, s.Options)
+	if err != nil {
+		return // the refusal has been written
+	}
+	if !s.add(c) {
+		go c.Close(frame.StatusGoingAway, "")
+		return
+	}
+	go s.run(c, r)
+}
+
+// run serves c to its end.
+func (s *Server) run(c *Conn, r *http.Request) {
+	defer s.remove(c)
+	defer c.CloseNow()
+	defer func() {
+		if v := recover(); v != nil {
+			s.panicked(r, v)
+			c.Close(frame.StatusInternalError, "")
+		}
+	}()
+	s.Serve(connContext{c}, c, r)
+	c.Close(frame.StatusNormalClosure, "")
+}
+
+func (s *Server) panicked(r *http.Request, v any) {
+	if s.OnPanic != nil {
+		s.OnPanic(r, v)
+		return
+	}
+	slog.Error("websocket: panic in Serve", "remote", r.RemoteAddr, "panic", v, "stack", string(debug.Stack()))
+}
+
+func (s *Server) isDown() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.down
+}
+
+func (s *Server) add(c *Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return false
+	}
+	if s.conns == nil {
+		s.conns = make(map[*Conn]struct{})
+	}
+	s.conns[c] = struct{}{}
+	return true
+}
+
+func (s *Server) remove(c *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	if s.down && len(s.conns) == 0 && s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
+}
+
+// Shutdown closes all connections with 1001 (going away) and waits until they
+// and their Serve calls have ended. When ctx ends first it cuts those that are
+// left and returns the error of ctx. It does not touch the http.Server, which
+// should be shut down first, so that no new connections come.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.down = true
+	var conns []*Conn
+	for c := range s.conns {
+		conns = append(conns, c)
+	}
+	if len(conns) == 0 {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	idle := s.idle
+	s.mu.Unlock()
+	for _, c := range conns {
+		go c.Close(frame.StatusGoingAway, "")
+	}
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+	}
+	for _, c := range conns {
+		c.CloseNow()
+	}
+	return contextError("shutdown", ctx)
+}

@@ -1,0 +1,18 @@
+package conn
+
+import (
+	"syscall"
+	"time"
+)
+
+// tcpUserTimeout is TCP_USER_TIMEOUT, which package syscall does not name on
+// every architecture (tcp(7)).
+const tcpUserTimeout = 18
+
+// setUserTimeout bounds how long what was sent may stay unacknowledged before
+// the kernel cuts the connection. It does nothing on other than TCP sockets.
+func setUserTimeout(raw syscall.RawConn, d time.Duration) {
+	raw.Control(func(fd uintptr) {
+		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(d/time.Millisecond))
+	})
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package conn
+
+import (
+	"syscall"
+	"time"
+)
+
+// setUserTimeout does nothing: this system has no such option.
+func setUserTimeout(syscall.RawConn, time.Duration) {}

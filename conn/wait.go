@@ -1,0 +1,252 @@
+package conn
+
+import (
+	"context"
+	"time"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// A wait is what is known of the read that waits for octets: it can be woken
+// by the end of its ctx and is watched by a timer. Guarded by inbound.mu.
+type wait struct {
+	on    bool      // a read waits
+	woken bool      // its deadline has been set into the past
+	since time.Time // when it began
+	err   error     // why the connection is to be failed
+
+	quiet    time.Duration // waited before without an octet
+	pinged   bool          // in this quiet time, when it was
+	pingedAt time.Duration
+	due      time.Time // when the message under way must be whole; zero: there is none
+
+	timer *time.Timer
+	ended bool
+}
+
+// beginWait marks the start of a wait, unless there is a reason not to wait.
+func (in *inbound) beginWait(ctx context.Context) error {
+	now := time.Now()
+	trickles := in.trickles(now)
+	in.mu.Lock()
+	w := &in.wait
+	w.on, w.since = true, now
+	err := w.err
+	in.mu.Unlock()
+	if trickles {
+		err = errTrickle
+	}
+	// Asked after on is set: a ctx that ends from here on wakes us.
+	ctxErr := contextError("read", ctx)
+	if err == nil && ctxErr == nil {
+		return nil
+	}
+	in.endWait(0)
+	switch {
+	case err == errDeadPeer:
+		in.c.drop(streamEnd, err)
+		return in.c.end.err()
+	case err != nil:
+		return in.fail(err)
+	}
+	return ctxErr
+}
+
+// endWait marks the end of a wait that brought n octets, and reports whether
+// it was woken by us.
+func (in *inbound) endWait(n int) (woken bool) {
+	if !in.began.IsZero() {
+		in.came += time.Duration(n) * (time.Second / 1024)
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	w := &in.wait
+	w.on = false
+	if n > 0 {
+		w.quiet, w.pinged = 0, false
+	} else {
+		w.quiet += time.Since(w.since)
+	}
+	if woken = w.woken; woken {
+		w.woken = false
+		in.c.src.rest()
+	}
+	return woken
+}
+
+// wake makes the read that waits return. Called with mu held.
+func (in *inbound) wake() {
+	in.wait.woken = true
+	if !in.c.src.wake() {
+		go in.c.cut()
+	}
+}
+
+// trickles reports whether the message under way has taken too long. The time
+// is taken from its first wait on.
+func (in *inbound) trickles(now time.Time) bool {
+	limit := in.c.limits.MessageTime
+	if limit >= noTime {
+		return false
+	}
+	if !in.feed.underWay() {
+		if !in.began.IsZero() {
+			in.began = time.Time{}
+			in.expect(time.Time{})
+		}
+		return false
+	}
+	if in.began.IsZero() {
+		in.began, in.came = now, 0
+	}
+	due := in.began.Add(limit + in.came)
+	in.expect(due)
+	return !now.Before(due)
+}
+
+// expect tells the watch when the message under way must be whole.
+func (in *inbound) expect(due time.Time) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	w := &in.wait
+	first := w.due.IsZero() && !due.IsZero()
+	w.due = due
+	if d := time.Until(due); first && !w.ended && d < in.c.limits.PingInterval {
+		// The watch runs anyway, but may come too late for this.
+		if w.timer == nil {
+			w.timer = time.AfterFunc(d, in.tick)
+		} else if in.c.limits.PingInterval > in.c.limits.MessageTime {
+			w.timer.Reset(d)
+		}
+	}
+}
+
+// startWatch starts the keepalive.
+func (in *inbound) startWatch() {
+	if d := in.c.limits.PingInterval; d < noTime {
+		if in.c.src.raw != nil {
+			setUserTimeout(in.c.src.raw, userTimeout)
+		}
+		in.mu.Lock()
+		in.wait.timer = time.AfterFunc(d, in.tick)
+		in.mu.Unlock()
+	}
+}
+
+// userTimeout is how long TCP may wait for what we sent to be acknowledged.
+const userTimeout = 30 * time.Second
+
+// tick is the watch: one timer for everything that a waiting read may run
+// into. It looks, acts, and asks for its next turn; a read costs it nothing.
+func (in *inbound) tick() {
+	l := &in.c.limits
+	in.mu.Lock()
+	w := &in.wait
+	if w.ended {
+		in.mu.Unlock()
+		return
+	}
+	now := time.Now()
+	quiet := w.quiet
+	if w.on {
+		quiet += now.Sub(w.since)
+	}
+	ping := false
+	next := l.PingInterval - quiet
+	switch {
+	case w.pinged:
+		next = w.pingedAt + l.PingTimeout - quiet
+		if next <= 0 && w.on {
+			w.err = errDeadPeer
+			in.wake()
+		}
+	case next <= 0 && w.on:
+		ping, w.pinged, w.pingedAt = true, true, quiet
+		next = l.PingTimeout
+	}
+	if !w.due.IsZero() {
+		left := w.due.Sub(now)
+		if left <= 0 && w.on {
+			in.wake() // beginWait judges
+		}
+		next = min(next, left)
+	}
+	if next < noTime-quiet {
+		w.timer.Reset(max(next, time.Second))
+	}
+	in.mu.Unlock()
+	if ping {
+		in.c.out.control(frame.Ping, nil, false)
+	}
+}
+
+// over ends the watch and lets go of a ctx.
+func (in *inbound) over() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.wait.ended = true
+	if in.wait.timer != nil {
+		in.wait.timer.Stop()
+	}
+	in.arm.stopNow()
+}
+
+// An armed is the registration of the ctx of reads, so that its end wakes the
+// read that waits. It is made only when a read is about to wait, and kept from
+// the second read in a row with the same Done channel on: a ctx that is used
+// again and again costs one registration. Guarded by inbound.mu.
+type armed struct {
+	done <-chan struct{} // of the registered ctx; nil: none
+	stop func() bool
+	last <-chan struct{} // of the last call's ctx
+	keep bool
+}
+
+// used takes note of the ctx of a call. The turn is held.
+func (a *armed) used(ctx context.Context) {
+	done := ctx.Done()
+	a.keep = done == a.last
+	a.last = done
+}
+
+// register sees to it that the end of ctx wakes the read, if now is set, and
+// reports whether it does.
+func (in *inbound) register(ctx context.Context, now bool) bool {
+	done := ctx.Done()
+	if done == nil || done == in.c.end.done {
+		return true
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	a := &in.arm
+	switch {
+	case done == a.done:
+		return true
+	case !now:
+		return false
+	}
+	a.stopNow()
+	a.done = done
+	a.stop = context.AfterFunc(ctx, func() {
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		if in.arm.done == done && in.wait.on {
+			in.wake()
+		}
+	})
+	return true
+}
+
+// leave ends the registration unless the same ctx is used again and again.
+func (a *armed) leave() {
+	if !a.keep {
+		a.stopNow()
+	}
+}
+
+func (a *armed) stopNow() {
+	if a.stop != nil {
+		a.stop()
+	}
+	a.done, a.stop = nil, nil
+}

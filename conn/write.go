@@ -1,0 +1,162 @@
+package conn
+
+import (
+	"context"
+	"io"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// Write sends p as one message of kind op, frame.Text or frame.Binary. Text
+// must be UTF-8, which is not checked. p is neither modified nor kept.
+//
+// Write returns when the message is written to the stream or, in three cases,
+// when it is on its way there, with at most 64 KiB and this message before
+// it: another write is in flight, whose end takes it along; the stream takes
+// no more at the moment; or the read that is delivering messages has more of
+// them at hand, so that the answers to all leave together. What was held back
+// is written by a goroutine of its own as soon as there is time, whether or
+// not anybody reads or writes again; its error comes with the next call.
+// Behind those 64 KiB Write waits for room.
+//
+// ctx ends the wait and never the octets: with its error nothing of the
+// message was sent, or all of it will be. The connection lives on.
+func (c *Conn) Write(ctx context.Context, op frame.Opcode, p []byte) error {
+	if op != frame.Text && op != frame.Binary {
+		return errOpcode
+	}
+	if err := contextError("write", ctx); err != nil {
+		return err
+	}
+	return c.out.message(ctx, op, p)
+}
+
+// message sends one message.
+func (o *outbound) message(ctx context.Context, op frame.Opcode, p []byte) error {
+	h := frame.Header{Fin: true, Opcode: op}
+	var compressed *buffer
+	if o.deflate.applies(p) {
+		h.Rsv1 = true
+		if !o.deflate.takeover {
+			var err error
+			if compressed, err = o.deflate.compress(p); err != nil {
+				return err
+			}
+			p = compressed.b
+		}
+	}
+	o.mu.Lock()
+	err := o.admit(ctx, false)
+	if err == nil && h.Rsv1 && compressed == nil {
+		// With context takeover the order of compression is that of sending.
+		if compressed, err = o.deflate.compress(p); err == nil {
+			p = compressed.b
+		}
+	}
+	if err == nil {
+		err = o.frame(ctx, h, p)
+	}
+	o.mu.Unlock()
+	putBuffer(compressed)
+	return err
+}
+
+// Writer returns a writer of one message of kind op, whose octets are sent as
+// fragments of 64 KiB, the last one by Close. Until 64 KiB have been written
+// other messages may overtake it, after that they wait for its Close; control
+// frames always come between. Where messages are compressed the Writer keeps
+// all and sends it as one frame. A Writer must be closed, and is not for use
+// by several goroutines at once. Its calls end with ctx, as Write's do.
+func (c *Conn) Writer(ctx context.Context, op frame.Opcode) (io.WriteCloser, error) {
+	if op != frame.Text && op != frame.Binary {
+		return nil, errOpcode
+	}
+	if err := contextError("write", ctx); err != nil {
+		return nil, err
+	}
+	if err := c.out.ended(); err != nil {
+		return nil, err
+	}
+	return &messageWriter{o: &c.out, ctx: ctx, op: op}, nil
+}
+
+// A messageWriter is what Writer returns.
+type messageWriter struct {
+	o     *outbound
+	ctx   context.Context
+	op    frame.Opcode // of the next frame: frame.Continuation behind the first
+	buf   *buffer
+	begun bool // a fragment is out: the message token is held
+	err   error
+}
+
+// fragmentSize is the length of a Writer's fragments.
+const fragmentSize = 64 << 10
+
+// Write implements io.Writer.
+func (w *messageWriter) Write(p []byte) (int, error) {
+	written := 0
+	for w.err == nil && len(p) > 0 {
+		have := 0
+		if w.buf != nil {
+			have = len(w.buf.b)
+		}
+		n := len(p)
+		if !w.o.deflate.on() {
+			n = min(n, fragmentSize-have)
+		}
+		w.buf = growBuffer(w.buf, have+n)
+		w.buf.b = append(w.buf.b, p[:n]...)
+		p = p[n:]
+		written += n
+		if len(w.buf.b) >= fragmentSize && !w.o.deflate.on() && len(p) > 0 {
+			w.flush(false)
+		}
+	}
+	return written, w.err
+}
+
+// Close sends what is left as the last fragment.
+func (w *messageWriter) Close() error {
+	if w.err == nil && !w.begun {
+		var p []byte
+		if w.buf != nil {
+			p = w.buf.b
+		}
+		w.err = w.o.message(w.ctx, w.op, p)
+	} else if w.err == nil {
+		w.flush(true)
+	}
+	err := w.err
+	if err == nil {
+		w.err = errWriterDone
+	}
+	putBuffer(w.buf)
+	w.buf = nil
+	return err
+}
+
+// flush sends a fragment. If it can't be sent although others have been, the
+// message can't be completed, and so the connection is cut.
+func (w *messageWriter) flush(fin bool) {
+	if w.err = w.fragment(fin); w.err != nil && w.begun {
+		w.o.c.drop(closeExpiry, w.err)
+	}
+}
+
+func (w *messageWriter) fragment(fin bool) error {
+	o := w.o
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.admit(w.ctx, w.begun); err != nil {
+		return err
+	}
+	o.token.held, w.begun = true, true
+	err := o.frame(w.ctx, frame.Header{Fin: fin, Opcode: w.op}, w.buf.b)
+	w.op = frame.Continuation
+	w.buf.b = w.buf.b[:0]
+	if fin {
+		o.endMessage()
+	}
+	return err
+}
