@@ -62,17 +62,18 @@ func (r *rules) check(h frame.Header) error {
 
 	switch { // RFC 6455, section 5.4: what comes, and whether a message is under way
 	case begins && !r.open:
-		return r.begin(h)
+		r.begin(h.Rsv1)
+		return r.count(h.Length, h.Fin)
 	case begins:
 		return errInterleaved
 	case h.Opcode == frame.Continuation && r.open:
-		return r.count(h)
+		return r.count(h.Length, h.Fin)
 	case h.Opcode == frame.Continuation:
 		return errNoMessage
 	case h.Opcode.IsReserved(): // section 5.2
 		return errReservedOpcode
 	default: // control frames may come between the fragments of a message
-		return checkControl(h)
+		return checkControl(h.Length, h.Fin)
 	}
 }
 
@@ -85,39 +86,38 @@ func (r *rules) maskError() error {
 }
 
 // checkControl holds control frames to RFC 6455, section 5.5.
-func checkControl(h frame.Header) error {
+func checkControl(length int64, fin bool) error {
 	switch {
-	case !h.Fin:
+	case !fin:
 		return errControlFin
-	case h.Length > frame.MaxControlPayload:
+	case length > frame.MaxControlPayload:
 		return errControlLength
 	}
 	return nil
 }
 
-// begin starts a message with its first frame.
-func (r *rules) begin(h frame.Header) error {
+// begin starts a message.
+func (r *rules) begin(compressed bool) {
 	r.fragments, r.octets, r.bound = 0, 0, r.limit
-	if h.Rsv1 {
+	if compressed {
 		r.bound = compressedBound(r.limit)
 	}
-	return r.count(h)
 }
 
 // count adds one frame to the message under way and holds it to the limits,
 // which RFC 6455, section 10.4, asks for. A message of as many octets as the
 // limit may come in any sensible fragmentation; a stream of empty or tiny
 // fragments may not go on for ever.
-func (r *rules) count(h frame.Header) error {
-	if h.Length > r.bound-r.octets { // octets never exceeds bound: no overflow
+func (r *rules) count(length int64, fin bool) error {
+	if length > r.bound-r.octets { // octets never exceeds bound: no overflow
 		return errMessageSize
 	}
-	r.octets += h.Length
+	r.octets += length
 	r.fragments++
 	if r.fragments > freeFragments+r.octets/minFragment {
 		return errFragments
 	}
-	r.open = !h.Fin
+	r.open = !fin
 	return nil
 }
 

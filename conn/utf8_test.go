@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"strings"
 	"testing"
 	"unicode/utf8"
 )
@@ -44,8 +45,16 @@ func checkSplits(t *testing.T, p []byte) {
 // firstBad returns the index of the first octet after which no text can begin
 // with p, len(p) if there is none: found by trying what could follow.
 func firstBad(p []byte) int {
-	for n := range p {
-		if !canGoOn(p[:n+1]) {
+	whole := 0
+	for whole < len(p) {
+		r, n := utf8.DecodeRune(p[whole:])
+		if r == utf8.RuneError && n < 2 {
+			break
+		}
+		whole += n
+	}
+	for n := whole; n < len(p); n++ {
+		if !canGoOn(p[whole : n+1]) {
 			return n
 		}
 	}
@@ -59,6 +68,9 @@ func canGoOn(p []byte) bool {
 	if utf8.Valid(p) {
 		return true
 	}
+	if len(p) >= utf8.UTFMax {
+		return false
+	}
 	edges := []byte{0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF}
 	for _, second := range edges {
 		for _, more := range []string{"", "\x80", "\x80\x80"} {
@@ -69,4 +81,83 @@ func canGoOn(p []byte) bool {
 		}
 	}
 	return false
+}
+
+// Four octets: the edges of every range in each place, at every split.
+func TestUTF8FourOctets(t *testing.T) {
+	edges := []byte{0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF,
+		0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF}
+	n := len(edges)
+	for i := range n * n * n * n {
+		checkSplits(t, []byte{edges[i/n/n/n], edges[i/n/n%n], edges[i/n%n], edges[i%n]})
+	}
+}
+
+// The samples of Autobahn's sections 6.4 and 6.6 to 6.20, in a few words each.
+func TestUTF8FailsFast(t *testing.T) {
+	tests := []struct {
+		name, text string
+		bad        int // index of the first bad octet, -1: none
+		done       bool
+	}{
+		{"Greek", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5", -1, true},
+		{"above U+10FFFF, at its second octet", "\xf4\x90\x80\x80", 1, false},
+		{"surrogate, at its second octet", "\xed\xa0\x80", 1, false},
+		{"overlong, two octets", "\xc0\xaf", 0, false},
+		{"overlong, three octets", "\xe0\x80\xaf", 1, false},
+		{"overlong, four octets", "\xf0\x8f\xbf\xbf", 1, false},
+		{"five octets", "\xf8\x88\x80\x80\x80", 0, false},
+		{"greatest", "\xf4\x8f\xbf\xbf", -1, true},
+		{"U+FFFF is no error", "\xef\xbf\xbf", -1, true},
+		{"alone", "\x80", 0, false},
+		{"cut", "\xf0\x9f\x98", -1, false},
+		{"ASCII inside a character", "\xe2\x82A", 2, false},
+	}
+	for _, tt := range tests {
+		for _, before := range []int{0, 1, 7, 8, 31, 32, 63, 64, 65, 127, 200} {
+			p := []byte(strings.Repeat("a", before) + tt.text)
+			var u utf8Checker
+			bad := -1
+			for i := range p {
+				if !u.write(p[i : i+1]) {
+					bad = i - before
+					break
+				}
+			}
+			if bad != tt.bad || u.done() != tt.done {
+				t.Errorf("%s behind %d: bad at %d, done %t; want %d, %t", tt.name, before, bad, u.done(), tt.bad, tt.done)
+			}
+			if u.reset(); u.write(p) != (tt.bad < 0) || u.done() != tt.done {
+				t.Errorf("%s behind %d, at once: done %t", tt.name, before, u.done())
+			}
+			if tt.bad >= 0 && u.write([]byte("a")) {
+				t.Errorf("%s: goes on after its error", tt.name)
+			}
+		}
+	}
+}
+
+// The text so far is judged the same in any parts, and refused with the part
+// that holds the first bad octet.
+func FuzzUTF8(f *testing.F) {
+	f.Add([]byte("Hello, \xce\xba\xe1\xbd\xb9 and \xf0\x9f\x98\x80"), uint8(3))
+	f.Add([]byte(strings.Repeat("a", 70)+"\xed\xa0\x80"), uint8(64))
+	f.Add([]byte("\xf4\x8f\xbf\xbf\xf4\x90"), uint8(1))
+	f.Fuzz(func(t *testing.T, p []byte, part uint8) {
+		bad := firstBad(p)
+		var u utf8Checker
+		for begin := 0; begin < len(p); {
+			end := min(len(p), begin+int(part)%97+1)
+			if ok := u.write(p[begin:end]); ok != (end <= bad) {
+				t.Fatalf("%d to %d: %t, the first bad octet is %d", begin, end, ok, bad)
+			}
+			begin = end
+		}
+		if u.done() != utf8.Valid(p) {
+			t.Fatalf("done = %t", u.done())
+		}
+		if n := validPrefix(p); !utf8.Valid(p[:n]) {
+			t.Fatalf("validPrefix = %d", n)
+		}
+	})
 }

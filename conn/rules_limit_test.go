@@ -1,0 +1,191 @@
+package conn
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// send gives r one frame of a server, FIN as told.
+func send(r *rules, op frame.Opcode, length int64, fin, rsv1 bool) error {
+	return r.check(frame.Header{Fin: fin, Rsv1: rsv1, Opcode: op, Length: length})
+}
+
+func TestRulesMessageSize(t *testing.T) {
+	const limit, bound = 1 << 20, 1<<20 + 1<<17 + 1<<10
+	tests := []struct {
+		name   string
+		limit  int64
+		rsv1   bool
+		frames []int64 // lengths; the last one has FIN
+		want   error
+	}{
+		{"one octet below", limit, false, []int64{limit - 1}, nil},
+		{"the limit", limit, false, []int64{limit}, nil},
+		{"one octet over", limit, false, []int64{limit + 1}, errMessageSize},
+		{"fragments to the limit", limit, false, []int64{1, limit - 2, 0, 1}, nil},
+		{"fragments over it", limit, false, []int64{1, limit - 2, 0, 2}, errMessageSize},
+		{"compressed, all that it may take", limit, true, []int64{bound}, nil},
+		{"compressed, more", limit, true, []int64{bound + 1}, errMessageSize},
+		{"compressed fragments, all", limit, true, []int64{limit, bound - limit}, nil},
+		{"compressed fragments, more", limit, true, []int64{limit, bound - limit + 1}, errMessageSize},
+		{"limit 0", 0, false, []int64{0, 0}, nil},
+		{"limit 0, one octet", 0, false, []int64{0, 1}, errMessageSize},
+		{"no limit", -1, false, []int64{math.MaxInt64}, nil},
+		{"no limit, compressed", -1, true, []int64{math.MaxInt64}, nil},
+		{"no limit, a sum that overflows", -1, false, []int64{1, math.MaxInt64}, errMessageSize},
+		{"greatest limit, compressed", math.MaxInt64, true, []int64{math.MaxInt64, 0}, nil},
+		{"greatest limit, a sum that overflows", math.MaxInt64, true, []int64{math.MaxInt64, math.MaxInt64}, errMessageSize},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRules(false, true, tt.limit)
+			for again := range 2 { // the second message starts from nothing
+				op := frame.Binary
+				var err error
+				for i, length := range tt.frames {
+					fin := i == len(tt.frames)-1
+					err = send(&r, op, length, fin, tt.rsv1 && i == 0)
+					if !fin && err != nil {
+						t.Fatalf("frame %d: %v", i, err)
+					}
+					op = frame.Continuation
+				}
+				if err != tt.want {
+					t.Fatalf("message %d: got %v, want %v", again, err, tt.want)
+				}
+				if err != nil {
+					break
+				}
+			}
+		})
+	}
+}
+
+func TestRulesFragments(t *testing.T) {
+	tests := []struct {
+		name   string
+		octets int64 // of each fragment
+		last   int   // the last fragment that may come; 0: all of 1<<17
+	}{
+		{"empty", 0, 1024},
+		{"one octet", 1, 1092}, // 1024 + 1092/16
+		{"15 octets", 15, 16384},
+		{"16 octets", 16, 0},
+		{"64 octets", 64, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRules(false, false, -1)
+			op, refused := frame.Text, 0
+			for n := 1; n <= 1<<17; n++ {
+				if err := send(&r, op, tt.octets, false, false); err != nil {
+					if err != errFragments {
+						t.Fatal(err)
+					}
+					refused = n
+					break
+				}
+				op = frame.Continuation
+			}
+			if want := tt.last + 1; tt.last != 0 && refused != want || tt.last == 0 && refused != 0 {
+				t.Errorf("refused is fragment %d, want %d", refused, want)
+			}
+		})
+	}
+}
+
+// Whatever headers come: what was accepted is a sequence that the RFC knows,
+// control frames leave no trace, and a refusal has a code.
+func FuzzRules(f *testing.F) {
+	f.Add([]byte{0x81, 0x00}, false, false)
+	f.Add([]byte{0x01, 0x80, 1, 2, 3, 4, 0x89, 0x80, 1, 2, 3, 4, 0x80, 0x80, 1, 2, 3, 4}, true, false)
+	f.Add([]byte{0x41, 0x05, 0x00, 0x7E, 0x10, 0x00, 0x80, 0x00, 0xC2, 0x00}, false, true)
+	f.Add([]byte{0x02, 0x7F, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x80, 0x01}, false, false)
+	f.Fuzz(func(t *testing.T, stream []byte, server, deflate bool) {
+		const limit = 1 << 16
+		r := newRules(server, deflate, limit)
+		var message []frame.Header // the frames of the one under way
+		for {
+			h, n, err := frame.Parse(stream)
+			if n == 0 || err != nil {
+				return
+			}
+			stream = stream[n:]
+			before := r
+			if err := r.check(h); err != nil {
+				checkRefusal(t, err)
+				return
+			}
+			if h.Rsv2 || h.Rsv3 || h.Opcode.IsReserved() || h.Masked != server {
+				t.Fatalf("accepted %+v", h)
+			}
+			if h.Opcode.IsControl() {
+				if !h.Fin || h.Length > 125 || h.Rsv1 || r != before {
+					t.Fatalf("accepted %+v, %+v became %+v", h, before, r)
+				}
+				continue
+			}
+			message = append(message, h)
+			checkMessage(t, message, deflate, limit)
+			if r.open == h.Fin {
+				t.Fatalf("open = %t behind %+v", r.open, h)
+			}
+			if h.Fin {
+				message = nil
+			}
+		}
+	})
+}
+
+func checkRefusal(t *testing.T, err error) {
+	t.Helper()
+	e, ok := errors.AsType[*frame.Error](err)
+	if !ok || e.Reason == "" {
+		t.Fatalf("refused with %#v", err)
+	}
+	switch e.Code {
+	case frame.StatusProtocolError, frame.StatusPolicyViolation, frame.StatusMessageTooBig:
+	default:
+		t.Fatalf("refused with %v", e)
+	}
+}
+
+// checkMessage holds the frames of one message, as far as they were accepted,
+// to RFC 6455, section 5.4, and the limits.
+func checkMessage(t *testing.T, frames []frame.Header, deflate bool, limit uint64) {
+	t.Helper()
+	var sum uint64
+	for i, h := range frames {
+		sum += uint64(h.Length)
+		first, last := i == 0, i == len(frames)-1
+		switch {
+		case first == (h.Opcode == frame.Continuation),
+			!last && h.Fin,
+			h.Rsv1 && !(first && deflate):
+			t.Fatalf("accepted as frame %d: %+v", i, h)
+		}
+	}
+	if frames[0].Rsv1 {
+		limit = limit*9/8 + 1024
+	}
+	if sum > limit || uint64(len(frames)) > 1024+sum/16 {
+		t.Fatalf("accepted %d octets in %d frames", sum, len(frames))
+	}
+}
+
+func TestRulesAllocateNothing(t *testing.T) {
+	r := newRules(true, false, 1<<20)
+	legal := frame.Header{Fin: true, Opcode: frame.Text, Masked: true, Length: 16}
+	illegal := frame.Header{Fin: true, Opcode: frame.Continuation, Masked: true}
+	allocs := testing.AllocsPerRun(100, func() {
+		if r.check(legal) != nil || r.check(illegal) == nil {
+			t.Error("wrong verdict")
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
