@@ -10,28 +10,35 @@ import (
 // unicode/utf8.
 func TestUTF8Exhaustive(t *testing.T) {
 	for first := range 1 << 8 {
-		checkSplits(t, []byte{byte(first)})
+		p := []byte{byte(first)}
+		checkSplits(t, p, firstBad(p))
 		for second := range 1 << 8 {
-			checkSplits(t, []byte{byte(first), byte(second)})
+			p := []byte{byte(first), byte(second)}
+			bad := firstBad(p)
+			checkSplits(t, p, bad)
 			for third := range 1 << 8 {
-				checkSplits(t, []byte{byte(first), byte(second), byte(third)})
+				p := []byte{byte(first), byte(second), byte(third)}
+				if bad == 2 {
+					checkSplits(t, p, firstBad(p))
+				} else {
+					checkSplits(t, p, bad)
+				}
 			}
 		}
 	}
 }
 
-// checkSplits feeds p to a checker, cut into parts in every possible way.
-func checkSplits(t *testing.T, p []byte) {
-	bad := firstBad(p)
+// checkSplits feeds p to a checker, cut into parts in every possible way. bad is
+// the index of its first bad octet.
+func checkSplits(t *testing.T, p []byte, bad int) {
 	for cuts := range 1 << (len(p) - 1) {
 		var u utf8Checker
-		begin, ok := 0, true
+		begin := 0
 		for end := 1; end <= len(p); end++ {
 			if end < len(p) && cuts>>(end-1)&1 == 0 {
 				continue
 			}
-			ok = u.write(p[begin:end])
-			if ok != (end <= bad) {
+			if ok := u.write(p[begin:end]); ok != (end <= bad) {
 				t.Fatalf("% x, cuts %b: after octet %d write = %t; the first bad octet is %d", p, cuts, end-1, ok, bad)
 			}
 			begin = end
@@ -89,7 +96,8 @@ func TestUTF8FourOctets(t *testing.T) {
 		0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF}
 	n := len(edges)
 	for i := range n * n * n * n {
-		checkSplits(t, []byte{edges[i/n/n/n], edges[i/n/n%n], edges[i/n%n], edges[i%n]})
+		p := []byte{edges[i/n/n/n], edges[i/n/n%n], edges[i/n%n], edges[i%n]}
+		checkSplits(t, p, firstBad(p))
 	}
 }
 
