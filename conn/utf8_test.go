@@ -9,6 +9,9 @@ import (
 // Every sequence of up to three octets, in parts at every split, against
 // unicode/utf8.
 func TestUTF8Exhaustive(t *testing.T) {
+	if raceEnabled {
+		t.Skip("67 million checks of a pure function: without the race detector")
+	}
 	for first := range 1 << 8 {
 		p := []byte{byte(first)}
 		checkSplits(t, p, firstBad(p))

@@ -1,0 +1,137 @@
+package conn
+
+import (
+	"bytes"
+	"compress/flate"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"testing"
+)
+
+// RFC 7692, sections 7.1.1 and 7.1.2: no distance leaves the window that was
+// agreed, nor the message unless takeover was. Judged by a reader of our own,
+// since compress/flate's does not see a broken promise.
+func TestDeflateWindow(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		codec Codec
+	}{{"compress/flate", nil}, {"dictionary", dictCodec{}}} {
+		for bits := minWindowBits; bits <= maxWindowBits; bits++ {
+			for _, takeover := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/%d bits/takeover %t", c.name, bits, takeover), func(t *testing.T) {
+					testWindow(t, c.codec, takeover, bits)
+				})
+			}
+		}
+	}
+}
+
+func testWindow(t *testing.T, codec Codec, takeover bool, bits int) {
+	random := rand.New(rand.NewPCG(7692, uint64(bits)))
+	d, i := newDeflater(codec, takeover, bits), newInflater(codec, takeover, bits)
+	strict := strictInflater{window: 1 << bits}
+	for n := range 34 {
+		want := someText(random, random.IntN(1<<(n%17)+1))
+		p, err := d.compress(nil, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !takeover {
+			strict.history = nil
+		}
+		got, err := strict.message(p)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("message %d of %d octets: %v, equal %t", n, len(want), err, bytes.Equal(got, want))
+		}
+		got, err = i.inflate(nil, p, int64(len(want)))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("message %d of %d octets: inflate: %v, equal %t", n, len(want), err, bytes.Equal(got, want))
+		}
+		if c := cap(i.window.octets); takeover && c > 1<<bits || !takeover && c != 0 {
+			t.Fatalf("the inflater keeps %d octets", c)
+		}
+	}
+}
+
+// Takeover must pay: what was said before is short to say again.
+func TestDeflateTakeoverShrinks(t *testing.T) {
+	text := someText(rand.New(rand.NewPCG(1, 1)), 100)
+	for _, codec := range []Codec{nil, dictCodec{}} {
+		d := newDeflater(codec, true, maxWindowBits)
+		first, _ := d.compress(nil, text)
+		again, err := d.compress(nil, text)
+		if err != nil || len(again) > len(first)/4 {
+			t.Errorf("%T: %d octets, then %d, %v", codec, len(first), len(again), err)
+		}
+		d.reset()
+		if third, err := d.compress(nil, text); err != nil || !bytes.Equal(third, first) {
+			t.Errorf("%T: not the same behind a reset: %d octets, %v", codec, len(third), err)
+		}
+	}
+}
+
+// A message that was compressed once for many connections moves the peer's
+// window without ours: behind it we start anew, and the peer follows.
+func TestDeflateSharedOctets(t *testing.T) {
+	shared, err := newDeflater(nil, false, maxWindowBits).compress(nil, []byte("for all of you"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, codec := range []Codec{nil, dictCodec{}} {
+		d, i := newDeflater(codec, true, maxWindowBits), newInflater(codec, true, maxWindowBits)
+		for n, text := range []string{"for you alone", "", "for you alone", "for all of you"} {
+			p := shared
+			if text == "" {
+				text = "for all of you"
+				d.reset()
+			} else if p, err = d.compress(nil, []byte(text)); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := i.inflate(nil, p, 100); err != nil || string(got) != text {
+				t.Errorf("%T, message %d: got %q, %v; want %q", codec, n, got, err, text)
+			}
+		}
+	}
+}
+
+// dictCodec is a codec whose compressors take a dictionary, and of which those
+// for small windows never refer back at all.
+type dictCodec struct{ flateCodec }
+
+func (dictCodec) NewCompressor(windowBits int, _ bool) Compressor {
+	if windowBits < 10 {
+		return nil
+	}
+	level := flate.BestCompression
+	if windowBits < maxWindowBits {
+		level = flate.HuffmanOnly
+	}
+	return &dictCompressor{level: level}
+}
+
+type dictCompressor struct {
+	*flate.Writer
+	level int
+}
+
+func (c *dictCompressor) Reset(w io.Writer) { c.ResetDict(w, nil) }
+
+func (c *dictCompressor) ResetDict(w io.Writer, dict []byte) {
+	c.Writer, _ = flate.NewWriterDict(w, c.level, dict)
+}
+
+// The judge itself: compress/flate's own output breaks a promise of 9 bits.
+func TestStrictInflaterRefuses(t *testing.T) {
+	text := someText(rand.New(rand.NewPCG(3, 3)), 2000)
+	p, err := newDeflater(nil, false, maxWindowBits).compress(nil, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := (&strictInflater{window: 1 << 15}).message(p); err != nil || !bytes.Equal(got, text) {
+		t.Errorf("window of 15 bits: %v", err)
+	}
+	if _, err := (&strictInflater{window: 1 << 9}).message(p); err == nil {
+		t.Error("window of 9 bits: accepted")
+	}
+}
