@@ -85,5 +85,5 @@ const takeoverLevel = 4
 
 // NewDecompressor returns compress/flate's reader.
 func (flateCodec) NewDecompressor() Decompressor {
-	return flate.NewReader(&source{}).(Decompressor)
+	return flate.NewReader(&inflateSource{}).(Decompressor)
 }

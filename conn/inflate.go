@@ -76,9 +76,9 @@ func (i *inflater) message(d *decompressor, out []byte, limit int64) ([]byte, er
 		i.window.push(out[done:])
 		done = len(out)
 		switch d.source.where() {
-		case sourceEnd:
+		case inflateEnd:
 			return out, nil
-		case sourceTail:
+		case inflateTail:
 			return nil, errDeflate
 		}
 	}

@@ -41,25 +41,25 @@ func (s *inflateSource) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// sourcePlace is where in a source a stream has ended.
-type sourcePlace uint8
+// inflatePlace is where in a source a stream has ended.
+type inflatePlace uint8
 
 const (
-	sourcePayload sourcePlace = iota // before the end of the payload: more follows
-	sourceTail                       // in the finale, which the sender has never seen
-	sourceEnd                        // where a message ends
+	inflatePayload inflatePlace = iota // before the end of the payload: more follows
+	inflateTail                        // in the finale, which the sender has never seen
+	inflateEnd                         // where a message ends
 )
 
 // where tells how far the source was read. A message whose last block has
 // BFINAL set and that lacks the octet 00 of the empty block behind it is let
 // pass: nothing is ambiguous about it.
-func (s *inflateSource) where() sourcePlace {
+func (s *inflateSource) where() inflatePlace {
 	switch {
 	case s.pos < len(s.octets):
-		return sourcePayload
+		return inflatePayload
 	case s.pos == len(s.octets), s.pos == len(s.octets)+len(finale):
-		return sourceEnd
+		return inflateEnd
 	default:
-		return sourceTail
+		return inflateTail
 	}
 }

@@ -297,7 +297,7 @@ type faultyCodec struct {
 	flateCodec
 	write, flush, reset  error
 	noFlush, readNothing bool
-	stop                 int // octets that a decompressor leaves unread of the ending
+	stop                 int // octets that a decompressor leaves unread of the finale
 }
 
 func (c *faultyCodec) NewCompressor(windowBits int, takeover bool) Compressor {
@@ -341,8 +341,8 @@ func (d *faultyDecompressor) Reset(r io.Reader, dict []byte) error {
 		return d.codec.reset
 	}
 	if d.codec.stop > 0 {
-		s := r.(*source)
-		s.pos = len(s.octets) + len(ending) - d.codec.stop
+		s := r.(*inflateSource)
+		s.pos = len(s.octets) + len(finale) - d.codec.stop
 		return d.Decompressor.Reset(bytes.NewReader(emptyStream), dict)
 	}
 	return d.Decompressor.Reset(r, dict)

@@ -12,7 +12,7 @@ type utf8Checker struct {
 
 // write checks the next part of the text and reports whether some text could
 // go on like this: false as soon as p holds the first octet that can't be, be
-// it inside a character, and ever after until reset.
+// it inside a character, and ever after.
 func (u *utf8Checker) write(p []byte) bool {
 	s := u.state & stateBits
 	for len(p) > 0 && s != utf8Bad {
@@ -33,9 +33,6 @@ func (u *utf8Checker) write(p []byte) bool {
 // done reports whether the text so far is whole: legal, and not in the middle
 // of a character.
 func (u *utf8Checker) done() bool { return u.state == utf8Done }
-
-// reset makes u ready for the next message.
-func (u *utf8Checker) reset() { u.state = utf8Done }
 
 // stride is how many octets go through the automaton, once it is needed,
 // before the faster way is tried again.

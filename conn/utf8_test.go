@@ -138,7 +138,7 @@ func TestUTF8FailsFast(t *testing.T) {
 			if bad != tt.bad || u.done() != tt.done {
 				t.Errorf("%s behind %d: bad at %d, done %t; want %d, %t", tt.name, before, bad, u.done(), tt.bad, tt.done)
 			}
-			if u.reset(); u.write(p) != (tt.bad < 0) || u.done() != tt.done {
+			if u = (utf8Checker{}); u.write(p) != (tt.bad < 0) || u.done() != tt.done {
 				t.Errorf("%s behind %d, at once: done %t", tt.name, before, u.done())
 			}
 			if tt.bad >= 0 && u.write([]byte("a")) {
