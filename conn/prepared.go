@@ -40,6 +40,9 @@ func NewPrepared(op frame.Opcode, p []byte) *Prepared {
 // Len returns the length of the message in octets, uncompressed.
 func (p *Prepared) Len() int { return len(p.payload) }
 
+// Payload returns the message, uncompressed. It must not be modified.
+func (p *Prepared) Payload() []byte { return p.payload }
+
 // deflated returns p as a compressed frame for a connection whose compression
 // is d. It refers to no window, so that it suits all of them.
 func (p *Prepared) deflated(d *deflation) ([]byte, error) {

@@ -28,6 +28,15 @@ func (c *Conn) Send(p *Prepared) error {
 	return err
 }
 
+// Unsent reports whether anything that was written or sent is still on its way
+// to the stream: for messages that are worth nothing unless they leave at once.
+func (c *Conn) Unsent() bool {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.writing || o.pending.len() > 0 || o.pending.parked.len() > 0
+}
+
 // send queues p and sends what is pending as far as it goes.
 func (o *outbound) send(p *Prepared) error {
 	switch {
