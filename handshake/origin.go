@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 )
@@ -127,6 +128,19 @@ func (o origin) sameHost(host []byte, tls bool) bool {
 func (o origin) schemeFits(tls bool) bool { return !tls || equalFold(o.scheme, "https") }
 
 var errPattern = errors.New("invalid origin pattern")
+
+// OriginAllowed reports whether Accept would take the Origin of r with these
+// Options.Origins: for a server that has other resources beside the WebSocket,
+// and one list for all. A request without the field is allowed, a malformed
+// pattern allows nothing.
+func OriginAllowed(r *http.Request, patterns []string) bool {
+	values := r.Header[fieldOrigin]
+	if len(values) == 0 {
+		return true
+	}
+	ok, err := originAllowed([]byte(values[0]), []byte(r.Host), r.TLS != nil, patterns)
+	return ok && err == nil && len(values) == 1
+}
 
 // originAllowed applies the rule of Options.Origins. An error is a malformed
 // pattern.
