@@ -23,9 +23,10 @@ type Server struct {
 	// connection. r is the upgrade request; r.Context() has ended, and keeping
 	// r keeps its memory.
 	Serve func(ctx context.Context, c *Conn, r *http.Request)
-	// OnPanic is told what Serve panicked with. If it is nil the value and the
-	// stack are logged by slog.Default, as net/http does. The process lives.
-	OnPanic func(r *http.Request, v any)
+	// OnPanic is told what Serve panicked with, on the goroutine that did, so
+	// that debug.Stack shows where. If it is nil both are logged by
+	// slog.Default, as net/http does. The process lives.
+	OnPanic func(c *Conn, v any)
 
 	mu    sync.Mutex
 	conns map[*Conn]struct{}
@@ -58,7 +59,7 @@ func (s *Server) run(c *Conn, r *http.Request) {
 	defer c.CloseNow()
 	defer func() {
 		if v := recover(); v != nil {
-			s.panicked(r, v)
+			s.panicked(c, v)
 			c.Close(frame.StatusInternalError, "")
 		}
 	}()
@@ -66,12 +67,12 @@ func (s *Server) run(c *Conn, r *http.Request) {
 	c.Close(frame.StatusNormalClosure, "")
 }
 
-func (s *Server) panicked(r *http.Request, v any) {
+func (s *Server) panicked(c *Conn, v any) {
 	if s.OnPanic != nil {
-		s.OnPanic(r, v)
+		s.OnPanic(c, v)
 		return
 	}
-	slog.Error("websocket: panic in Serve", "remote", r.RemoteAddr, "panic", v, "stack", string(debug.Stack()))
+	slog.Error("websocket: panic in Serve", "remote", c.RemoteAddr(), "panic", v, "stack", string(debug.Stack()))
 }
 
 func (s *Server) isDown() bool {

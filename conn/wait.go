@@ -115,7 +115,7 @@ func (in *inbound) expect(due time.Time) {
 		// The watch runs anyway, but may come too late for this.
 		if w.timer == nil {
 			w.timer = time.AfterFunc(d, in.tick)
-		} else if in.c.limits.PingInterval > in.c.limits.MessageTime {
+		} else {
 			w.timer.Reset(d)
 		}
 	}
@@ -171,8 +171,11 @@ func (in *inbound) tick() {
 		}
 		next = min(next, left)
 	}
+	if next <= 0 { // due, but nobody waits
+		next = time.Second
+	}
 	if next < noTime-quiet {
-		w.timer.Reset(max(next, time.Second))
+		w.timer.Reset(next)
 	}
 	in.mu.Unlock()
 	if ping {
