@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // An Error is a handshake that the server refused. By the time Accept or
@@ -108,7 +109,9 @@ func (e *Error) append(b []byte) []byte {
 	b = appendHeader(b, e.Header)
 	b = appendHeader(b, http.Header{"Connection": e.connection()})
 	text := e.text()
-	b = append(b, "Content-Type: text/plain; charset=utf-8\r\n"+
+	b = append(b, "Date: "...)
+	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
+	b = append(b, "\r\nContent-Type: text/plain; charset=utf-8\r\n"+
 		"X-Content-Type-Options: nosniff\r\n"+
 		"Content-Length: "...)
 	b = strconv.AppendInt(b, int64(len(text)+1), 10)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"time"
 )
 
@@ -18,22 +19,21 @@ import (
 // closed. AcceptConn reads less than 4 KiB beyond the request.
 func AcceptConn(nc net.Conn, o *Options) (*Result, error) {
 	if o == nil {
-		o = new(Options)
+		o = &noOptions
 	}
 	var watchdog *time.Timer
-	timeout := limit(o.Limits.Timeout, defaultTimeout)
-	if nc.SetDeadline(time.Now().Add(timeout)) != nil {
-		watchdog = time.AfterFunc(timeout, func() { nc.Close() })
+	deadline := o.Limits.deadline()
+	if nc.SetDeadline(deadline) != nil && !deadline.IsZero() {
+		watchdog = time.AfterFunc(time.Until(deadline), func() { nc.Close() })
 	}
 	p := parsers.Get().(*parser)
 	res, err := p.accept(nc, o)
 	p.release()
-	if watchdog != nil {
-		watchdog.Stop()
-	} else if err == nil {
-		err = nc.SetDeadline(time.Time{})
+	if watchdog != nil && !watchdog.Stop() && err == nil {
+		err = os.ErrDeadlineExceeded
 	}
 	if err == nil {
+		nc.SetDeadline(time.Time{})
 		return res, nil
 	}
 	nc.Close()

@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"math"
 	"net/http"
 	"time"
 )
@@ -36,6 +37,9 @@ type Options struct {
 	KeepHeader bool
 }
 
+// noOptions stands for nil.
+var noOptions Options
+
 // Limits bound what a request may cost AcceptConn before it is accepted. Zero
 // means the default, a negative value no limit. Accept reads no octets itself,
 // so that of these Timeout alone, for the response, applies to it.
@@ -55,14 +59,26 @@ const (
 )
 
 // limit returns v, the default for zero, and the greatest value for less.
-func limit[T int | time.Duration](v, def T) T {
+func limit(v, def int) int {
 	switch {
 	case v == 0:
 		return def
 	case v < 0:
-		return T(^uint(0) >> 1)
+		return math.MaxInt
 	}
 	return v
+}
+
+// deadline returns when a handshake that starts now has to be done; the zero
+// time if there is no limit.
+func (l *Limits) deadline() time.Time {
+	switch {
+	case l.Timeout == 0:
+		return time.Now().Add(defaultTimeout)
+	case l.Timeout < 0:
+		return time.Time{}
+	}
+	return time.Now().Add(l.Timeout)
 }
 
 // A request is what the handshake has to know of a request's header fields
@@ -71,11 +87,11 @@ func limit[T int | time.Duration](v, def T) T {
 type request struct {
 	options *Options
 
-	upgrade, connection      bool // Upgrade: websocket, Connection: Upgrade
-	keys, versions, origins  int  // how often the field came
-	key                      [keyLen]byte
-	keyOK, version13, hasLen bool
-	malformed                string // the list field that breaks its grammar
+	upgrade, connection     bool // Upgrade: websocket, Connection: Upgrade
+	keys, versions, origins int  // how often the field came
+	key                     [keyLen]byte
+	keyOK, version13        bool
+	malformed               string // the list field that breaks its grammar
 
 	subprotocol int // 1 + index in options.Subprotocols, 0 for none
 	agreed      bool
@@ -200,7 +216,7 @@ func badMethod() *Error {
 	return e
 }
 
-// checkOptions tells what is wrong with the options, as a refusal with 500.
+// check tells what is wrong with the options, as a refusal with 500.
 func (o *Options) check() *Error {
 	err := checkHeader(o.Header)
 	if err == nil {
@@ -251,15 +267,21 @@ func (o *Options) before(r *http.Request) (http.Header, *Error) {
 	return h, nil
 }
 
-// result returns what was agreed.
+// result returns what was agreed, in one allocation.
 func (r *request) result() *Result {
-	res := new(Result)
+	var res *Result
+	if r.agreed {
+		both := &struct {
+			Result
+			Deflate
+		}{Deflate: r.deflate}
+		res = &both.Result
+		res.Deflate = &both.Deflate
+	} else {
+		res = new(Result)
+	}
 	if r.subprotocol > 0 {
 		res.Subprotocol = r.options.Subprotocols[r.subprotocol-1]
-	}
-	if r.agreed {
-		d := r.deflate
-		res.Deflate = &d
 	}
 	return res
 }

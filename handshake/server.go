@@ -22,7 +22,7 @@ import (
 // an Unwrap method as http.ResponseController describes.
 func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error) {
 	if o == nil {
-		o = new(Options)
+		o = &noOptions
 	}
 	q := request{options: o}
 	hookHeader, refusal := q.readHTTP(r)
@@ -30,14 +30,14 @@ func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error)
 		refusal = checkedHeader(w.Header())
 	}
 	if refusal != nil {
-		refusal.write(w)
+		refusal.write(w, r)
 		return nil, refusal
 	}
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		// Over HTTP/2, or in a wrapper that hides the connection.
 		refusal = &Error{Status: http.StatusNotImplemented, Reason: "connection can't be taken over", Err: err}
-		refusal.write(w)
+		refusal.write(w, r)
 		return nil, refusal
 	}
 	res := q.result()
@@ -50,7 +50,7 @@ func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error)
 	b = appendFree(b, w.Header())
 	b = appendHeader(b, hookHeader)
 	b = append(b, "\r\n"...)
-	if err := writeHead(nc, b, limit(o.Limits.Timeout, defaultTimeout)); err != nil {
+	if err := writeHead(nc, b, o.Limits.deadline()); err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("websocket: accept: %w", err)
 	}
@@ -65,10 +65,10 @@ func target(r *http.Request) string {
 	return r.URL.RequestURI()
 }
 
-// writeHead writes the response within the timeout and leaves no deadline.
-func writeHead(nc net.Conn, b []byte, timeout time.Duration) error {
-	// A connection without deadlines has to do without the timeout.
-	nc.SetDeadline(time.Now().Add(timeout))
+// writeHead writes the response before the deadline and leaves none. A
+// connection that knows no deadlines has to do without.
+func writeHead(nc net.Conn, b []byte, deadline time.Time) error {
+	nc.SetDeadline(deadline)
 	if _, err := nc.Write(b); err != nil {
 		return err
 	}
@@ -170,10 +170,12 @@ func appendFree(b []byte, h http.Header) []byte {
 }
 
 // write sends the refusal through net/http, which ends the connection behind
-// it.
-func (e *Error) write(w http.ResponseWriter) {
+// it. One of HTTP/2, which carries other requests too, lives on.
+func (e *Error) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	maps.Copy(h, e.Header)
-	h["Connection"] = e.connection()
+	if r.ProtoMajor == 1 {
+		h["Connection"] = e.connection()
+	}
 	http.Error(w, e.text(), e.Status)
 }
