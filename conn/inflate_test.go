@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -36,7 +37,7 @@ func TestInflateLimit(t *testing.T) {
 		{"the limit", limit, limit, nil},
 		{"one octet over", limit + 1, limit, errMessageSize},
 		{"far over", 100 * limit, limit, errMessageSize},
-		{"no limit", 100 * limit, -1, nil},
+		{"greatest limit", 100 * limit, math.MaxInt64, nil},
 		{"limit 0, empty", 0, 0, nil},
 		{"limit 0, one octet", 1, 0, errMessageSize},
 	} {

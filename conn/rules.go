@@ -23,11 +23,8 @@ type rules struct {
 
 // newRules returns the rules for one connection: masked is what the mask bit
 // of each frame must be, deflate whether permessage-deflate was agreed, limit
-// the greatest size of a message after inflation, in octets, negative for none.
+// the greatest size of a message after inflation, in octets.
 func newRules(masked, deflate bool, limit int64) rules {
-	if limit < 0 {
-		limit = math.MaxInt64
-	}
 	return rules{masked: masked, deflate: deflate, limit: limit}
 }
 

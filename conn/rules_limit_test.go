@@ -33,11 +33,11 @@ func TestRulesMessageSize(t *testing.T) {
 		{"compressed fragments, more", limit, true, []int64{limit, bound - limit + 1}, errMessageSize},
 		{"limit 0", 0, false, []int64{0, 0}, nil},
 		{"limit 0, one octet", 0, false, []int64{0, 1}, errMessageSize},
-		{"no limit", -1, false, []int64{math.MaxInt64}, nil},
-		{"no limit, compressed", -1, true, []int64{math.MaxInt64}, nil},
-		{"no limit, a sum that overflows", -1, false, []int64{1, math.MaxInt64}, errMessageSize},
-		{"greatest limit, compressed", math.MaxInt64, true, []int64{math.MaxInt64, 0}, nil},
-		{"greatest limit, a sum that overflows", math.MaxInt64, true, []int64{math.MaxInt64, math.MaxInt64}, errMessageSize},
+		{"greatest limit", math.MaxInt64, false, []int64{math.MaxInt64}, nil},
+		{"greatest limit, compressed", math.MaxInt64, true, []int64{math.MaxInt64}, nil},
+		{"a sum that overflows", math.MaxInt64, false, []int64{1, math.MaxInt64}, errMessageSize},
+		{"greatest limit, compressed fragments", math.MaxInt64, true, []int64{math.MaxInt64, 0}, nil},
+		{"a sum that overflows, compressed", math.MaxInt64, true, []int64{math.MaxInt64, math.MaxInt64}, errMessageSize},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestRulesFragments(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRules(false, false, -1)
+			r := newRules(false, false, math.MaxInt64)
 			op, refused := frame.Text, 0
 			for n := 1; n <= 1<<17; n++ {
 				if err := send(&r, op, tt.octets, false, false); err != nil {
