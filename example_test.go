@@ -1,0 +1,51 @@
+package parley_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+)
+
+func Example_server() {
+	server := &conn.Server{
+		Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) {
+			err := c.Each(ctx, func(m conn.Message) error {
+				return c.Write(ctx, m.Opcode, m.Payload)
+			})
+			if closed, ok := errors.AsType[*conn.CloseError](err); ok {
+				log.Println(r.RemoteAddr, "closed:", closed.Code, closed.Reason)
+			}
+		},
+	}
+	web := &http.Server{
+		Addr:              "localhost:3000",
+		Handler:           server,
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	log.Fatal(web.ListenAndServe())
+}
+
+func Example_client() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c, _, err := conn.Dial(ctx, "ws://localhost:3000/", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.CloseNow()
+	if err := c.Write(ctx, frame.Text, []byte("hello")); err != nil {
+		log.Fatal(err)
+	}
+	_, p, err := c.Read(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", p)
+	c.Close(frame.StatusNormalClosure, "bye")
+}
