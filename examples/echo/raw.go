@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+)
+
+// serveRaw upgrades each net.Conn itself, in one pass over the request.
+func serveRaw(ctx context.Context, listener net.Listener, options *conn.AcceptOptions) error {
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	stopped := context.AfterFunc(ctx, func() { listener.Close() })
+	defer stopped()
+	for {
+		nc, err := listener.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				nc.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		case err != nil: // such as too many open files: others may be closed soon
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		serving.Go(func() { serveConn(ctx, nc, options) })
+	}
+}
+
+// serveConn echoes on one connection until it ends or ctx does, which closes
+// it with 1001.
+func serveConn(ctx context.Context, nc net.Conn, options *conn.AcceptOptions) {
+	agreed, err := handshake.AcceptConn(nc, &options.Handshake)
+	if err != nil {
+		return // the refusal has been sent, and nc closed
+	}
+	c := conn.New(agreed, conn.RoleServer, &options.Conn)
+	stop := context.AfterFunc(ctx, func() { c.Close(frame.StatusGoingAway, "server shuts down") })
+	defer stop()
+	echo(context.Background(), c)
+}
