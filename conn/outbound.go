@@ -56,6 +56,7 @@ type outbound struct {
 	half    bool          // half-close behind what is pending
 	halved  bool
 	closing bool // our Close frame is pending or out
+	gone    bool // the stream is closed
 }
 
 // maxBatch is how many octets may be pending before a writer waits for room,
@@ -210,7 +211,7 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 			o.push(context.Background())
 			return err
 		}
-		if o.err != nil && !o.closing {
+		if o.gone {
 			return o.err
 		}
 	}
@@ -289,10 +290,7 @@ func (o *outbound) wrote(rest []byte, err error) error {
 	putBuffer(o.batch)
 	o.batch = nil
 	if err != nil {
-		o.mu.Unlock()
-		o.broken(err)
-		o.mu.Lock()
-		return o.c.end.err()
+		return o.broken(err)
 	}
 	o.signal()
 	if o.pending.len() > 0 {
@@ -317,14 +315,18 @@ func (o *outbound) drained() {
 	}
 }
 
-// broken ends the connection after a failed write.
-func (o *outbound) broken(err error) {
+// broken ends the connection after a failed write. mu is given up meanwhile.
+func (o *outbound) broken(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = errStalled
 	} else {
 		err = fmt.Errorf("websocket: write: %w", err)
 	}
+	o.mu.Unlock()
 	o.c.drop(streamEnd, err)
+	o.mu.Lock()
+	o.signal()
+	return o.c.end.err()
 }
 
 func (o *outbound) startFlusher() {
@@ -356,9 +358,7 @@ func (o *outbound) runFlusher() {
 		putBuffer(o.batch)
 		o.batch = nil
 		if err != nil {
-			o.mu.Unlock()
 			o.broken(err)
-			o.mu.Lock()
 			break
 		}
 		o.signal()
@@ -426,8 +426,12 @@ func (o *outbound) halfClose(half bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.half = half
-	if !o.writing && !o.flush && o.pending.len() == 0 {
+	switch {
+	case o.writing || o.flush || o.pending.len() > 0: // done behind it
+	case o.c.src.raw != nil:
 		o.drained()
+	default: // the end of a TLS stream is an alert, which may block
+		o.startFlusher()
 	}
 }
 
@@ -445,6 +449,7 @@ func (o *outbound) over() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.refuse()
+	o.gone = true
 	o.pending.forget()
 }
 

@@ -29,8 +29,8 @@ type inbound struct {
 	used  int           // octets in front of the source that the last event lies in
 	parts *partsReader  // the Reader whose message is not finished
 	pings bucket        // of the peer's Pings
-	began time.Time     // of the message under way, at its first wait
-	came  time.Duration // what its octets have added to MessageTime
+	spare time.Duration // what the message under way may still wait for octets
+	slow  bool          // spare is in use: a read has waited within a message
 
 	mu   sync.Mutex
 	turn turn
@@ -271,9 +271,11 @@ func (in *inbound) fill(ctx context.Context) (event, error) {
 // broken ends the connection after a failed read.
 func (in *inbound) broken(err error) error {
 	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
+		err = fmt.Errorf("websocket: read: %w", io.ErrUnexpectedEOF)
+	} else {
+		err = fmt.Errorf("websocket: read: %w: %w", io.ErrUnexpectedEOF, err)
 	}
-	in.c.drop(streamEnd, fmt.Errorf("websocket: read: %w", err))
+	in.c.drop(streamEnd, err)
 	return in.c.end.err()
 }
 

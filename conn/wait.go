@@ -27,15 +27,14 @@ type wait struct {
 // beginWait marks the start of a wait, unless there is a reason not to wait.
 func (in *inbound) beginWait(ctx context.Context) error {
 	now := time.Now()
-	trickles := in.trickles(now)
 	in.mu.Lock()
 	w := &in.wait
 	w.on, w.since = true, now
 	err := w.err
-	in.mu.Unlock()
-	if trickles {
+	if !in.budget() {
 		err = errTrickle
 	}
+	in.mu.Unlock()
 	// Asked after on is set: a ctx that ends from here on wakes us.
 	ctxErr := contextError("read", ctx)
 	if err == nil && ctxErr == nil {
@@ -52,20 +51,45 @@ func (in *inbound) beginWait(ctx context.Context) error {
 	return ctxErr
 }
 
+// budget reports whether the message under way may wait for more octets. It
+// has MessageTime to wait altogether, and a second for each KiB that comes.
+// What the application takes between its reads does not count.
+func (in *inbound) budget() bool {
+	w := &in.wait
+	if !in.feed.underWay() {
+		in.slow = false
+		w.due = time.Time{}
+		return true
+	}
+	l := &in.c.limits
+	if !in.slow {
+		in.slow, in.spare = true, l.MessageTime
+	}
+	if l.MessageTime >= noTime {
+		return true
+	}
+	first := w.due.IsZero()
+	w.due = w.since.Add(in.spare)
+	if first && in.spare < l.PingInterval { // the watch may come too late for this
+		in.watchIn(in.spare)
+	}
+	return in.spare > 0
+}
+
 // endWait marks the end of a wait that brought n octets, and reports whether
 // it was woken by us.
 func (in *inbound) endWait(n int) (woken bool) {
-	if !in.began.IsZero() {
-		in.came += time.Duration(n) * (time.Second / 1024)
-	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	w := &in.wait
 	w.on = false
+	if in.slow || n <= 0 {
+		waited := time.Since(w.since)
+		in.spare += time.Duration(n)*(time.Second/1024) - waited
+		w.quiet += waited
+	}
 	if n > 0 {
 		w.quiet, w.pinged = 0, false
-	} else {
-		w.quiet += time.Since(w.since)
 	}
 	if woken = w.woken; woken {
 		w.woken = false
@@ -82,42 +106,15 @@ func (in *inbound) wake() {
 	}
 }
 
-// trickles reports whether the message under way has taken too long. The time
-// is taken from its first wait on.
-func (in *inbound) trickles(now time.Time) bool {
-	limit := in.c.limits.MessageTime
-	if limit >= noTime {
-		return false
-	}
-	if !in.feed.underWay() {
-		if !in.began.IsZero() {
-			in.began = time.Time{}
-			in.expect(time.Time{})
-		}
-		return false
-	}
-	if in.began.IsZero() {
-		in.began, in.came = now, 0
-	}
-	due := in.began.Add(limit + in.came)
-	in.expect(due)
-	return !now.Before(due)
-}
-
-// expect tells the watch when the message under way must be whole.
-func (in *inbound) expect(due time.Time) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
+// watchIn makes the watch look after d at the latest.
+func (in *inbound) watchIn(d time.Duration) {
 	w := &in.wait
-	first := w.due.IsZero() && !due.IsZero()
-	w.due = due
-	if d := time.Until(due); first && !w.ended && d < in.c.limits.PingInterval {
-		// The watch runs anyway, but may come too late for this.
-		if w.timer == nil {
-			w.timer = time.AfterFunc(d, in.tick)
-		} else {
-			w.timer.Reset(d)
-		}
+	switch {
+	case w.ended:
+	case w.timer == nil:
+		w.timer = time.AfterFunc(d, in.tick)
+	default:
+		w.timer.Reset(d)
 	}
 }
 
