@@ -1,0 +1,25 @@
+//go:build !purego
+
+package mask
+
+// useAVX2 is decided once, at run time: GOAMD64 plays no part.
+var useAVX2 = hasAVX2()
+
+// xorVectors is xor for 64 octets and more, and reports whether the processor
+// can do it. It is small enough to be inlined.
+func xorVectors(dst, src []byte, key uint32) bool {
+	if !useAVX2 {
+		return false
+	}
+	xorAVX2(&dst[0], &src[0], len(src), key)
+	return true
+}
+
+// xorAVX2 masks n octets, 64 or more, from src to dst, which may be src.
+//
+//go:noescape
+func xorAVX2(dst, src *byte, n int, key uint32)
+
+// hasAVX2 reports whether the processor has AVX2 and the operating system
+// keeps the registers that it needs.
+func hasAVX2() bool

@@ -1,0 +1,124 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// func xorAVX2(dst, src *byte, n int, key uint32)
+//
+// Vectors of 32 octets, four a turn. The last turn is taken from the end and
+// may overlap the one before it, so that no odd octets are left. From 512
+// octets on the turns begin at a boundary of 32 octets of dst, and overlap the
+// first vector. Since dst may be src, the first and the last vectors are read
+// before anything is written, and written after everything else.
+//
+// AX key, SI src, DI dst, DX octets left, R8 end of dst, R9 start of dst;
+// Y0 key, Y1 key at the end, Y2 first vector, Y3 to Y6 this turn's vectors,
+// Y7 to Y10 the last ones.
+TEXT ·xorAVX2(SB), NOSPLIT, $0-28
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), DX
+	MOVL key+24(FP), AX
+
+	// The last vectors begin a multiple of 32 before n: their key is the key
+	// rotated by n octets, of which the processor takes the bits mod 32.
+	LEAQ (DX*8), CX
+	MOVL AX, BX
+	RORL CX, BX
+	VMOVD AX, X0
+	VMOVD BX, X1
+	VPBROADCASTD X0, Y0
+	VPBROADCASTD X1, Y1
+	LEAQ (DI)(DX*1), R8
+	CMPQ DX, $128
+	JA   long
+
+	// 64 to 128 octets: two vectors from the front, two from the end.
+	VPXOR (SI), Y0, Y3
+	VPXOR 32(SI), Y0, Y4
+	VPXOR -64(SI)(DX*1), Y1, Y9
+	VPXOR -32(SI)(DX*1), Y1, Y10
+	VMOVDQU Y3, (DI)
+	VMOVDQU Y4, 32(DI)
+	VMOVDQU Y9, -64(R8)
+	VMOVDQU Y10, -32(R8)
+	VZEROUPPER
+	RET
+
+long:
+	VPXOR (SI), Y0, Y2
+	VPXOR -128(SI)(DX*1), Y1, Y7
+	VPXOR -96(SI)(DX*1), Y1, Y8
+	VPXOR -64(SI)(DX*1), Y1, Y9
+	VPXOR -32(SI)(DX*1), Y1, Y10
+	MOVQ DI, R9
+	CMPQ DX, $512
+	JB   turns
+
+	// CX octets, less than a vector, lead to the boundary.
+	MOVQ DI, CX
+	NEGQ CX
+	ANDQ $31, CX
+	ADDQ CX, SI
+	ADDQ CX, DI
+	SUBQ CX, DX
+	SHLL $3, CX
+	RORL CX, AX
+	VMOVD AX, X0
+	VPBROADCASTD X0, Y0
+
+turns:
+	SUBQ $128, DX // what the last vectors cover
+	PCALIGN $64
+
+turn:
+	VPXOR (SI), Y0, Y3
+	VPXOR 32(SI), Y0, Y4
+	VPXOR 64(SI), Y0, Y5
+	VPXOR 96(SI), Y0, Y6
+	VMOVDQU Y3, (DI)
+	VMOVDQU Y4, 32(DI)
+	VMOVDQU Y5, 64(DI)
+	VMOVDQU Y6, 96(DI)
+	SUBQ $-128, SI
+	SUBQ $-128, DI
+	ADDQ $-128, DX
+	JGT  turn
+
+	VMOVDQU Y2, (R9)
+	VMOVDQU Y7, -128(R8)
+	VMOVDQU Y8, -96(R8)
+	VMOVDQU Y9, -64(R8)
+	VMOVDQU Y10, -32(R8)
+	VZEROUPPER
+	RET
+
+// func hasAVX2() bool
+//
+// Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1,
+// section 14.7.1: OSXSAVE and AVX (leaf 1, ECX, bits 27 and 28), the state of
+// XMM and YMM registers in XCR0 (bits 1 and 2), AVX2 (leaf 7, EBX, bit 5).
+TEXT ·hasAVX2(SB), NOSPLIT, $0-1
+	MOVB $0, ret+0(FP)
+	XORL AX, AX
+	CPUID
+	CMPL AX, $7
+	JB   no
+	MOVL $1, AX
+	XORL CX, CX
+	CPUID
+	ANDL $(1<<27 | 1<<28), CX
+	CMPL CX, $(1<<27 | 1<<28)
+	JNE  no
+	XORL CX, CX
+	XGETBV
+	ANDL $(1<<1 | 1<<2), AX
+	CMPL AX, $(1<<1 | 1<<2)
+	JNE  no
+	MOVL $7, AX
+	XORL CX, CX
+	CPUID
+	BTL  $5, BX
+	SETCS ret+0(FP)
+
+no:
+	RET
