@@ -30,10 +30,7 @@ func parseOrigin(s []byte) (o origin, ok bool) {
 // name of letters, digits and a few marks, or an IPv6 address in brackets.
 func splitHost(s []byte) (host, port []byte, ok bool) {
 	host = s
-	end := bytes.IndexByte(s, ']')
-	if end < 0 {
-		end = 0
-	}
+	end := max(bytes.IndexByte(s, ']'), 0)
 	if i := bytes.IndexByte(s[end:], ':'); i >= 0 {
 		host, port = s[:end+i], s[end+i+1:]
 		if !isDigits(port) {

@@ -110,24 +110,24 @@ const (
 	fieldOrigin     = "Origin"
 )
 
-func (r *request) addUpgrade(v []byte)    { r.upgrade = r.upgrade || hasToken(v, "websocket") }
-func (r *request) addConnection(v []byte) { r.connection = r.connection || hasToken(v, "upgrade") }
+func (q *request) addUpgrade(v []byte)    { q.upgrade = q.upgrade || hasToken(v, "websocket") }
+func (q *request) addConnection(v []byte) { q.connection = q.connection || hasToken(v, "upgrade") }
 
-func (r *request) addVersion(v []byte) {
-	r.versions++
-	r.version13 = string(v) == "13"
+func (q *request) addVersion(v []byte) {
+	q.versions++
+	q.version13 = string(v) == "13"
 }
 
-func (r *request) addKey(v []byte) {
-	r.keys++
-	if r.keyOK = validKey(v); r.keyOK {
-		copy(r.key[:], v)
+func (q *request) addKey(v []byte) {
+	q.keys++
+	if q.keyOK = validKey(v); q.keyOK {
+		copy(q.key[:], v)
 	}
 }
 
 // addProtocol takes in one Sec-WebSocket-Protocol field: a list of tokens,
 // which may be spread over several fields (RFC 6455, section 11.3.4).
-func (r *request) addProtocol(v []byte) {
+func (q *request) addProtocol(v []byte) {
 	empty := true
 	for len(v) > 0 {
 		var name []byte
@@ -136,17 +136,17 @@ func (r *request) addProtocol(v []byte) {
 		}
 		empty = false
 		if !isToken(name) {
-			r.malformed = "Sec-WebSocket-Protocol"
+			q.malformed = "Sec-WebSocket-Protocol"
 			return
 		}
-		for i, ours := range r.options.Subprotocols {
-			if string(name) == ours && (r.subprotocol == 0 || i+1 < r.subprotocol) {
-				r.subprotocol = i + 1
+		for i, ours := range q.options.Subprotocols {
+			if string(name) == ours && (q.subprotocol == 0 || i+1 < q.subprotocol) {
+				q.subprotocol = i + 1
 			}
 		}
 	}
 	if empty {
-		r.malformed = "Sec-WebSocket-Protocol"
+		q.malformed = "Sec-WebSocket-Protocol"
 	}
 }
 
@@ -154,12 +154,12 @@ func (r *request) addProtocol(v []byte) {
 // first offer of permessage-deflate that is legal (RFC 7692, section 5).
 // Offers that are not, and other extensions, are declined; a field that breaks
 // the grammar fails the handshake (RFC 6455, section 9.1).
-func (r *request) addExtensions(v []byte) {
+func (q *request) addExtensions(v []byte) {
 	s := extensionScanner{in: v}
 	for first := true; ; first = false {
 		name, err := s.next()
 		if err != nil || name == nil && first {
-			r.malformed = "Sec-WebSocket-Extensions"
+			q.malformed = "Sec-WebSocket-Extensions"
 			return
 		}
 		if name == nil {
@@ -167,37 +167,37 @@ func (r *request) addExtensions(v []byte) {
 		}
 		offer, legal, err := s.deflateParams()
 		if err != nil {
-			r.malformed = "Sec-WebSocket-Extensions"
+			q.malformed = "Sec-WebSocket-Extensions"
 			return
 		}
-		if legal && !r.agreed && r.options.Deflate != nil && string(name) == deflateName {
-			r.agreed = true
-			r.deflate, r.answer = r.options.Deflate.accept(offer)
+		if legal && !q.agreed && q.options.Deflate != nil && string(name) == deflateName {
+			q.agreed = true
+			q.deflate, q.answer = q.options.Deflate.accept(offer)
 		}
 	}
 }
 
 // check applies RFC 6455, section 4.2.1 to what was gathered.
-func (r *request) check() *Error {
+func (q *request) check() *Error {
 	switch {
-	case !r.upgrade:
+	case !q.upgrade:
 		return upgradeRequired("no Upgrade: websocket")
-	case !r.connection:
+	case !q.connection:
 		return upgradeRequired("no Connection: Upgrade")
-	case r.versions > 1:
+	case q.versions > 1:
 		return refuse(http.StatusBadRequest, "more than one Sec-WebSocket-Version")
-	case !r.version13:
+	case !q.version13:
 		e := upgradeRequired("no Sec-WebSocket-Version: 13")
 		e.Header["Sec-WebSocket-Version"] = []string{"13"} // section 4.2.2, item 4
 		return e
-	case r.keys > 1:
+	case q.keys > 1:
 		return refuse(http.StatusBadRequest, "more than one Sec-WebSocket-Key")
-	case !r.keyOK:
+	case !q.keyOK:
 		return refuse(http.StatusBadRequest, "Sec-WebSocket-Key is not base64 of 16 octets")
-	case r.origins > 1:
+	case q.origins > 1:
 		return refuse(http.StatusBadRequest, "more than one Origin")
-	case r.malformed != "":
-		return refuse(http.StatusBadRequest, "malformed "+r.malformed)
+	case q.malformed != "":
+		return refuse(http.StatusBadRequest, "malformed "+q.malformed)
 	}
 	return nil
 }
@@ -268,40 +268,40 @@ func (o *Options) before(r *http.Request) (http.Header, *Error) {
 }
 
 // result returns what was agreed, in one allocation.
-func (r *request) result() *Result {
+func (q *request) result() *Result {
 	var res *Result
-	if r.agreed {
+	if q.agreed {
 		both := &struct {
 			Result
 			Deflate
-		}{Deflate: r.deflate}
+		}{Deflate: q.deflate}
 		res = &both.Result
 		res.Deflate = &both.Deflate
 	} else {
 		res = new(Result)
 	}
-	if r.subprotocol > 0 {
-		res.Subprotocol = r.options.Subprotocols[r.subprotocol-1]
+	if q.subprotocol > 0 {
+		res.Subprotocol = q.options.Subprotocols[q.subprotocol-1]
 	}
 	return res
 }
 
 // appendResponse appends the head of the 101 response, but for its last line,
 // to b (RFC 6455, section 4.2.2, item 5).
-func (r *request) appendResponse(b []byte) []byte {
+func (q *request) appendResponse(b []byte) []byte {
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\n"+
 		"Upgrade: websocket\r\n"+
 		"Connection: Upgrade\r\n"+
 		"Sec-WebSocket-Accept: "...)
-	b = appendAccept(b, r.key)
-	if r.subprotocol > 0 {
+	b = appendAccept(b, q.key)
+	if q.subprotocol > 0 {
 		b = append(b, "\r\nSec-WebSocket-Protocol: "...)
-		b = append(b, r.options.Subprotocols[r.subprotocol-1]...)
+		b = append(b, q.options.Subprotocols[q.subprotocol-1]...)
 	}
-	if r.agreed {
+	if q.agreed {
 		b = append(b, "\r\nSec-WebSocket-Extensions: "...)
-		b = r.answer.append(b)
+		b = q.answer.append(b)
 	}
 	b = append(b, "\r\n"...)
-	return appendHeader(b, r.options.Header)
+	return appendHeader(b, q.options.Header)
 }

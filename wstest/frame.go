@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"fmt"
+	"strings"
 
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/mask"
@@ -95,7 +96,8 @@ func (f Frame) Append(b []byte) []byte {
 
 // String describes f in one line.
 func (f Frame) String() string {
-	s := f.Header.Opcode.String()
+	var b strings.Builder
+	b.WriteString(f.Header.Opcode.String())
 	for _, bit := range []struct {
 		set  bool
 		name string
@@ -103,15 +105,15 @@ func (f Frame) String() string {
 		{!f.Header.Fin, "more"}, {f.Header.Rsv1, "rsv1"}, {f.Header.Rsv2, "rsv2"}, {f.Header.Rsv3, "rsv3"},
 	} {
 		if bit.set {
-			s += " " + bit.name
+			b.WriteString(" " + bit.name)
 		}
 	}
 	if f.Header.Opcode == frame.Close {
 		if code, reason, err := frame.ParseClose(f.Payload); err == nil {
-			return fmt.Sprintf("%s %v %q", s, code, reason)
+			return fmt.Sprintf("%s %v %q", b.String(), code, reason)
 		}
 	}
-	return s + " " + short(f.Payload)
+	return b.String() + " " + short(f.Payload)
 }
 
 // short describes p in a few words.
