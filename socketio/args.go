@@ -63,10 +63,8 @@ func plainString(arg []byte) (string, bool) {
 		return "", false
 	}
 	text := arg[1 : len(arg)-1]
-	for _, c := range text {
-		if c == '\\' {
-			return "", false
-		}
+	if slices.Contains(text, '\\') {
+		return "", false
 	}
 	return string(text), utf8.Valid(text)
 }

@@ -34,6 +34,7 @@ type file struct {
 	Empty   []byte `json:",omitempty"`
 	Kept    []byte `json:"kept"`
 	Skipped []byte `json:"-"`
+	//lint:ignore SA5008 encoding/json names this field "-"
 	Dash    []byte `json:"-,"`
 	Next    *file  `json:",omitempty"`
 	private []byte
