@@ -30,22 +30,6 @@ func pairs(t *testing.T, o *conn.Options, terms *handshake.Deflate) map[string][
 	return map[string][2]*conn.Conn{"pipe": make2(a, b), "tcp": make2(x, y)}
 }
 
-func tcpPair(t *testing.T) (server, client net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if client, err = net.Dial("tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if server, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	return server, client
-}
-
 var terms = map[string]*handshake.Deflate{
 	"plain":    nil,
 	"deflate":  {ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15},

@@ -9,8 +9,6 @@ import (
 // TestPendingOrder checks pending against a plain slice of octets: whatever is
 // appended, shared and taken, the order is that in which it came.
 func TestPendingOrder(t *testing.T) {
-	poison = true
-	defer func() { poison = false }()
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		var p pending

@@ -1,0 +1,6 @@
+package conn
+
+// RaceEnabled tells the tests that they run under the race detector.
+const RaceEnabled = raceEnabled
+
+func init() { poison = true }
