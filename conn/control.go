@@ -16,7 +16,7 @@ func (in *inbound) control(more bool) error {
 	p := in.feed.payload
 	switch in.feed.opcode {
 	case frame.Ping: // section 5.5.2
-		if !in.pings.take(in.wait.since) {
+		if !in.pings.take(time.Now()) {
 			return in.fail(errPings)
 		}
 		c.out.control(frame.Pong, p, more)
