@@ -137,6 +137,7 @@ const userTimeout = 30 * time.Second
 // into. It looks, acts, and asks for its next turn; a read costs it nothing.
 func (in *inbound) tick() {
 	l := &in.c.limits
+	unsent := in.c.Unsent()
 	in.mu.Lock()
 	w := &in.wait
 	if w.ended {
@@ -153,7 +154,13 @@ func (in *inbound) tick() {
 	switch {
 	case w.pinged:
 		next = w.pingedAt + l.PingTimeout - quiet
-		if next <= 0 && w.on {
+		switch {
+		case next > 0 || !w.on:
+		case unsent:
+			// The Ping lies behind what the peer is still receiving, for which
+			// WriteTimeout is the judge.
+			w.pingedAt, next = quiet, l.PingTimeout
+		default:
 			w.err = errDeadPeer
 			in.wake()
 		}
