@@ -36,10 +36,10 @@ func newInflater(codec Codec, contextTakeover bool, bits int) *inflater {
 
 // inflate appends what the payload p of one compressed message says to dst. It
 // does not keep p. A message that comes to more than limit octets is a
-// *frame.Error with StatusMessageTooBig, found within 32 KiB of
-// the limit whatever p would come to; one that is cut short or corrupt is a
-// *frame.Error with StatusInvalidPayload. Either way dst is returned as it
-// was, and the connection has to be failed.
+// *frame.Error with StatusMessageTooBig, found within 32 KiB of the limit
+// whatever p would come to; one that is cut short or corrupt is a *frame.Error
+// with StatusInvalidPayload. Either way dst is returned as it was, and the
+// connection has to be failed.
 func (i *inflater) inflate(dst, p []byte, limit int64) ([]byte, error) {
 	d := i.pool.decompressor()
 	d.source = inflateSource{octets: p}

@@ -240,6 +240,8 @@ var compression = []exchange{
 	legal("stored block", []string{"text Hello"}, "c1 0b 00 05 00 fa ff 48 65 6c 6c 6f 00").on(noTakeover),
 	legal("final block", []string{"text Hello"}, "c1 08 f3 48 cd c9 c9 07 00 00").on(noTakeover),
 	legal("two blocks", []string{"text Hello"}, "c1 0d f2 48 05 00 00 00 ff ff ca c9 c9 07 00").on(noTakeover),
+	legal("compressed, the last fragment empty", []string{"text Hello"},
+		"41 0b f2 48 cd c9 c9 07 00 00 00 ff ff", "80 01 00").on(noTakeover),
 	legal("compressed empty message", []string{"text"}, "c1 01 00").on(noTakeover),
 	legal("uncompressed though agreed", []string{"text Hello"}, hello).on(noTakeover),
 	broken("window not taken over", "1007", "c1 05 f2 00 11 00 00").on(noTakeover),
