@@ -1,0 +1,72 @@
+// Command server is the echo server that the Autobahn suite's client tests.
+// It prints where it listens and runs until it is told to end.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/handshake"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:9001", "`address` to listen on")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("listening on ws://%s\n", listener.Addr())
+	if err := serve(ctx, listener); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// serve echoes on the connections of listener until ctx ends.
+func serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           &conn.Server{Options: options(), Serve: echo},
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	context.AfterFunc(ctx, func() { server.Close() })
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// options let the suite have all that it asks for: 16 MiB messages,
+// permessage-deflate with any parameter, even for the shortest message.
+func options() *conn.AcceptOptions {
+	return &conn.AcceptOptions{
+		Handshake: handshake.Options{
+			Deflate: &handshake.DeflateOptions{ServerContextTakeover: true, ClientContextTakeover: true},
+		},
+		Conn: conn.Options{
+			Limits:      conn.Limits{Message: 64 << 20},
+			Compression: conn.Compression{MinSize: -1},
+		},
+	}
+}
+
+// echo sends back each message until the connection ends. How it ends is for
+// the suite to judge.
+func echo(ctx context.Context, c *conn.Conn, _ *http.Request) {
+	_ = c.Each(ctx, func(m conn.Message) error {
+		return c.Write(ctx, m.Opcode, m.Payload)
+	})
+	_ = c.CloseNow() // does nothing but where the echo could not be written
+}

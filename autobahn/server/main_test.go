@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"testing"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+)
+
+// TestServe sends a message that is longer than any limit by default, with
+// and without compression, then ends the server.
+func TestServe(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- serve(ctx, listener) }()
+	for name, deflate := range map[string]*handshake.DeflateOptions{
+		"plain":      nil,
+		"compressed": {ServerContextTakeover: true, ServerMaxWindowBits: 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &conn.DialOptions{
+				Handshake: handshake.DialOptions{Deflate: deflate},
+				Conn:      conn.Options{Limits: conn.Limits{Message: -1}},
+			}
+			c, _, err := conn.Dial(t.Context(), "ws://"+listener.Addr().String(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.CloseNow()
+			message := bytes.Repeat([]byte("sixteen octets, "), 1<<17)
+			if err := c.Write(t.Context(), frame.Binary, message); err != nil {
+				t.Fatal(err)
+			}
+			op, p, err := c.Read(t.Context())
+			if err != nil || op != frame.Binary || !bytes.Equal(p, message) {
+				t.Errorf("%v of %d octets, error %v; want the binary message of %d", op, len(p), err, len(message))
+			}
+			if err := c.Close(frame.StatusNormalClosure, ""); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		})
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Errorf("serve: %v", err)
+	}
+}
