@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// suiteVersion is the version of the suite that is run: the tag of the
+// image, and what install-wstest installs.
+const suiteVersion = "25.10.1"
+
+const image = "crossbario/autobahn-testsuite:" + suiteVersion
+
+// stopTime is how long a process may take to end when it is told to.
+const stopTime = 10 * time.Second
+
+// An engine runs wstest.
+type engine interface {
+	// command returns wstest in the given mode, in dir, which holds its
+	// specification and will hold its report. port is where it listens, or 0.
+	// The process is terminated when ctx ends.
+	command(ctx context.Context, mode, dir string, port int) *exec.Cmd
+	// host is how wstest calls the host that it is started from.
+	host() string
+	// cleanUp ends what a killed command may leave behind.
+	cleanUp()
+	String() string
+}
+
+// findEngine returns the named engine, or the first of docker, path and
+// installed that is there. The last is installed where it is missing; what
+// that prints goes to out.
+func findEngine(ctx context.Context, root, name string, out io.Writer) (engine, error) {
+	switch name {
+	case "docker":
+		return findDocker(ctx)
+	case "path":
+		file, err := exec.LookPath("wstest")
+		return localWstest{name, file}, err
+	case "installed":
+		return installWstest(ctx, root, out)
+	case "":
+		if e, err := findDocker(ctx); err == nil {
+			return e, nil
+		}
+		if file, err := exec.LookPath("wstest"); err == nil {
+			return localWstest{"path", file}, nil
+		}
+		return installWstest(ctx, root, out)
+	}
+	return nil, fmt.Errorf("no engine %q: docker, path or installed", name)
+}
+
+// installWstest runs autobahn/install-wstest, which does nothing where its
+// wstest is in place.
+func installWstest(ctx context.Context, root string, out io.Writer) (engine, error) {
+	install := command(ctx, filepath.Join(root, "autobahn", "install-wstest"))
+	install.Stdout, install.Stderr = out, out
+	if err := install.Run(); err != nil {
+		return nil, fmt.Errorf("no Docker engine, no wstest on PATH, autobahn/install-wstest: %w", err)
+	}
+	file, err := filepath.Abs(filepath.Join(root, ".cache", "wstest", "wstest"))
+	return localWstest{"installed", file}, err
+}
+
+// A localWstest is a wstest of this machine.
+type localWstest struct{ name, file string }
+
+func (l localWstest) command(ctx context.Context, mode, dir string, _ int) *exec.Cmd {
+	cmd := command(ctx, l.file, wstestArgs(mode)...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1")
+	return cmd
+}
+
+func (localWstest) host() string     { return "127.0.0.1" }
+func (localWstest) cleanUp()         {}
+func (l localWstest) String() string { return l.name }
+
+// A docker runs wstest in a container.
+type docker struct {
+	container string
+	hostNet   bool // the container shares the network of this host
+}
+
+// newDocker returns the engine for a host with the given GOOS. On Linux a
+// container can share the host's network. Elsewhere it runs in a virtual
+// machine, which has a name for the host; ports are published.
+func newDocker(goos string) docker {
+	return docker{
+		container: "parley-autobahn-" + strconv.Itoa(os.Getpid()),
+		hostNet:   goos == "linux",
+	}
+}
+
+// findDocker returns the engine if it answers: the command alone is not
+// enough.
+func findDocker(ctx context.Context) (engine, error) {
+	ctx, cancel := context.WithTimeout(ctx, stopTime)
+	defer cancel()
+	if err := command(ctx, "docker", "version", "--format", "{{.Server.Version}}").Run(); err != nil {
+		return nil, fmt.Errorf("no Docker engine answers: %w", err)
+	}
+	return newDocker(runtime.GOOS), nil
+}
+
+func (d docker) command(ctx context.Context, mode, dir string, port int) *exec.Cmd {
+	args := []string{
+		"run", "--rm", "--init", "--name", d.container,
+		"--volume", dir + ":/autobahn", "--workdir", "/autobahn",
+		"--env", "PYTHONUNBUFFERED=1", "--env", "HOME=/tmp",
+	}
+	if uid := os.Getuid(); uid >= 0 { // the report is to be ours
+		args = append(args, "--user", fmt.Sprintf("%d:%d", uid, os.Getgid()))
+	}
+	switch {
+	case d.hostNet:
+		args = append(args, "--network", "host")
+	case port != 0:
+		args = append(args, "--publish", fmt.Sprintf("127.0.0.1:%d:%d", port, port))
+	}
+	args = append(args, image, "wstest")
+	return command(ctx, "docker", append(args, wstestArgs(mode)...)...)
+}
+
+func (d docker) host() string {
+	if d.hostNet {
+		return "127.0.0.1"
+	}
+	return "host.docker.internal"
+}
+
+func (d docker) cleanUp() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	// Nearly always the container is gone, and that is an error here.
+	_ = command(ctx, "docker", "rm", "--force", d.container).Run()
+}
+
+func (docker) String() string { return "docker" }
+
+// wstestArgs are the arguments of wstest in the folder of its specification.
+// Port 0 is for its web pages, which are not wanted.
+func wstestArgs(mode string) []string {
+	return []string{"--mode", mode, "--spec", specFile, "--webport", "0"}
+}
+
+// command is exec.CommandContext, but the process is asked to end first.
+func command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = stopTime
+	return cmd
+}

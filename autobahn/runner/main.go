@@ -1,0 +1,151 @@
+// Command runner runs the Autobahn test suite against autobahn/server and
+// autobahn/client, shows its progress, and compares its verdicts with
+// autobahn/expected.json. autobahn/run builds all three and starts it at the
+// root of the repository; README.md beside it says what it needs.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+const usage = `usage: autobahn/run [-write] [-engine docker|path|installed] [server|client|both] [cases]
+
+The role says what of ours is tested, both by default. Cases are separated by
+commas: 6.4.1, all of 6.4 or of 6, or a pattern such as 12.*.1; "ci" is what
+continuous integration runs. All by default.
+
+`
+
+// errDiffers ends a run whose verdicts are not the expected ones; they have
+// been printed.
+var errDiffers = errors.New("verdicts differ from the expected ones")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, ".", os.Stdout, os.Args[1:])
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "autobahn/run:", err)
+		os.Exit(1)
+	}
+}
+
+// A request is what the command line asks for.
+type request struct {
+	roles  []role
+	cases  []string // in the order of the suite
+	write  bool     // the verdicts become the expected ones
+	engine string   // its name, or "" for the first that is there
+}
+
+// run does what args ask for, in the repository at root.
+func run(ctx context.Context, root string, out io.Writer, args []string) error {
+	req, err := parseArgs(args)
+	if err != nil {
+		return err
+	}
+	e, err := findEngine(ctx, root, req.engine, out)
+	if err != nil {
+		return err
+	}
+	b := book{dir: filepath.Join(root, "autobahn")}
+	if err := b.load(); err != nil {
+		return err
+	}
+	var failed []error
+	for _, r := range req.roles {
+		t := &trial{role: r, cases: req.cases, engine: e, root: root, out: out}
+		if err := judge(ctx, t, &b, req.write); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", r, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// judge makes one run and compares what came of it with b. Where write is
+// set the outcome goes into b instead, if it is fit to.
+func judge(ctx context.Context, t *trial, b *book, write bool) error {
+	got, err := t.run(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "%s: %s\n%s: report %s\n", t.role, got.summary(), t.role, t.path("report", "index.html"))
+	if write {
+		return b.write(t.role, got)
+	}
+	if len(b.expected[t.role]) == 0 {
+		return errors.New("nothing is expected yet: a run of all cases with -write says what is")
+	}
+	differences := compare(b.expected[t.role], got, t.cases)
+	for _, d := range differences {
+		fmt.Fprintf(t.out, "%s %s\n", t.role, d)
+	}
+	switch {
+	case len(got.results) != len(t.cases):
+		return fmt.Errorf("%d cases were planned, %d were run", len(t.cases), len(got.results))
+	case len(differences) > 0:
+		return errDiffers
+	}
+	return nil
+}
+
+// parseArgs takes options before, between and behind the role and the cases.
+func parseArgs(args []string) (req request, err error) {
+	flags := flag.NewFlagSet("autobahn/run", flag.ContinueOnError)
+	flags.BoolVar(&req.write, "write", false, "write the verdicts to autobahn/expected.json, where they are complete and the best there are")
+	flags.StringVar(&req.engine, "engine", "", "`name` of the engine: docker, path (a wstest there) or installed (by autobahn/install-wstest)")
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), usage)
+		flags.PrintDefaults()
+	}
+	var words []string
+	for {
+		if err := flags.Parse(args); err != nil {
+			return request{}, err
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		words = append(words, flags.Arg(0))
+		args = flags.Args()[1:]
+	}
+	if len(words) > 2 {
+		return request{}, fmt.Errorf("too many arguments: %s", strings.Join(words, " "))
+	}
+	words = append(words, []string{"both", "*"}[len(words):]...)
+	if req.roles, err = parseRole(words[0]); err != nil {
+		return request{}, err
+	}
+	req.cases, err = selectCases(words[1])
+	return req, err
+}
+
+// A role is what of ours the suite talks to.
+type role string
+
+const (
+	roleServer role = "server"
+	roleClient role = "client"
+)
+
+func parseRole(name string) ([]role, error) {
+	switch name {
+	case "server", "client":
+		return []role{role(name)}, nil
+	case "both":
+		return []role{roleServer, roleClient}, nil
+	}
+	return nil, fmt.Errorf("no role %q: server, client or both", name)
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// stallTime is how long the suite may be silent. Its longest case may take
+// 480 s, as the suite itself says.
+const stallTime = 10 * time.Minute
+
+// progressTime is the least time between two lines of progress.
+const progressTime = 5 * time.Second
+
+// What wstest prints: who it is, how much it is about to do, and each case
+// whose handshake is done.
+var (
+	versionLine = regexp.MustCompile(`^Autobahn (?:WebSocket |Fuzzing WebSocket Client \(Autobahn Testsuite Version )([\w.]+)`)
+	plannedLine = regexp.MustCompile(`^Ok, will run (\d+) test cases`)
+	caseLine    = regexp.MustCompile(`^Running test case ID ([\d.]+) `)
+)
+
+// A watch reads what wstest prints: it keeps it in a log, shows the progress
+// and ends the run when nothing moves. It is an io.Writer for one process.
+type watch struct {
+	log     io.Writer // written to by several processes
+	out     io.Writer
+	role    role
+	place   map[string]int // of each planned case, from 1
+	cancel  context.CancelCauseFunc
+	stall   *time.Timer
+	started time.Time
+	live    bool          // out is a terminal
+	up      chan struct{} // closed when wstest has said what it will do, or has ended
+
+	mu      sync.Mutex
+	partial []byte // a line that has not ended
+	suite   string // version
+	isUp    bool
+	shown   time.Time
+	waiting string // progress that was not shown yet
+}
+
+func newWatch(t *trial, log io.Writer, cancel context.CancelCauseFunc) *watch {
+	w := &watch{
+		log:     log,
+		out:     t.out,
+		role:    t.role,
+		place:   make(map[string]int, len(t.cases)),
+		cancel:  cancel,
+		started: time.Now(),
+		up:      make(chan struct{}),
+	}
+	for i, id := range t.cases {
+		w.place[id] = i + 1
+	}
+	if f, ok := t.out.(*os.File); ok {
+		info, err := f.Stat()
+		w.live = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	w.stall = time.AfterFunc(stallTime, func() {
+		cancel(fmt.Errorf("nothing has moved for %v", stallTime))
+	})
+	return w
+}
+
+// stop ends the watch and shows what it has not shown yet.
+func (w *watch) stop() {
+	w.stall.Stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.show(true)
+	if w.live {
+		fmt.Fprintln(w.out)
+	}
+}
+
+// version returns the version that the suite has given for itself.
+func (w *watch) version() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.suite
+}
+
+// ready waits until wstest has said what it will do. Where it ends before,
+// that is an error.
+func (w *watch) ready(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-w.up:
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.isUp {
+		return errors.New("wstest has ended before it did anything")
+	}
+	return nil
+}
+
+// ended is called when wstest has ended.
+func (w *watch) ended() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.isUp {
+		close(w.up)
+	}
+}
+
+// Write takes what wstest has printed.
+func (w *watch) Write(p []byte) (int, error) {
+	w.stall.Reset(stallTime)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.partial = append(w.partial, p...)
+	for {
+		line, rest, ended := bytes.Cut(w.partial, []byte{'\n'})
+		if !ended {
+			break
+		}
+		w.read(line)
+		w.partial = rest
+	}
+	return w.log.Write(p)
+}
+
+// read takes one line. A number of cases that is not the planned one ends
+// the run.
+func (w *watch) read(line []byte) {
+	switch {
+	case versionLine.Match(line):
+		w.suite = string(versionLine.FindSubmatch(line)[1])
+	case plannedLine.Match(line):
+		if n := string(plannedLine.FindSubmatch(line)[1]); n != strconv.Itoa(len(w.place)) {
+			w.cancel(fmt.Errorf("%d cases are planned, wstest knows %s of them", len(w.place), n))
+		}
+		if !w.isUp {
+			w.isUp = true
+			close(w.up)
+		}
+	case caseLine.Match(line):
+		id := string(caseLine.FindSubmatch(line)[1])
+		w.waiting = fmt.Sprintf("%s: case %d of %d (%s), %v", w.role, w.place[id], len(w.place), id,
+			time.Since(w.started).Round(time.Second))
+		w.show(w.live)
+	}
+}
+
+// show shows the progress: a line at a time, or on a terminal one line that
+// changes.
+func (w *watch) show(now bool) {
+	if w.waiting == "" || !now && time.Since(w.shown) < progressTime {
+		return
+	}
+	if w.live {
+		fmt.Fprintf(w.out, "\r%s\x1b[K", w.waiting)
+	} else {
+		fmt.Fprintln(w.out, w.waiting)
+	}
+	w.waiting, w.shown = "", time.Now()
+}
