@@ -9,26 +9,27 @@ import (
 // deflation is the sending half of permessage-deflate as a Conn uses it.
 type deflation struct {
 	codec    Codec
-	deflater *deflater // nil: off
-	takeover bool      // compression happens in the order of sending
-	bits     int       // of our window
-	min      int       // octets of the shortest message that is compressed
+	deflater *deflater
+	takeover bool // compression happens in the order of sending
+	bits     int  // of our window
+	min      int  // octets of the shortest message that is compressed
 }
 
 // minCompressed is the default of Compression.MinSize. A shorter message
 // gains a few octets and costs some microseconds.
 const minCompressed = 128
 
-// newDeflation takes over what the handshake agreed on for what role sends.
-func newDeflation(role Role, agreed *handshake.Deflate, o Compression) deflation {
+// newDeflation takes over what the handshake agreed on for what role sends. It
+// returns nil if that was nothing.
+func newDeflation(role Role, agreed *handshake.Deflate, o Compression) *deflation {
 	if agreed == nil {
-		return deflation{}
+		return nil
 	}
 	takeover, bits := !agreed.ServerNoContextTakeover, agreed.ServerMaxWindowBits
 	if role == RoleClient {
 		takeover, bits = !agreed.ClientNoContextTakeover, agreed.ClientMaxWindowBits
 	}
-	d := deflation{codec: o.Codec, takeover: takeover, bits: bits, min: o.MinSize}
+	d := &deflation{codec: o.Codec, takeover: takeover, bits: bits, min: o.MinSize}
 	d.deflater = newDeflater(o.Codec, takeover, bits)
 	switch {
 	case d.min == 0:
@@ -40,7 +41,7 @@ func newDeflation(role Role, agreed *handshake.Deflate, o Compression) deflation
 }
 
 // newFeed makes the feed of a Conn that plays role.
-func newFeed(role Role, agreed *handshake.Deflate, o *Options, l Limits) feed {
+func newFeed(role Role, agreed *handshake.Deflate, o *Options, l *Limits) feed {
 	f := feed{
 		rules:   newRules(role == RoleServer, agreed != nil, l.Message),
 		limit:   l.Message,
@@ -56,10 +57,8 @@ func newFeed(role Role, agreed *handshake.Deflate, o *Options, l Limits) feed {
 	return f
 }
 
-func (d *deflation) on() bool { return d.deflater != nil }
-
 // applies reports whether p is to be compressed.
-func (d *deflation) applies(p []byte) bool { return d.deflater != nil && len(p) >= d.min }
+func (d *deflation) applies(p []byte) bool { return d != nil && len(p) >= d.min }
 
 // compress returns p, compressed, in a buffer.
 func (d *deflation) compress(p []byte) (*buffer, error) {

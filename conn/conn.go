@@ -20,7 +20,7 @@ type Conn struct {
 	src  source
 	ping pinger
 
-	limits      Limits
+	limits      *Limits // with defaults; shared by connections that have no other
 	subprotocol string
 	serving     bool // server: half-closes, then waits drainTime; client: waits for the server's end
 

@@ -16,6 +16,9 @@ func (in *inbound) control(more bool) error {
 	p := in.feed.payload
 	switch in.feed.opcode {
 	case frame.Ping: // section 5.5.2
+		if in.pings == nil {
+			in.pings = &bucket{left: bucketSize}
+		}
 		if !in.pings.take(time.Now()) {
 			return in.fail(errPings)
 		}
@@ -45,8 +48,6 @@ const (
 	bucketSize = 1000
 	bucketRate = 100 // a second
 )
-
-func fullBucket() bucket { return bucket{left: bucketSize} }
 
 // take takes one out of the bucket, at a time that is not before that of the
 // last call. It returns false when the bucket is empty.

@@ -97,9 +97,20 @@ const (
 	noTime = time.Duration(1) << 62
 )
 
+// defaultLimits is what connections without limits of their own share.
+var defaultLimits = Limits{}.resolve()
+
 // withDefaults returns l with every zero replaced by its default and every
 // negative number by what stands for no limit.
-func (l Limits) withDefaults() Limits {
+func (l Limits) withDefaults() *Limits {
+	if l == (Limits{}) {
+		return &defaultLimits
+	}
+	l = l.resolve()
+	return &l
+}
+
+func (l Limits) resolve() Limits {
 	l.Message = choose(l.Message, 1<<20, noSize)
 	l.MessageTime = choose(l.MessageTime, 120*time.Second, noTime)
 	l.QueueBytes = choose(l.QueueBytes, 1<<20, math.MaxInt/2)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
@@ -32,16 +31,15 @@ import (
 type outbound struct {
 	c       *Conn
 	masker  *rand.ChaCha8 // client: of masking keys
-	deflate deflation
-	timeout time.Duration
-	queue   queueLimits
-	flusher func() // flush, made once
+	deflate *deflation    // nil: off
+	flusher func()        // runFlusher, made once
 
 	// corked: the read that is delivering has more messages at hand. Set by
 	// the goroutine that has the turn to read.
 	corked atomic.Bool
 	// shut: no message is delivered or accepted any more.
-	shut atomic.Bool
+	shut     atomic.Bool
+	overflow Overflow
 
 	mu      sync.Mutex
 	pending pending
@@ -69,8 +67,7 @@ func (o *outbound) init(c *Conn, role Role, agreed *handshake.Deflate, opts *Opt
 		o.masker = newMasker()
 	}
 	o.deflate = newDeflation(role, agreed, opts.Compression)
-	o.timeout = c.limits.WriteTimeout
-	o.queue = queueLimits{c.limits.QueueBytes, c.limits.QueueMessages, opts.Overflow}
+	o.overflow = opts.Overflow
 	o.flusher = o.runFlusher
 }
 
@@ -221,9 +218,8 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 // sent meanwhile by Send.
 func (o *outbound) endMessage() {
 	o.token.giveUp()
-	if o.pending.unpark() {
-		o.push(nil)
-	}
+	o.pending.unpark()
+	o.push(nil)
 }
 
 // direct reports whether a caller's octets may go to the stream without being
@@ -242,7 +238,7 @@ func (o *outbound) canEnd(ctx context.Context) bool {
 func (o *outbound) writeDirect(p []byte) (int, error) {
 	o.writing = true
 	o.mu.Unlock()
-	n, err := o.c.src.writeNow(p, o.timeout)
+	n, err := o.c.src.writeNow(p, o.c.limits.WriteTimeout)
 	o.mu.Lock()
 	return n, o.wrote(nil, err)
 }
@@ -265,7 +261,7 @@ func (o *outbound) push(ctx context.Context) error {
 	o.writing = true
 	p := o.take()
 	o.mu.Unlock()
-	n, err := o.c.src.writeNow(p, o.timeout)
+	n, err := o.c.src.writeNow(p, o.c.limits.WriteTimeout)
 	o.mu.Lock()
 	return o.wrote(p[n:], err)
 }
@@ -352,7 +348,7 @@ func (o *outbound) runFlusher() {
 			p = o.take()
 		}
 		o.mu.Unlock()
-		err := o.c.src.writeAll(p, o.timeout)
+		err := o.c.src.writeAll(p, o.c.limits.WriteTimeout)
 		o.mu.Lock()
 		o.writing = false
 		putBuffer(o.batch)
@@ -439,7 +435,9 @@ func (o *outbound) halfClose(half bool) {
 func (o *outbound) refuse() {
 	o.err = o.c.end.err()
 	o.shut.Store(true)
-	o.pending.forgetParked()
+	if o.pending.late != nil {
+		o.pending.late.parked.clear()
+	}
 	o.signal()
 	o.token.giveUp()
 }

@@ -13,7 +13,11 @@ type pending struct {
 	buf  *buffer // our own octets; nil while there are none
 	head int     // how many of them have been taken
 	refs refs    // shared frames, each with its place among them
+	late *late   // what has to wait; nil while there is nothing
+}
 
+// late is what can't be appended yet.
+type late struct {
 	parked refs   // shared frames that wait for the end of a message
 	pong   []byte // control frames that wait for the end of a frame: the latest Pong,
 	others []byte // and all others
@@ -106,38 +110,50 @@ func (p *pending) share(x ref) {
 	p.refs.push(x)
 }
 
-// unpark appends the shared frames that waited for the end of a message, and
-// reports whether there are any.
-func (p *pending) unpark() bool {
-	if p.parked.len() == 0 {
-		return false
+// wait returns late, for adding to it.
+func (p *pending) wait() *late {
+	if p.late == nil {
+		p.late = &late{}
 	}
-	for p.parked.len() > 0 {
-		p.share(p.parked.pop())
-	}
-	return true
+	return p.late
 }
 
-func (p *pending) forgetParked() { p.parked.clear() }
+// park keeps a shared frame for the end of the message that is half sent.
+func (p *pending) park(x ref) { p.wait().parked.push(x) }
+
+// unpark appends the shared frames that waited for that.
+func (p *pending) unpark() {
+	if p.late == nil {
+		return
+	}
+	for p.late.parked.len() > 0 {
+		p.share(p.late.parked.pop())
+	}
+	p.late = nil
+}
 
 // later keeps a control frame for the end of the frame that is half appended.
 func (p *pending) later(op frame.Opcode, b []byte) {
+	l := p.wait()
 	if op == frame.Pong {
-		p.pong = b
+		l.pong = b
 	} else {
-		p.others = append(p.others, b...)
+		l.others = append(l.others, b...)
 	}
 }
 
 // endFrame appends the control frames that were kept.
 func (p *pending) endFrame() {
-	n := len(p.pong) + len(p.others)
-	if n == 0 {
+	l := p.late
+	if l == nil || len(l.pong)+len(l.others) == 0 {
 		return
 	}
-	p.reserve(n)
-	p.buf.b = append(append(p.buf.b, p.pong...), p.others...)
-	p.pong, p.others = nil, nil
+	p.reserve(len(l.pong) + len(l.others))
+	p.buf.b = append(append(p.buf.b, l.pong...), l.others...)
+	l.pong, l.others = nil, nil
+	if l.parked.len() == 0 {
+		p.late = nil
+	}
 }
 
 // gatherLimit is the length of a shared frame from which on it is written by

@@ -66,10 +66,11 @@ func TestPendingDrop(t *testing.T) {
 	p.share(ref{p: []byte("b"), sent: true})
 	p.share(ref{p: []byte("c")})
 	p.share(ref{p: []byte("d"), sent: true})
-	p.parked.push(ref{p: []byte("e"), sent: true})
+	p.park(ref{p: []byte("e"), sent: true})
 	for i, want := range []int{4, 3, 2} {
-		if !p.dropOldest() || p.messages() != want {
-			t.Fatalf("drop %d: %d messages left, want %d", i, p.messages(), want)
+		dropped := p.dropOldest()
+		if _, left := p.queued(); !dropped || left != want {
+			t.Fatalf("drop %d: %d messages left, want %d", i, left, want)
 		}
 	}
 	if p.dropOldest() {

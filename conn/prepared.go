@@ -88,7 +88,7 @@ func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
 func (o *outbound) share(p *Prepared) (b []byte, err error) {
 	b = p.plain
 	if o.deflate.applies(p.payload) {
-		if b, err = p.deflated(&o.deflate); err != nil {
+		if b, err = p.deflated(o.deflate); err != nil {
 			return nil, err
 		}
 		if o.deflate.takeover {

@@ -4,13 +4,6 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// queueLimits bound what Send queues.
-type queueLimits struct {
-	bytes    int
-	messages int
-	overflow Overflow
-}
-
 // Send sends a prepared message without ever waiting: what the stream does
 // not take at once is queued by reference and sent in order with what Write
 // sends. When the queue is full (Limits.QueueBytes, Limits.QueueMessages) the
@@ -22,7 +15,7 @@ func (c *Conn) Send(p *Prepared) error {
 	o.mu.Lock()
 	err := o.send(p)
 	o.mu.Unlock()
-	if err == ErrQueueFull && c.out.queue.overflow == OverflowClose {
+	if err == ErrQueueFull && c.out.overflow == OverflowClose {
 		c.overflow()
 	}
 	return err
@@ -34,7 +27,7 @@ func (c *Conn) Unsent() bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.writing || o.pending.len() > 0 || o.pending.parked.len() > 0
+	return o.writing || o.pending.len() > 0 || o.token.held
 }
 
 // send queues p and sends what is pending as far as it goes.
@@ -50,7 +43,7 @@ func (o *outbound) send(p *Prepared) error {
 		return err
 	}
 	if o.token.held {
-		o.pending.parked.push(ref{p: b, sent: true})
+		o.pending.park(ref{p: b, sent: true})
 		return nil
 	}
 	o.pending.share(ref{p: b, sent: true})
@@ -60,11 +53,13 @@ func (o *outbound) send(p *Prepared) error {
 // roomFor reports whether p may be queued, after dropping older messages if
 // that is the policy.
 func (o *outbound) roomFor(p *Prepared) bool {
+	l := o.c.limits
 	full := func() bool {
-		return o.pending.shared()+len(p.plain) > o.queue.bytes || o.pending.messages() >= o.queue.messages
+		bytes, messages := o.pending.queued()
+		return bytes+len(p.plain) > l.QueueBytes || messages >= l.QueueMessages
 	}
 	for full() {
-		if o.queue.overflow != OverflowDropOldest || !o.pending.dropOldest() {
+		if o.overflow != OverflowDropOldest || !o.pending.dropOldest() {
 			return false
 		}
 	}
@@ -84,11 +79,14 @@ func (c *Conn) overflow() {
 	}
 }
 
-// shared returns how many octets of shared frames are queued.
-func (p *pending) shared() int { return p.refs.bytes + p.parked.bytes }
-
-// messages returns how many shared frames are queued.
-func (p *pending) messages() int { return p.refs.len() + p.parked.len() }
+// queued returns how many octets and how many shared frames are queued.
+func (p *pending) queued() (bytes, messages int) {
+	bytes, messages = p.refs.bytes, p.refs.len()
+	if p.late != nil {
+		bytes, messages = bytes+p.late.parked.bytes, messages+p.late.parked.len()
+	}
+	return bytes, messages
+}
 
 // dropOldest forgets the message of Send that was queued first.
 func (p *pending) dropOldest() bool {
@@ -96,5 +94,5 @@ func (p *pending) dropOldest() bool {
 		p.tidy()
 		return true
 	}
-	return p.parked.dropOldest()
+	return p.late != nil && p.late.parked.dropOldest()
 }

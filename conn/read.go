@@ -26,21 +26,20 @@ type Message struct {
 type inbound struct {
 	c     *Conn
 	feed  feed
-	used  int           // octets in front of the source that the last event lies in
-	parts *partsReader  // the Reader whose message is not finished
-	pings bucket        // of the peer's Pings
-	spare time.Duration // what the message under way may still wait for octets
-	slow  bool          // spare is in use: a read has waited within a message
+	used  int          // octets in front of the source that the last event lies in
+	parts *partsReader // the Reader whose message is not finished
+	pings *bucket      // of the peer's Pings; nil before the first
 
-	mu   sync.Mutex
-	turn turn
-	wait wait
-	arm  armed
+	mu    sync.Mutex
+	turn  turn
+	wait  wait
+	arm   armed
+	slow  bool          // a read has waited within the message under way, which
+	spare time.Duration // may wait so much longer
 }
 
 func (in *inbound) init(c *Conn, role Role, agreed *handshake.Deflate, o *Options) {
 	in.c = c
-	in.pings = fullBucket()
 	in.feed = newFeed(role, agreed, o, c.limits)
 }
 

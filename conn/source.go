@@ -21,13 +21,13 @@ type source struct {
 	nc  net.Conn
 	raw syscall.RawConn // nil: not a plain socket
 
-	buf   *buffer // nil while nothing is buffered
-	r, w  int     // buf.b[r:w] has come and is not used up
-	roomy bool    // the last read filled its buffer: the next gets a large one
-	idle  []byte  // what a waiting read of a stream that is not a socket holds
-	more  bool    // the last read of such a stream filled its buffer
+	buf   *buffer         // nil while nothing is buffered
+	r, w  int             // buf.b[r:w] has come and is not used up
+	roomy bool            // the last read filled its buffer: the next gets a large one
+	idle  *[idleRead]byte // what a waiting read of a stream that is not a socket holds
+	more  bool            // the last read of such a stream filled its buffer
 
-	read  attempt // of the socket; see source_unix.go
+	read  readAttempt // of the socket; see source_unix.go
 	write attempt
 }
 
@@ -42,7 +42,7 @@ const writePiece = 64 << 10
 func newSource(nc net.Conn, buffered []byte) source {
 	s := source{nc: nc, raw: rawConn(nc)}
 	if s.raw == nil {
-		s.idle = make([]byte, idleRead)
+		s.idle = new([idleRead]byte)
 	}
 	if len(buffered) > 0 {
 		s.buf = getBuffer(len(buffered))
@@ -78,7 +78,7 @@ func (s *source) fill(need int, try bool) (n int, again bool, err error) {
 	for {
 		s.space(need)
 		free := s.buf.b[s.w:cap(s.buf.b)]
-		s.read.start(free, s.r == s.w, try)
+		s.read.startRead(free, s.r == s.w, try)
 		if err := s.readSocket(); err != nil {
 			return 0, false, err
 		}
@@ -100,7 +100,7 @@ func (s *source) into(p []byte, try bool) (n int, again bool, err error) {
 		n, err = s.nc.Read(p)
 		return n, false, readError(n, err)
 	}
-	s.read.start(p, false, try)
+	s.read.startRead(p, false, try)
 	err = s.readSocket()
 	return s.read.n, s.read.again, err
 }
@@ -110,7 +110,7 @@ func (s *source) into(p []byte, try bool) (n int, again bool, err error) {
 func (s *source) fillBlocking(need int) (int, error) {
 	if s.r == s.w && !s.more {
 		s.drop()
-		n, err := s.nc.Read(s.idle)
+		n, err := s.nc.Read(s.idle[:])
 		if n > 0 {
 			s.space(0)
 			s.w = copy(s.buf.b[:cap(s.buf.b)], s.idle[:n])
@@ -166,7 +166,7 @@ func (s *source) drop() {
 // tryWrite writes to a socket what goes without blocking and returns how much
 // that was.
 func (s *source) tryWrite(p []byte) (int, error) {
-	s.write.start(p, false, true)
+	s.write.start(p)
 	err := s.writeSocket()
 	return s.write.n, err
 }

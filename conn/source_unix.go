@@ -25,17 +25,25 @@ func rawConn(nc net.Conn) syscall.RawConn {
 // sees it. The callbacks are made once: a closure for each call would be an
 // allocation for each call.
 type attempt struct {
-	call    func(fd uintptr) bool
-	p       []byte
-	n       int
-	err     error
-	try     bool // give up instead of waiting
+	call func(fd uintptr) bool
+	p    []byte
+	n    int
+	err  error
+}
+
+// A readAttempt is an attempt that may wait.
+type readAttempt struct {
+	attempt
+	try     bool // give up instead
 	again   bool // it gave up
 	release bool // nothing needs the buffer while the read waits
 }
 
-func (a *attempt) start(p []byte, release, try bool) {
-	a.p, a.n, a.err, a.again, a.release, a.try = p, 0, nil, false, release, try
+func (a *attempt) start(p []byte) { a.p, a.n, a.err = p, 0, nil }
+
+func (a *readAttempt) startRead(p []byte, release, try bool) {
+	a.start(p)
+	a.again, a.release, a.try = false, release, try
 }
 
 // readSocket reads into s.read.p. The first callback after RawConn.Read has

@@ -18,7 +18,6 @@ type wait struct {
 	quiet    time.Duration // waited before without an octet
 	pinged   bool          // in this quiet time, when it was
 	pingedAt time.Duration
-	due      time.Time // when the message under way must be whole; zero: there is none
 
 	timer *time.Timer
 	ended bool
@@ -55,25 +54,18 @@ func (in *inbound) beginWait(ctx context.Context) error {
 // has MessageTime to wait altogether, and a second for each KiB that comes.
 // What the application takes between its reads does not count.
 func (in *inbound) budget() bool {
-	w := &in.wait
 	if !in.feed.underWay() {
 		in.slow = false
-		w.due = time.Time{}
 		return true
 	}
-	l := &in.c.limits
-	if !in.slow {
+	l := in.c.limits
+	if !in.slow && l.MessageTime < noTime {
 		in.slow, in.spare = true, l.MessageTime
+		if in.spare < l.PingInterval { // the watch may come too late for this
+			in.watchIn(in.spare)
+		}
 	}
-	if l.MessageTime >= noTime {
-		return true
-	}
-	first := w.due.IsZero()
-	w.due = w.since.Add(in.spare)
-	if first && in.spare < l.PingInterval { // the watch may come too late for this
-		in.watchIn(in.spare)
-	}
-	return in.spare > 0
+	return !in.slow || in.spare > 0
 }
 
 // endWait marks the end of a wait that brought n octets, and reports whether
@@ -136,7 +128,7 @@ const userTimeout = 30 * time.Second
 // tick is the watch: one timer for everything that a waiting read may run
 // into. It looks, acts, and asks for its next turn; a read costs it nothing.
 func (in *inbound) tick() {
-	l := &in.c.limits
+	l := in.c.limits
 	unsent := in.c.Unsent()
 	in.mu.Lock()
 	w := &in.wait
@@ -168,9 +160,9 @@ func (in *inbound) tick() {
 		ping, w.pinged, w.pingedAt = true, true, quiet
 		next = l.PingTimeout
 	}
-	if !w.due.IsZero() {
-		left := w.due.Sub(now)
-		if left <= 0 && w.on {
+	if in.slow && w.on {
+		left := in.spare - now.Sub(w.since)
+		if left <= 0 {
 			in.wake() // beginWait judges
 		}
 		next = min(next, left)

@@ -102,14 +102,14 @@ func (w *messageWriter) Write(p []byte) (int, error) {
 			have = len(w.buf.b)
 		}
 		n := len(p)
-		if !w.o.deflate.on() {
+		if w.o.deflate == nil {
 			n = min(n, fragmentSize-have)
 		}
 		w.buf = growBuffer(w.buf, have+n)
 		w.buf.b = append(w.buf.b, p[:n]...)
 		p = p[n:]
 		written += n
-		if len(w.buf.b) >= fragmentSize && !w.o.deflate.on() && len(p) > 0 {
+		if len(w.buf.b) >= fragmentSize && w.o.deflate == nil && len(p) > 0 {
 			w.flush(false)
 		}
 	}
