@@ -24,9 +24,9 @@ const stopTime = 10 * time.Second
 
 // An engine runs wstest.
 type engine interface {
-	// command returns wstest in the given mode, in dir, which holds its
-	// specification and will hold its report. port is where it listens, or 0.
-	// The process is terminated when ctx ends.
+	// command returns wstest in the given mode, in dir, an absolute path, which
+	// holds its specification and will hold its report. port is where it
+	// listens, or 0. The process is terminated when ctx ends.
 	command(ctx context.Context, mode, dir string, port int) *exec.Cmd
 	// host is how wstest calls the host that it is started from.
 	host() string
@@ -67,8 +67,7 @@ func installWstest(ctx context.Context, root string, out io.Writer) (engine, err
 	if err := install.Run(); err != nil {
 		return nil, fmt.Errorf("no Docker engine, no wstest on PATH, autobahn/install-wstest: %w", err)
 	}
-	file, err := filepath.Abs(filepath.Join(root, ".cache", "wstest", "wstest"))
-	return localWstest{"installed", file}, err
+	return localWstest{"installed", filepath.Join(root, ".cache", "wstest", "wstest")}, nil
 }
 
 // A localWstest is a wstest of this machine.

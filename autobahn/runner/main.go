@@ -56,6 +56,9 @@ func run(ctx context.Context, root string, out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
+	if root, err = filepath.Abs(root); err != nil { // Docker wants it so
+		return err
+	}
 	e, err := findEngine(ctx, root, req.engine, out)
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ type trial struct {
 	role   role
 	cases  []string
 	engine engine
-	root   string    // of the repository
+	root   string    // of the repository, absolute
 	out    io.Writer // gets the progress
 }
 
@@ -101,7 +101,7 @@ func (t *trial) testServer(ctx context.Context, w *watch) error {
 	if err != nil {
 		return err
 	}
-	wstest := t.engine.command(ctx, "fuzzingclient", t.abs(), 0)
+	wstest := t.engine.command(ctx, "fuzzingclient", t.path(), 0)
 	wstest.Stdout, wstest.Stderr = w, w
 	if err := wstest.Run(); err != nil {
 		return fmt.Errorf("wstest: %w", err)
@@ -123,7 +123,7 @@ func (t *trial) testClient(ctx context.Context, w *watch) error {
 	}
 	wstestCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	wstest := t.engine.command(wstestCtx, "fuzzingserver", t.abs(), port)
+	wstest := t.engine.command(wstestCtx, "fuzzingserver", t.path(), port)
 	wstest.Stdout, wstest.Stderr = w, w
 	if err := wstest.Start(); err != nil {
 		return fmt.Errorf("wstest: %w", err)
@@ -149,15 +149,6 @@ func (t *trial) testClient(ctx context.Context, w *watch) error {
 		return fmt.Errorf("our client: %w", err)
 	}
 	return nil
-}
-
-// abs returns the folder of the trial as an absolute path, as Docker wants it.
-func (t *trial) abs() string {
-	dir, err := filepath.Abs(t.path())
-	if err != nil {
-		return t.path()
-	}
-	return dir
 }
 
 // A spec tells wstest what to do. One of Servers and URL is set: whom to

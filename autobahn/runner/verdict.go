@@ -79,16 +79,16 @@ func (o *outcome) summary() string {
 
 // A difference is a case whose verdict is not the expected one.
 type difference struct {
-	id         string
-	want, got  verdict // "" for none
-	difference result
+	id        string
+	want, got verdict // "" for none
+	result    result
 }
 
 // String tells the case, its description and what changed, on some lines.
 func (d difference) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: expected %s, got %s", d.id, d.want.orNone(), d.got.orNone())
-	for _, line := range []string{d.difference.description, d.difference.detail, d.difference.report} {
+	for _, line := range []string{d.result.description, d.result.detail, d.result.report} {
 		if line != "" {
 			b.WriteString("\n    " + line)
 		}
