@@ -47,7 +47,13 @@ const (
 
 // defaultTransport is the transport for clients that bring none.
 var defaultTransport = sync.OnceValue(func() *http.Transport {
-	t, ok := http.DefaultTransport.(*http.Transport)
+	return newTransport(http.DefaultTransport)
+})
+
+// newTransport returns a copy of base, if it is of a kind that can be copied,
+// with bounds of our own.
+func newTransport(base http.RoundTripper) *http.Transport {
+	t, ok := base.(*http.Transport)
 	if ok {
 		t = t.Clone()
 	} else {
@@ -60,7 +66,7 @@ var defaultTransport = sync.OnceValue(func() *http.Transport {
 	t.DisableCompression = true
 	t.DisableKeepAlives = true // a connection that was refused is of no use
 	return t
-})
+}
 
 // Dial opens a WebSocket connection as a client (RFC 6455, section 4.1). The
 // URL's scheme is ws, wss, http or https. o may be nil.
