@@ -3,8 +3,8 @@ package conn_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"net"
 	"testing"
 
 	"github.com/parleyws/parley/conn"
@@ -85,5 +85,13 @@ func wantError(t *testing.T, err, target error) {
 // limits returns the options with l.
 func limits(l conn.Limits) *conn.Options { return &conn.Options{Limits: l} }
 
-// sized names a subtest by a size in octets.
-func sized(n int) string { return fmt.Sprintf("%d octets", n) }
+// wantClosedHere fails the test unless err says that we have closed.
+func wantClosedHere(t *testing.T, err error) {
+	t.Helper()
+	wantError(t, err, net.ErrClosed)
+}
+
+// isContextError reports whether err says that a ctx has ended.
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -160,6 +160,7 @@ func (in *inbound) tick() {
 		ping, w.pinged, w.pingedAt = true, true, quiet
 		next = l.PingTimeout
 	}
+	next = min(next, l.PingInterval) // by then a Pong may have come, and the next Ping be due
 	if in.slow && w.on {
 		left := in.spare - now.Sub(w.since)
 		if left <= 0 {

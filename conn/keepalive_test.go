@@ -1,0 +1,186 @@
+package conn_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/wstest"
+)
+
+// A Ping comes when no octet has for 25 s, and again 25 s after its Pong.
+func TestKeepaliveAnswered(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		failed := reading(b.c)
+		for i := range 1000 {
+			pong := b.wantPing()
+			b.at(time.Duration(i+1) * 25 * time.Second)
+			b.p.Send(pong)
+		}
+		b.p.Close()
+		wantError(b.T, <-failed, io.ErrUnexpectedEOF)
+	})
+}
+
+// A peer from which no octet comes is cut 20 s after the Ping.
+func TestKeepaliveSilent(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		failed := reading(b.c)
+		b.wantPing()
+		b.at(25 * time.Second)
+		b.p.WantEOF()
+		b.at(45 * time.Second)
+		wantError(b.T, <-failed, os.ErrDeadlineExceeded)
+		wantError(b.T, b.c.Write(context.Background(), frame.Text, nil), os.ErrDeadlineExceeded)
+	})
+}
+
+// The limits can be set, and turned off.
+func TestKeepaliveLimits(t *testing.T) {
+	inBubbles(t, conn.Limits{PingInterval: 3 * time.Second, PingTimeout: time.Second}, func(b *bubble) {
+		failed := reading(b.c)
+		b.wantPing()
+		b.at(3 * time.Second)
+		wantError(b.T, <-failed, os.ErrDeadlineExceeded)
+		b.at(4 * time.Second)
+	})
+	inBubbles(t, conn.Limits{PingInterval: time.Second}, func(b *bubble) {
+		failed := reading(b.c)
+		for i := range 10 {
+			pong := b.wantPing()
+			b.at(time.Duration(i+1) * time.Second)
+			if i < 9 {
+				b.p.Send(pong)
+			}
+		}
+		wantError(b.T, <-failed, os.ErrDeadlineExceeded)
+		b.at(30 * time.Second)
+	})
+	inBubbles(t, conn.Limits{PingTimeout: -1}, func(b *bubble) {
+		reading(b.c)
+		pong := b.wantPing()
+		b.p.WantSilence(24 * time.Hour)
+		b.p.Send(pong)
+		b.wantPing()
+		b.at(25*time.Second + 24*time.Hour + 25*time.Second)
+	})
+	inBubbles(t, conn.Limits{PingInterval: -1}, func(b *bubble) {
+		reading(b.c)
+		b.p.WantSilence(24 * time.Hour)
+	})
+}
+
+// Any octet is a sign of life: a message, or a part of a frame.
+func TestKeepaliveAnyOctet(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		reading(b.c)
+		b.sleep(24 * time.Second)
+		b.p.Send(wstest.Text("message"))
+		pong := b.wantPing()
+		b.at(49 * time.Second)
+		b.p.Send(pong)
+		text := b.octets(wstest.Text("in four pieces"))
+		b.p.SendOctets(text[:1])
+		for i := range 3 { // an octet in time for the second, third and fourth
+			b.wantPing()
+			b.sleep(19 * time.Second)
+			if i < 2 {
+				b.p.SendOctets(text[i+1 : i+2])
+			} else {
+				b.p.SendOctets(text[i+1:])
+			}
+		}
+		b.wantPing()
+		b.at((49 + 3*(25+19) + 25) * time.Second)
+	})
+}
+
+// A large message that comes slowly is alive all the time.
+func TestKeepaliveSlowMessage(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		got := make(chan int, 1)
+		go func() {
+			_, p, _ := b.c.Read(context.Background())
+			got <- len(p)
+		}()
+		message := b.octets(wstest.Binary(make([]byte, 1<<20)))
+		for len(message) > 0 {
+			b.sleep(24 * time.Second)
+			n := min(len(message), 64<<10)
+			b.p.SendOctets(message[:n])
+			message = message[n:]
+		}
+		if n := <-got; n != 1<<20 {
+			b.Errorf("got %d octets", n)
+		}
+	})
+}
+
+// While a handler is busy nobody is judged: neither is a Ping sent, nor one
+// that was sent before held against the peer.
+func TestKeepaliveBusyHandler(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		handled := make(chan string, 1)
+		failed := make(chan error, 1)
+		go func() {
+			failed <- b.c.Each(context.Background(), func(m conn.Message) error {
+				<-time.After(time.Minute)
+				handled <- string(m.Payload)
+				return nil
+			})
+		}()
+		b.p.Send(wstest.Text("a"))
+		b.p.WantSilence(59 * time.Second)
+		<-handled
+		b.at(60 * time.Second)
+
+		pong := b.wantPing() // once more 25 s after the read went on
+		b.p.Send(wstest.Text("b"), pong)
+		<-handled
+		synctest.Wait()
+		b.sleep(24 * time.Second)
+
+		b.p.Send(wstest.Text("c"))
+		<-handled
+		b.c.CloseNow()
+		wantClosedHere(b.T, <-failed)
+	})
+}
+
+// A Conn that nobody reads from is not judged at all.
+func TestKeepaliveNotReading(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		b.p.WantSilence(24 * time.Hour)
+		if err := b.c.Write(context.Background(), frame.Text, []byte("alive")); err != nil {
+			b.Error(err)
+		}
+		b.p.Want(wstest.Text("alive"))
+	})
+}
+
+// Reads that end with their ctx are one quiet time.
+func TestKeepaliveShortReads(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		failed := make(chan error, 1)
+		go func() {
+			for {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				_, _, err := b.c.Read(ctx)
+				cancel()
+				if ctx.Err() == nil || !isContextError(err) {
+					failed <- err
+					return
+				}
+			}
+		}()
+		b.wantPing()
+		b.at(25 * time.Second)
+		wantError(b.T, <-failed, os.ErrDeadlineExceeded)
+		b.at(45 * time.Second)
+	})
+}
