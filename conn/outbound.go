@@ -178,6 +178,7 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 	defer func() {
 		o.mid = false
 		o.pending.endFrame()
+		o.push(nil) // nobody else may come to send the control frames that were kept
 		if mine {
 			o.endMessage()
 		}

@@ -138,3 +138,23 @@ func TestPingFloodNotRead(t *testing.T) {
 		})
 	})
 }
+
+// A Ping that comes while a large frame is being written is answered behind it.
+func TestPingDuringWrite(t *testing.T) {
+	inBubblesWith(t, nil, 1<<10, func(b *bubble) {
+		failed := reading(b.c)
+		message := make([]byte, 300_000)
+		wrote := make(chan error, 1)
+		go func() { wrote <- b.c.Write(context.Background(), frame.Binary, message) }()
+		synctest.Wait()
+		b.p.Send(wstest.Ping("now"))
+		synctest.Wait()
+		b.p.WantMessage(frame.Binary, message)
+		b.p.Want(wstest.Pong("now"))
+		if err := <-wrote; err != nil {
+			b.Error(err)
+		}
+		b.c.CloseNow()
+		wantClosedHere(b.T, <-failed)
+	})
+}
