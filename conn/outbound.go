@@ -134,7 +134,7 @@ func (o *outbound) frame(ctx context.Context, h frame.Header, p []byte) error {
 	h.Length = int64(len(p))
 	o.pending.reserve(frame.MaxHeaderLen + len(p))
 	o.payload(o.header(h), p, 0)
-	return o.push(ctx)
+	return o.push(o.mayBlock(ctx))
 }
 
 // header appends a header, with a key if frames are to be masked.
@@ -178,7 +178,7 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 	defer func() {
 		o.mid = false
 		o.pending.endFrame()
-		o.push(nil) // nobody else may come to send the control frames that were kept
+		o.push(false) // nobody else may come to send the control frames that were kept
 		if mine {
 			o.endMessage()
 		}
@@ -188,7 +188,7 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 		n := min(len(p)-pos, max(maxBatch-o.pending.len(), 0))
 		o.payload(key, p[pos:pos+n], pos)
 		pos += n
-		if err := o.push(ctx); err != nil {
+		if err := o.push(o.mayBlock(ctx)); err != nil {
 			return err
 		}
 		if pos < len(p) && o.masker == nil && o.direct(ctx) {
@@ -206,7 +206,7 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 		}
 		if err := o.wait(ctx, o.vacancy()); err != nil {
 			o.payload(key, p[pos:], pos)
-			o.push(context.Background())
+			o.push(true)
 			return err
 		}
 		if o.gone {
@@ -220,19 +220,20 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 func (o *outbound) endMessage() {
 	o.token.giveUp()
 	o.pending.unpark()
-	o.push(nil)
+	o.push(false)
 }
 
 // direct reports whether a caller's octets may go to the stream without being
 // appended: nothing is before them.
 func (o *outbound) direct(ctx context.Context) bool {
-	return !o.writing && o.pending.len() == 0 && (o.c.src.raw != nil || !o.canEnd(ctx))
+	return !o.writing && o.pending.len() == 0 && (o.c.src.raw != nil || o.mayBlock(ctx))
 }
 
-// canEnd reports whether ctx may end while a write blocks. The connection's
-// own ctx ends with the stream, which ends the write.
-func (o *outbound) canEnd(ctx context.Context) bool {
-	return ctx == nil || ctx.Done() != nil && ctx.Done() != o.c.end.done
+// mayBlock reports whether a writer with ctx may block in a write: ctx can't
+// end, or it is the connection's own, which ends with the stream as the write
+// does.
+func (o *outbound) mayBlock(ctx context.Context) bool {
+	return ctx.Done() == nil || ctx.Done() == o.c.end.done
 }
 
 // writeDirect hands p to the stream.
@@ -244,18 +245,17 @@ func (o *outbound) writeDirect(p []byte) (int, error) {
 	return n, o.wrote(nil, err)
 }
 
-// push sends what is pending, or sees to it that it is sent. ctx is that of a
-// writer, who may block if it can't end; nil stands for the reader, and for
-// all others who must not block. Called with mu held, which is given up
-// meanwhile.
-func (o *outbound) push(ctx context.Context) error {
+// push sends what is pending, or sees to it that it is sent. It blocks in a
+// write only if the caller may: the reader must not. Called with mu held, which
+// is given up meanwhile.
+func (o *outbound) push(block bool) error {
 	switch {
 	case o.writing: // goes with what is being written, or behind it
 		return nil
 	case o.pending.len() == 0:
 		return nil
 	case o.corked.Load() && o.pending.len() < maxBatch && !o.closing,
-		o.c.src.raw == nil && o.canEnd(ctx):
+		o.c.src.raw == nil && !block:
 		o.startFlusher()
 		return nil
 	}
@@ -384,7 +384,7 @@ func (o *outbound) control(op frame.Opcode, p []byte, hold bool) error {
 		o.startFlusher()
 		return nil
 	}
-	return o.push(nil)
+	return o.push(false)
 }
 
 // encode returns a small frame as a slice of its own.
@@ -415,7 +415,7 @@ func (o *outbound) sendClose(code frame.StatusCode, reason string, half bool) {
 	}
 	o.pending.reserve(frame.MaxHeaderLen + len(p))
 	o.payload(o.header(h), p, 0)
-	o.push(nil)
+	o.push(false)
 }
 
 // halfClose asks for the half-close behind a Close frame that is on its way.
@@ -464,7 +464,7 @@ func (o *outbound) cork(on bool) {
 func (o *outbound) uncork() {
 	o.cork(false)
 	o.mu.Lock()
-	o.push(nil)
+	o.push(false)
 	o.mu.Unlock()
 }
 

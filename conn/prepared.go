@@ -80,7 +80,7 @@ func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
 		return err
 	}
 	o.pending.share(ref{p: b})
-	return o.push(ctx)
+	return o.push(o.mayBlock(ctx))
 }
 
 // share returns the frame that p is on this connection: one for all, or where

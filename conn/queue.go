@@ -47,7 +47,7 @@ func (o *outbound) send(p *Prepared) error {
 		return nil
 	}
 	o.pending.share(ref{p: b, sent: true})
-	return o.push(nil)
+	return o.push(false)
 }
 
 // roomFor reports whether p may be queued, after dropping older messages if
