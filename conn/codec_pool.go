@@ -1,15 +1,29 @@
 package conn
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // A codecPool keeps what one Codec has made while no connection uses it.
 // Nothing of a message stays behind in what is kept: it is reset before it is
 // used again.
 type codecPool struct {
 	codec         Codec
-	compressors   [maxWindowBits + 1]sync.Pool // of *compressor, by window bits
-	decompressors sync.Pool                    // of *decompressor
+	kinds         [maxWindowBits + 1]atomic.Uint32 // compressorKinds, by window bits
+	compressors   [maxWindowBits + 1]sync.Pool     // of *compressor, by window bits
+	decompressors sync.Pool                        // of *decompressor
 }
+
+// A compressorKind is what a codec makes for a window.
+type compressorKind uint32
+
+const (
+	compressorUnknown compressorKind = iota // not asked yet
+	compressorNone                          // nothing: it can't promise this window
+	compressorPlain
+	compressorDict // a DictCompressor
+)
 
 // codecPools holds a *codecPool for each Codec.
 var codecPools sync.Map
@@ -24,6 +38,23 @@ func poolOf(codec Codec) *codecPool {
 	}
 	p, _ := codecPools.LoadOrStore(codec, &codecPool{codec: codec})
 	return p.(*codecPool)
+}
+
+// kind returns what the codec makes for a window of that many bits.
+func (p *codecPool) kind(bits int) compressorKind {
+	if k := compressorKind(p.kinds[bits].Load()); k != compressorUnknown {
+		return k
+	}
+	k := compressorNone
+	if c := p.compressor(bits); c != nil {
+		k = compressorPlain
+		if c.dict != nil {
+			k = compressorDict
+		}
+		p.putCompressor(bits, c)
+	}
+	p.kinds[bits].Store(uint32(k))
+	return k
 }
 
 // compressor takes a compressor for a window of that many bits out of the

@@ -29,8 +29,9 @@ func newDeflation(role Role, agreed *handshake.Deflate, o Compression) *deflatio
 	if role == RoleClient {
 		takeover, bits = !agreed.ClientNoContextTakeover, agreed.ClientMaxWindowBits
 	}
-	d := &deflation{codec: o.Codec, takeover: takeover, bits: bits, min: o.MinSize}
+	d := &deflation{codec: o.Codec, bits: bits, min: o.MinSize}
 	d.deflater = newDeflater(o.Codec, takeover, bits)
+	d.takeover = d.deflater.ordered()
 	switch {
 	case d.min == 0:
 		d.min = minCompressed

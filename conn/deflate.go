@@ -15,9 +15,10 @@ const tail = "\x00\x00\xff\xff"
 var errCodec = errors.New("websocket: the codec did not flush the message")
 
 // A deflater compresses the messages that one connection sends (RFC 7692,
-// section 7.2.1). Calls must not overlap. With context takeover they must come
-// in the order in which the results go out, and each result must go out, or
-// reset be called.
+// section 7.2.1). If it is ordered, calls must not overlap, they come in the
+// order in which the results go out, and each result goes out, or reset is
+// called. Otherwise it keeps nothing, and may be used by several goroutines at
+// once.
 type deflater struct {
 	pool   *codecPool
 	bits   int         // of the compressor, which may be more than the window's
@@ -42,23 +43,24 @@ const (
 // is compress/flate.
 func newDeflater(codec Codec, contextTakeover bool, bits int) *deflater {
 	d := &deflater{pool: poolOf(codec), bits: bits}
-	c := d.pool.compressor(bits)
-	if c == nil {
+	switch kind := d.pool.kind(bits); {
+	case kind == compressorNone:
 		// No distance leaves a chunk that begins with a reset. Nothing is
 		// handed over then, which a sender is free to do (section 7.1.1).
 		d.chunk, d.bits = 1<<bits, maxWindowBits
-		return d
-	}
-	d.pool.putCompressor(bits, c)
-	if contextTakeover {
+	case !contextTakeover:
+	case kind == compressorDict:
+		d.takeover = takeoverDict
+		d.window.size = 1 << bits
+	default:
 		d.takeover = takeoverOwn
-		if c.dict != nil {
-			d.takeover = takeoverDict
-			d.window.size = 1 << bits
-		}
 	}
 	return d
 }
+
+// ordered reports whether messages must be compressed in the order in which
+// they are sent: one refers to those before it.
+func (d *deflater) ordered() bool { return d.takeover != takeoverNone }
 
 // compress appends the payload of one compressed message to dst: p, compressed,
 // without the tail. It does not keep p. p may be empty: the result is the
@@ -83,8 +85,10 @@ func (d *deflater) compress(dst, p []byte) ([]byte, error) {
 // called where the peer's window has moved without us, as by a message that
 // was compressed for many connections.
 func (d *deflater) reset() {
-	d.window.forget()
-	if d.own != nil {
+	switch {
+	case d.takeover == takeoverDict:
+		d.window.forget()
+	case d.own != nil:
 		d.own.fresh = false
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"sync"
 	"testing"
 )
 
@@ -91,6 +92,39 @@ func TestDeflateSharedOctets(t *testing.T) {
 			if got, err := i.inflate(nil, p, 100); err != nil || string(got) != text {
 				t.Errorf("%T, message %d: got %q, %v; want %q", codec, n, got, err, text)
 			}
+		}
+	}
+}
+
+// A deflater that is not ordered may be used by many at once, be it that
+// takeover was not agreed or that this codec makes no use of it.
+func TestDeflateUnordered(t *testing.T) {
+	for _, d := range []*deflater{newDeflater(nil, false, maxWindowBits), newDeflater(nil, true, 9), newDeflater(dictCodec{}, false, 12)} {
+		if d.ordered() {
+			t.Errorf("%d bits: ordered", d.bits)
+		}
+		var all sync.WaitGroup
+		for n := range 8 {
+			all.Go(func() {
+				text := someText(rand.New(rand.NewPCG(8, uint64(n))), 2000)
+				for range 20 {
+					p, err := d.compress(nil, text)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					d.reset()
+					if got, err := newInflater(nil, false, maxWindowBits).inflate(nil, p, 2000); err != nil || !bytes.Equal(got, text) {
+						t.Errorf("goroutine %d: %d octets, %v", n, len(got), err)
+					}
+				}
+			})
+		}
+		all.Wait()
+	}
+	for _, codec := range []Codec{nil, dictCodec{}} {
+		if !newDeflater(codec, true, maxWindowBits).ordered() {
+			t.Errorf("%T with takeover: not ordered", codec)
 		}
 	}
 }
