@@ -610,10 +610,12 @@ func stranger(body io.ReadCloser, trace net.Conn) *http.Client {
 		if trace != nil {
 			httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{Conn: trace})
 		}
+		//lint:ignore SA1008 the client writes names as RFC 6455 does
+		key := r.Header["Sec-WebSocket-Key"]
 		return &http.Response{
 			StatusCode: http.StatusSwitchingProtocols,
 			Header: http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"},
-				"Sec-Websocket-Accept": {acceptOf(&http.Request{Header: http.Header{fieldKey: r.Header["Sec-WebSocket-Key"]}})}},
+				"Sec-Websocket-Accept": {acceptOf(&http.Request{Header: http.Header{fieldKey: key}})}},
 			Body: body,
 		}, nil
 	})}
