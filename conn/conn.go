@@ -33,7 +33,8 @@ type Conn struct {
 const drainTime = time.Second
 
 // New makes a Conn of a stream on which the handshake is done. It takes over
-// hs.Conn and hs.Buffered. nil options are the defaults. The parameters of
+// hs.Conn and hs.Buffered. A stream with a method TryWrite([]byte) (int, error),
+// which takes what it can without blocking, is written to as a socket is. nil options are the defaults. The parameters of
 // permessage-deflate are those of hs.
 func New(hs *handshake.Result, role Role, o *Options) *Conn {
 	if o == nil {

@@ -206,7 +206,7 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 		}
 		if err := o.wait(ctx, o.vacancy()); err != nil {
 			o.payload(key, p[pos:], pos)
-			o.push(true)
+			o.push(false)
 			return err
 		}
 		if o.gone {
@@ -226,7 +226,7 @@ func (o *outbound) endMessage() {
 // direct reports whether a caller's octets may go to the stream without being
 // appended: nothing is before them.
 func (o *outbound) direct(ctx context.Context) bool {
-	return !o.writing && o.pending.len() == 0 && (o.c.src.raw != nil || o.mayBlock(ctx))
+	return !o.writing && o.pending.len() == 0 && (o.c.src.canTry() || o.mayBlock(ctx))
 }
 
 // mayBlock reports whether a writer with ctx may block in a write: ctx can't
@@ -255,7 +255,7 @@ func (o *outbound) push(block bool) error {
 	case o.pending.len() == 0:
 		return nil
 	case o.corked.Load() && o.pending.len() < maxBatch && !o.closing,
-		o.c.src.raw == nil && !block:
+		!block && !o.c.src.canTry():
 		o.startFlusher()
 		return nil
 	}

@@ -20,6 +20,7 @@ import (
 type source struct {
 	nc  net.Conn
 	raw syscall.RawConn // nil: not a plain socket
+	try tryWriter       // nil: the stream has no TryWrite
 
 	buf   *buffer         // nil while nothing is buffered
 	r, w  int             // buf.b[r:w] has come and is not used up
@@ -43,6 +44,7 @@ func newSource(nc net.Conn, buffered []byte) source {
 	s := source{nc: nc, raw: rawConn(nc)}
 	if s.raw == nil {
 		s.idle = new([idleRead]byte)
+		s.try, _ = nc.(tryWriter)
 	}
 	if len(buffered) > 0 {
 		s.buf = getBuffer(len(buffered))
@@ -163,19 +165,25 @@ func (s *source) drop() {
 	s.buf, s.r, s.w = nil, 0, 0
 }
 
-// tryWrite writes to a socket what goes without blocking and returns how much
-// that was.
-func (s *source) tryWrite(p []byte) (int, error) {
-	s.write.start(p)
-	err := s.writeSocket()
-	return s.write.n, err
+// A tryWriter is a stream that can be tried like a socket: TryWrite takes what
+// it can without blocking and returns how many octets that is.
+type tryWriter interface {
+	TryWrite(p []byte) (int, error)
 }
+
+// canTry reports whether writeNow never blocks.
+func (s *source) canTry() bool { return s.raw != nil || s.try != nil }
 
 // writeNow writes p as far as it goes without blocking where the stream can be
 // tried, and all of it where it can't, and returns how much that was.
 func (s *source) writeNow(p []byte, timeout time.Duration) (int, error) {
-	if s.raw != nil {
-		return s.tryWrite(p)
+	switch {
+	case s.raw != nil:
+		s.write.start(p)
+		err := s.writeSocket()
+		return s.write.n, err
+	case s.try != nil:
+		return s.try.TryWrite(p)
 	}
 	if err := s.writeAll(p, timeout); err != nil {
 		return 0, err
@@ -197,7 +205,7 @@ func (s *source) writeAll(p []byte, timeout time.Duration) error {
 		}
 		p = p[n:]
 	}
-	if s.raw != nil { // a deadline that has passed would stop tryWrite
+	if s.canTry() { // a deadline that has passed would stop tryWrite
 		s.nc.SetWriteDeadline(time.Time{})
 	}
 	return nil

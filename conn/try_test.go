@@ -1,0 +1,55 @@
+package conn_test
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"testing"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
+)
+
+// A stingy stream takes a few octets without blocking, and the rest only from
+// a Write that may block.
+type stingy struct {
+	net.Conn
+	most int
+}
+
+func (s *stingy) TryWrite(p []byte) (int, error) { return s.Write(p[:min(len(p), s.most)]) }
+
+// TestTryWrite checks that what a stream did not take at once follows whole and
+// in order.
+func TestTryWrite(t *testing.T) {
+	for _, most := range []int{0, 1, 7, 1 << 20} {
+		a, b := pipe.New()
+		s := conn.New(&handshake.Result{Conn: &stingy{a, most}}, conn.RoleServer, nil)
+		c := conn.New(&handshake.Result{Conn: b}, conn.RoleClient, nil)
+		go func() {
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			for i := range 50 {
+				p := bytes.Repeat([]byte{byte(i)}, i*i*i)
+				if i%2 == 0 {
+					s.Send(conn.NewPrepared(frame.Binary, p))
+				} else {
+					s.Write(ctx, frame.Binary, p)
+				}
+			}
+		}()
+		for i := range 50 {
+			_, p, err := c.Read(t.Context())
+			if err != nil {
+				t.Fatalf("most %d: message %d: %v", most, i, err)
+			}
+			if !bytes.Equal(p, bytes.Repeat([]byte{byte(i)}, i*i*i)) {
+				t.Fatalf("most %d: message %d is another", most, i)
+			}
+		}
+		s.CloseNow()
+		c.CloseNow()
+	}
+}
