@@ -1,10 +1,3 @@
-// Package engineio speaks the Engine.IO protocol, version 4: sessions that
-// exchange messages with a browser whatever stands between, and that Socket.IO
-// stands on. This file and payload.go hold its packets, without any I/O.
-//
-// # Concurrency and ownership
-//
-// The functions on packets are pure and may be called from any goroutine.
 package engineio
 
 import (

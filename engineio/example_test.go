@@ -1,0 +1,51 @@
+package engineio_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/parleyws/parley/engineio"
+)
+
+// A shouter sends back what it gets, louder.
+type shouter struct{ s *engineio.Session }
+
+func (r shouter) Message(data []byte, binary bool) {
+	if !binary {
+		r.s.Send(engineio.NewMessage([]byte(strings.ToUpper(string(data))), false))
+	}
+}
+
+func (r shouter) Closed(reason engineio.Reason) { fmt.Println("closed:", reason) }
+
+func Example() {
+	server := engineio.NewServer(func(s *engineio.Session) engineio.Receiver {
+		return shouter{s}
+	}, nil)
+	web := httptest.NewServer(server)
+	defer web.Close()
+
+	// What a browser without WebSocket does.
+	url := web.URL + "/engine.io/?EIO=4&transport=polling"
+	read := func(resp *http.Response, err error) string {
+		if err != nil {
+			return err.Error()
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		return string(body)
+	}
+	open := read(http.Get(url))
+	url += "&sid=" + strings.Split(open, `"`)[3]
+	fmt.Println(read(http.Post(url, "text/plain", strings.NewReader("4hello"))))
+	fmt.Println(read(http.Get(url)))
+	fmt.Println(read(http.Post(url, "text/plain", strings.NewReader("1"))))
+	// Output:
+	// ok
+	// 4HELLO
+	// closed: transport close
+	// ok
+}

@@ -1,0 +1,92 @@
+package engineio_test
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/engineio"
+)
+
+// goroutines returns how many goroutines run code of package engineio itself.
+func goroutines() int {
+	buf := make([]byte, 1<<22)
+	n := 0
+	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(stack, "/parley/engineio.") {
+			n++
+		}
+	}
+	return n
+}
+
+// No goroutine for an idle session on long-polling beyond its waiting request,
+// one for an idle session on WebSocket.
+func TestIdleGoroutines(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		before := goroutines()
+		for range 10 {
+			s.open()
+		}
+		synctest.Wait()
+		if got := goroutines() - before; got != 0 {
+			t.Errorf("%d goroutines for 10 sessions that don't poll", got)
+		}
+		for range 10 {
+			s.later(s.open())
+		}
+		if got := goroutines() - before; got != 10 {
+			t.Errorf("%d goroutines for 10 sessions that poll", got)
+		}
+		for range 10 {
+			s.upgraded()
+			s.openWebSocket()
+		}
+		synctest.Wait()
+		if got := goroutines() - before; got != 30 {
+			t.Errorf("%d goroutines, 20 sessions on WebSocket later", got)
+		}
+	})
+}
+
+// A negative limit is none, as far as that is possible.
+func TestNoLimits(t *testing.T) {
+	o := &engineio.Options{Limits: engineio.Limits{MaxPayload: -1, SendQueue: -1, PingInterval: -1, PingTimeout: -1, UpgradeTimeout: -1}}
+	inBubble(t, o, func(s *site) {
+		sid := s.open()
+		big := "4" + strings.Repeat("x", 2_000_000)
+		s.wantPost(sid, big, 200, "ok")
+		s.wantGet(sid, 200, big)
+		w := s.websocket("&sid=" + sid)
+		time.Sleep(2*time.Hour - 1)
+		w.send("5")
+		s.wantAlive()
+		w.want("2")
+		time.Sleep(time.Second)
+		s.wantEnd(engineio.PingTimeout)
+	})
+}
+
+// A message costs nothing per recipient.
+func TestSendAllocs(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		w := s.openWebSocket()
+		n := s.session()
+		m := engineio.NewMessage([]byte("hello"), false)
+		for range 100 {
+			n.Send(m)
+			w.want("4hello")
+		}
+		synctest.Wait()
+		got := testing.AllocsPerRun(100, func() {
+			if err := n.Send(m); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if got >= 1 {
+			t.Errorf("Send allocates %v times, want 0", got)
+		}
+	})
+}

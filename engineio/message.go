@@ -1,0 +1,57 @@
+package engineio
+
+import (
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+)
+
+// A Message is data of the application, encoded once for any number of
+// sessions. It is immutable and may be used from any goroutine.
+type Message struct {
+	binary bool
+	frame  *conn.Prepared // on WebSocket
+	data   []byte         // the text behind its type, or the octets
+}
+
+// NewMessage makes a message of data, which is copied. Text must be UTF-8 and
+// must not hold a Separator.
+func NewMessage(data []byte, binary bool) *Message {
+	if binary {
+		m := &Message{binary: true, frame: conn.NewPrepared(frame.Binary, data)}
+		m.data = m.frame.Payload()
+		return m
+	}
+	b := make([]byte, 0, 1+len(data))
+	m := &Message{frame: conn.NewPrepared(frame.Text, append(append(b, '0'+byte(TypeMessage)), data...))}
+	m.data = m.frame.Payload()
+	return m
+}
+
+// control makes a packet that is not of the application.
+func control(t PacketType, data string) *Message {
+	b := Packet{Type: t, Data: []byte(data)}.Append(nil)
+	return &Message{frame: conn.NewPrepared(frame.Text, b), data: b}
+}
+
+// The packets that all sessions share.
+var (
+	pingMessage  = control(TypePing, "")
+	probeMessage = control(TypePong, "probe")
+	closeMessage = control(TypeClose, "")
+	noopMessage  = control(TypeNoop, "")
+)
+
+// size returns what m counts in a session's queue: its length in octets.
+func (m *Message) size() int { return len(m.data) }
+
+// appendPayload appends m to the payload of a response, behind a separator
+// unless b is empty.
+func (m *Message) appendPayload(b []byte) []byte {
+	if m.binary {
+		return AppendPayload(b, Packet{Type: TypeMessage, Binary: true, Data: m.data})
+	}
+	if len(b) > 0 {
+		b = append(b, Separator)
+	}
+	return append(b, m.data...)
+}

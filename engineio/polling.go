@@ -1,0 +1,220 @@
+package engineio
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// A poll is a GET that waits for its answer.
+type poll struct {
+	answer chan answer // has room for the one that comes
+}
+
+// An answer is what a request gets: messages, or a refusal.
+type answer struct {
+	messages []*Message
+	refusal  *refusal // nil: messages
+}
+
+// flush answers the GET that waits with what is queued. Its slot is free from
+// then on, before the client can know. Called with mu held.
+func (s *Session) flush() {
+	if s.waiting != nil && len(s.queue) > 0 {
+		s.answer(answer{messages: s.take()})
+	}
+}
+
+// take takes all that is queued.
+func (s *Session) take() []*Message {
+	queue := s.queue
+	s.queue, s.queued = nil, 0
+	return queue
+}
+
+// answer gives the GET that waits its answer.
+func (s *Session) answer(a answer) {
+	s.waiting.answer <- a
+	s.waiting = nil
+	s.beat.release = time.Time{}
+}
+
+// get serves a GET with the session's id.
+func (s *Session) get(w http.ResponseWriter, r *http.Request) {
+	a, p := s.poll(time.Now())
+	if p != nil {
+		select {
+		case a = <-p.answer:
+		case <-r.Context().Done():
+			s.abandonPoll(p)
+			return
+		}
+	}
+	if a.refusal != nil {
+		a.refusal.write(w)
+		return
+	}
+	var body []byte
+	for _, m := range a.messages {
+		body = m.appendPayload(body)
+	}
+	if writeText(w, "text/plain; charset=UTF-8", body) != nil {
+		s.mu.Lock()
+		s.end(TransportError) // what was taken is lost
+		s.unlock()
+	}
+}
+
+// poll returns the answer to a GET, or the place where it will be.
+func (s *Session) poll(now time.Time) (a answer, p *poll) {
+	s.mu.Lock()
+	defer s.unlock()
+	s.expire(now)
+	switch {
+	case s.state == closed:
+		if s.farewell == nil {
+			return answer{refusal: unknownSession}, nil
+		}
+		return answer{messages: s.leave()}, nil
+	case s.state == upgraded:
+		return answer{refusal: badRequest}, nil
+	case s.waiting != nil: // one GET at a time
+		s.end(TransportError)
+		return answer{refusal: badRequest}, nil
+	case len(s.queue) > 0:
+		return answer{messages: s.take()}, nil
+	}
+	p = &poll{make(chan answer, 1)}
+	s.waiting = p
+	if s.state == probed {
+		s.beat.release = now.Add(releaseAfter)
+		s.arm()
+	}
+	return a, p
+}
+
+// abandonPoll ends the session because the client has cut its GET.
+func (s *Session) abandonPoll(p *poll) {
+	s.mu.Lock()
+	defer s.unlock()
+	if s.waiting == p {
+		s.waiting = nil
+	}
+	s.end(TransportError)
+}
+
+// writeText answers 200 with a body that is not to be kept.
+func writeText(w http.ResponseWriter, contentType string, body []byte) error {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	_, err := w.Write(body)
+	return err
+}
+
+// post serves a POST with the session's id.
+func (s *Session) post(w http.ResponseWriter, r *http.Request) {
+	if refused := s.beginPost(r); refused != nil {
+		refused.write(w)
+		return
+	}
+	body, refused := s.readBody(w, r)
+	if refused == nil {
+		refused = s.handleBody(body)
+	}
+	s.mu.Lock()
+	s.posting = false // before the client can know
+	if refused != nil {
+		s.end(TransportError) // unless it is over
+	}
+	s.unlock()
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	writeText(w, "text/html", []byte("ok"))
+}
+
+// beginPost takes the slot for a POST.
+func (s *Session) beginPost(r *http.Request) *refusal {
+	s.mu.Lock()
+	defer s.unlock()
+	s.expire(time.Now())
+	switch {
+	case s.state == closed:
+		return unknownSession
+	case s.state == upgraded:
+		return badRequest
+	case s.posting, // one POST at a time
+		r.Header.Get("Content-Type") == "application/octet-stream":
+		s.end(TransportError)
+		return badRequest
+	}
+	s.posting = true
+	return nil
+}
+
+// readBody reads the body of a POST: at most Limits.MaxPayload octets, and no
+// longer than the session could go without a pong.
+func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+	limits := &s.server.o.Limits
+	// Where deadlines don't work, those of the http.Server have to do.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(limits.PingInterval + limits.PingTimeout))
+	if r.ContentLength > limits.MaxPayload {
+		return nil, tooLarge
+	}
+	body := make([]byte, 0, min(max(r.ContentLength, 512), 64<<10)+1)
+	in := http.MaxBytesReader(w, r.Body, limits.MaxPayload)
+	for {
+		n, err := in.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case err == io.EOF:
+			return body, nil
+		case err != nil:
+			if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+				return nil, tooLarge
+			}
+			return nil, badRequest
+		case len(body) == cap(body):
+			body = append(body, 0)[:len(body)]
+		}
+	}
+}
+
+// handleBody handles the packets of a POST.
+func (s *Session) handleBody(body []byte) *refusal {
+	s.delivery.Lock()
+	defer s.delivery.Unlock()
+	if s.gone() {
+		return unknownSession
+	}
+	if !utf8.Valid(body) {
+		s.parseError()
+		return badRequest
+	}
+	for p, err := range Payload(body) {
+		if err != nil {
+			s.parseError()
+			return badRequest
+		}
+		if !s.packet(p) {
+			if p.Type == TypePing {
+				return badRequest
+			}
+			break
+		}
+	}
+	return nil
+}
+
+// parseError ends the session because of what is no packet.
+func (s *Session) parseError() {
+	s.mu.Lock()
+	defer s.unlock()
+	s.end(ParseError)
+}

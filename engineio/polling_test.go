@@ -1,0 +1,474 @@
+package engineio_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/engineio"
+)
+
+// "Polling: packets joined by 0x1E, text/plain; charset=UTF-8, Cache-Control:
+// no-store. A POST is answered 200 ok (text/html)."
+func TestPolling(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		r := s.post(sid, "4hello\x1e4€\x1ebAQIDBA==\x1e4")
+		if r.status != 200 || r.body != "ok" || r.header.Get("Content-Type") != "text/html" {
+			t.Errorf("POST: %d %q %v", r.status, r.body, r.header)
+		}
+		r = s.get(sid)
+		if r.status != 200 || r.body != "4hello\x1e4€\x1ebAQIDBA==\x1e4" {
+			t.Errorf("GET: %d %q", r.status, r.body)
+		}
+		if r.header.Get("Content-Type") != "text/plain; charset=UTF-8" || r.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("GET: %v", r.header)
+		}
+	})
+}
+
+// A GET that waits is answered by the first message.
+func TestPollingWaits(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		n := s.session()
+		if n.Writable() {
+			t.Error("writable without a GET")
+		}
+		answer := s.later(sid)
+		s.wantWaiting(answer)
+		if !n.Writable() {
+			t.Error("not writable though a GET waits")
+		}
+		if err := n.Send(engineio.NewMessage([]byte("a"), false), engineio.NewMessage([]byte{1}, true)); err != nil {
+			t.Fatal(err)
+		}
+		s.wantAnswer(answer, 200, "4a\x1ebAQ==")
+	})
+}
+
+// What open sends comes with the first GET, not with the handshake.
+func TestSendFromOpen(t *testing.T) {
+	hello := func(e echo) engineio.Receiver {
+		e.s.Send(engineio.NewMessage([]byte("hello"), false))
+		return e
+	}
+	withReceiver(t, nil, hello, func(s *site) {
+		s.wantGet(s.open(), 200, "4hello")
+		s.openWebSocket().want("4hello")
+	})
+}
+
+// A session that open closes never opens.
+func TestCloseFromOpen(t *testing.T) {
+	shut := func(e echo) engineio.Receiver {
+		e.s.Close()
+		return e
+	}
+	withReceiver(t, nil, shut, func(s *site) {
+		s.wantGet(s.open(), 200, "1")
+		s.wantEnd(engineio.ForcedServerClose)
+		s.openWebSocket().wantClosed()
+		s.wantEnd(engineio.ForcedClose)
+	})
+}
+
+// Real clients put 10,000 small packets into one POST.
+func TestManyPacketsInOnePOST(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		body := strings.Repeat("4x\x1e", 9_999) + "4x"
+		s.wantPost(sid, body, 200, "ok")
+		s.wantGet(sid, 200, body)
+	})
+}
+
+// "Overlapping GET: the first is answered 200 1, the second 400, the session
+// closes."
+func TestOverlappingGET(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		first := s.later(sid)
+		s.wantGet(sid, 400, badRequest)
+		s.wantAnswer(first, 200, "1")
+		s.wantEnd(engineio.TransportError)
+		s.wantGet(sid, 400, unknownSession)
+	})
+}
+
+// postSlowly begins a POST and returns what ends it, and its answer.
+func (s *site) postSlowly(ctx context.Context, sid string) (rest io.WriteCloser, answer <-chan response) {
+	body, rest := io.Pipe()
+	done := make(chan response, 1)
+	r, err := http.NewRequestWithContext(ctx, "POST", base+"?EIO=4&transport=polling&sid="+sid, body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	go func() {
+		resp, err := s.http.Do(r)
+		if err != nil {
+			done <- response{body: err.Error()}
+			return
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		done <- response{resp.StatusCode, string(b), resp.Header}
+	}()
+	rest.Write([]byte("4"))
+	synctest.Wait()
+	return rest, done
+}
+
+// "Likewise an overlapping POST."
+func TestOverlappingPOST(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		get := s.later(sid)
+		rest, first := s.postSlowly(s.t.Context(), sid)
+		s.wantPost(sid, "4second", 400, badRequest)
+		s.wantEnd(engineio.TransportError)
+		s.wantAnswer(get, 200, "1")
+		rest.Write([]byte("first"))
+		rest.Close()
+		s.wantAnswer(first, 400, unknownSession)
+		s.wantGet(sid, 400, unknownSession)
+	})
+}
+
+// One GET and one POST at a time is legal.
+func TestGETAndPOST(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		for range 10 {
+			get := s.later(sid)
+			s.wantPost(sid, "4a", 200, "ok")
+			s.wantAnswer(get, 200, "4a")
+		}
+		s.wantAlive()
+	})
+}
+
+// "A GET or POST that the client cuts closes the session."
+func TestCutGET(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		ctx, cancel := context.WithCancel(s.t.Context())
+		cut := make(chan error, 1)
+		go func() {
+			_, err := s.do(ctx, "GET", "transport=polling&sid="+sid, "")
+			cut <- err
+		}()
+		synctest.Wait()
+		cancel()
+		<-cut
+		s.wantEnd(engineio.TransportError)
+		s.wantGet(sid, 400, unknownSession)
+	})
+}
+
+func TestCutPOST(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		ctx, cancel := context.WithCancel(s.t.Context())
+		rest, answer := s.postSlowly(ctx, sid)
+		cancel()
+		synctest.Wait()
+		rest.Close()
+		<-answer
+		s.wantEnd(engineio.TransportError)
+		s.wantGet(sid, 400, unknownSession)
+	})
+}
+
+// A body that never ends costs no more than a session that never answers.
+func TestTricklingPOST(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		time.Sleep(10 * time.Second)
+		start := time.Now()
+		rest, answer := s.postSlowly(s.t.Context(), sid)
+		defer rest.Close()
+		r := <-answer
+		if d := time.Since(start); d != 45*time.Second || r.status == 200 {
+			t.Errorf("answered %d %q after %v, want an error after 45 s", r.status, r.body, d)
+		}
+		s.wantEnd(engineio.PingTimeout)
+	})
+}
+
+// "POST of exactly application/octet-stream: 400, the session closes."
+func TestBinaryPOST(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		if r := s.post(sid, "4a", "Content-Type", "application/octet-stream; x=y"); r.status != 200 {
+			t.Errorf("with a parameter: %d %s", r.status, r.body)
+		}
+		if r := s.post(sid, "4a", "Content-Type", "application/octet-stream"); r.status != 400 || r.body != badRequest {
+			t.Errorf("exactly: %d %s", r.status, r.body)
+		}
+		s.wantEnd(engineio.TransportError)
+		s.wantGet(sid, 400, unknownSession)
+	})
+}
+
+// "Over maxPayload: 413 (the session closes)", with and without a declared
+// length.
+func TestMaxPayload(t *testing.T) {
+	o := &engineio.Options{Limits: engineio.Limits{MaxPayload: 1000}}
+	big := "4" + strings.Repeat("x", 1000)
+	inBubble(t, o, func(s *site) {
+		sid := s.open()
+		s.wantPost(sid, big[:999], 200, "ok")
+		s.wantPost(sid, big[:1000], 200, "ok")
+		if r := s.post(sid, big); r.status != 413 {
+			t.Errorf("one octet over: %d %s", r.status, r.body)
+		}
+		s.wantEnd(engineio.TransportError)
+		s.wantGet(sid, 400, unknownSession)
+	})
+	inBubble(t, o, func(s *site) {
+		sid := s.open()
+		rest, answer := s.postSlowly(s.t.Context(), sid)
+		go func() {
+			rest.Write([]byte(big))
+			rest.Close()
+		}()
+		if r := <-answer; r.status != 413 {
+			t.Errorf("without a length: %d %s", r.status, r.body)
+		}
+		rest.Close()
+		s.wantEnd(engineio.TransportError)
+	})
+	inBubble(t, o, func(s *site) {
+		w := s.openWebSocket()
+		w.send(big[:1000])
+		w.want(big[:1000])
+		w.send(big)
+		w.wantClosed()
+		s.wantEnd(engineio.TransportError)
+	})
+}
+
+// "An unknown packet type or bad base64 in a POST: 400 and the session
+// closes"; what comes before is handled.
+func TestParseErrorPOST(t *testing.T) {
+	for _, body := range []string{"abc", "7", "", "4a\x1e", "b????", "4\xff", "4a\x1eabc"} {
+		inBubble(t, nil, func(s *site) {
+			sid := s.open()
+			get := s.later(sid)
+			s.wantPost(sid, body, 400, badRequest)
+			s.wantEnd(engineio.ParseError)
+			if r := <-get; body == "4a\x1e" || body == "4a\x1eabc" {
+				if r.body != "4a" {
+					t.Errorf("%q: GET %q, want what came before the error", body, r.body)
+				}
+			} else if r.status != 200 || r.body != "1" {
+				t.Errorf("%q: GET %d %q, want 200 1", body, r.status, r.body)
+			}
+			s.wantGet(sid, 400, unknownSession)
+		})
+	}
+}
+
+// "On WebSocket: closed, parse error."
+func TestParseErrorWebSocket(t *testing.T) {
+	for _, packet := range []string{"abc", "7", "", "b????"} {
+		inBubble(t, nil, func(s *site) {
+			w := s.openWebSocket()
+			w.send(packet)
+			w.wantClosed()
+			s.wantEnd(engineio.ParseError)
+		})
+	}
+}
+
+// "Binary: on WebSocket a binary frame without a type octet."
+func TestWebSocketMessages(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		w := s.openWebSocket()
+		for _, text := range []string{"4", "4hello", "4€", "4" + strings.Repeat("x", 900_000)} {
+			w.send(text)
+			w.want(text)
+		}
+		for _, data := range []string{"", "\x00\x01\x04", strings.Repeat("y", 700_000)} {
+			w.sendBinary(data)
+			w.want("binary:" + data)
+		}
+	})
+}
+
+// Packets that mean nothing change nothing.
+func TestIdlePackets(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		s.wantPost(sid, "0\x1e3\x1e5\x1e6\x1e3probe\x1e4a", 200, "ok")
+		s.wantGet(sid, 200, "4a")
+		w := s.openWebSocket()
+		for _, packet := range []string{"0", "3", "5", "6", "4a"} {
+			w.send(packet)
+		}
+		w.want("4a")
+		s.wantAlive()
+	})
+}
+
+// A session whose queue grows over its limit closes, and the log names it.
+func TestSendQueue(t *testing.T) {
+	log := new(lines)
+	o := &engineio.Options{Limits: engineio.Limits{SendQueue: 1000, PingInterval: time.Hour}, Logger: slog.New(slog.NewTextHandler(log, nil))}
+	check := func(s *site, err error) {
+		if err != engineio.ErrQueueFull {
+			t.Errorf("over the limit: %v", err)
+		}
+		s.wantEnd(engineio.TransportError)
+		if got := log.String(); !strings.Contains(got, "Limits.SendQueue") || !strings.Contains(got, "limit=1000") {
+			t.Errorf("log %q", got)
+		}
+		log.b.Reset()
+	}
+	inBubble(t, o, func(s *site) {
+		sid := s.open()
+		n := s.session()
+		m := engineio.NewMessage(make([]byte, 99), false)
+		for range 10 {
+			if err := n.Send(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check(s, n.Send(m))
+		if err := n.Send(m); err != engineio.ErrClosed {
+			t.Errorf("after the end: %v", err)
+		}
+		s.wantGet(sid, 400, unknownSession)
+	})
+	inBubble(t, o, func(s *site) {
+		s.openWebSocket() // never reads
+		n := s.session()
+		big := engineio.NewMessage(make([]byte, 900), false)
+		var err error
+		for range 1 << 16 {
+			if err = n.Send(big); err != nil {
+				break
+			}
+		}
+		check(s, err)
+		if n.Writable() {
+			t.Error("writable after the end")
+		}
+	})
+}
+
+// 10,000 messages in a loop are ordinary use, on either transport.
+func TestSendManyMessages(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		n := s.session()
+		m := engineio.NewMessage([]byte("x"), false)
+		for range 10_000 {
+			if err := n.Send(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.wantGet(sid, 200, strings.Repeat("4x\x1e", 9_999)+"4x")
+		w := s.openWebSocket()
+		n = s.session()
+		for range 10_000 {
+			if err := n.Send(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 10_000 {
+			w.want("4x")
+		}
+	})
+}
+
+// Failed requests are always answered, and leave nothing behind.
+func TestFailedRequests(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		for i := range 1000 {
+			for _, query := range []string{"transport=polling&sid=x", "transport=abc", "transport=websocket", "transport=websocket&sid=" + sid} {
+				if r := s.must("GET", query, ""); r.status != 400 {
+					t.Fatalf("%d: %s: %d", i, query, r.status)
+				}
+			}
+		}
+		s.wantAlive()
+	})
+}
+
+// A client that hangs up before it has read its answer has lost it: the
+// session closes.
+func TestLostAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := engineio.NewServer(func(n *engineio.Session) engineio.Receiver {
+			n.Send(engineio.NewMessage([]byte("a"), false))
+			return echo{&site{ends: make(chan engineio.Reason, 1)}, n}
+		}, nil)
+		w := &brokenWriter{header: http.Header{}}
+		r, _ := http.NewRequest("GET", base+"?EIO=4&transport=polling", nil)
+		server.ServeHTTP(w, r)
+		sid := strings.Split(w.body, `"`)[3]
+		w.broken = true
+		r, _ = http.NewRequest("GET", base+"?EIO=4&transport=polling&sid="+sid, nil)
+		server.ServeHTTP(w, r)
+		w.broken = false
+		server.ServeHTTP(w, r)
+		if w.body != unknownSession {
+			t.Errorf("after a lost answer: %q, want %q", w.body, unknownSession)
+		}
+	})
+}
+
+type brokenWriter struct {
+	header http.Header
+	body   string
+	broken bool
+}
+
+func (w *brokenWriter) Header() http.Header { return w.header }
+func (w *brokenWriter) WriteHeader(int)     {}
+func (w *brokenWriter) Write(p []byte) (int, error) {
+	if w.broken {
+		return 0, io.ErrClosedPipe
+	}
+	w.body = string(p)
+	return len(p), nil
+}
+
+// A WebSocket that is cut is gone, whatever its client was about to say.
+func TestCutWebSocket(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		w := s.openWebSocket()
+		w.c.CloseNow()
+		s.wantEnd(engineio.TransportClose)
+	})
+}
+
+// A panic in open leaves nothing behind.
+func TestOpenPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n *engineio.Session
+		server := engineio.NewServer(func(s *engineio.Session) engineio.Receiver {
+			n = s
+			panic("open")
+		}, nil)
+		func() {
+			defer func() { recover() }()
+			r, _ := http.NewRequest("GET", base+"?EIO=4&transport=polling", nil)
+			server.ServeHTTP(&brokenWriter{header: http.Header{}}, r)
+		}()
+		if err := n.Send(engineio.NewMessage(nil, false)); err != engineio.ErrClosed {
+			t.Errorf("Send on the session: %v", err)
+		}
+		if err := server.Shutdown(t.Context()); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+	})
+}

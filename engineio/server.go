@@ -1,0 +1,286 @@
+package engineio
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/parleyws/parley/conn"
+)
+
+// The transports, as they stand in a query.
+const (
+	pollingName   = "polling"
+	websocketName = "websocket"
+)
+
+// A Server is an http.Handler that keeps sessions. All methods may be called
+// from any goroutine.
+type Server struct {
+	open func(*Session) Receiver
+	o    Options
+
+	mu        sync.Mutex
+	sessions  map[string]*Session // also those that have ended and wait for a GET; nil: about to open
+	conns     map[*conn.Conn]int  // and the number of goroutines that each has
+	accepting int                 // WebSockets with a sid that are about to be taken over
+	closing   bool                // Shutdown was called
+	empty     chan struct{}       // closed when nothing is left; nil: nobody waits
+}
+
+// NewServer makes a server. open is called with each new session, before the
+// client learns of it, and returns who takes its messages; it may send
+// already, and should not take long. nil options are the defaults.
+func NewServer(open func(*Session) Receiver, o *Options) *Server {
+	return &Server{open: open, o: o.withDefaults(), sessions: make(map[string]*Session), conns: make(map[*conn.Conn]int)}
+}
+
+// Path returns where the server answers, with a slash at its end.
+func (s *Server) Path() string { return s.o.Path }
+
+// ServeHTTP serves the requests of long-polling and takes over those of
+// WebSocket. What is not for the server's path is not found.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p := r.URL.Path; p != s.o.Path && p != strings.TrimSuffix(s.o.Path, "/") {
+		http.NotFound(w, r)
+		return
+	}
+	if s.o.CORS.Answer(w, r) {
+		return
+	}
+	if s.o.Hooks.Header != nil {
+		s.o.Hooks.Header(w.Header(), r)
+	}
+	q := r.URL.Query()
+	var refused *refusal
+	if sid := q.Get("sid"); sid != "" || q.Has("sid") {
+		refused = s.serveSession(w, r, sid, q.Get("transport"), q.Get("EIO"))
+	} else {
+		refused = s.serveHandshake(w, r, q.Get("transport"), q.Get("EIO"))
+	}
+	if refused != nil {
+		refused.write(w)
+	}
+}
+
+// isUpgrade reports whether r asks for a WebSocket. Whether it does so rightly
+// is found out when it is accepted.
+func isUpgrade(r *http.Request) bool {
+	return strings.Contains(strings.ToLower(r.Header.Get("Upgrade")), websocketName)
+}
+
+// serveSession serves a request that names a session.
+func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, id, transport, version string) *refusal {
+	upgrade := isUpgrade(r)
+	if transport != pollingName && transport != websocketName {
+		return unknownTransport
+	}
+	n := s.session(id)
+	switch {
+	case n == nil:
+		return unknownSession
+	case version != "" && version != protocolVersion:
+		return badVersion
+	case upgrade != (transport == websocketName):
+		return badRequest
+	case upgrade:
+		return s.upgrade(w, r, n)
+	case r.Method == http.MethodGet:
+		n.get(w, r)
+	case r.Method == http.MethodPost:
+		n.post(w, r)
+	default:
+		return badRequest
+	}
+	return nil
+}
+
+// protocolVersion is what the query parameter EIO has to be.
+const protocolVersion = "4"
+
+// serveHandshake opens a session.
+func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, transport, version string) *refusal {
+	upgrade := isUpgrade(r)
+	switch {
+	case transport != pollingName && transport != websocketName:
+		return unknownTransport
+	case r.Method != http.MethodGet:
+		return badMethod
+	case upgrade != (transport == websocketName):
+		return badRequest
+	case version != protocolVersion:
+		return badVersion
+	}
+	if s.o.Hooks.Allow != nil {
+		if err := s.o.Hooks.Allow(r); err != nil {
+			return forbidden(err)
+		}
+	}
+	id, err := s.newID(r)
+	if err != nil {
+		s.o.Logger.Error("engine.io: NewID failed", "error", err)
+		return badRequest
+	}
+	if !s.reserve(id) {
+		return unavailable
+	}
+	if upgrade {
+		s.openWebSocket(w, r, id)
+	} else {
+		s.openPolling(w, r, id)
+	}
+	return nil
+}
+
+// openPolling opens a session on long-polling.
+func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, id string) {
+	n := newSession(s, id, r)
+	n.begin()
+	if c := s.o.cookie(id); c != nil {
+		http.SetCookie(w, c)
+	}
+	body := Packet{Type: TypeOpen, Data: s.openData(id, true)}.Append(nil)
+	writeText(w, "text/plain; charset=UTF-8", body)
+}
+
+// openData returns the data of the open packet (Engine.IO protocol v4,
+// "Handshake").
+func (s *Server) openData(id string, upgrades bool) []byte {
+	data := struct {
+		ID           string   `json:"sid"`
+		Upgrades     []string `json:"upgrades"`
+		PingInterval int64    `json:"pingInterval"`
+		PingTimeout  int64    `json:"pingTimeout"`
+		MaxPayload   int64    `json:"maxPayload"`
+	}{id, []string{}, s.o.Limits.PingInterval.Milliseconds(), s.o.Limits.PingTimeout.Milliseconds(), s.o.Limits.MaxPayload}
+	if upgrades {
+		data.Upgrades = []string{websocketName}
+	}
+	b, _ := json.Marshal(data)
+	return b
+}
+
+// idSize is the length of a session id in octets, before base64.
+const idSize = 20
+
+func (s *Server) newID(r *http.Request) (string, error) {
+	if s.o.Hooks.NewID != nil {
+		return s.o.Hooks.NewID(r)
+	}
+	var b [idSize]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:]), nil
+}
+
+// reserve takes an id for a session that is about to open. It fails if the id
+// is in use, or if the server is shutting down.
+func (s *Server) reserve(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, used := s.sessions[id]; used || s.closing {
+		return false
+	}
+	s.sessions[id] = nil
+	return true
+}
+
+// publish makes a session known whose id is reserved, unless it is over
+// already or the server is shutting down. Called with the session's mu held.
+func (s *Server) publish(n *Session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, reserved := s.sessions[n.id]; reserved {
+		s.sessions[n.id] = n
+	}
+	return !s.closing
+}
+
+// session returns the session with an id, nil if there is none.
+func (s *Server) session(id string) *Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[id]
+}
+
+func (s *Server) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, id)
+	s.check()
+}
+
+// run runs f, which ends with c, on a goroutine that Shutdown waits for.
+func (s *Server) run(c *conn.Conn, f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns[c]++
+	go func() {
+		f()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.conns[c]--; s.conns[c] == 0 {
+			delete(s.conns, c)
+		}
+		s.check()
+	}()
+}
+
+// check tells Shutdown when nothing is left. Called with mu held.
+func (s *Server) check() {
+	if s.empty != nil && len(s.conns) == 0 && len(s.sessions) == 0 && s.accepting == 0 {
+		close(s.empty)
+		s.empty = nil
+	}
+}
+
+// Shutdown ends all sessions, with ServerShuttingDown, and refuses new ones.
+// It waits until their transports are closed and every client that polls has
+// been told, and until ctx ends at most, whose error it returns then; what is
+// left is cut.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing = true
+	if s.empty == nil {
+		s.empty = make(chan struct{})
+	}
+	empty := s.empty
+	sessions := slices.Collect(maps.Values(s.sessions))
+	s.check()
+	s.mu.Unlock()
+	for _, n := range sessions {
+		if n != nil {
+			n.shut(ServerShuttingDown, ServerShuttingDown)
+		}
+	}
+	select {
+	case <-empty:
+		return nil
+	case <-ctx.Done():
+		s.cut()
+		return ctx.Err()
+	}
+}
+
+// cut ends what Shutdown has not waited for.
+func (s *Server) cut() {
+	s.mu.Lock()
+	conns := slices.Collect(maps.Keys(s.conns))
+	sessions := slices.Collect(maps.Values(s.sessions))
+	s.mu.Unlock()
+	for _, c := range conns {
+		c.CloseNow()
+	}
+	for _, n := range sessions {
+		if n != nil {
+			n.mu.Lock()
+			n.leave()
+			n.mu.Unlock()
+		}
+	}
+}

@@ -1,0 +1,398 @@
+package engineio
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+)
+
+// A Receiver takes what comes out of one session. Its methods are called by
+// the goroutines that serve the client.
+type Receiver interface {
+	// Message is called with each message, one at a time, in the order in
+	// which the client sent them, whatever transport they came by. data is a
+	// view, valid until Message returns, and may be modified. Text is UTF-8.
+	//
+	// While Message runs the client is not read from, which is how to make it
+	// wait; its pong may be late then.
+	Message(data []byte, binary bool)
+	// Closed is called once, when the session has ended. No call of Message
+	// begins after it; one that runs may still be running.
+	Closed(Reason)
+}
+
+// A Handshake is what is known of the request that opened a session.
+type Handshake struct {
+	Header     http.Header // of the request; not to be modified
+	URL        *url.URL    // path and query; not to be modified
+	Host       string
+	RemoteAddr string // of the connection: behind a proxy, the proxy's
+	Secure     bool   // TLS ended at this server
+	Time       time.Time
+}
+
+// A Session is a client, as long as it is connected. All methods may be called
+// from any goroutine at any time.
+type Session struct {
+	server    *Server
+	id        string
+	handshake Handshake
+
+	delivery sync.Mutex // held while messages are delivered
+
+	mu         sync.Mutex
+	receiver   Receiver // nil until Open has returned
+	state      state
+	ws         *conn.Conn // the transport of upgraded
+	probing    *conn.Conn // that of probing and probed
+	waiting    *poll      // the GET that waits
+	posting    bool       // a POST is being read or handled
+	delivering bool
+	queue      []*Message // to be sent by polling
+	queued     int        // their size
+	beat       heartbeat
+	timer      *time.Timer
+	timerAt    time.Time // when it fires; zero: it does not
+	reason     Reason    // of the end
+	told       bool      // the receiver knows
+	farewell   *Message  // the last packet for a GET that comes after the end
+}
+
+// ErrClosed is what Send returns once the session has ended.
+var ErrClosed = errors.New("engine.io: session is closed")
+
+// ErrQueueFull is what Send returns when the messages would have gone over
+// Limits.SendQueue, which has closed the session.
+var ErrQueueFull = errors.New("engine.io: Limits.SendQueue exceeded, session closed")
+
+func newSession(server *Server, id string, r *http.Request) *Session {
+	now := time.Now()
+	s := &Session{server: server, id: id}
+	s.handshake = Handshake{r.Header, r.URL, r.Host, r.RemoteAddr, r.TLS != nil, now}
+	s.beat = heartbeat{interval: server.o.Limits.PingInterval, timeout: server.o.Limits.PingTimeout}
+	s.beat.start(now)
+	return s
+}
+
+// ID returns the session's id, which is a secret between client and server.
+func (s *Session) ID() string { return s.id }
+
+// Handshake returns what is known of the request that opened the session.
+func (s *Session) Handshake() *Handshake { return &s.handshake }
+
+// Transport returns what carries the session's packets: "polling" or
+// "websocket". It may change once, from the one to the other.
+func (s *Session) Transport() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ws != nil {
+		return websocketName
+	}
+	return pollingName
+}
+
+// Send sends messages behind each other, with nothing but control packets
+// between them. It never waits: what can't leave is queued, and a session
+// whose queue grows over Limits.SendQueue closes. After the end it returns
+// ErrClosed. Delivery is at most once, in the order of the calls.
+func (s *Session) Send(ms ...*Message) error {
+	s.mu.Lock()
+	defer s.unlock()
+	switch s.state {
+	case closed:
+		return ErrClosed
+	case upgraded:
+		return s.transmit(ms)
+	}
+	for _, m := range ms {
+		s.queued += m.size()
+	}
+	if s.queued > s.server.o.Limits.SendQueue {
+		s.overflow()
+		return ErrQueueFull
+	}
+	s.queue = append(s.queue, ms...)
+	s.flush()
+	return nil
+}
+
+// transmit sends messages over the WebSocket. Called with mu held: that keeps
+// them together, and conn.Send does not wait.
+func (s *Session) transmit(ms []*Message) error {
+	for _, m := range ms {
+		switch err := s.ws.Send(m.frame); {
+		case err == nil:
+		case errors.Is(err, conn.ErrQueueFull):
+			s.overflow()
+			return ErrQueueFull
+		default:
+			return ErrClosed // the reading goroutine finds out why
+		}
+	}
+	return nil
+}
+
+// overflow ends a session whose client does not keep up.
+func (s *Session) overflow() {
+	s.server.o.Logger.Warn("engine.io: Limits.SendQueue exceeded, session closed",
+		"limit", s.server.o.Limits.SendQueue, "address", s.handshake.RemoteAddr)
+	s.end(TransportError)
+}
+
+// Writable reports whether a message would leave at once: a GET waits for it,
+// or all that was sent over the WebSocket has left.
+func (s *Session) Writable() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.state {
+	case closed:
+		return false
+	case upgraded:
+		return !s.ws.Unsent()
+	}
+	return s.waiting != nil
+}
+
+// Close ends the session. What is queued is still sent: over the WebSocket,
+// ahead of the Close frame, or with a close packet behind it to the GET that
+// waits. If none does, the next GET within 30 s gets it. Close does not wait
+// for that. The receiver is told ForcedClose, or ForcedServerClose in the last
+// case.
+func (s *Session) Close() { s.shut(ForcedClose, ForcedServerClose) }
+
+// shut is Close for a given reason, and another one if no GET waits.
+func (s *Session) shut(reason, later Reason) {
+	s.mu.Lock()
+	defer s.unlock()
+	if s.state < upgraded && s.waiting == nil {
+		s.endLater(later, closeMessage)
+		return
+	}
+	s.end(reason)
+}
+
+// end ends the session: the transport is closed, a GET that waits is answered
+// with a close packet. What is queued for a later GET is dropped. Called with
+// mu held; unlock tells the receiver.
+func (s *Session) end(reason Reason) {
+	if s.finish(reason, time.Time{}) {
+		s.queue, s.queued = nil, 0
+		s.server.forget(s.id)
+	}
+}
+
+// endLater ends the session, but one more GET gets what is queued and then
+// last.
+func (s *Session) endLater(reason Reason, last *Message) {
+	if s.finish(reason, time.Now().Add(lingerTime)) {
+		s.farewell = last
+	}
+}
+
+// finish is what both ways to end have in common. It reports whether the
+// session was not over already.
+func (s *Session) finish(reason Reason, forget time.Time) bool {
+	ws, probing := s.ws, s.probing
+	if s.state.on(end) != closeSession {
+		return false
+	}
+	s.reason, s.probing = reason, nil
+	s.beat.stop(forget)
+	s.arm()
+	if s.waiting != nil {
+		s.answer(answer{messages: []*Message{closeMessage}})
+	}
+	for _, c := range []*conn.Conn{ws, probing} {
+		if c != nil {
+			s.server.run(c, func() { c.Close(closeCode(reason), "") })
+		}
+	}
+	return true
+}
+
+// closeCode returns the status code of the Close frame. Clients don't look.
+func closeCode(reason Reason) frame.StatusCode {
+	switch reason {
+	case ParseError, TransportError:
+		return frame.StatusPolicyViolation
+	case ServerShuttingDown:
+		return frame.StatusGoingAway
+	}
+	return frame.StatusNormalClosure
+}
+
+// unlock unlocks mu and tells the receiver if the session has ended meanwhile.
+func (s *Session) unlock() {
+	tell := s.state == closed && !s.told && s.receiver != nil
+	if tell {
+		s.told = true
+	}
+	s.mu.Unlock()
+	if tell {
+		s.receiver.Closed(s.reason)
+	}
+}
+
+// begin asks open for the session's receiver and takes the session into use.
+// The client learns of it later.
+func (s *Session) begin() {
+	defer func() {
+		if s.receiver == nil { // open has panicked
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.end(TransportError)
+		}
+	}()
+	r := s.server.open(s)
+	s.mu.Lock()
+	defer s.unlock()
+	s.receiver = r
+	if !s.server.publish(s) {
+		s.end(ServerShuttingDown)
+	}
+	s.arm()
+}
+
+// gone reports whether the session has ended.
+func (s *Session) gone() bool {
+	s.mu.Lock()
+	defer s.unlock()
+	s.expire(time.Now())
+	return s.state == closed
+}
+
+// packet handles a packet of the client's, of either transport. ok is false
+// when it has ended the session.
+func (s *Session) packet(p Packet) (ok bool) {
+	if p.Type == TypeMessage {
+		return s.deliver(p.Data, p.Binary)
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	switch p.Type {
+	case TypePong:
+		s.beat.answered(time.Now())
+		s.arm()
+	case TypePing:
+		s.end(TransportError) // the heartbeat is the server's
+	case TypeClose:
+		switch {
+		case s.waiting != nil:
+			s.answer(answer{messages: []*Message{noopMessage}})
+			s.end(TransportClose)
+		case s.state == upgraded:
+			s.end(TransportClose)
+		default: // the client's next GET may be on its way
+			s.queue = nil
+			s.endLater(TransportClose, noopMessage)
+		}
+	}
+	return s.state != closed
+}
+
+// deliver hands a message to the receiver. The caller holds delivery.
+func (s *Session) deliver(data []byte, binary bool) (ok bool) {
+	s.mu.Lock()
+	if s.state == closed {
+		s.mu.Unlock()
+		return false
+	}
+	s.delivering = true
+	s.mu.Unlock()
+	s.receiver.Message(data, binary)
+	s.mu.Lock()
+	s.delivering = false
+	ok = s.state != closed
+	s.mu.Unlock()
+	return ok
+}
+
+// expire does what is due. Moments count from when they were planned, not from
+// when the timer ran. Called with mu held.
+func (s *Session) expire(now time.Time) {
+	b := &s.beat
+	if due(b.ping, now) {
+		planned := b.ping
+		s.control(pingMessage)
+		if s.state != closed {
+			b.sent(planned)
+		}
+	}
+	if due(b.pong, now) {
+		if s.delivering {
+			b.busy(now)
+		} else {
+			s.end(PingTimeout)
+		}
+	}
+	if due(b.probe, now) {
+		s.dropProbe()
+	}
+	if due(b.release, now) {
+		b.release = time.Time{}
+		if s.waiting != nil {
+			s.answer(answer{messages: []*Message{noopMessage}})
+		}
+	}
+	if due(b.forget, now) {
+		s.leave()
+	}
+	s.arm()
+}
+
+// leave ends the wait of a session that is over for one more GET, and returns
+// what is left to send.
+func (s *Session) leave() []*Message {
+	messages := append(s.take(), s.farewell)
+	s.farewell = nil
+	s.beat.stop(time.Time{})
+	s.arm()
+	s.server.forget(s.id)
+	return messages
+}
+
+// control sends a packet that is not of the application.
+func (s *Session) control(m *Message) {
+	if s.state == upgraded {
+		s.transmit([]*Message{m})
+		return
+	}
+	s.queue = append(s.queue, m)
+	s.queued += m.size()
+	s.flush()
+}
+
+// arm sets the timer for the next moment. One that fires too early costs less
+// than setting it anew.
+func (s *Session) arm() {
+	next := s.beat.next()
+	switch {
+	case next.IsZero():
+		if s.timer != nil {
+			s.timer.Stop()
+		}
+		s.timerAt = time.Time{}
+		return
+	case !s.timerAt.IsZero() && !next.Before(s.timerAt):
+		return
+	}
+	s.timerAt = next
+	if s.timer == nil {
+		s.timer = time.AfterFunc(time.Until(next), s.tick)
+	} else {
+		s.timer.Reset(time.Until(next))
+	}
+}
+
+// tick is the timer.
+func (s *Session) tick() {
+	s.mu.Lock()
+	defer s.unlock()
+	s.timerAt = time.Time{}
+	s.expire(time.Now())
+}

@@ -1,0 +1,180 @@
+package engineio
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+)
+
+// accept takes the connection of a request over, as a WebSocket. nil tells
+// that it was refused and that the response has been written.
+func (s *Server) accept(w http.ResponseWriter, r *http.Request) *conn.Conn {
+	l := s.o.Limits
+	c, err := conn.Accept(w, r, &conn.AcceptOptions{
+		Handshake: handshake.Options{Origins: s.o.CORS.origins(), Deflate: s.o.Deflate},
+		Conn: conn.Options{Limits: conn.Limits{
+			Message:       l.MaxPayload,
+			QueueBytes:    l.SendQueue,
+			QueueMessages: -1,
+			PingInterval:  -1, // Engine.IO has a heartbeat of its own
+		}},
+	})
+	if err != nil {
+		s.o.Logger.Warn("engine.io: WebSocket refused", "error", err,
+			"origin", r.Header.Get("Origin"), "host", r.Host, "address", r.RemoteAddr)
+		return nil
+	}
+	return c
+}
+
+// openWebSocket opens a session on WebSocket.
+func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, id string) {
+	c := s.accept(w, r)
+	if c == nil {
+		s.forget(id)
+		return
+	}
+	n := newSession(s, id, r)
+	n.state, n.ws = upgraded, c
+	open := Packet{Type: TypeOpen, Data: s.openData(id, false)}.Append(nil)
+	c.Send(conn.NewPrepared(frame.Text, open)) // an error comes up again when it is read
+	n.begin()
+	s.run(c, func() { n.read(c) })
+}
+
+// upgrade takes over a WebSocket that came with the id of a session.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, n *Session) *refusal {
+	if n.gone() {
+		return unknownSession
+	}
+	s.mu.Lock()
+	s.accepting++
+	s.mu.Unlock()
+	if c := s.accept(w, r); c != nil {
+		n.attach(c)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepting--
+	s.check()
+	return nil
+}
+
+// attach takes a WebSocket that came with the id of a session: to be probed,
+// or to be closed at once.
+func (s *Session) attach(c *conn.Conn) {
+	s.mu.Lock()
+	defer s.unlock()
+	s.expire(time.Now())
+	if s.state.on(attach) != keepProbe {
+		s.server.run(c, func() { c.Close(frame.StatusPolicyViolation, "") })
+		return
+	}
+	s.probing = c
+	s.beat.probe = time.Now().Add(s.server.o.Limits.UpgradeTimeout)
+	s.arm()
+	s.server.run(c, func() { s.read(c) })
+}
+
+// read reads a WebSocket until it ends. One that is no transport any more is
+// closed by whoever took that from it, and is read on until then.
+func (s *Session) read(c *conn.Conn) {
+	err := c.Each(context.Background(), func(m conn.Message) error {
+		s.received(c, m)
+		return nil
+	})
+	s.lost(c, err)
+}
+
+// received handles a message of either kind of WebSocket, the transport or the
+// one that is probed.
+func (s *Session) received(c *conn.Conn, m conn.Message) {
+	s.mu.Lock()
+	if s.ws != c {
+		s.probed(c, m)
+		s.unlock()
+		return
+	}
+	s.mu.Unlock()
+	s.delivery.Lock()
+	defer s.delivery.Unlock()
+	if m.Opcode == frame.Binary {
+		s.deliver(m.Payload, true)
+		return
+	}
+	p, err := ParsePacket(m.Payload)
+	if err != nil {
+		s.parseError()
+		return
+	}
+	s.packet(p)
+}
+
+// probed handles a message on the WebSocket that is probed: "2probe", or "5".
+// Anything else costs it its place. Called with mu held.
+func (s *Session) probed(c *conn.Conn, m conn.Message) {
+	if s.probing != c {
+		return
+	}
+	switch text := string(m.Payload); {
+	case m.Opcode == frame.Text && text == "2probe":
+		if s.state.on(probe) == answerProbe {
+			c.Send(probeMessage.frame)
+			s.beat.release = time.Now().Add(releaseAfter)
+			s.arm()
+		}
+	case m.Opcode == frame.Text && text == "5":
+		if s.state.on(switchTo) == moveOver {
+			s.moveOver(c)
+		}
+	default:
+		s.dropProbe()
+	}
+}
+
+// moveOver makes the WebSocket the transport. What was queued leaves first, in
+// its order.
+func (s *Session) moveOver(c *conn.Conn) {
+	s.ws, s.probing = c, nil
+	s.beat.probe, s.beat.release = time.Time{}, time.Time{}
+	if s.waiting != nil {
+		s.answer(answer{refusal: badRequest})
+	}
+	s.transmit(s.take())
+}
+
+// dropProbe closes the WebSocket that is probed; polling goes on.
+func (s *Session) dropProbe() {
+	c := s.probing
+	if s.state.on(abandon) != dropProbe {
+		return
+	}
+	s.probing = nil
+	s.beat.probe, s.beat.release = time.Time{}, time.Time{}
+	s.server.run(c, func() { c.Close(frame.StatusNormalClosure, "") })
+}
+
+// lost is the end of a WebSocket.
+func (s *Session) lost(c *conn.Conn, err error) {
+	s.mu.Lock()
+	defer s.unlock()
+	switch c {
+	case s.ws:
+		s.end(lossReason(err))
+	case s.probing:
+		s.dropProbe()
+	}
+}
+
+// lossReason returns the reason of a session whose WebSocket ended with err.
+func lossReason(err error) Reason {
+	if _, ok := errors.AsType[*frame.Error](err); ok {
+		return TransportError
+	}
+	return TransportClose
+}
