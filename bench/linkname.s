@@ -1,0 +1,1 @@
+// Allows the go:linkname of the tests.
