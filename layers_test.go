@@ -43,7 +43,7 @@ var layers = []layer{
 // pureFiles decide and never wait: they see no stream, no lock and no clock.
 var pureFiles = []string{
 	"handshake/extension.go", "handshake/deflate.go",
-	"conn/rules.go", "conn/closing.go", "conn/utf8.go",
+	"conn/rules.go", "conn/closing.go", "conn/utf8.go", "conn/feed.go",
 }
 
 var pureBanned = []string{"net", "sync", "time", "context"}
