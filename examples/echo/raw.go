@@ -16,8 +16,8 @@ import (
 func serveRaw(ctx context.Context, listener net.Listener, options *conn.AcceptOptions) error {
 	var serving sync.WaitGroup
 	defer serving.Wait()
-	stopped := context.AfterFunc(ctx, func() { listener.Close() })
-	defer stopped()
+	stop := context.AfterFunc(ctx, func() { listener.Close() })
+	defer stop()
 	for {
 		nc, err := listener.Accept()
 		switch {
