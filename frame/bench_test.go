@@ -26,9 +26,24 @@ func BenchmarkParse(b *testing.B) {
 			octets := tt.h.Append(nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, n, err := frame.Parse(octets); n != len(octets) || err != nil {
-					b.Fatal(n, err)
+				h, n, err := frame.Parse(octets)
+				if h != tt.h || n != len(octets) || err != nil {
+					b.Fatal(h, n, err)
 				}
+			}
+		})
+	}
+}
+
+// BenchmarkAppendMade makes each header before it is appended, as a sender does.
+func BenchmarkAppendMade(b *testing.B) {
+	for _, tt := range headers {
+		b.Run(tt.name, func(b *testing.B) {
+			buf := make([]byte, 0, frame.MaxHeaderLen)
+			op, masked, key, length := tt.h.Opcode, tt.h.Masked, tt.h.MaskKey, tt.h.Length
+			b.ReportAllocs()
+			for b.Loop() {
+				frame.Header{Fin: true, Opcode: op, Masked: masked, MaskKey: key, Length: length}.Append(buf)
 			}
 		})
 	}

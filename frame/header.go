@@ -26,8 +26,8 @@ type Header struct {
 	Rsv1, Rsv2, Rsv3 bool // for extensions; Rsv1 marks a compressed message (RFC 7692, section 6)
 	Opcode           Opcode
 	Masked           bool    // the payload is masked with MaskKey
-	MaskKey          [4]byte // zero unless Masked
 	Length           int64   // of the payload, in octets
+	MaskKey          [4]byte // zero unless Masked
 }
 
 // The bits of a header's first two octets.
@@ -50,8 +50,13 @@ const (
 // StatusProtocolError: ErrLengthRange as soon as it is seen, or ErrLengthForm,
 // which comes with the whole header and its length.
 func Parse(b []byte) (h Header, n int, err error) {
+	n, err = h.parse(b) // inlined, so that h is copied once less
+	return h, n, err
+}
+
+func (h *Header) parse(b []byte) (n int, err error) {
 	if len(b) < 2 {
-		return Header{}, 0, nil
+		return 0, nil
 	}
 	b0, b1 := b[0], b[1]
 	n = 2
@@ -59,7 +64,7 @@ func Parse(b []byte) (h Header, n int, err error) {
 	switch length {
 	case len16:
 		if len(b) < 4 {
-			return Header{}, 0, nil
+			return 0, nil
 		}
 		length = uint64(binary.BigEndian.Uint16(b[2:]))
 		n = 4
@@ -68,10 +73,10 @@ func Parse(b []byte) (h Header, n int, err error) {
 		}
 	case len64:
 		if len(b) > 2 && b[2]&0x80 != 0 {
-			return Header{}, 0, ErrLengthRange
+			return 0, ErrLengthRange
 		}
 		if len(b) < 10 {
-			return Header{}, 0, nil
+			return 0, nil
 		}
 		length = binary.BigEndian.Uint64(b[2:])
 		n = 10
@@ -81,7 +86,7 @@ func Parse(b []byte) (h Header, n int, err error) {
 	}
 	if b1&bitMasked != 0 {
 		if len(b) < n+4 {
-			return Header{}, 0, nil
+			return 0, nil
 		}
 		h.Masked = true
 		h.MaskKey = [4]byte(b[n:])
@@ -93,31 +98,36 @@ func Parse(b []byte) (h Header, n int, err error) {
 	h.Rsv3 = b0&bitRsv3 != 0
 	h.Opcode = Opcode(b0 & maskOp)
 	h.Length = int64(length)
-	return h, n, err
+	return n, err
 }
 
 // Append appends h to b in the shortest form and returns the longer slice. Of
 // Opcode the lower four bits are used; MaskKey is written only if Masked. Length
 // must not be negative: it would be read as ErrLengthRange.
 func (h Header) Append(b []byte) []byte {
-	b0 := byte(h.Opcode & maskOp)
-	if h.Fin {
+	// Inlined, so that a header just made is not stored and read back whole.
+	return appendHeader(b, h.Opcode, h.Fin, h.Rsv1, h.Rsv2, h.Rsv3, h.Masked, h.Length, h.MaskKey)
+}
+
+func appendHeader(b []byte, op Opcode, fin, rsv1, rsv2, rsv3, masked bool, length int64, key [4]byte) []byte {
+	b0 := byte(op & maskOp)
+	if fin {
 		b0 |= bitFin
 	}
-	if h.Rsv1 {
+	if rsv1 {
 		b0 |= bitRsv1
 	}
-	if h.Rsv2 {
+	if rsv2 {
 		b0 |= bitRsv2
 	}
-	if h.Rsv3 {
+	if rsv3 {
 		b0 |= bitRsv3
 	}
 	var b1 byte
-	if h.Masked {
+	if masked {
 		b1 = bitMasked
 	}
-	switch length := uint64(h.Length); {
+	switch length := uint64(length); {
 	case length < len16:
 		b = append(b, b0, b1|byte(length))
 	case length <= 0xFFFF:
@@ -126,8 +136,8 @@ func (h Header) Append(b []byte) []byte {
 		b = append(b, b0, b1|len64)
 		b = binary.BigEndian.AppendUint64(b, length)
 	}
-	if h.Masked {
-		b = append(b, h.MaskKey[:]...)
+	if masked {
+		b = append(b, key[:]...)
 	}
 	return b
 }
