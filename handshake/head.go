@@ -201,11 +201,8 @@ func (p *parser) field(line []byte, from int) *Error {
 	if p.fields > limit(p.q.options.Limits.Fields, defaultFields) {
 		return tooLarge("too many header fields")
 	}
-	colon := 0
-	for colon < len(line) && isTokenChar(line[colon]) {
-		colon++
-	}
-	if colon == 0 || colon == len(line) || line[colon] != ':' {
+	colon := bytes.IndexByte(line, ':')
+	if colon < 0 || !isToken(line[:colon]) {
 		return badRequest("malformed header field") // obs-fold too, section 5.2
 	}
 	value := trimOWS(line[colon+1:])
@@ -222,36 +219,29 @@ func (p *parser) field(line []byte, from int) *Error {
 
 // take hands a field that matters to those who know what it means.
 func (p *parser) take(name, value []byte, at span) *Error {
-	var folded [len("sec-websocket-extensions")]byte // the longest of them
-	if len(name) > len(folded) {
-		return nil
-	}
-	for i, c := range name {
-		folded[i] = lower(c)
-	}
-	switch string(folded[:len(name)]) {
-	case "host":
+	switch {
+	case equalFold(name, "host"):
 		return p.takeHost(value, at)
-	case "origin":
+	case equalFold(name, "origin"):
 		p.q.origins++
 		p.origin = at
-	case "upgrade":
+	case equalFold(name, "upgrade"):
 		p.q.addUpgrade(value)
-	case "connection":
+	case equalFold(name, "connection"):
 		p.q.addConnection(value)
-	case "sec-websocket-key":
+	case equalFold(name, "sec-websocket-key"):
 		p.q.addKey(value)
-	case "sec-websocket-version":
+	case equalFold(name, "sec-websocket-version"):
 		p.q.addVersion(value)
-	case "sec-websocket-protocol":
+	case equalFold(name, "sec-websocket-protocol"):
 		p.q.addProtocol(value)
-	case "sec-websocket-extensions":
+	case equalFold(name, "sec-websocket-extensions"):
 		p.q.addExtensions(value)
-	case "content-length":
+	case equalFold(name, "content-length"):
 		if p.lengths++; p.lengths > 1 || string(value) != "0" {
-			return badRequest("request has a body") // RFC 9112, section 6
+			return badRequest("request has a body")
 		}
-	case "transfer-encoding":
+	case equalFold(name, "transfer-encoding"):
 		return badRequest("request has a body")
 	}
 	return nil
