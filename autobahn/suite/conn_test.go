@@ -1,0 +1,129 @@
+package suite_test
+
+import (
+	"context"
+	"flag"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parleyws/parley/autobahn/suite"
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
+)
+
+var messages = flag.Int("messages", 0, "how many messages the cases of 12 and 13 send: 1000 are all of them, 0 is fewer for large ones")
+
+// TestServer plays all cases against conn as a server.
+func TestServer(t *testing.T) {
+	for _, c := range suite.Cases() {
+		t.Run(c.ID, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				verify(t, c, suite.RunServer, serve, nil)
+			})
+		})
+	}
+}
+
+// TestClient plays all cases against conn as a client.
+func TestClient(t *testing.T) {
+	for _, c := range suite.Cases() {
+		t.Run(c.ID, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				verify(t, c, suite.RunClient, dial, nil)
+			})
+		})
+	}
+}
+
+// TestServerMaskKeys plays the cases in which octets matter with keys that do
+// nothing, and that make other octets than UTF-8 of all text.
+func TestServerMaskKeys(t *testing.T) {
+	for name, key := range map[string][4]byte{"zero": {}, "high bits": {0x80, 0xFF, 0xC0, 0xF5}} {
+		for _, c := range suite.Cases() {
+			if !matches(c.ID, "[1-7].* 10.*") {
+				continue
+			}
+			t.Run(name+"/"+c.ID, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					verify(t, c, suite.RunServer, serve, func() [4]byte { return key })
+				})
+			})
+		}
+	}
+}
+
+type referee func(net.Conn, suite.Case, *suite.Options) suite.Verdict
+
+// verify plays c strictly against the endpoint. 7.1.6, 7.13.1 and 7.13.2 are
+// informational, all other cases must be OK.
+func verify(t *testing.T, c suite.Case, run referee, endpoint func(net.Conn) error, key func() [4]byte) {
+	t.Helper()
+	a, b := pipe.New()
+	ended := make(chan error, 1)
+	go func() {
+		defer close(ended)
+		if err := endpoint(b); err != nil {
+			ended <- err
+		}
+	}()
+	v := run(a, c, &suite.Options{Messages: *messages, MaskKey: key, Turn: synctest.Wait})
+	want := suite.OK
+	if matches(c.ID, "7.1.6 7.13.*") {
+		want = suite.Informational
+	}
+	if v.Behaviour != want || v.BehaviourClose != want {
+		t.Errorf("%s: %v", c.Title, v)
+	}
+	if err := <-ended; err != nil {
+		t.Error("endpoint: ", err)
+	}
+}
+
+var (
+	deflate = handshake.DeflateOptions{ServerContextTakeover: true, ClientContextTakeover: true}
+	options = conn.Options{
+		Limits:      conn.Limits{Message: 64 << 20},
+		Compression: conn.Compression{MinSize: -1},
+	}
+)
+
+// serve runs an echo server on nc. Its error is that of the handshake.
+func serve(nc net.Conn) error {
+	hs, err := handshake.AcceptConn(nc, &handshake.Options{Deflate: &deflate})
+	if err != nil {
+		return err
+	}
+	echo(conn.New(hs, conn.RoleServer, &options))
+	return nil
+}
+
+// dial runs an echo client on nc. Its error is that of the handshake.
+func dial(nc net.Conn) error {
+	transport := &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return nc, nil },
+	}
+	c, _, err := conn.Dial(context.Background(), "ws://localhost/", &conn.DialOptions{
+		Handshake: handshake.DialOptions{HTTPClient: &http.Client{Transport: transport}, Deflate: &deflate},
+		Conn:      options,
+	})
+	if err != nil {
+		return err
+	}
+	echo(c)
+	return nil
+}
+
+func echo(c *conn.Conn) {
+	ctx := context.Background()
+	// How the connection ends is for the referee to judge.
+	_ = c.Each(ctx, func(m conn.Message) error {
+		return c.Write(ctx, m.Opcode, m.Payload)
+	})
+	_ = c.CloseNow()
+}
