@@ -2,6 +2,7 @@ package handshake
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -610,15 +611,24 @@ func stranger(body io.ReadCloser, trace net.Conn) *http.Client {
 		if trace != nil {
 			httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{Conn: trace})
 		}
-		//lint:ignore SA1008 the client writes names as RFC 6455 does
-		key := r.Header["Sec-WebSocket-Key"]
 		return &http.Response{
 			StatusCode: http.StatusSwitchingProtocols,
 			Header: http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"},
-				"Sec-Websocket-Accept": {acceptOf(&http.Request{Header: http.Header{fieldKey: key}})}},
+				"Sec-Websocket-Accept": {acceptOf(asSent(r))}},
 			Body: body,
 		}, nil
 	})}
+}
+
+// asSent returns the request as a server reads it.
+func asSent(r *http.Request) *http.Request {
+	var b bytes.Buffer
+	r.Write(&b)
+	sent, err := http.ReadRequest(bufio.NewReader(&b))
+	if err != nil {
+		return r
+	}
+	return sent
 }
 
 // A plainBody is a body that can be written to, and no more.

@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -35,12 +36,31 @@ func isToken(s []byte) bool {
 // isFieldValue reports whether s may be the value of a header field (RFC 9110,
 // section 5.5): no control characters but the horizontal tab.
 func isFieldValue(s []byte) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		if mayHoldControl(binary.LittleEndian.Uint64(s)) && !isFieldText(s[:8]) {
+			return false
+		}
+	}
+	return isFieldText(s)
+}
+
+// isFieldText is isFieldValue, one octet at a time.
+func isFieldText(s []byte) bool {
 	for _, c := range s {
 		if c < ' ' && c != '\t' || c == 0x7F {
 			return false
 		}
 	}
 	return true
+}
+
+// mayHoldControl reports whether any of the eight octets in x is below 0x20 or
+// 0x7F. The subtractions borrow from octet to octet, so that it may be wrong in
+// saying yes, but only if one is.
+func mayHoldControl(x uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	del := x ^ 0x7F*ones
+	return ((x-' '*ones)&^x|(del-ones)&^del)&tops != 0
 }
 
 // trimOWS cuts optional white space (RFC 9110, section 5.6.3) off both ends.
@@ -57,12 +77,17 @@ func trimOWS(s []byte) []byte {
 func isOWS(c byte) bool { return c == ' ' || c == '\t' }
 
 // lower returns c, or its lower-case form if it is an ASCII capital.
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
+func lower(c byte) byte { return lowerCase[c] }
+
+var lowerCase = func() (t [256]byte) {
+	for c := range t {
+		t[c] = byte(c)
+		if 'A' <= c && c <= 'Z' {
+			t[c] += 'a' - 'A'
+		}
 	}
-	return c
-}
+	return t
+}()
 
 // equalFold reports whether s is t, letters of any case. t is in lower case;
 // unlike in bytes.EqualFold, only ASCII letters have a case.

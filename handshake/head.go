@@ -201,8 +201,11 @@ func (p *parser) field(line []byte, from int) *Error {
 	if p.fields > limit(p.q.options.Limits.Fields, defaultFields) {
 		return tooLarge("too many header fields")
 	}
-	colon := bytes.IndexByte(line, ':')
-	if colon < 0 || !isToken(line[:colon]) {
+	colon := 0
+	for colon < len(line) && isTokenChar(line[colon]) {
+		colon++
+	}
+	if colon == 0 || colon == len(line) || line[colon] != ':' {
 		return badRequest("malformed header field") // obs-fold too, section 5.2
 	}
 	value := trimOWS(line[colon+1:])
@@ -219,29 +222,36 @@ func (p *parser) field(line []byte, from int) *Error {
 
 // take hands a field that matters to those who know what it means.
 func (p *parser) take(name, value []byte, at span) *Error {
-	switch {
-	case equalFold(name, "host"):
+	var folded [len("sec-websocket-extensions")]byte // the longest of them
+	if len(name) > len(folded) {
+		return nil
+	}
+	for i, c := range name {
+		folded[i] = lower(c)
+	}
+	switch string(folded[:len(name)]) {
+	case "host":
 		return p.takeHost(value, at)
-	case equalFold(name, "origin"):
+	case "origin":
 		p.q.origins++
 		p.origin = at
-	case equalFold(name, "upgrade"):
+	case "upgrade":
 		p.q.addUpgrade(value)
-	case equalFold(name, "connection"):
+	case "connection":
 		p.q.addConnection(value)
-	case equalFold(name, "sec-websocket-key"):
+	case "sec-websocket-key":
 		p.q.addKey(value)
-	case equalFold(name, "sec-websocket-version"):
+	case "sec-websocket-version":
 		p.q.addVersion(value)
-	case equalFold(name, "sec-websocket-protocol"):
+	case "sec-websocket-protocol":
 		p.q.addProtocol(value)
-	case equalFold(name, "sec-websocket-extensions"):
+	case "sec-websocket-extensions":
 		p.q.addExtensions(value)
-	case equalFold(name, "content-length"):
+	case "content-length":
 		if p.lengths++; p.lengths > 1 || string(value) != "0" {
-			return badRequest("request has a body")
+			return badRequest("request has a body") // RFC 9112, section 6
 		}
-	case equalFold(name, "transfer-encoding"):
+	case "transfer-encoding":
 		return badRequest("request has a body")
 	}
 	return nil

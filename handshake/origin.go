@@ -17,46 +17,56 @@ type origin struct {
 // parseOrigin splits scheme "://" host [ ":" port ], and nothing else: no user
 // information, no path.
 func parseOrigin(s []byte) (o origin, ok bool) {
-	scheme, rest, ok := bytes.Cut(s, []byte("://"))
-	if !ok || !isToken(scheme) {
+	n := 0
+	for n < len(s) && isTokenChar(s[n]) {
+		n++
+	}
+	rest, ok := bytes.CutPrefix(s[n:], []byte("://"))
+	if n == 0 || !ok {
 		return origin{}, false
 	}
-	o.scheme = scheme
+	o.scheme = s[:n]
 	o.host, o.port, ok = splitHost(rest)
 	return o, ok
 }
 
-// splitHost splits host [ ":" port ] and reports whether it is well-formed: a
-// name of letters, digits and a few marks, or an IPv6 address in brackets.
+// splitHost splits host [ ":" port ] and reports whether it is well-formed: of
+// what RFC 3986, section 3.2.2 allows in a name, the unreserved characters
+// alone; or an IPv6 address in brackets.
 func splitHost(s []byte) (host, port []byte, ok bool) {
-	host = s
-	end := max(bytes.IndexByte(s, ']'), 0)
-	if i := bytes.IndexByte(s[end:], ':'); i >= 0 {
-		host, port = s[:end+i], s[end+i+1:]
-		if !isDigits(port) {
-			return nil, nil, false
+	n := 0
+	if len(s) > 0 && s[0] == '[' {
+		n = bytes.IndexByte(s, ']') + 1
+		ok = isIPLiteral(s[:n])
+	} else {
+		for n < len(s) && hostChars[s[n]] {
+			n++
 		}
+		ok = n > 0
 	}
-	return host, port, isHostName(host) || isIPLiteral(host)
+	host = s[:n]
+	if n < len(s) {
+		port = s[n+1:]
+		ok = ok && s[n] == ':' && isDigits(port)
+	}
+	return host, port, ok
 }
+
+// hostChars are the unreserved characters of RFC 3986, section 2.3.
+var hostChars = func() (t [256]bool) {
+	for c := '0'; c <= 'z'; c++ {
+		t[c] = '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+	}
+	for _, c := range "-._~" {
+		t[c] = true
+	}
+	return t
+}()
 
 // isDigits reports whether s is a number, of at least one digit.
 func isDigits(s []byte) bool {
 	for _, c := range s {
 		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(s) > 0
-}
-
-// isHostName reports whether s may be a registered name or an IPv4 address: of
-// what RFC 3986, section 3.2.2 allows, the unreserved characters alone.
-func isHostName(s []byte) bool {
-	for _, c := range s {
-		switch l := lower(c); {
-		case 'a' <= l && l <= 'z', '0' <= c && c <= '9', c == '-', c == '.', c == '_', c == '~':
-		default:
 			return false
 		}
 	}

@@ -1,0 +1,65 @@
+package handshake
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// TestTables holds the tables of octets against what their RFCs list.
+func TestTables(t *testing.T) {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	const token = letters + "0123456789!#$%&'*+-.^_`|~" // RFC 9110, section 5.6.2
+	const host = letters + "0123456789-._~"             // RFC 3986, section 2.3
+	for i := range 256 {
+		c := byte(i)
+		if got, want := isTokenChar(c), strings.IndexByte(token, c) >= 0; got != want {
+			t.Errorf("isTokenChar(%#02x) = %v", c, got)
+		}
+		if got, want := hostChars[c], strings.IndexByte(host, c) >= 0; got != want {
+			t.Errorf("hostChars[%#02x] = %v", c, got)
+		}
+		want := c
+		if 'A' <= c && c <= 'Z' {
+			want = bytes.ToLower([]byte{c})[0]
+		}
+		if got := lower(c); got != want {
+			t.Errorf("lower(%#02x) = %#02x", c, got)
+		}
+	}
+}
+
+// TestFieldValues puts every octet at every place of values of many lengths,
+// beside every kind of neighbour.
+func TestFieldValues(t *testing.T) {
+	for n := range 20 {
+		for _, neighbour := range []byte{' ', '\t', 'x', 0x7E, 0x80, 0xFF} {
+			for at := range n {
+				v := bytes.Repeat([]byte{neighbour}, n)
+				for i := range 256 {
+					v[at] = byte(i)
+					want := i >= ' ' && i != 0x7F || i == '\t'
+					if got := isFieldValue(v); got != want {
+						t.Fatalf("isFieldValue(%q) = %v", v, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestLists(t *testing.T) {
+	for _, tt := range []struct {
+		list string
+		want bool
+	}{
+		{"upgrade", true}, {"Upgrade", true}, {"UPGRADE", true}, {" upgrade\t", true},
+		{"a,upgrade", true}, {"upgrade,a", true}, {"a , \tupgrade , b", true}, {",,upgrade", true}, {"upgrade,,", true},
+		{"", false}, {",", false}, {"upgrades", false}, {"an upgrade", false}, {"upgrade x", false}, {"\"upgrade\"", false},
+		{"upgrade;q=1", false}, {"up,grade", false}, {"upgrad", false},
+	} {
+		if got := hasToken([]byte(tt.list), "upgrade"); got != tt.want {
+			t.Errorf("upgrade in %q: %v, want %v", tt.list, got, tt.want)
+		}
+	}
+}
