@@ -2,7 +2,6 @@ package handshake
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,15 +13,12 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"testing/synctest"
 	"time"
 
-	"github.com/parleyws/parley/internal/octetwise"
 	"github.com/parleyws/parley/internal/pipe"
 )
 
@@ -63,9 +59,6 @@ func acceptOf(r *http.Request) string {
 	}
 	return string(appendAccept(nil, [keyLen]byte([]byte(key))))
 }
-
-// goodAnswer is a 101 without the empty line at its end.
-const goodAnswer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n"
 
 // TestDialRequest is what goes over the wire (RFC 6455, section 4.1).
 func TestDialRequest(t *testing.T) {
@@ -181,97 +174,6 @@ func TestDialBadOptions(t *testing.T) {
 	}
 }
 
-// TestDialAnswers is RFC 6455, section 4.1, on the server's response.
-func TestDialAnswers(t *testing.T) {
-	replace := func(old, new string) string { return strings.Replace(goodAnswer, old, new, 1) + "\r\n" }
-	chat := &DialOptions{Subprotocols: []string{"a", "b"}}
-	fields := func(n int) string { return goodAnswer + strings.Repeat("X: y\r\n", n-3) + "\r\n" }
-	for _, tt := range []struct {
-		name    string
-		options *DialOptions
-		answer  string
-		ok      bool
-	}{
-		{"good", nil, goodAnswer + "\r\n", true},
-		{"letters of any case", nil, strings.NewReplacer("Upgrade", "UPGRADE", "websocket", "WebSocket", "Connection", "connection").Replace(goodAnswer) + "\r\n", true},
-		{"Connection is a list", nil, replace("Connection: Upgrade", "Connection: keep-alive,upgrade"), true},
-		{"no Upgrade", nil, replace("Upgrade: websocket\r\n", ""), false},
-		{"other Upgrade", nil, replace("websocket", "h2c"), false},
-		{"Upgrade is a list", nil, replace("websocket", "websocket, h2c"), false},
-		{"Upgrade twice", nil, replace("Connection", "Upgrade: websocket\r\nConnection"), false},
-		{"no Connection", nil, replace("Connection: Upgrade\r\n", ""), false},
-		{"other Connection", nil, replace("Connection: Upgrade", "Connection: close"), false},
-		{"no Accept", nil, replace("Sec-WebSocket-Accept: ACCEPT\r\n", ""), false},
-		{"wrong Accept", nil, replace("ACCEPT", sampleAccept), false},
-		{"Accept with more", nil, replace("ACCEPT", "ACCEPTx"), false},
-		{"Accept twice", nil, replace("Connection", "Sec-WebSocket-Accept: ACCEPT\r\nConnection"), false},
-		{"subprotocol", chat, goodAnswer + "Sec-WebSocket-Protocol: b\r\n\r\n", true},
-		{"subprotocol not offered", chat, goodAnswer + "Sec-WebSocket-Protocol: c\r\n\r\n", false},
-		{"subprotocol in other letters", chat, goodAnswer + "Sec-WebSocket-Protocol: B\r\n\r\n", false},
-		{"subprotocol list", chat, goodAnswer + "Sec-WebSocket-Protocol: a, b\r\n\r\n", false},
-		{"subprotocol twice", chat, goodAnswer + "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n\r\n", false},
-		{"subprotocol empty", chat, goodAnswer + "Sec-WebSocket-Protocol:\r\n\r\n", false},
-		{"subprotocol, none offered", nil, goodAnswer + "Sec-WebSocket-Protocol: a\r\n\r\n", false},
-		{"extension not offered", nil, goodAnswer + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", false},
-		{"extension unknown", &DialOptions{Deflate: new(DeflateOptions)}, goodAnswer + "Sec-WebSocket-Extensions: foo\r\n\r\n", false},
-		{"100 fields", nil, fields(100), true},
-		{"200", nil, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false},
-		{"no HTTP", nil, "SSH-2.0-x\r\n", false},
-		{"nothing", nil, "", false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			var o DialOptions
-			if tt.options != nil {
-				o = *tt.options
-			}
-			o.HTTPClient = answering(tt.answer)
-			res, resp, err := Dial(t.Context(), "ws://example.com/", &o)
-			if (err == nil) != tt.ok {
-				t.Fatalf("error %v", err)
-			}
-			if err == nil {
-				if resp.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Upgrade") == "" {
-					t.Errorf("response %+v, result %+v", resp, res)
-				}
-				if want := resp.Header.Get("Sec-WebSocket-Protocol"); res.Subprotocol != want {
-					t.Errorf("subprotocol %q, want %q", res.Subprotocol, want)
-				}
-				res.Conn.Close()
-				return
-			}
-			if e, ok := errors.AsType[*DialError](err); ok != (resp != nil) || ok && e.Status != resp.StatusCode {
-				t.Errorf("error %v, response %+v", err, resp)
-			}
-		})
-	}
-}
-
-// TestDialGlued: octets behind the 101 are kept, however they arrive.
-func TestDialGlued(t *testing.T) {
-	const frames = "\x81\x05Hello\x89\x00"
-	full := strings.ReplaceAll(goodAnswer, "ACCEPT", sampleAccept) + "\r\n" + frames // in length
-	for cut := range len(full) + 1 {
-		for _, cutter := range []func(net.Conn) net.Conn{func(nc net.Conn) net.Conn { return nc }, octetwise.New} {
-			client := scripted(func(nc net.Conn, r *http.Request) {
-				defer nc.Close()
-				nc = cutter(nc)
-				out := strings.ReplaceAll(full, sampleAccept, acceptOf(r))
-				io.WriteString(nc, out[:cut])
-				io.WriteString(nc, out[cut:])
-			})
-			res, _, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
-			if err != nil {
-				t.Fatalf("cut at %d: %v", cut, err)
-			}
-			rest, err := io.ReadAll(res.Conn)
-			if got := string(res.Buffered) + string(rest); got != frames || err != nil {
-				t.Errorf("cut at %d: %q, %v behind the response, want %q", cut, got, err, frames)
-			}
-			res.Conn.Close()
-		}
-	}
-}
-
 // TestDialTCP: what comes out is the connection itself, and nothing of the
 // handshake has a hold on it.
 func TestDialTCP(t *testing.T) {
@@ -320,120 +222,6 @@ func TestDialTCP(t *testing.T) {
 		res.Conn.Close()
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-}
-
-// TestDialRefused: the error tells the status, and with the response comes the
-// start of its body.
-func TestDialRefused(t *testing.T) {
-	for _, size := range []int{0, 10, 1023, 1024, 1025, 1 << 20} {
-		body := strings.Repeat("b", size)
-		client := answering(fmt.Sprintf("HTTP/1.1 403 Forbidden\r\nX: y\r\nContent-Length: %d\r\n\r\n%s", size, body))
-		res, resp, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
-		e, ok := errors.AsType[*DialError](err)
-		if res != nil || !ok || e.Status != 403 || resp.StatusCode != 403 || resp.Header.Get("X") != "y" {
-			t.Fatalf("body of %d octets: %v, %v, %v", size, res, resp, err)
-		}
-		if want := "websocket: dial: 403 Forbidden: the server did not switch protocols"; e.Error() != want {
-			t.Errorf("error %q, want %q", e, want)
-		}
-		want := body[:min(size, 1024)]
-		got, err := io.ReadAll(resp.Body)
-		if string(got) != want || string(e.Body) != want || err != nil {
-			t.Errorf("body of %d octets: got %d and %d, %v", size, len(got), len(e.Body), err)
-		}
-	}
-}
-
-// TestDialSlowBody: a body that trickles holds nobody up.
-func TestDialSlowBody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client := scripted(func(nc net.Conn, _ *http.Request) {
-			defer nc.Close()
-			io.WriteString(nc, "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 100\r\n\r\nsome")
-			io.Copy(io.Discard, nc)
-		})
-		start := time.Now()
-		_, _, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
-		e, ok := errors.AsType[*DialError](err)
-		if took := time.Since(start); !ok || string(e.Body) != "some" || took != refusalTime {
-			t.Errorf("%v after %v", err, took)
-		}
-	})
-}
-
-// endless repeats a text for ever.
-type endless struct {
-	text string
-	n    int
-}
-
-func (e *endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = e.text[e.n%len(e.text)]
-		e.n++
-	}
-	return len(p), nil
-}
-
-// TestDialEndlessHead: a response head without end costs under 1 MiB.
-func TestDialEndlessHead(t *testing.T) {
-	for _, text := range []string{"X: y\r\n", "x"} {
-		sent := make(chan int64, 1)
-		client := scripted(func(nc net.Conn, r *http.Request) {
-			defer nc.Close()
-			io.WriteString(nc, strings.ReplaceAll(goodAnswer, "ACCEPT", acceptOf(r)))
-			n, _ := io.Copy(nc, &endless{text: text})
-			sent <- n
-		})
-		// Octets are taken from a pipe that holds little.
-		tr := client.Transport.(*http.Transport)
-		dial := tr.DialContext
-		tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			a, b := net.Pipe()
-			nc, err := dial(ctx, network, addr)
-			go func() {
-				defer nc.Close()
-				defer b.Close()
-				go io.Copy(nc, b)
-				io.Copy(b, nc)
-			}()
-			return a, err
-		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		_, _, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
-		runtime.ReadMemStats(&after)
-		if err == nil || !strings.Contains(err.Error(), "65536") {
-			t.Errorf("error %v", err)
-		}
-		<-sent
-		// The pipe itself holds 1 MiB.
-		if cost := after.TotalAlloc - before.TotalAlloc; cost > 4<<20 {
-			t.Errorf("%d octets allocated", cost)
-		}
-	}
-}
-
-// TestDialFields: our own transport takes 100 fields, a given one what it takes.
-func TestDialFields(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		res, err := Accept(w, r, &Options{Header: http.Header{"X": slices.Repeat([]string{"y"}, 98)}})
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		res.Conn.Close()
-	}))
-	defer s.Close()
-	res, resp, err := Dial(t.Context(), s.URL, nil)
-	if e, ok := errors.AsType[*DialError](err); res != nil || resp == nil || !ok || e.Status != http.StatusSwitchingProtocols {
-		t.Errorf("101 fields: %v, %v", res, err)
-	}
-	res, _, err = Dial(t.Context(), s.URL, &DialOptions{HTTPClient: s.Client()})
-	if err != nil {
-		t.Fatalf("101 fields, own client: %v", err)
-	}
-	res.Conn.Close()
 }
 
 // TestDialTimeout: the client's timeout and ctx end the handshake, and only it.
@@ -600,150 +388,5 @@ func TestNewTransport(t *testing.T) {
 	}
 }
 
-// tripper is a function as an http.RoundTripper.
-type tripper func(*http.Request) (*http.Response, error)
-
-func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// stranger answers requests itself, with the body given.
-func stranger(body io.ReadCloser, trace net.Conn) *http.Client {
-	return &http.Client{Transport: tripper(func(r *http.Request) (*http.Response, error) {
-		if trace != nil {
-			httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{Conn: trace})
-		}
-		return &http.Response{
-			StatusCode: http.StatusSwitchingProtocols,
-			Header: http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"},
-				"Sec-Websocket-Accept": {acceptOf(asSent(r))}},
-			Body: body,
-		}, nil
-	})}
-}
-
-// asSent returns the request as a server reads it.
-func asSent(r *http.Request) *http.Request {
-	var b bytes.Buffer
-	r.Write(&b)
-	sent, err := http.ReadRequest(bufio.NewReader(&b))
-	if err != nil {
-		return r
-	}
-	return sent
-}
-
-// A plainBody is a body that can be written to, and no more.
-type plainBody struct{ io.ReadWriteCloser }
-
-// TestDialStranger: a RoundTripper that tells no connection, or one without
-// deadlines, gives a connection without deadlines.
-func TestDialStranger(t *testing.T) {
-	for _, tt := range []struct {
-		name                 string
-		body                 func(nc net.Conn) io.ReadCloser
-		trace                func(nc net.Conn) net.Conn
-		local, remote        string
-		closeWrite, deadline bool
-	}{
-		{
-			"unknown", func(nc net.Conn) io.ReadCloser { return plainBody{nc} }, func(net.Conn) net.Conn { return nil },
-			"", "example.com:81", false, false,
-		},
-		{
-			"without deadlines", func(nc net.Conn) io.ReadCloser { return nc.(io.ReadCloser) },
-			func(nc net.Conn) net.Conn { return noDeadlines{nc} },
-			"a", "b", true, false,
-		},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			a, b := pipe.New()
-			defer b.Close()
-			o := &DialOptions{HTTPClient: stranger(tt.body(a), tt.trace(a))}
-			res, _, err := Dial(t.Context(), "ws://example.com:81/", o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			nc := res.Conn
-			if l, r := nc.LocalAddr(), nc.RemoteAddr(); l.String() != tt.local || r.String() != tt.remote || l.Network() == "" {
-				t.Errorf("addresses %q and %q", l, r)
-			}
-			for _, err := range []error{nc.SetDeadline(past), nc.SetReadDeadline(past), nc.SetWriteDeadline(past)} {
-				if !errors.Is(err, os.ErrNoDeadline) {
-					t.Errorf("deadline: %v", err)
-				}
-			}
-			io.WriteString(nc, "there")
-			io.WriteString(b, "back")
-			for _, end := range []struct {
-				r    io.Reader
-				want string
-			}{{b, "there"}, {nc, "back"}} {
-				got := make([]byte, len(end.want))
-				if _, err := io.ReadFull(end.r, got); err != nil || string(got) != end.want {
-					t.Errorf("%q, %v, want %q", got, err, end.want)
-				}
-			}
-			if err := nc.(interface{ CloseWrite() error }).CloseWrite(); (err == nil) != tt.closeWrite {
-				t.Errorf("CloseWrite: %v", err)
-			}
-			if err := nc.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
-
-// TestDialNoConnection: a response that gives no connection away.
-func TestDialNoConnection(t *testing.T) {
-	o := &DialOptions{HTTPClient: stranger(io.NopCloser(strings.NewReader("x")), nil)}
-	_, resp, err := Dial(t.Context(), "ws://example.com/", o)
-	if e, ok := errors.AsType[*DialError](err); !ok || e.Status != http.StatusSwitchingProtocols || resp == nil {
-		t.Errorf("%v, %v", resp, err)
-	}
-}
-
-// deafConn takes deadlines and does not heed them.
-type deafConn struct{ net.Conn }
-
 func (deafConn) SetDeadline(time.Time) error     { return nil }
 func (deafConn) SetReadDeadline(time.Time) error { return nil }
-
-// TestDialDeaf: ctx ends the wait for a connection that does not heed deadlines.
-func TestDialDeaf(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := pipe.New()
-		defer b.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		start := time.Now()
-		_, _, err := Dial(ctx, "ws://example.com/", &DialOptions{HTTPClient: stranger(deafConn{a}, deafConn{a})})
-		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
-			t.Errorf("%v after %v", err, took)
-		}
-		if _, err := b.Write([]byte("x")); err == nil {
-			t.Error("connection left open")
-		}
-	})
-}
-
-// TestDrain: what reading the buffer may come upon.
-func TestDrain(t *testing.T) {
-	long := strings.Repeat("0123456789", 1000)
-	for _, tt := range []struct {
-		name string
-		in   io.Reader
-		want string
-		err  error
-	}{
-		{"nothing", iotest.ErrReader(os.ErrDeadlineExceeded), "", nil},
-		{"something", io.MultiReader(strings.NewReader("x"), iotest.ErrReader(os.ErrDeadlineExceeded)), "x", nil},
-		{"more than one read", io.MultiReader(strings.NewReader(long), iotest.ErrReader(os.ErrDeadlineExceeded)), long, nil},
-		{"something, then the end", strings.NewReader("x"), "x", nil},
-		{"the end", strings.NewReader(""), "", io.EOF},
-		{"an error", iotest.ErrReader(errConn), "", errConn},
-	} {
-		got, err := drain(tt.in)
-		if string(got) != tt.want || err != tt.err {
-			t.Errorf("%s: %q, %v, want %q, %v", tt.name, got, err, tt.want, tt.err)
-		}
-	}
-}

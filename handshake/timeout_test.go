@@ -1,0 +1,192 @@
+package handshake
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/internal/pipe"
+)
+
+// TestHalfHandshakes: a thousand peers that stop in the middle of their request
+// are gone at 10 s, while others are served.
+func TestHalfHandshakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		failed := make(chan error, 1000)
+		var peers sync.WaitGroup
+		for i := range 1000 {
+			a, b := pipe.NewSize(4 << 10)
+			in := sample("")
+			peers.Go(func() {
+				defer a.Close()
+				io.WriteString(a, in[:i%len(in)])
+				// Some trickle: each octet is well within any idle timeout.
+				for n := i % len(in); i%3 == 0 && n < len(in)-1; n++ {
+					<-time.After(time.Second)
+					if _, err := io.WriteString(a, in[n:n+1]); err != nil {
+						return
+					}
+				}
+				io.Copy(io.Discard, a)
+			})
+			go func() {
+				_, err := AcceptConn(b, nil)
+				failed <- err
+			}()
+		}
+		synctest.Wait()
+		a, b := pipe.New()
+		io.WriteString(a, sample(""))
+		if _, err := AcceptConn(b, nil); err != nil {
+			t.Error(err)
+		}
+		a.Close()
+		b.Close()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("a whole handshake took %v among halves", took)
+		}
+		for range 1000 {
+			if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("error %v, want %v", err, os.ErrDeadlineExceeded)
+			}
+		}
+		if took := time.Since(start); took != 10*time.Second {
+			t.Errorf("the last was gone after %v", took)
+		}
+		peers.Wait()
+	})
+}
+
+func TestTimeouts(t *testing.T) {
+	for _, tt := range []struct {
+		timeout, want time.Duration
+	}{
+		{0, 10 * time.Second},
+		{3 * time.Second, 3 * time.Second},
+		{-1, 20 * time.Second}, // when the peer gives up
+	} {
+		for _, deadlines := range []bool{true, false} {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := pipe.New()
+				start := time.Now()
+				time.AfterFunc(20*time.Second, func() { a.Close() })
+				if !deadlines {
+					b = noDeadlines{b}
+				}
+				_, err := AcceptConn(b, &Options{Limits: Limits{Timeout: tt.timeout}})
+				if took := time.Since(start); err == nil || took != tt.want {
+					t.Errorf("timeout %v, deadlines %v: %v after %v, want %v", tt.timeout, deadlines, err, took, tt.want)
+				}
+				<-time.After(20 * time.Second)
+			})
+		}
+	}
+}
+
+// noDeadlines is a connection without deadlines.
+type noDeadlines struct{ net.Conn }
+
+// TestNoDeadlines: after the handshake the timeout has no hold on a connection
+// without deadlines.
+func TestNoDeadlines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pipe.New()
+		io.WriteString(a, sample(""))
+		res, err := AcceptConn(noDeadlines{b}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Minute)
+		if _, err := res.Conn.Write([]byte("x")); err != nil {
+			t.Error(err)
+		}
+		a.Close()
+		b.Close()
+	})
+}
+
+// A lateConn's response goes out as the timeout strikes.
+type lateConn struct{ noDeadlines }
+
+func (c lateConn) Write(p []byte) (int, error) {
+	<-time.After(defaultTimeout)
+	synctest.Wait()
+	return len(p), nil
+}
+
+func TestTimeoutDuringResponse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pipe.New()
+		defer a.Close()
+		io.WriteString(a, sample(""))
+		if _, err := AcceptConn(lateConn{noDeadlines{b}}, nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("error %v, want %v", err, os.ErrDeadlineExceeded)
+		}
+	})
+}
+
+// TestRefusalArrives: the peer that was refused reads the answer although it
+// goes on sending, and is not listened to for ever.
+func TestRefusalArrives(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		flood int // octets that follow, -1: no end
+		want  time.Duration
+	}{
+		{"silent", 0, time.Second},
+		{"some octets", 100 << 10, time.Second},
+		{"flood", -1, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := pipe.NewSize(4 << 10)
+				start := time.Now()
+				go func() {
+					io.WriteString(a, without("Upgrade"))
+					p := make([]byte, 1<<10)
+					for n := 0; tt.flood < 0 || n < tt.flood; n += len(p) {
+						if _, err := a.Write(p); err != nil {
+							return
+						}
+					}
+				}()
+				_, err := AcceptConn(b, nil)
+				if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusUpgradeRequired {
+					t.Errorf("error %v", err)
+				}
+				if took := time.Since(start); took != tt.want {
+					t.Errorf("took %v, want %v", took, tt.want)
+				}
+				a.SetReadDeadline(time.Now().Add(time.Second))
+				answer, err := io.ReadAll(a)
+				if err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 426 ")) {
+					t.Errorf("the peer got %q, %v", answer, err)
+				}
+				a.Close()
+			})
+		})
+	}
+}
+
+// TestTLSTimeout: half a TLS handshake is half a handshake.
+func TestTLSTimeout(t *testing.T) {
+	config := tlsConfig(t)
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pipe.New()
+		defer a.Close()
+		start := time.Now()
+		_, err := AcceptConn(tls.Server(b, config.server), nil)
+		if took := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || took != defaultTimeout {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
+}
