@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parleyws/parley/frame"
@@ -28,6 +29,7 @@ type netConn struct {
 	op    frame.Opcode
 	read  *deadline
 	write *deadline
+	ended atomic.Bool // by Close
 
 	mu     sync.Mutex
 	reader io.Reader // of the message under way
@@ -89,11 +91,17 @@ func netError(ctx context.Context, err error) error {
 	return err
 }
 
-// Close implements net.Conn.
+// Close implements net.Conn. The first call succeeds on a connection that the
+// peer has closed before, too.
 func (n *netConn) Close() error {
+	first := !n.ended.Swap(true)
 	n.read.set(time.Time{})
 	n.write.set(time.Time{})
-	return n.c.Close(frame.StatusNormalClosure, "")
+	err := n.c.Close(frame.StatusNormalClosure, "")
+	if first && errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 func (n *netConn) LocalAddr() net.Addr  { return n.c.LocalAddr() }

@@ -1,0 +1,98 @@
+package conn_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"testing"
+
+	"golang.org/x/net/nettest"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/wstest"
+)
+
+// The adapter keeps the contract of net.Conn over every kind of stream.
+func TestNetConn(t *testing.T) {
+	allStreams(t, func(t *testing.T, s stream) {
+		t.Parallel()
+		nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
+			server, client := s.conns(t, nil)
+			return conn.NetConn(server, frame.Binary), conn.NetConn(client, frame.Binary), func() {
+				server.CloseNow()
+				client.CloseNow()
+			}, nil
+		})
+	})
+}
+
+// Messages are one stream of octets, each Write is a message, 1000 and 1001
+// are EOF and other codes are not.
+func TestNetConnOctets(t *testing.T) {
+	for code, want := range map[frame.StatusCode]error{1000: io.EOF, 1001: io.EOF, 1011: nil} {
+		inBubbles(t, conn.Limits{}, func(b *bubble) {
+			nc := conn.NetConn(b.c, frame.Text)
+			b.p.Send(wstest.Text("a").More(), wstest.Ping(""), wstest.Cont("b"), wstest.Text(""), wstest.Text("cd"),
+				wstest.Close(code, ""))
+			p := make([]byte, 4)
+			if _, err := io.ReadFull(nc, p[:1]); err != nil {
+				b.Fatal(err)
+			}
+			if n, err := nc.Write([]byte("whole")); n != 5 || err != nil {
+				b.Errorf("Write = %d, %v", n, err)
+			}
+			if _, err := io.ReadFull(nc, p[1:]); err != nil || string(p) != "abcd" {
+				b.Errorf("got %q, %v", p, err)
+			}
+			if _, err := nc.Read(p); want != nil {
+				wantError(b.T, err, want)
+			} else {
+				wantClosed(b.T, err, code)
+			}
+			b.p.Want(wstest.Text("whole"), wstest.Pong(""))
+			b.p.WantClose(code)
+			if err := nc.Close(); err != nil {
+				b.Errorf("Close after the peer's = %v", err)
+			}
+			wantClosedHere(b.T, nc.Close())
+		})
+	}
+}
+
+// A message of another kind fails the connection with 1003.
+func TestNetConnKind(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		b.p.Send(wstest.Text("not binary"))
+		failed := make(chan error, 1)
+		go func() {
+			_, err := conn.NetConn(b.c, frame.Binary).Read(make([]byte, 1))
+			failed <- err
+		}()
+		b.p.WantClose(frame.StatusUnsupportedData)
+		wantCode(b.T, <-failed, frame.StatusUnsupportedData)
+	})
+}
+
+// Close closes with 1000, and nothing is left of the Conn.
+func TestNetConnClose(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		nc := conn.NetConn(b.c, frame.Binary)
+		if nc.LocalAddr() != b.c.LocalAddr() || nc.RemoteAddr() != b.c.RemoteAddr() {
+			b.Errorf("addresses %v, %v", nc.LocalAddr(), nc.RemoteAddr())
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- nc.Close() }()
+		b.p.WantClose(frame.StatusNormalClosure)
+		b.p.Send(wstest.Close(frame.StatusNormalClosure, ""))
+		b.p.CloseWrite()
+		if err := <-closed; err != nil {
+			b.Error(err)
+		}
+		_, err := nc.Read(make([]byte, 1))
+		wantClosedHere(b.T, err)
+		_, err = nc.Write(make([]byte, 1))
+		wantClosedHere(b.T, err)
+		wantClosedHere(b.T, b.c.Write(context.Background(), frame.Text, nil))
+	})
+}
