@@ -321,3 +321,32 @@ func TestRefusalArrives(t *testing.T) {
 		wantCode(t, <-failed, frame.StatusMessageTooBig)
 	})
 }
+
+// A server that has refused a message discards the rest of it as long as it
+// comes, for CloseTimeout at most, and waits for a second of silence.
+func TestRefusalDrains(t *testing.T) {
+	for pieces, want := range map[int]time.Duration{0: time.Second, 2: 2800 * time.Millisecond, 100: 5 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			c, p := wstest.PipePeer(t, conn.RoleServer, nil)
+			failed := reading(c)
+			start := time.Now()
+			p.SendAsIs(begin(conn.RoleServer, 1<<30))
+			var sending sync.WaitGroup
+			sending.Go(func() {
+				for range pieces {
+					<-time.After(900 * time.Millisecond)
+					if _, err := p.NetConn().Write(make([]byte, 1<<16)); err != nil {
+						return
+					}
+				}
+			})
+			p.WantClose(frame.StatusMessageTooBig)
+			p.WantEOF()
+			wantCode(t, <-failed, frame.StatusMessageTooBig)
+			if d := time.Since(start); d != want {
+				t.Errorf("%d pieces: over after %v, want %v", pieces, d, want)
+			}
+			sending.Wait()
+		})
+	}
+}

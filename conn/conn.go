@@ -27,9 +27,9 @@ type Conn struct {
 	end ending
 }
 
-// drainTime is how long a server goes on reading behind its Close frame and
-// its half-close. If it closed with octets unread, the reset that TCP sends
-// then could overtake the Close frame.
+// drainTime is for how much silence a server goes on reading behind its Close
+// frame and its half-close, CloseTimeout being the bound. If it closed with
+// octets unread, the reset that TCP sends then could overtake the Close frame.
 const drainTime = time.Second
 
 // New makes a Conn of a stream on which the handshake is done. It takes over

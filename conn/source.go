@@ -238,15 +238,16 @@ func halfClose(nc net.Conn) bool {
 	return ok && h.CloseWrite() == nil
 }
 
-// discard reads and forgets what comes until the stream ends, or d has gone.
+// discard reads and forgets what comes until the stream ends, or nothing has
+// come for d.
 func (s *source) discard(d time.Duration) {
 	s.drop()
 	b := getBuffer(smallBuffer)
 	defer putBuffer(b)
-	if d < noTime && s.nc.SetReadDeadline(time.Now().Add(d)) != nil {
-		return
-	}
 	for {
+		if d < noTime && s.nc.SetReadDeadline(time.Now().Add(d)) != nil {
+			return
+		}
 		if _, err := s.nc.Read(b.b[:cap(b.b)]); err != nil {
 			return
 		}
