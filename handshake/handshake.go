@@ -6,7 +6,7 @@
 //
 // Accept takes over a request that net/http has read. AcceptConn does without
 // net/http: it reads the request from a net.Conn with a strict parser of its
-// own, for half the memory and a tenth of the time. Dial is the client; it
+// own, for a fraction of the time and the memory. Dial is the client; it
 // sends its request through an http.Client.
 //
 // # Origin
