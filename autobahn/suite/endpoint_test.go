@@ -1,4 +1,4 @@
-package suite
+package suite_test
 
 import (
 	"bufio"
@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -27,7 +28,7 @@ const (
 	pongDropped             // a ping gets no answer
 	wrongCode               // a broken protocol ends with 1003
 	bitsIgnored             // reserved bits are not looked at
-	joinedWrongly           // the fragment that came last stands first
+	joinedWrongly           // the fragment that came first stands last
 	windowBroken            // 9 bits are agreed to, 15 are used
 	windowLeftOut           // 9 bits are agreed to, 15 are used, and the answer says so by silence
 	takeoverIgnored         // each message is inflated as if it were the first
@@ -36,6 +37,12 @@ const (
 	contentChanged          // the echo has the right length
 	closeCodeAccepted       // any code is sent back
 )
+
+// A direction says how messages are compressed one way.
+type direction struct {
+	noTakeover bool
+	bits       int // log2 of the window in octets
+}
 
 // An endpoint is an echo server or client that is as simple as can be: it
 // reads a frame, octet by octet where it matters, and writes one.
@@ -55,11 +62,12 @@ type endpoint struct {
 	op         frame.Opcode // of the message under way; 0: none
 	compressed bool
 	message    []byte
+	first      int    // length of its first frame
 	partial    []byte // the start of a character, from the end of the text so far
 }
 
-// serve runs an endpoint on nc until the connection ends.
-func serve(nc net.Conn, client bool, f fault) {
+// simple runs an endpoint on nc until the connection ends.
+func simple(nc net.Conn, client bool, f fault) {
 	defer nc.Close()
 	e := &endpoint{nc: nc, in: bufio.NewReader(nc), client: client, fault: f}
 	if err := e.handshake(); err != nil {
@@ -201,16 +209,16 @@ func (e *endpoint) goesOn(part []byte) bool {
 func (e *endpoint) data(h frame.Header, payload []byte) error {
 	if h.Opcode != frame.Continuation {
 		e.op, e.compressed, e.message = h.Opcode, h.Rsv1 && e.deflate, nil
+		e.first = len(payload)
 	}
-	if e.fault == joinedWrongly && h.Fin {
-		e.message = append(payload, e.message...)
-	} else {
-		e.message = append(e.message, payload...)
-	}
+	e.message = append(e.message, payload...)
 	if !h.Fin {
 		return nil
 	}
 	op, message := e.op, e.message
+	if e.fault == joinedWrongly {
+		message = slices.Concat(message[e.first:], message[:e.first])
+	}
 	e.op, e.message, e.partial = 0, nil, nil
 	if e.compressed {
 		var err error

@@ -1,4 +1,4 @@
-package suite
+package suite_test
 
 import (
 	"slices"
@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/parleyws/parley/autobahn/suite"
 	"github.com/parleyws/parley/internal/leakcheck"
 	"github.com/parleyws/parley/internal/pipe"
 )
@@ -13,16 +14,16 @@ import (
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // play runs c against the simple endpoint with a fault, in a bubble.
-func play(t *testing.T, c Case, client bool, f fault, o Options) (v Verdict) {
+func play(t *testing.T, c suite.Case, client bool, f fault, o suite.Options) (v suite.Verdict) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		o.Turn = synctest.Wait
 		a, b := pipe.New()
-		go serve(b, client, f)
+		go simple(b, client, f)
 		if client {
-			v = RunClient(a, c, &o)
+			v = suite.RunClient(a, c, &o)
 		} else {
-			v = RunServer(a, c, &o)
+			v = suite.RunServer(a, c, &o)
 		}
 	})
 	return v
@@ -32,10 +33,10 @@ func play(t *testing.T, c Case, client bool, f fault, o Options) (v Verdict) {
 // of judging.
 func TestEndpoint(t *testing.T) {
 	for _, role := range []string{"server", "client"} {
-		for _, c := range Cases() {
+		for _, c := range suite.Cases() {
 			t.Run(role+"/"+c.ID, func(t *testing.T) {
 				t.Parallel()
-				if v := play(t, c, role == "client", none, Options{Messages: 3}); !v.Passed() {
+				if v := play(t, c, role == "client", none, suite.Options{Messages: 3}); !v.Passed() {
 					t.Error(v)
 				}
 			})
@@ -47,7 +48,7 @@ func TestCases(t *testing.T) {
 	want := map[string]int{"1": 16, "2": 11, "3": 7, "4": 10, "5": 20, "6": 145, "7": 37, "9": 54, "10": 1, "12": 90, "13": 126}
 	got := map[string]int{}
 	var ids []string
-	for _, c := range Cases() {
+	for _, c := range suite.Cases() {
 		section, _, _ := strings.Cut(c.ID, ".")
 		got[section]++
 		ids = append(ids, c.ID)
