@@ -42,6 +42,33 @@ const stride = 64
 // whole character. The prefix need not be the longest: what is behind it goes
 // through the automaton.
 func validPrefix(p []byte) int {
+	if n := len(p) &^ (vector - 1); n > 0 {
+		if n, ok := validVectors(p[:n]); ok {
+			return wholeCharacters(p[:n])
+		}
+	}
+	return asciiPrefix(p)
+}
+
+// vector is the length of what validVectors looks at at once.
+const vector = 32
+
+// wholeCharacters returns the length of p, which is UTF-8 but for its end,
+// without the character that it ends inside of.
+func wholeCharacters(p []byte) int {
+	for i := 1; i <= min(len(p), 3); i++ {
+		if c := p[len(p)-i]; c >= 0xC0 { // the first octet of the last character
+			if c >= 0xF0 && i < 4 || c >= 0xE0 && i < 3 || i < 2 {
+				return len(p) - i
+			}
+			break
+		}
+	}
+	return len(p)
+}
+
+// asciiPrefix is validPrefix for ASCII.
+func asciiPrefix(p []byte) int {
 	const high = 0x8080808080808080
 	rest := p
 	for len(rest) >= 32 {

@@ -2,8 +2,10 @@
 
 package mask
 
-// useAVX2 is decided once, at run time: GOAMD64 plays no part.
-var useAVX2 = hasAVX2()
+import "github.com/parleyws/parley/internal/x86"
+
+// useAVX2 is a variable so that tests can turn it off.
+var useAVX2 = x86.AVX2
 
 // xorVectors is xor for 64 octets and more, and reports whether the processor
 // can do it. It is small enough to be inlined.
@@ -19,7 +21,3 @@ func xorVectors(dst, src []byte, key uint32) bool {
 //
 //go:noescape
 func xorAVX2(dst, src *byte, n int, key uint32)
-
-// hasAVX2 reports whether the processor has AVX2 and the operating system
-// keeps the registers that it needs.
-func hasAVX2() bool

@@ -1,0 +1,6 @@
+//go:build !amd64 || purego
+
+package conn
+
+// validVectors leaves everything to asciiPrefix and the automaton.
+func validVectors([]byte) (int, bool) { return 0, false }
