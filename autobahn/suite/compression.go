@@ -50,7 +50,8 @@ func sizes(group string, data source, asks []ask) []Case {
 		cases = append(cases, Case{
 			ID:      fmt.Sprintf("%s.%d", group, i+1),
 			Title:   title,
-			traffic: &traffic{data: data, size: row.size, fragment: row.fragment, asks: asks},
+			asks:    asks,
+			traffic: &traffic{data: data, size: row.size, fragment: row.fragment},
 			limit:   row.limit,
 		})
 	}

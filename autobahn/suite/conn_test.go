@@ -93,9 +93,12 @@ var (
 	}
 )
 
-// serve runs an echo server on nc. Its error is that of the handshake.
-func serve(nc net.Conn) error {
-	hs, err := handshake.AcceptConn(nc, &handshake.Options{Deflate: &deflate})
+func serve(nc net.Conn) error { return serveWith(nc, &deflate) }
+func dial(nc net.Conn) error  { return dialWith(nc, &deflate) }
+
+// serveWith runs an echo server on nc. Its error is that of the handshake.
+func serveWith(nc net.Conn, deflate *handshake.DeflateOptions) error {
+	hs, err := handshake.AcceptConn(nc, &handshake.Options{Deflate: deflate})
 	if err != nil {
 		return err
 	}
@@ -103,13 +106,13 @@ func serve(nc net.Conn) error {
 	return nil
 }
 
-// dial runs an echo client on nc. Its error is that of the handshake.
-func dial(nc net.Conn) error {
+// dialWith runs an echo client on nc. Its error is that of the handshake.
+func dialWith(nc net.Conn, deflate *handshake.DeflateOptions) error {
 	transport := &http.Transport{
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return nc, nil },
 	}
 	c, _, err := conn.Dial(context.Background(), "ws://localhost/", &conn.DialOptions{
-		Handshake: handshake.DialOptions{HTTPClient: &http.Client{Transport: transport}, Deflate: &deflate},
+		Handshake: handshake.DialOptions{HTTPClient: &http.Client{Transport: transport}, Deflate: deflate},
 		Conn:      options,
 	})
 	if err != nil {

@@ -20,6 +20,8 @@ const (
 type ask struct {
 	noTakeover bool
 	bits       int // 0: not asked for
+
+	keeps bool // as a client, not to hint that it can do without its own context
 }
 
 // A direction says how messages are compressed one way.
@@ -41,7 +43,11 @@ type terms struct {
 func offer(asks []ask) string {
 	var offers []string
 	for _, a := range asks {
-		o := extensionName + "; " + clientNoTakeover + "; " + clientBits
+		o := extensionName
+		if !a.keeps {
+			o += "; " + clientNoTakeover
+		}
+		o += "; " + clientBits
 		if a.noTakeover {
 			o += "; " + serverNoTakeover
 		}

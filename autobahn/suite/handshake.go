@@ -25,7 +25,7 @@ func (f *fuzzer) openAsClient() error {
 		"Sec-WebSocket-Key: " + key,
 		"Sec-WebSocket-Version: 13",
 	}
-	asks := f.asks()
+	asks := f.c.asks
 	if asks != nil {
 		lines = append(lines, "Sec-WebSocket-Extensions: "+offer(asks))
 	}
@@ -85,7 +85,7 @@ func (f *fuzzer) openAsServer() error {
 		"Connection: Upgrade",
 		"Sec-WebSocket-Accept: " + acceptKey(key),
 	}
-	if asks := f.asks(); asks != nil {
+	if asks := f.c.asks; asks != nil {
 		var said string
 		said, f.agreed = answer(offers, asks)
 		f.declined = f.agreed == nil
@@ -95,13 +95,6 @@ func (f *fuzzer) openAsServer() error {
 	}
 	_, err = f.nc.Write([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n"))
 	return err
-}
-
-func (f *fuzzer) asks() []ask {
-	if f.c.traffic == nil {
-		return nil
-	}
-	return f.c.traffic.asks
 }
 
 // acceptKey is the answer to a Sec-WebSocket-Key.

@@ -54,6 +54,7 @@ type Case struct {
 	ending    ending
 	limit     time.Duration // from the end of the handshake to the end of the case; 0 is one second
 
+	asks          []ask    // permessage-deflate, in order of preference; nil: no extension
 	traffic       *traffic // instead of steps and ok: messages that go out one by one
 	lengthOnly    bool     // the suite compares the lengths alone
 	informational bool     // there is no right or wrong

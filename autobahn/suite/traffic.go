@@ -18,7 +18,6 @@ type traffic struct {
 	data     source // or the file whose slices they are
 	size     int    // of a slice, in octets; in text, in code points
 	fragment int    // octets of a frame, compressed; 0: one frame
-	asks     []ask  // permessage-deflate, in order of preference; nil: none
 }
 
 // messages returns how many messages are sent.
