@@ -54,6 +54,9 @@ func (o *outbound) send(p *Prepared) error {
 // that is the policy.
 func (o *outbound) roomFor(p *Prepared) bool {
 	l := o.c.limits
+	if len(p.plain) > l.QueueBytes { // no older message needs to go for it
+		return false
+	}
 	full := func() bool {
 		bytes, messages := o.pending.queued()
 		return bytes+len(p.plain) > l.QueueBytes || messages >= l.QueueMessages
