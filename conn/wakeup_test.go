@@ -106,8 +106,7 @@ func TestPingPong(t *testing.T) {
 		allStreams(t, func(t *testing.T, s stream) {
 			t.Run(kind, func(t *testing.T) {
 				t.Parallel()
-				ctx, cancel := context.WithCancel(context.Background())
-				defer cancel()
+				ctx := t.Context()
 				if kind == "Background" {
 					ctx = context.Background()
 				}
