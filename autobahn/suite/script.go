@@ -88,11 +88,13 @@ const (
 	waited // not sent by the peer: a wait of the script passed, the connection lives
 )
 
-func echo(s string) event       { return event{op: frame.Text, data: octets(s)} }
-func pongFor(s string) event    { return event{kind: ponged, data: octets(s)} }
-func echoOf(p piece) event      { return event{op: p.op, data: p.data} }
-func pause() event              { return event{kind: waited} }
-func events(e ...event) []event { return e }
+func echo(s string) event    { return event{op: frame.Text, data: octets(s)} }
+func pongFor(s string) event { return event{kind: ponged, data: octets(s)} }
+func echoOf(p piece) event   { return event{op: p.op, data: p.data} }
+func pause() event           { return event{kind: waited} }
+
+// events is a list, also if it is empty: nothing at all may come back.
+func events(e ...event) []event { return append([]event{}, e...) }
 
 // An arrival is an event as it came, or what else the reader found.
 type arrival struct {
