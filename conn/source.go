@@ -3,6 +3,7 @@ package conn
 import (
 	"crypto/tls"
 	"net"
+	"os"
 	"syscall"
 	"time"
 )
@@ -191,15 +192,18 @@ func (s *source) writeNow(p []byte, timeout time.Duration) (int, error) {
 	return len(p), nil
 }
 
-// writeAll writes p, in pieces that have timeout to go out each.
+// writeAll writes p, in pieces that have timeout to go out each. A stream that
+// has no deadlines is closed when one does not.
 func (s *source) writeAll(p []byte, timeout time.Duration) error {
 	for len(p) > 0 {
-		if timeout < noTime {
-			if err := s.nc.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
-				return err
-			}
+		var expiry *time.Timer // where the stream has no deadlines
+		if timeout < noTime && s.nc.SetWriteDeadline(time.Now().Add(timeout)) != nil {
+			expiry = time.AfterFunc(timeout, s.close)
 		}
 		n, err := s.nc.Write(p[:min(len(p), writePiece)])
+		if expiry != nil && !expiry.Stop() && err != nil {
+			err = os.ErrDeadlineExceeded
+		}
 		if err != nil {
 			return err
 		}
@@ -245,10 +249,15 @@ func (s *source) discard(d time.Duration) {
 	b := getBuffer(smallBuffer)
 	defer putBuffer(b)
 	for {
+		var expiry *time.Timer // where the stream has no deadlines
 		if d < noTime && s.nc.SetReadDeadline(time.Now().Add(d)) != nil {
-			return
+			expiry = time.AfterFunc(d, s.close)
 		}
-		if _, err := s.nc.Read(b.b[:cap(b.b)]); err != nil {
+		_, err := s.nc.Read(b.b[:cap(b.b)])
+		if expiry != nil {
+			expiry.Stop()
+		}
+		if err != nil {
 			return
 		}
 	}
