@@ -4,15 +4,12 @@ package conn
 
 import "github.com/parleyws/parley/internal/x86"
 
-// useAVX2 is a variable so that tests can turn it off.
-var useAVX2 = x86.AVX2
-
 // validVectors returns how many octets of p, whose length is a multiple of
 // vector, are UTF-8 as far as can be told without what follows them: the rest
 // begins with the vector in which that becomes false. It reports whether the
 // processor can do it.
 func validVectors(p []byte) (int, bool) {
-	if !useAVX2 {
+	if !x86.AVX2 {
 		return 0, false
 	}
 	return validAVX2(&p[0], len(p)), true

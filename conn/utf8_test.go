@@ -148,6 +148,32 @@ func TestUTF8FailsFast(t *testing.T) {
 	}
 }
 
+// Text that comes at once, of which vectors of octets are looked at, is judged as
+// text that comes octet by octet: four octets of every kind at every place
+// around the end of a vector, between characters of every length.
+func TestUTF8Vectors(t *testing.T) {
+	edges := []byte{0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC2, 0xE0, 0xED, 0xF0, 0xF4}
+	n := len(edges)
+	for _, around := range []string{"a", "é", "€", "😀"} {
+		text := strings.Repeat(around, 3*vector/len(around))
+		for at := vector - 6; at <= vector+6; at++ {
+			for i := range n * n * n * n {
+				p := []byte(text)
+				copy(p[at:], []byte{edges[i/n/n/n], edges[i/n/n%n], edges[i/n%n], edges[i%n]})
+				var whole, single utf8Checker
+				legal := whole.write(p)
+				want := true
+				for j := range p {
+					want = want && single.write(p[j:j+1])
+				}
+				if legal != want || whole.done() != single.done() {
+					t.Fatalf("%x: legal %t, done %t; octet by octet %t, %t", p, legal, whole.done(), want, single.done())
+				}
+			}
+		}
+	}
+}
+
 // The text so far is judged the same in any parts, and refused with the part
 // that holds the first bad octet.
 func FuzzUTF8(f *testing.F) {
