@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,49 +24,12 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
-// A listener hands out connections in memory.
-type listener struct {
-	conns chan net.Conn
-	once  sync.Once
-	done  chan struct{}
-}
-
-func newListener() *listener {
-	return &listener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *listener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-func (l *listener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
-
-func (l *listener) dial(context.Context, string, string) (net.Conn, error) {
-	a, b := pipe.New()
-	select {
-	case l.conns <- a:
-		return b, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
 // A site is a server in memory, in a bubble of its own, whose sessions send
 // back what they get, and the clients of it.
 type site struct {
 	t        *testing.T
 	server   *engineio.Server
-	listener *listener
+	listener *pipe.Listener
 	http     *http.Client
 	sessions chan *engineio.Session // as they open
 	ends     chan engineio.Reason   // as they close
@@ -92,7 +54,7 @@ func inBubble(t *testing.T, o *engineio.Options, f func(s *site)) {
 func withReceiver(t *testing.T, o *engineio.Options, receive func(e echo) engineio.Receiver, f func(s *site)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &site{t: t, listener: newListener(), sessions: make(chan *engineio.Session, 100), ends: make(chan engineio.Reason, 100)}
+		s := &site{t: t, listener: pipe.Listen(), sessions: make(chan *engineio.Session, 100), ends: make(chan engineio.Reason, 100)}
 		s.server = engineio.NewServer(func(n *engineio.Session) engineio.Receiver {
 			s.sessions <- n
 			e := echo{s, n}
@@ -103,7 +65,7 @@ func withReceiver(t *testing.T, o *engineio.Options, receive func(e echo) engine
 		}, o)
 		web := &http.Server{Handler: s.server}
 		go web.Serve(s.listener)
-		transport := &http.Transport{DialContext: s.listener.dial, DisableCompression: true}
+		transport := &http.Transport{DialContext: s.listener.DialContext, DisableCompression: true}
 		s.http = &http.Client{Transport: transport}
 		f(s)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
