@@ -13,6 +13,7 @@ type Prepared struct {
 	op      frame.Opcode
 	plain   []byte // the whole unmasked frame
 	payload []byte // its end
+	never   bool   // it is not compressed
 	variant atomic.Pointer[variant]
 }
 
@@ -42,6 +43,12 @@ func (p *Prepared) Len() int { return len(p.payload) }
 
 // Payload returns the message, uncompressed. It must not be modified.
 func (p *Prepared) Payload() []byte { return p.payload }
+
+// Uncompressed returns p as a message that is never compressed, whatever the
+// handshake has agreed on: for what is compressed already.
+func (p *Prepared) Uncompressed() *Prepared {
+	return &Prepared{op: p.op, plain: p.plain, payload: p.payload, never: true}
+}
 
 // deflated returns p as a compressed frame for a connection whose compression
 // is d. It refers to no window, so that it suits all of them.
@@ -87,7 +94,7 @@ func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
 // frames are masked one of its own.
 func (o *outbound) share(p *Prepared) (b []byte, err error) {
 	b = p.plain
-	if o.deflate.applies(p.payload) {
+	if !p.never && o.deflate.applies(p.payload) {
 		if b, err = p.deflated(o.deflate); err != nil {
 			return nil, err
 		}
