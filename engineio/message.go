@@ -27,6 +27,14 @@ func NewMessage(data []byte, binary bool) *Message {
 	return m
 }
 
+// Uncompressed returns m as a message that is never compressed, whatever was
+// agreed on.
+func (m *Message) Uncompressed() *Message {
+	c := *m
+	c.frame = m.frame.Uncompressed()
+	return &c
+}
+
 // control makes a packet that is not of the application.
 func control(t PacketType, data string) *Message {
 	b := Packet{Type: t, Data: []byte(data)}.Append(nil)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/handshake"
 )
 
 // "Polling: packets joined by 0x1E, text/plain; charset=UTF-8, Cache-Control:
@@ -470,5 +471,19 @@ func TestOpenPanics(t *testing.T) {
 		if err := server.Shutdown(t.Context()); err != nil {
 			t.Errorf("Shutdown: %v", err)
 		}
+	})
+}
+
+// A message that is never compressed is the same message otherwise.
+func TestUncompressed(t *testing.T) {
+	inBubble(t, &engineio.Options{Deflate: &handshake.DeflateOptions{}}, func(s *site) {
+		m := engineio.NewMessage([]byte(strings.Repeat("again ", 100)), false)
+		sid := s.open()
+		s.session().Send(m.Uncompressed())
+		s.wantGet(sid, 200, "4"+strings.Repeat("again ", 100))
+		w := s.openWebSocket()
+		s.session().Send(m.Uncompressed(), m)
+		w.want("4" + strings.Repeat("again ", 100))
+		w.want("4" + strings.Repeat("again ", 100))
 	})
 }
