@@ -1,11 +1,3 @@
-// Package socketio speaks the Socket.IO protocol, version 5: events with
-// arguments and acknowledgements, in namespaces, over the sessions of package
-// engineio. This part of it holds the packets, without any I/O.
-//
-// # Concurrency and ownership
-//
-// The methods of Packet are pure. A Packet that was parsed is a view of the
-// octets that it was parsed from.
 package socketio
 
 import "strconv"

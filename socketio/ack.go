@@ -1,0 +1,245 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// errManyPending is what Call returns for a socket that owes too many answers.
+var errManyPending = errors.New("socket.io: Limits.PendingAcks exceeded")
+
+// errNoAck is what CallAll returns with what came, if that is not all.
+var errNoAck = errors.New("socket.io: not all clients have answered")
+
+// expect registers f for the acknowledgement of a packet. f is called once,
+// with nil if the socket ends first.
+func (s *Socket) expect(id uint64, f func(*unit)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.state != connected:
+		return errDisconnected
+	case len(s.pending) >= s.namespace.server.o.Limits.PendingAcks:
+		return errManyPending
+	}
+	if s.pending == nil {
+		s.pending = make(map[uint64]func(*unit))
+	}
+	s.pending[id] = f
+	return nil
+}
+
+// unexpect forgets an acknowledgement.
+func (s *Socket) unexpect(id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.pending, id)
+}
+
+// acknowledged takes an acknowledgement, which it keeps. One that nobody waits
+// for is ignored.
+func (s *Socket) acknowledged(u *unit) {
+	s.mu.Lock()
+	f := s.pending[u.packet.ID]
+	if !u.packet.HasID {
+		f = nil
+	}
+	delete(s.pending, u.packet.ID)
+	s.mu.Unlock()
+	if f == nil {
+		u.release()
+		return
+	}
+	f(u)
+}
+
+// withTimeout returns ctx with the timeout of e, or the default one if neither
+// e nor ctx has any: no acknowledgement is awaited for ever.
+func (e *Emitter) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	if e.timeout > 0 {
+		return context.WithTimeout(ctx, e.timeout)
+	}
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, e.n.server.o.Limits.AckTimeout)
+}
+
+// Call sends an event to one socket and waits for its acknowledgement, whose
+// first argument is decoded into an R; an R of *Args gets all. It waits until
+// ctx ends, as long as Emitter.Timeout says, or for Limits.AckTimeout if there
+// is neither, and no longer than the socket lives.
+//
+// Other events of the socket wait while one of its handlers is in Call.
+func Call[R any](ctx context.Context, to Endpoint, event string, args ...any) (R, error) {
+	var zero R
+	e := to.emitter()
+	if !e.single() {
+		return zero, errors.New("socket.io: Call is for one socket, see CallAll")
+	}
+	ctx, cancel := e.withTimeout(ctx)
+	defer cancel()
+	answer, err := e.self.call(ctx, e.t.Flags, event, args)
+	if err != nil {
+		return zero, fmt.Errorf("socket.io: call: %w", err)
+	}
+	return decodeAnswer[R](answer)
+}
+
+func decodeAnswer[R any](a *Args) (r R, err error) {
+	if all, ok := any(&r).(**Args); ok {
+		*all = a
+		return r, nil
+	}
+	err = a.Decode(0, &r)
+	return r, err
+}
+
+// call sends an event and waits for the acknowledgement.
+func (s *Socket) call(ctx context.Context, f Flags, event string, args []any) (*Args, error) {
+	id := s.namespace.ids.Add(1) - 1
+	e, err := newEvent(s.namespace.name, event, args, &id, "", f)
+	if err != nil {
+		return nil, err
+	}
+	answer := make(chan *unit, 1)
+	if err := s.expect(id, func(u *unit) { answer <- u }); err != nil {
+		return nil, err
+	}
+	defer s.unexpect(id)
+	s.send(e, f.Volatile)
+	s.notifyOutgoing(event, args)
+	select {
+	case u := <-answer:
+		if u == nil {
+			return nil, errDisconnected
+		}
+		return &Args{u}, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// call is Local.Call: it sends an event and hands on the answers.
+func (n *Namespace) call(ctx context.Context, t *Target, event string, args []any, asked func(int), reply func(*Args)) error {
+	id := n.ids.Add(1) - 1
+	e, err := newEvent(n.name, event, args, &id, "", t.Flags)
+	if err != nil {
+		return err
+	}
+	list := n.rooms.selected(nil, t)
+	answers := make(chan *unit, len(list))
+	waiting := 0
+	for _, s := range list {
+		if s.expect(id, func(u *unit) { answers <- u }) == nil {
+			defer s.unexpect(id)
+			waiting++
+		}
+	}
+	asked(len(list))
+	for _, s := range list {
+		s.send(e, t.Flags.Volatile)
+		s.notifyOutgoing(event, args)
+	}
+	missing := len(list) - waiting
+	for range waiting {
+		select {
+		case u := <-answers:
+			if u == nil {
+				missing++
+			} else {
+				reply(&Args{u})
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if missing > 0 {
+		return errNoAck
+	}
+	return nil
+}
+
+// CallAll sends an event to all sockets that are addressed, on all nodes, and
+// waits for their acknowledgements, as long as Call does. It returns the first
+// argument of each that came, in the order in which they came, and an error if
+// any is missing or does not fit R.
+func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any) ([]R, error) {
+	e := to.emitter()
+	ctx, cancel := e.withTimeout(ctx)
+	defer cancel()
+	var c collector[R]
+	var nodes sync.WaitGroup
+	t := e.target()
+	for _, n := range e.spaces() {
+		nodes.Go(func() { c.fail(n.call(ctx, &t, event, args, c.Expect, c.local)) })
+		if n.adapter != nil && !e.local && !e.single() {
+			nodes.Go(func() { c.fail(n.adapter.Call(ctx, t, event, args, &c)) })
+		}
+	}
+	nodes.Wait()
+	if c.err == nil && c.came < c.expected {
+		c.err = errNoAck
+	}
+	if c.err != nil {
+		c.err = fmt.Errorf("socket.io: call: %w", c.err)
+	}
+	return c.list, c.err
+}
+
+// A collector gathers acknowledgements of all nodes.
+type collector[R any] struct {
+	mu       sync.Mutex
+	expected int
+	came     int
+	list     []R
+	err      error // the first
+}
+
+// Expect implements Replies.
+func (c *collector[R]) Expect(clients int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.expected += clients
+}
+
+// Reply implements Replies. What comes from another node takes the way of an
+// acknowledgement that is encoded and decoded again.
+func (c *collector[R]) Reply(arg any) {
+	e, u := new(encoder), new(unit)
+	err := e.array([]any{arg})
+	if err == nil {
+		p := Packet{Type: TypeAck, Data: e.buf}
+		if p.Attachments = len(e.attachments); p.Attachments > 0 {
+			p.Type = TypeBinaryAck
+		}
+		err = u.parse(p.Append(nil))
+		u.attachments = e.attachments
+	}
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.local(&Args{u})
+}
+
+func (c *collector[R]) local(a *Args) {
+	r, err := decodeAnswer[R](a)
+	c.fail(err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.came++
+	if err == nil {
+		c.list = append(c.list, r)
+	}
+}
+
+func (c *collector[R]) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = err
+	}
+}

@@ -1,0 +1,252 @@
+package socketio_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// A bus connects nodes in memory, in the way that a broker does: what is
+// published is encoded, and every other node gets it.
+type bus struct {
+	mu    sync.Mutex
+	nodes []*node
+	fail  error // what every method returns
+}
+
+// A node is the adapter of one of them.
+type node struct {
+	bus   *bus
+	local *socketio.Local
+}
+
+func (b *bus) join(l *socketio.Local) (socketio.Adapter, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := &node{b, l}
+	b.nodes = append(b.nodes, n)
+	return n, b.fail
+}
+
+func (n *node) others() (list []*node) {
+	n.bus.mu.Lock()
+	defer n.bus.mu.Unlock()
+	for _, o := range n.bus.nodes {
+		if o != n && o.local.Name() == n.local.Name() {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+func (n *node) Broadcast(t socketio.Target, event string, args []any) error {
+	for _, o := range n.others() {
+		if len(t.Rooms) > 0 && !slices.ContainsFunc(t.Rooms, o.local.HasRoom) {
+			continue
+		}
+		if err := o.local.Broadcast(t, event, args); err != nil {
+			return err
+		}
+	}
+	return n.bus.fail
+}
+
+func (n *node) Call(ctx context.Context, t socketio.Target, event string, args []any, r socketio.Replies) error {
+	var all sync.WaitGroup
+	for _, o := range n.others() {
+		all.Go(func() {
+			o.local.Call(ctx, t, event, args, r.Expect, func(a *socketio.Args) {
+				var first any
+				a.Decode(0, &first)
+				r.Reply(first)
+			})
+		})
+	}
+	all.Wait()
+	return n.bus.fail
+}
+
+func (n *node) Join(t socketio.Target, rooms []string) error {
+	for _, o := range n.others() {
+		o.local.Join(t, rooms)
+	}
+	return n.bus.fail
+}
+
+func (n *node) Leave(t socketio.Target, rooms []string) error {
+	for _, o := range n.others() {
+		o.local.Leave(t, rooms)
+	}
+	return n.bus.fail
+}
+
+func (n *node) Disconnect(t socketio.Target, connection bool) error {
+	for _, o := range n.others() {
+		o.local.Disconnect(t, connection)
+	}
+	return n.bus.fail
+}
+
+func (n *node) Fetch(_ context.Context, t socketio.Target) (list []socketio.RemoteSocket, err error) {
+	for _, o := range n.others() {
+		list = append(list, o.local.Fetch(t)...)
+	}
+	return list, n.bus.fail
+}
+
+func (n *node) Rooms(context.Context) (rooms []string, err error) {
+	for _, o := range n.others() {
+		rooms = append(rooms, o.local.Rooms()...)
+	}
+	return rooms, n.bus.fail
+}
+
+func (n *node) ServerSideEmit(_ context.Context, event string, args []any, answers bool) (list []json.RawMessage, err error) {
+	encoded := make([]json.RawMessage, len(args))
+	for i := range args {
+		encoded[i], _ = json.Marshal(args[i])
+	}
+	for _, o := range n.others() {
+		var ack func(any)
+		if answers {
+			ack = func(arg any) {
+				b, _ := json.Marshal(arg)
+				list = append(list, b)
+			}
+		}
+		o.local.ServerSideEvent(event, encoded, ack)
+	}
+	return list, n.bus.fail
+}
+
+func (n *node) Close() error { return errors.New("closed") }
+
+// Two nodes behave like one: what is done on the one reaches the other.
+func TestAdapter(t *testing.T) {
+	b := new(bus)
+	o := &socketio.Options{Adapter: b.join}
+	inBubble(t, o, func(here *site) {
+		there := socketio.NewServer(&socketio.Options{Adapter: b.join, Logger: slog.New(slog.DiscardHandler)})
+		sockets, clients := people(here, "a", "b")
+		a, c := sockets["a"], clients["a"]
+		there.To("a").Emit("hello", []byte("x"))
+		c.want(`51-["hello",{"_placeholder":true,"num":0}]`)
+		c.want("binary:x")
+		there.Local().Emit("not here")
+		there.To("elsewhere").Emit("not here")
+		clients["b"].wantNothing()
+
+		type answer struct {
+			list []int
+			err  error
+		}
+		answers := make(chan answer, 1)
+		go func() {
+			list, err := socketio.CallAll[int](context.Background(), there.To("all"), "q")
+			answers <- answer{list, err}
+		}()
+		c.want(`20["q"]`)
+		clients["b"].want(`20["q"]`)
+		c.send("30[1]")
+		clients["b"].send("30[2]")
+		if got := <-answers; got.err != nil || len(got.list) != 2 {
+			t.Errorf("CallAll: %v, %v", got.list, got.err)
+		}
+		go func() {
+			list, err := socketio.CallAll[string](context.Background(), there.To("a"), "q")
+			if err == nil || list != nil {
+				t.Errorf("CallAll of another type: %v, %v", list, err)
+			}
+			answers <- answer{}
+		}()
+		c.want(`21["q"]`)
+		c.send(`51-["a",{"_placeholder":true,"num":0}]`)
+		c.sendBinary("unrelated")
+		c.send(`61-1[{"_placeholder":true,"num":0}]`)
+		c.sendBinary("x")
+		<-answers
+
+		there.To("a").SocketsJoin("new")
+		there.To("a").SocketsLeave("all")
+		if got := a.Rooms(); !slices.Contains(got, "new") || slices.Contains(got, "all") {
+			t.Errorf("rooms %q", got)
+		}
+		if list, err := there.FetchSockets(here.t.Context()); err != nil || len(list) != 2 {
+			t.Errorf("FetchSockets: %v, %v", list, err)
+		}
+		if list, err := there.Local().FetchSockets(here.t.Context()); err != nil || len(list) != 0 {
+			t.Errorf("FetchSockets, local: %v, %v", list, err)
+		}
+		if rooms, err := there.Rooms(here.t.Context()); err != nil || !slices.Contains(rooms, "new") {
+			t.Errorf("Rooms: %q, %v", rooms, err)
+		}
+
+		var heard []string
+		here.io.OnServerEvent("ping", func(e *socketio.ServerEvent) {
+			var name string
+			if err := e.Decode(0, &name); err != nil || e.Decode(9, &name) != nil {
+				t.Error(err)
+			}
+			heard = append(heard, name)
+			e.Ack(e.Len())
+		})
+		if err := there.ServerSideEmit("ping", "one"); err != nil {
+			t.Error(err)
+		}
+		list, err := there.ServerSideCall(here.t.Context(), "ping", "two", 2)
+		if err != nil || len(list) != 1 || string(list[0]) != "2" || !slices.Equal(heard, []string{"one", "two"}) {
+			t.Errorf("ServerSideCall: %s, %v; heard %q", list, err, heard)
+		}
+
+		there.To("a").DisconnectSockets(true)
+		c.want("1")
+		c.wantClosed()
+
+		b.fail = errors.New("the broker is away")
+		if err := here.io.Emit("still here"); !errors.Is(err, b.fail) {
+			t.Errorf("Emit: %v", err)
+		}
+		clients["b"].want(`2["still here"]`)
+		for name, err := range map[string]error{
+			"SocketsJoin": here.io.SocketsJoin("x"), "SocketsLeave": here.io.SocketsLeave("x"),
+			"FetchSockets": second(here.io.FetchSockets(here.t.Context())), "Rooms": second(here.io.Rooms(here.t.Context())),
+			"CallAll": second(socketio.CallAll[any](here.t.Context(), here.io.To("nobody"), "x")),
+		} {
+			if !errors.Is(err, b.fail) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		clients["b"].c.CloseNow()
+		synctest.Wait()
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("Of with an adapter that fails")
+				}
+			}()
+			there.Of("/x")
+		}()
+		there.Shutdown(context.Background())
+	})
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// Without an adapter there are no other servers.
+func TestNoAdapter(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		if err := s.io.ServerSideEmit("x"); err != nil {
+			t.Error(err)
+		}
+		if list, err := s.io.ServerSideCall(s.t.Context(), "x"); list != nil || err != nil {
+			t.Errorf("%v, %v", list, err)
+		}
+	})
+}

@@ -1,0 +1,298 @@
+package socketio
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+)
+
+// A task is something for a socket's goroutine: an event, or a function.
+type task struct {
+	unit *unit
+	do   func()
+}
+
+// smallQueue is how long a queue of tasks may be to be kept while it is empty.
+const smallQueue = 4
+
+// dispatch hands t to the socket's goroutine, which is started if need be.
+func (s *Socket) dispatch(t task) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tasks = append(s.tasks, t)
+	if !s.running {
+		s.running = true
+		s.namespace.server.work.run(s.run)
+	}
+}
+
+// run is the socket's goroutine. It ends when nothing is left to do.
+func (s *Socket) run() {
+	defer s.namespace.server.work.done()
+	var spare []task
+	for {
+		s.mu.Lock()
+		tasks := s.tasks
+		s.tasks = spare
+		if len(tasks) == 0 {
+			s.running = false
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		for _, t := range tasks {
+			s.perform(t)
+		}
+		clear(tasks)
+		if spare = tasks[:0]; cap(spare) > smallQueue {
+			spare = nil
+		}
+	}
+}
+
+// perform does one thing. A panic ends the socket, and nothing else.
+func (s *Socket) perform(t task) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.namespace.server.o.Logger.Error("socket.io: handler panicked", "panic", v,
+				"namespace", s.namespace.name, "socket", s.id, "stack", string(debug.Stack()))
+			s.fail()
+		}
+	}()
+	if t.unit == nil {
+		t.do()
+		return
+	}
+	defer s.conn.handled(t.unit.size())
+	defer t.unit.release()
+	if !s.finished {
+		s.event(t.unit)
+	}
+}
+
+// fail ends the socket because of a panic.
+func (s *Socket) fail() {
+	s.mu.Lock()
+	early := s.state == connecting
+	s.mu.Unlock()
+	if early {
+		s.refuse(errInternal)
+	} else {
+		s.leaveNamespace()
+	}
+}
+
+// errInternal is what a client learns of a panic in middleware.
+var errInternal = errors.New("Internal error")
+
+// A ConnectError is what middleware returns to refuse a socket with more than
+// a message.
+type ConnectError struct {
+	Message string
+	Data    any // for the client, nil for none
+}
+
+// Error returns the message.
+func (e *ConnectError) Error() string { return e.Message }
+
+// connectError is the data of a CONNECT_ERROR.
+type connectError struct {
+	Message string `json:"message"`
+	Data    any    `json:"data,omitempty"`
+}
+
+// connectAnswer is the data of the CONNECT that grants a namespace.
+type connectAnswer struct {
+	SID string `json:"sid"`
+	PID string `json:"pid,omitempty"`
+}
+
+// connect runs the middleware, and then connects or refuses the socket.
+func (s *Socket) connect() {
+	n := s.namespace
+	middleware, handlers := n.registered()
+	again := n.recovery != nil && !n.recovery.o.RunMiddleware && n.recovery.restore(s)
+	if !again {
+		for _, f := range middleware {
+			if err := f(s.Context(), s); err != nil {
+				s.refuse(err)
+				return
+			}
+		}
+		again = n.recovery != nil && n.recovery.o.RunMiddleware && n.recovery.restore(s)
+	}
+	if !again && !s.enter() || again && !s.Connected() {
+		return
+	}
+	s.conn.joined()
+	for _, f := range handlers {
+		f(s)
+	}
+}
+
+// enter makes the socket connected, and tells the client before anybody can
+// send it something else. It fails if the socket is over.
+func (s *Socket) enter() bool {
+	s.mu.Lock()
+	if s.state != connecting {
+		s.mu.Unlock()
+		return false
+	}
+	s.state = connected
+	s.mu.Unlock()
+	s.conn.send(newControl(TypeConnect, s.namespace.name, connectAnswer{s.id, s.pid}))
+	s.namespace.rooms.add(s)
+	return true
+}
+
+// refuse answers CONNECT_ERROR.
+func (s *Socket) refuse(err error) {
+	answer := connectError{Message: err.Error()}
+	if e, ok := errors.AsType[*ConnectError](err); ok {
+		answer = connectError{e.Message, e.Data}
+	}
+	s.conn.left(s) // the client may try again at once
+	s.conn.send(newControl(TypeConnectError, s.namespace.name, answer))
+	s.close(ServerNamespaceDisconnect)
+}
+
+// ended tells the handlers of the end, and takes the socket out of its rooms.
+func (s *Socket) ended(wasConnected bool) {
+	n := s.namespace
+	s.finished = true
+	defer n.server.unuse(n)
+	if !wasConnected {
+		return
+	}
+	s.mu.Lock()
+	h := s.handlers
+	s.mu.Unlock()
+	defer n.rooms.remove(s)
+	for _, f := range h.disconnecting {
+		f(s.reason)
+	}
+	if n.recovery != nil && s.reason.recoverable() {
+		n.recovery.save(s)
+	}
+	n.rooms.remove(s)
+	for _, f := range h.disconnect {
+		f(s.reason)
+	}
+}
+
+// handlers are what is called on a socket's events.
+type handlers struct {
+	events        map[string][]func(*Event) error
+	middleware    []func(*Event) error
+	any           []func(*Event)
+	anyOutgoing   []func(event string, args []any)
+	disconnecting []func(Reason)
+	disconnect    []func(Reason)
+}
+
+// OnEvent adds a handler for the events of a name. It decodes the arguments
+// itself, and answers by Event.Ack if the client asks. An error is logged. See
+// On and Handle for handlers whose arguments have types.
+func (s *Socket) OnEvent(event string, f func(*Event) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.handlers.events == nil {
+		s.handlers.events = make(map[string][]func(*Event) error)
+	}
+	s.handlers.events[event] = append(s.handlers.events[event], f)
+}
+
+// Use adds a function that is called with each event, before its handlers. An
+// error is logged, and the event is dropped.
+func (s *Socket) Use(f func(*Event) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handlers.middleware = append(s.handlers.middleware, f)
+}
+
+// OnAny adds a handler for all events, called before those of their name.
+func (s *Socket) OnAny(f func(*Event)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handlers.any = append(s.handlers.any, f)
+}
+
+// OnAnyOutgoing adds a handler that is called with each event that is sent to
+// the client, on the goroutine that sends it. args are not to be modified.
+func (s *Socket) OnAnyOutgoing(f func(event string, args []any)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handlers.anyOutgoing = append(s.handlers.anyOutgoing, f)
+	s.watched.Store(true)
+}
+
+// OnDisconnecting adds a handler for the end of the socket, which still sees
+// its rooms.
+func (s *Socket) OnDisconnecting(f func(Reason)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handlers.disconnecting = append(s.handlers.disconnecting, f)
+}
+
+// OnDisconnect adds a handler for the end of the socket.
+func (s *Socket) OnDisconnect(f func(Reason)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handlers.disconnect = append(s.handlers.disconnect, f)
+}
+
+// notifyOutgoing tells of an event that was sent to the client.
+func (s *Socket) notifyOutgoing(event string, args []any) {
+	if !s.watched.Load() {
+		return
+	}
+	s.mu.Lock()
+	list := slices.Clip(s.handlers.anyOutgoing)
+	s.mu.Unlock()
+	for _, f := range list {
+		f(event, args)
+	}
+}
+
+// event calls the handlers of an event.
+func (s *Socket) event(u *unit) {
+	s.mu.Lock()
+	named := s.handlers.events[string(u.packet.Name())]
+	middleware, all := s.handlers.middleware, s.handlers.any
+	s.mu.Unlock()
+	if len(named)+len(middleware)+len(all) == 0 {
+		return
+	}
+	e := &Event{s: s, u: u, wantsAck: u.packet.HasID, id: u.packet.ID}
+	defer e.end()
+	for _, f := range middleware {
+		if err := f(e); err != nil {
+			s.report(u, err)
+			return
+		}
+	}
+	for _, f := range all {
+		f(e)
+	}
+	for _, f := range named {
+		if err := f(e); err != nil {
+			s.report(u, err)
+		}
+	}
+}
+
+// report logs that an event was not handled.
+func (s *Socket) report(u *unit, err error) {
+	s.namespace.server.o.Logger.Warn("socket.io: event failed",
+		"namespace", s.namespace.name, "socket", s.id, "event", clip(u.packet.Name()), "error", err)
+}
+
+// clip returns the start of a name that a client has sent.
+func clip(name []byte) string {
+	const most = 100
+	if len(name) > most {
+		return fmt.Sprintf("%q...", name[:most])
+	}
+	return fmt.Sprintf("%q", name)
+}

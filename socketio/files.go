@@ -1,0 +1,77 @@
+package socketio
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"io/fs"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// clientFiles serves the JavaScript client.
+type clientFiles struct {
+	fsys fs.FS // nil: nothing
+
+	mu     sync.Mutex
+	loaded map[string]clientFile
+}
+
+// A clientFile is a file that has been asked for.
+type clientFile struct {
+	data []byte
+	etag string
+}
+
+func newClientFiles(fsys fs.FS) *clientFiles {
+	return &clientFiles{fsys: fsys, loaded: make(map[string]clientFile)}
+}
+
+// has reports whether name is one of the client's files: nothing else in the
+// folder can be had.
+func (f *clientFiles) has(name string) bool {
+	if f.fsys == nil {
+		return false
+	}
+	switch strings.TrimSuffix(name, ".map") {
+	case "socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js":
+		return true
+	}
+	return false
+}
+
+// serve answers with a file.
+func (f *clientFiles) serve(w http.ResponseWriter, r *http.Request, name string) {
+	file, err := f.load(name)
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("ETag", file.etag)
+	h.Set("Cache-Control", "public, max-age=0")
+	h.Set("Content-Type", "application/javascript; charset=utf-8")
+	if strings.HasSuffix(name, ".map") {
+		h.Set("Content-Type", "application/json; charset=utf-8")
+	}
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(file.data))
+}
+
+// load reads a file once.
+func (f *clientFiles) load(name string) (clientFile, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if file, ok := f.loaded[name]; ok {
+		return file, nil
+	}
+	data, err := fs.ReadFile(f.fsys, name)
+	if err != nil {
+		return clientFile{}, err
+	}
+	sum := sha256.Sum256(data)
+	file := clientFile{data, `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`}
+	f.loaded[name] = file
+	return file, nil
+}

@@ -1,0 +1,12 @@
+package socketio
+
+import (
+	"testing"
+
+	"github.com/parleyws/parley/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) {
+	poison = true
+	leakcheck.Main(m)
+}

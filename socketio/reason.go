@@ -1,0 +1,71 @@
+package socketio
+
+import "github.com/parleyws/parley/engineio"
+
+// A Reason says why a socket was disconnected, in the words that the
+// JavaScript API has for it.
+type Reason uint8
+
+// The reasons on the server's side.
+const (
+	TransportClose            Reason = iota // the client went away, or the connection was cut
+	TransportError                          // the client broke a rule of the transport, or went over a limit
+	PingTimeout                             // no pong came in time
+	ParseError                              // the client sent what is no Engine.IO packet
+	ForcedClose                             // the client broke a rule of Socket.IO, or never connected
+	ForcedServerClose                       // the same, on long-polling, while no request waited
+	ClientNamespaceDisconnect               // the client left the namespace
+	ServerNamespaceDisconnect               // Socket.Disconnect
+	ServerShuttingDown                      // Server.Shutdown
+)
+
+var reasonWords = [...]string{
+	TransportClose:            "transport close",
+	TransportError:            "transport error",
+	PingTimeout:               "ping timeout",
+	ParseError:                "parse error",
+	ForcedClose:               "forced close",
+	ForcedServerClose:         "forced server close",
+	ClientNamespaceDisconnect: "client namespace disconnect",
+	ServerNamespaceDisconnect: "server namespace disconnect",
+	ServerShuttingDown:        "server shutting down",
+}
+
+// String returns the words.
+func (r Reason) String() string {
+	if int(r) < len(reasonWords) {
+		return reasonWords[r]
+	}
+	return "unknown reason"
+}
+
+// A DisconnectError is the cause of the end of a socket's ctx.
+type DisconnectError struct{ Reason Reason }
+
+// Error returns the reason.
+func (e *DisconnectError) Error() string { return "socket.io: disconnected: " + e.Reason.String() }
+
+// recoverable reports whether a client may come back to its session: it has
+// not left of its own will, nor was it sent away.
+func (r Reason) recoverable() bool {
+	return r != ClientNamespaceDisconnect && r != ServerNamespaceDisconnect && r != ParseError
+}
+
+// fromEngine returns the reason of the sockets of a session that has ended.
+func fromEngine(r engineio.Reason) Reason {
+	switch r {
+	case engineio.TransportError:
+		return TransportError
+	case engineio.PingTimeout:
+		return PingTimeout
+	case engineio.ParseError:
+		return ParseError
+	case engineio.ForcedClose:
+		return ForcedClose
+	case engineio.ForcedServerClose:
+		return ForcedServerClose
+	case engineio.ServerShuttingDown:
+		return ServerShuttingDown
+	}
+	return TransportClose
+}

@@ -1,0 +1,204 @@
+package socketio
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Recovery says how clients that were away for a moment get back what they
+// had: their id, rooms, data, and the events that they missed. It holds for
+// clients that lost their connection, not for those that left or were sent
+// away, and only once they have received an event. Events without an
+// acknowledgement that are not volatile carry an offset as one more argument,
+// which the JavaScript client removes.
+//
+// Zero values are the defaults.
+type Recovery struct {
+	// MaxAge is how long a client may be away: 2 min.
+	MaxAge time.Duration
+	// MaxOctets is what is kept of events in a namespace: 16 MiB. The oldest
+	// are dropped, and who would need them connects anew.
+	MaxOctets int
+	// MaxSessions is how many clients of a namespace are remembered: 10,000.
+	MaxSessions int
+	// RunMiddleware runs middleware for those who come back too.
+	RunMiddleware bool
+}
+
+func (r Recovery) withDefaults() Recovery {
+	r.MaxAge = choose(r.MaxAge, 2*time.Minute, 2*time.Minute)
+	r.MaxOctets = choose(r.MaxOctets, 16<<20, 16<<20)
+	r.MaxSessions = choose(r.MaxSessions, 10_000, 10_000)
+	return r
+}
+
+// recovery is what a namespace remembers. Its mutex is held while an event is
+// sent: the order of offsets is that of delivery, and who comes back misses
+// nothing in between.
+type recovery struct {
+	o      Recovery
+	prefix string // of offsets: those of another run of the server mean nothing
+
+	mu      sync.Mutex
+	events  []missable
+	first   uint64 // number of events[0]
+	octets  int    // their size
+	clients map[string]lostClient
+	timer   *time.Timer
+	stopped bool
+}
+
+// A missable is an event that somebody may have missed.
+type missable struct {
+	at time.Time
+	t  Target
+	e  *emission
+}
+
+// A lostClient is one that may come back, by the pid that it knows.
+type lostClient struct {
+	at    time.Time
+	id    string
+	rooms []string
+	data  map[string]any
+}
+
+func newRecovery(o Recovery) *recovery {
+	return &recovery{o: o, prefix: randomID()[:8] + ".", clients: make(map[string]lostClient)}
+}
+
+// broadcast delivers an event and keeps it.
+func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) error {
+	r.mu.Lock()
+	number := r.first + uint64(len(r.events))
+	e, err := newEvent(n.name, event, args, nil, formatOffset(r.prefix, number), t.Flags)
+	if err != nil {
+		r.mu.Unlock()
+		return err
+	}
+	now := time.Now()
+	kept := Target{slices.Clone(t.Rooms), slices.Clone(t.Except), t.Flags}
+	r.events = append(r.events, missable{now, kept, e})
+	r.octets += e.size
+	r.forget(now)
+	list := n.rooms.selected(nil, t)
+	for _, s := range list {
+		s.send(e, false)
+	}
+	r.mu.Unlock()
+	for _, s := range list {
+		s.notifyOutgoing(event, args)
+	}
+	return nil
+}
+
+// forget drops events that are too old or too many, and sees to it that what
+// is left is looked at again.
+func (r *recovery) forget(now time.Time) {
+	n := 0
+	for n < len(r.events) && (now.Sub(r.events[n].at) > r.o.MaxAge || r.octets > r.o.MaxOctets) {
+		r.octets -= r.events[n].e.size
+		n++
+	}
+	clear(r.events[:n])
+	r.first += uint64(n)
+	if r.events = r.events[n:]; len(r.events) == 0 {
+		r.events = nil
+	}
+	if r.timer == nil && !r.stopped && len(r.events)+len(r.clients) > 0 {
+		r.timer = time.AfterFunc(r.o.MaxAge+time.Second, r.tidy)
+	}
+}
+
+// tidy is the timer.
+func (r *recovery) tidy() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	r.timer = nil
+	maps.DeleteFunc(r.clients, func(_ string, c lostClient) bool { return now.Sub(c.at) > r.o.MaxAge })
+	r.forget(now)
+}
+
+// save remembers a socket that has ended, before it leaves its rooms.
+func (r *recovery) save(s *Socket) {
+	rooms := s.Rooms()
+	s.mu.Lock()
+	data := maps.Clone(s.data)
+	s.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if len(r.clients) < r.o.MaxSessions {
+		r.clients[s.pid] = lostClient{now, s.id, rooms, data}
+	}
+	r.forget(now)
+}
+
+// restore connects a socket whose client has come back, if it has, and sends
+// what it missed. Nothing is broadcast meanwhile.
+func (r *recovery) restore(s *Socket) bool {
+	var claim struct{ PID, Offset string }
+	if json.Unmarshal(s.auth, &claim) != nil || claim.PID == "" {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	r.forget(now)
+	lost, known := r.clients[claim.PID]
+	next, ok := r.after(claim.Offset)
+	if !known || !ok || now.Sub(lost.at) > r.o.MaxAge {
+		return false
+	}
+	delete(r.clients, claim.PID)
+	s.id, s.pid, s.recovered = lost.id, claim.PID, true
+	s.data = lost.data
+	_ = s.Join(lost.rooms...) // within the limit: it was before
+	if !s.enter() {
+		return true
+	}
+	for _, m := range r.events[next:] {
+		if m.t.matches(lost.rooms) {
+			s.send(m.e, false)
+		}
+	}
+	return true
+}
+
+// after returns the index of the event that follows an offset, if nothing in
+// between was dropped.
+func (r *recovery) after(offset string) (int, bool) {
+	digits, ok := strings.CutPrefix(offset, r.prefix)
+	if !ok {
+		return 0, false
+	}
+	number, err := strconv.ParseUint(digits, 36, 64)
+	if err != nil || number >= r.first+uint64(len(r.events)) || number+1 < r.first {
+		return 0, false
+	}
+	return int(number + 1 - r.first), true
+}
+
+// matches reports whether t addresses a socket in these rooms.
+func (t *Target) matches(rooms []string) bool {
+	in := func(list []string) bool {
+		return slices.ContainsFunc(list, func(room string) bool { return slices.Contains(rooms, room) })
+	}
+	return (len(t.Rooms) == 0 || in(t.Rooms)) && !in(t.Except)
+}
+
+// stop ends the timer.
+func (r *recovery) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+}

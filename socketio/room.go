@@ -1,0 +1,182 @@
+package socketio
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// rooms says who is where in a namespace, on this node. A socket is in the
+// room of its own id as long as it is here.
+type rooms struct {
+	mu      sync.RWMutex
+	sockets map[string]*Socket              // by id
+	members map[string]map[*Socket]struct{} // by room, no empty ones
+}
+
+func newRooms() rooms {
+	return rooms{sockets: make(map[string]*Socket), members: make(map[string]map[*Socket]struct{})}
+}
+
+// add makes a socket known, also in the rooms that it has joined before.
+func (r *rooms) add(s *Socket) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sockets[s.id] = s
+	for room := range s.rooms {
+		r.enter(s, room)
+	}
+}
+
+// enter is the room's side of joining it.
+func (r *rooms) enter(s *Socket, room string) {
+	if r.members[room] == nil {
+		r.members[room] = make(map[*Socket]struct{})
+	}
+	r.members[room][s] = struct{}{}
+}
+
+// remove takes a socket out of all its rooms. Another one that has its id by
+// now stays.
+func (r *rooms) remove(s *Socket) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for room := range s.rooms {
+		r.drop(s, room)
+	}
+	s.rooms, s.left = nil, true
+	if r.sockets[s.id] == s {
+		delete(r.sockets, s.id)
+	}
+}
+
+// join puts a socket into rooms, all or none. Before the socket is known
+// nobody else sees that.
+func (r *rooms) join(s *Socket, names []string, limit int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.left {
+		return errDisconnected
+	}
+	known := r.sockets[s.id] == s
+	more := 0
+	for i, name := range names {
+		if _, in := s.rooms[name]; !in && name != s.id && !slices.Contains(names[:i], name) {
+			more++
+		}
+	}
+	if len(s.rooms)+more > limit {
+		return fmt.Errorf("socket.io: Limits.Rooms exceeded: %d rooms", limit)
+	}
+	for _, name := range names {
+		if name == s.id {
+			continue
+		}
+		if s.rooms == nil {
+			s.rooms = make(map[string]struct{})
+		}
+		s.rooms[name] = struct{}{}
+		if known {
+			r.enter(s, name)
+		}
+	}
+	return nil
+}
+
+// leave takes a socket out of rooms.
+func (r *rooms) leave(s *Socket, names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range names {
+		if _, in := s.rooms[name]; in {
+			delete(s.rooms, name)
+			r.drop(s, name)
+		}
+	}
+}
+
+// drop is the room's side of leaving it.
+func (r *rooms) drop(s *Socket, room string) {
+	if delete(r.members[room], s); len(r.members[room]) == 0 {
+		delete(r.members, room)
+	}
+}
+
+// of returns the rooms of a socket, its own among them, sorted.
+func (r *rooms) of(s *Socket) []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	names := make([]string, 0, 1+len(s.rooms))
+	if r.sockets[s.id] == s {
+		names = append(names, s.id)
+	}
+	for name := range s.rooms {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// all returns the rooms that have somebody in them, sorted.
+func (r *rooms) all() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	names := make([]string, 0, len(r.sockets)+len(r.members))
+	for id := range r.sockets {
+		names = append(names, id)
+	}
+	for name := range r.members {
+		if r.sockets[name] == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// in reports whether s is in a room. Called with mu held.
+func (r *rooms) in(s *Socket, room string) bool {
+	if _, in := s.rooms[room]; in {
+		return true
+	}
+	return room == s.id
+}
+
+// selected appends the sockets that t addresses to list, each once.
+func (r *rooms) selected(list []*Socket, t *Target) []*Socket {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	add := func(s *Socket) {
+		for _, room := range t.Except {
+			if r.in(s, room) {
+				return
+			}
+		}
+		list = append(list, s)
+	}
+	if len(t.Rooms) == 0 {
+		for _, s := range r.sockets {
+			add(s)
+		}
+		return list
+	}
+	for i, room := range t.Rooms {
+		seen := func(s *Socket) bool {
+			for _, before := range t.Rooms[:i] {
+				if r.in(s, before) {
+					return true
+				}
+			}
+			return false
+		}
+		if s := r.sockets[room]; s != nil && !seen(s) {
+			add(s)
+		}
+		for s := range r.members[room] {
+			if s.id != room && !seen(s) {
+				add(s)
+			}
+		}
+	}
+	return list
+}

@@ -1,0 +1,206 @@
+package socketio
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/parleyws/parley/engineio"
+)
+
+// A Server is an http.Handler that speaks Socket.IO. Its own methods beside
+// those of http.Handler are those of the root namespace, "/".
+type Server struct {
+	*Namespace
+	engine *engineio.Server
+	o      Options
+	files  *clientFiles
+	work   tracker
+
+	mu         sync.Mutex
+	namespaces map[string]*Namespace
+	parents    []*parent
+}
+
+// A parent makes namespaces as clients ask for them.
+type parent struct {
+	match    func(name string, auth json.RawMessage) bool
+	template *Namespace
+}
+
+// NewServer makes a server. nil options are the defaults. It panics if
+// Options.Adapter fails for the root namespace.
+func NewServer(o *Options) *Server {
+	s := &Server{o: o.withDefaults(), namespaces: make(map[string]*Namespace)}
+	s.engine = engineio.NewServer(func(session *engineio.Session) engineio.Receiver {
+		return newConnection(s, session)
+	}, &s.o.Engine)
+	s.files = newClientFiles(s.o.ClientFiles)
+	s.Namespace = s.Of("/")
+	return s
+}
+
+// ServeHTTP serves the path of Options.Engine. Anything else is not found.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if name, ok := strings.CutPrefix(r.URL.Path, s.engine.Path()); ok && s.files.has(name) {
+		if !s.o.Engine.CORS.Answer(w, r) {
+			s.files.serve(w, r, name)
+		}
+		return
+	}
+	s.engine.ServeHTTP(w, r)
+}
+
+// Of returns the namespace of a name, which begins with a slash, and makes it
+// if need be: from then on clients may join it. It panics if Options.Adapter
+// fails.
+func (s *Server) Of(name string) *Namespace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name = "/" + strings.TrimPrefix(name, "/")
+	n := s.namespaces[name]
+	if n == nil {
+		n = newNamespace(s, name, nil)
+		s.namespaces[name] = n
+		if err := n.attach(); err != nil {
+			panic(err)
+		}
+	}
+	n.fixed = true
+	return n
+}
+
+// OfPattern lets clients join every namespace whose name matches. They are
+// made when the first client comes, with the middleware and handlers of the
+// Namespace that is returned, and are forgotten when the last one has left.
+func (s *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
+	return s.OfFunc(func(name string, _ json.RawMessage) bool { return pattern.MatchString(name) })
+}
+
+// OfFunc is OfPattern for a function, which also gets the auth of the client:
+// a JSON object, to be read only. It is called by the goroutine that reads
+// that client.
+func (s *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *Namespace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	template := newNamespace(s, "", nil)
+	s.parents = append(s.parents, &parent{match, template})
+	return template
+}
+
+// lookup returns the namespace of a name, in use by one more socket; nil if
+// clients may not join it.
+func (s *Server) lookup(name string, auth json.RawMessage) *Namespace {
+	s.mu.Lock()
+	parents := s.parents
+	if n := s.namespaces[name]; n != nil {
+		n.users++
+		s.mu.Unlock()
+		return n
+	}
+	s.mu.Unlock()
+	for _, p := range parents {
+		if p.match(name, auth) {
+			return s.child(name, p)
+		}
+	}
+	return nil
+}
+
+// child returns a namespace that p makes.
+func (s *Server) child(name string, p *parent) *Namespace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.namespaces[name]
+	if n == nil {
+		n = newNamespace(s, name, p.template)
+		if err := n.attach(); err != nil {
+			s.o.Logger.Error("socket.io: adapter failed", "namespace", name, "error", err)
+			return nil
+		}
+		s.namespaces[name] = n
+	}
+	n.users++
+	return n
+}
+
+// unuse takes back a use of n, which is forgotten when nobody needs it.
+func (s *Server) unuse(n *Namespace) {
+	s.mu.Lock()
+	n.users--
+	over := n.users == 0 && !n.fixed
+	if over {
+		delete(s.namespaces, n.name)
+	}
+	s.mu.Unlock()
+	if over {
+		n.detach()
+	}
+}
+
+// Shutdown closes all connections, without DISCONNECT packets: clients come
+// back when the server does. It waits until all know and all handlers have
+// returned, and until ctx ends at most, whose error it returns then.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.engine.Shutdown(ctx)
+	if e := s.work.wait(ctx); err == nil {
+		err = e
+	}
+	s.mu.Lock()
+	namespaces := s.namespaces
+	s.namespaces = make(map[string]*Namespace)
+	s.mu.Unlock()
+	for _, n := range namespaces {
+		n.detach()
+	}
+	return err
+}
+
+// A tracker counts goroutines.
+type tracker struct {
+	mu    sync.Mutex
+	n     int
+	empty chan struct{} // closed at zero; nil: nobody waits
+}
+
+// run runs f on a goroutine of its own.
+func (t *tracker) run(f func()) {
+	t.mu.Lock()
+	t.n++
+	t.mu.Unlock()
+	go f()
+}
+
+// done is the end of such a goroutine.
+func (t *tracker) done() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n--
+	if t.n == 0 && t.empty != nil {
+		close(t.empty)
+		t.empty = nil
+	}
+}
+
+// wait waits until none runs, or ctx ends.
+func (t *tracker) wait(ctx context.Context) error {
+	t.mu.Lock()
+	if t.n == 0 {
+		t.mu.Unlock()
+		return nil
+	}
+	if t.empty == nil {
+		t.empty = make(chan struct{})
+	}
+	empty := t.empty
+	t.mu.Unlock()
+	select {
+	case <-empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
