@@ -113,6 +113,7 @@ type partsReader struct {
 	ctx  context.Context
 	part []byte // view: of the source, or of the message if it was compressed
 	last bool
+	lost bool // another read has discarded some of it
 }
 
 var errStaleReader = errors.New("websocket: read of a message that another read has discarded")
@@ -126,10 +127,12 @@ func (r *partsReader) readWith(ctx context.Context, p []byte) (int, error) {
 		return 0, err
 	}
 	defer in.finishTurn()
-	if in.parts != r {
-		if r.last && len(r.part) == 0 {
-			return 0, io.EOF
-		}
+	switch {
+	case r.lost:
+		return 0, errStaleReader
+	case in.parts != r && r.last && len(r.part) == 0:
+		return 0, io.EOF
+	case in.parts != r:
 		return 0, errStaleReader
 	}
 	for len(r.part) == 0 && !r.last {
@@ -160,11 +163,12 @@ func (in *inbound) begin(ctx context.Context) error {
 			in.endParts()
 			break
 		}
+		in.parts.part, in.parts.lost = nil, true
 		if err := in.next(ctx, true); err != nil {
 			in.finishTurn()
 			return err
 		}
-		in.parts.part, in.parts.last = nil, in.feed.last
+		in.parts.last = in.feed.last
 	}
 	return nil
 }
