@@ -119,11 +119,7 @@ func (w *messageWriter) Write(p []byte) (int, error) {
 // Close sends what is left as the last fragment.
 func (w *messageWriter) Close() error {
 	if w.err == nil && !w.begun {
-		var p []byte
-		if w.buf != nil {
-			p = w.buf.b
-		}
-		w.err = w.o.message(w.ctx, w.op, p)
+		w.err = w.whole()
 	} else if w.err == nil {
 		w.flush(true)
 	}
@@ -134,6 +130,18 @@ func (w *messageWriter) Close() error {
 	putBuffer(w.buf)
 	w.buf = nil
 	return err
+}
+
+// whole sends a message of which no fragment is out.
+func (w *messageWriter) whole() error {
+	if err := contextError("write", w.ctx); err != nil {
+		return err
+	}
+	var p []byte
+	if w.buf != nil {
+		p = w.buf.b
+	}
+	return w.o.message(w.ctx, w.op, p)
 }
 
 // flush sends a fragment. If it can't be sent although others have been, the
