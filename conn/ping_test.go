@@ -1,0 +1,111 @@
+package conn_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/wstest"
+)
+
+// pinging calls Ping and hands over what it returns.
+func pinging(ctx context.Context, c *conn.Conn) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- c.Ping(ctx) }()
+	synctest.Wait()
+	return done
+}
+
+// Ping waits for its own Pong; a later one answers for it too (RFC 6455,
+// section 5.5.3), and Pongs that nobody asked for are nothing.
+func TestPing(t *testing.T) {
+	ctx := context.Background()
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		failed := reading(b.c)
+		first := pinging(ctx, b.c)
+		pong1 := b.wantPing()
+		second := pinging(ctx, b.c)
+		pong2 := b.wantPing()
+		third := pinging(ctx, b.c)
+		pong3 := b.wantPing()
+
+		b.p.Send(wstest.Pong(""), wstest.Pong("unasked!"), wstest.Pong("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"))
+		synctest.Wait()
+		for i, done := range []<-chan error{first, second, third} {
+			if len(done) > 0 {
+				b.Errorf("Ping %d returned %v without its Pong", i, <-done)
+			}
+		}
+		b.p.Send(pong2)
+		must(b.T, <-first)
+		must(b.T, <-second)
+		b.p.Send(pong1, pong2)
+		synctest.Wait()
+		if len(third) > 0 {
+			b.Error("a Pong answered a later Ping")
+		}
+		b.sleep(time.Second)
+		b.p.Send(pong3)
+		must(b.T, <-third)
+		b.at(time.Second)
+		b.c.CloseNow()
+		wantClosedHere(b.T, <-failed)
+	})
+}
+
+// Ping ends with its ctx, and with the connection.
+func TestPingEnds(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		failed := reading(b.c)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		wantError(b.T, b.c.Ping(ctx), context.DeadlineExceeded)
+		b.at(3 * time.Second)
+		wantError(b.T, b.c.Ping(ctx), context.DeadlineExceeded)
+		b.wantPing()
+		done := pinging(context.Background(), b.c)
+		b.wantPing()
+		b.p.Send(wstest.Close(frame.StatusGoingAway, ""))
+		b.p.Close()
+		wantClosed(b.T, <-done, frame.StatusGoingAway)
+		wantClosed(b.T, <-failed, frame.StatusGoingAway)
+	})
+}
+
+// CloseRead answers Pings, tells the end, and fails the connection when a
+// message comes.
+func TestCloseRead(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		ctx := b.c.CloseRead(context.Background())
+		b.p.Send(wstest.Ping("a"))
+		b.p.Want(wstest.Pong("a"))
+		must(b.T, b.c.Write(ctx, frame.Text, []byte("written")))
+		b.p.Want(wstest.Text("written"))
+		b.p.Send(wstest.Text("not expected"))
+		b.p.WantClose(frame.StatusPolicyViolation)
+		b.p.Close()
+		<-ctx.Done()
+		wantCode(b.T, context.Cause(ctx), frame.StatusPolicyViolation)
+	})
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		ctx := b.c.CloseRead(context.Background())
+		b.p.Send(wstest.Close(frame.StatusGoingAway, ""))
+		b.p.Close()
+		<-ctx.Done()
+		wantClosed(b.T, context.Cause(ctx), frame.StatusGoingAway)
+	})
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		parent, cancel := context.WithCancel(context.Background())
+		ctx := b.c.CloseRead(parent)
+		cancel()
+		<-ctx.Done()
+		synctest.Wait()
+		b.p.Send(wstest.Text("read by another"))
+		if _, got, err := b.c.Read(context.Background()); err != nil || string(got) != "read by another" {
+			b.Errorf("got %q, %v", got, err)
+		}
+	})
+}
