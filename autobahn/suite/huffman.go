@@ -85,8 +85,8 @@ func (h *huffman) walk(b *bitReader) int {
 	return noSymbol
 }
 
-// A span is what a length or distance symbol stands for: base and what extra
-// bits add.
+// An extended is what a length or distance symbol stands for: base and what
+// extra bits add.
 type extended struct{ base, extra int }
 
 func (e extended) read(b *bitReader) int { return e.base + int(b.take(e.extra)) }

@@ -197,7 +197,7 @@ type bitReader struct {
 	failed bool
 }
 
-// fill holds at least n bits, n up to 32.
+// fill takes over as many octets as there is room for: more than 32 bits.
 func (b *bitReader) fill() {
 	for b.count <= 32 && len(b.data) > 0 {
 		b.held |= uint64(b.data[0]) << b.count

@@ -13,7 +13,7 @@ import (
 // maxMessage is more than any echo has, in octets.
 const maxMessage = 32 << 20
 
-// What reader has found: a message or a control frame, or why there is no more.
+// A found is what the reader has found: a message or a control frame, or why there is no more.
 type found struct {
 	op   frame.Opcode
 	data []byte
@@ -29,7 +29,7 @@ type reader struct {
 	in      *bufio.Reader
 	masked  bool      // frames of the peer must be
 	deflate bool      // they may be compressed
-	inflate *inflater //
+	inflate *inflater // nil unless they may
 
 	open       bool // a message is under way
 	op         frame.Opcode

@@ -61,13 +61,12 @@ type Case struct {
 }
 
 // Cases returns the 517 cases in the order of the suite.
-var Cases = func() func() []Case {
-	cases := sync.OnceValue(func() []Case {
-		return slices.Concat(framing(), pings(), reservedBits(), opcodes(), fragmentation(),
-			utf8Cases(), closeHandling(), limits(), compression())
-	})
-	return func() []Case { return slices.Clone(cases()) }
-}()
+func Cases() []Case { return slices.Clone(cases()) }
+
+var cases = sync.OnceValue(func() []Case {
+	return slices.Concat(framing(), pings(), reservedBits(), opcodes(), fragmentation(),
+		utf8Cases(), closeHandling(), limits(), compression())
+})
 
 // A Mode says how strictly the endpoint is judged.
 type Mode uint8

@@ -16,7 +16,7 @@ const (
 	mixed = "Hello-\xC2\xB5@\xC3\x9F\xC3\xB6\xC3\xA4\xC3\xBC\xC3\xA0\xC3\xA1-UTF-8!!"
 	// surrogate has a UTF-16 surrogate in the middle, which is no UTF-8.
 	surrogate = kosme + "\xED\xA0\x80edited"
-	// tooGreat has the octets of U+110000 in the middle, and ends behind them.
+	// tooGreat is what would be U+110000: its second octet is the first bad one.
 	tooGreat = "\xF4\x90\x80\x80"
 )
 

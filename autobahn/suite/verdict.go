@@ -20,7 +20,7 @@ const (
 	NonStrict      Behaviour = "NON-STRICT"       // legal, later than it should be
 	Informational  Behaviour = "INFORMATIONAL"    // there is no right or wrong
 	Unimplemented  Behaviour = "UNIMPLEMENTED"    // the extension was not agreed to
-	Failed         Behaviour = "FAILED"           //
+	Failed         Behaviour = "FAILED"           // what came is wrong, or came too late
 	Unclean        Behaviour = "UNCLEAN"          // the closing handshake was not completed
 	WrongCode      Behaviour = "WRONG CODE"       // the Close frame says something else
 	FailedByClient Behaviour = "FAILED BY CLIENT" // the server should have dropped the connection
