@@ -37,6 +37,29 @@ func (in *inbound) control(more bool) error {
 	return nil
 }
 
+// control sends a control frame, at once unless hold is set, which the reader
+// does when it has more octets at hand. It never blocks. While writing blocks,
+// of several Pongs only the latest is kept (RFC 6455, section 5.5.3).
+func (o *outbound) control(op frame.Opcode, p []byte, hold bool) error {
+	o.lock()
+	defer o.unlock()
+	if o.err != nil {
+		return o.err
+	}
+	h := frame.Header{Fin: true, Opcode: op, Length: int64(len(p))}
+	if o.mid || op == frame.Pong && o.pending.len() >= maxBatch {
+		o.pending.later(op, o.encode(h, p))
+		return nil
+	}
+	o.pending.reserve(frame.MaxHeaderLen + len(p))
+	o.payload(o.header(h), p, 0)
+	if hold && !o.writing {
+		o.startFlusher()
+		return nil
+	}
+	return o.push(false)
+}
+
 // A bucket bounds how many Pings are answered: so many at once, and so many a
 // second for good. It is pure: the time comes with each call.
 type bucket struct {

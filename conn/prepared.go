@@ -2,6 +2,7 @@ package conn
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 
 	"github.com/parleyws/parley/frame"
@@ -77,8 +78,11 @@ func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
 		return err
 	}
 	o := &c.out
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	if o.enter(o.mayBlock(ctx)) {
+		return o.passPrepared(p)
+	}
+	o.lock()
+	defer o.unlock()
 	if err := o.admit(ctx, false); err != nil {
 		return err
 	}
@@ -88,6 +92,15 @@ func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
 	}
 	o.pending.share(ref{p: b})
 	return o.push(o.mayBlock(ctx))
+}
+
+// passPrepared sends p for the one who has taken the gate.
+func (o *outbound) passPrepared(p *Prepared) error {
+	b, err := o.share(p)
+	if err != nil {
+		return errors.Join(err, o.leave(nil, nil, nil))
+	}
+	return o.pass(b, nil)
 }
 
 // share returns the frame that p is on this connection: one for all, or where

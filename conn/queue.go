@@ -12,9 +12,12 @@ import (
 // tells that this one is too long for the queue.
 func (c *Conn) Send(p *Prepared) error {
 	o := &c.out
-	o.mu.Lock()
+	if len(p.plain) <= c.limits.QueueBytes && o.enter(false) {
+		return o.passPrepared(p)
+	}
+	o.lock()
 	err := o.send(p)
-	o.mu.Unlock()
+	o.unlock()
 	if err == ErrQueueFull && c.out.overflow == OverflowClose {
 		c.overflow()
 	}
@@ -25,8 +28,8 @@ func (c *Conn) Send(p *Prepared) error {
 // to the stream: for messages that are worth nothing unless they leave at once.
 func (c *Conn) Unsent() bool {
 	o := &c.out
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.lock()
+	defer o.unlock()
 	return o.writing || o.pending.len() > 0 || o.token.held
 }
 
@@ -74,10 +77,10 @@ func (o *outbound) roomFor(p *Prepared) bool {
 func (c *Conn) overflow() {
 	if c.end.happens(localClose, ErrQueueFull) == sendClose {
 		c.end.limit(c.limits.CloseTimeout, c.cut)
-		c.out.mu.Lock()
+		c.out.lock()
 		for c.out.pending.dropOldest() {
 		}
-		c.out.mu.Unlock()
+		c.out.unlock()
 		c.out.sendClose(frame.StatusTryAgainLater, "", false)
 	}
 }

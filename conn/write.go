@@ -45,7 +45,14 @@ func (o *outbound) message(ctx context.Context, op frame.Opcode, p []byte) error
 			p = compressed.b
 		}
 	}
-	o.mu.Lock()
+	if (compressed != nil || !h.Rsv1) && len(p) <= maxBatch-frame.MaxHeaderLen && o.enter(o.mayBlock(ctx)) {
+		b := getBuffer(frame.MaxHeaderLen + len(p))
+		h.Length = int64(len(p))
+		b.b = o.append(b.b, h, p)
+		putBuffer(compressed)
+		return o.pass(b.b, b)
+	}
+	o.lock()
 	err := o.admit(ctx, false)
 	if err == nil && h.Rsv1 && compressed == nil {
 		// With context takeover the order of compression is that of sending.
@@ -56,7 +63,7 @@ func (o *outbound) message(ctx context.Context, op frame.Opcode, p []byte) error
 	if err == nil {
 		err = o.frame(ctx, h, p)
 	}
-	o.mu.Unlock()
+	o.unlock()
 	putBuffer(compressed)
 	return err
 }
@@ -154,8 +161,8 @@ func (w *messageWriter) flush(fin bool) {
 
 func (w *messageWriter) fragment(fin bool) error {
 	o := w.o
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.lock()
+	defer o.unlock()
 	if err := o.admit(w.ctx, w.begun); err != nil {
 		return err
 	}

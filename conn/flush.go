@@ -1,0 +1,168 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// direct reports whether a caller's octets may go to the stream without being
+// appended: nothing is before them.
+func (o *outbound) direct(ctx context.Context) bool {
+	return !o.writing && o.pending.len() == 0 && (o.c.src.canTry() || o.mayBlock(ctx))
+}
+
+// mayBlock reports whether a writer with ctx may block in a write: ctx can't
+// end, or it is the connection's own, which ends with the stream as the write
+// does.
+func (o *outbound) mayBlock(ctx context.Context) bool {
+	return ctx.Done() == nil || ctx.Done() == o.c.end.done
+}
+
+// writeDirect hands p to the stream.
+func (o *outbound) writeDirect(p []byte) (int, error) {
+	o.writing = true
+	o.unlock()
+	n, err := o.c.src.writeNow(p, o.c.limits.WriteTimeout)
+	o.lock()
+	return n, o.wrote(nil, err)
+}
+
+// push sends what is pending, or sees to it that it is sent. It blocks in a
+// write only if the caller may: the reader must not. Called with mu held, which
+// is given up meanwhile.
+func (o *outbound) push(block bool) error {
+	switch {
+	case o.writing: // goes with what is being written, or behind it
+		return nil
+	case o.pending.len() == 0:
+		return nil
+	case o.corked.Load() && o.pending.len() < maxBatch && !o.closing,
+		!block && !o.c.src.canTry():
+		o.startFlusher()
+		return nil
+	}
+	o.writing = true
+	p := o.take()
+	o.unlock()
+	n, err := o.c.src.writeNow(p, o.c.limits.WriteTimeout)
+	o.lock()
+	return o.wrote(p[n:], err)
+}
+
+// take takes what is to be written next out of pending.
+func (o *outbound) take() (p []byte) {
+	if !o.mid {
+		o.pending.endFrame()
+	}
+	p, o.batch = o.pending.take()
+	return p
+}
+
+// wrote is the end of a write: rest was not taken.
+func (o *outbound) wrote(rest []byte, err error) error {
+	if err == nil && len(rest) > 0 {
+		o.rest = rest
+		o.startFlusher()
+		return nil
+	}
+	o.writing = false
+	putBuffer(o.batch)
+	o.batch = nil
+	if err != nil {
+		return o.broken(err)
+	}
+	o.signal()
+	if o.pending.len() > 0 {
+		o.startFlusher() // no writer is held captive by what others append
+		return nil
+	}
+	o.drained()
+	return nil
+}
+
+// drained does what was to be done behind the last octet.
+func (o *outbound) drained() {
+	if !o.closing || o.mid {
+		return
+	}
+	o.c.end.limit(o.c.limits.CloseTimeout, o.c.cut)
+	if o.half && !o.halved {
+		o.halved = true
+		o.unlock()
+		o.c.src.closeWrite()
+		o.lock()
+	}
+}
+
+// broken ends the connection after a failed write. mu is given up meanwhile.
+func (o *outbound) broken(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errStalled
+	} else {
+		err = fmt.Errorf("websocket: write: %w", err)
+	}
+	o.unlock()
+	o.c.drop(streamEnd, err)
+	o.lock()
+	o.signal()
+	return o.c.end.err()
+}
+
+func (o *outbound) startFlusher() {
+	if !o.flush {
+		o.flush = true
+		go o.flusher()
+	}
+}
+
+// runFlusher is the flusher: it writes until nothing is pending.
+func (o *outbound) runFlusher() {
+	o.lock()
+	defer o.unlock()
+	if o.writing && o.rest == nil {
+		o.flush = false // who writes will start another one if need be
+		return
+	}
+	for o.rest != nil || o.pending.len() > 0 {
+		p := o.rest
+		o.rest = nil
+		if p == nil {
+			o.writing = true
+			p = o.take()
+		}
+		o.unlock()
+		err := o.c.src.writeAll(p, o.c.limits.WriteTimeout)
+		o.lock()
+		o.writing = false
+		putBuffer(o.batch)
+		o.batch = nil
+		if err != nil {
+			o.broken(err)
+			break
+		}
+		o.signal()
+	}
+	o.flush = false
+	o.drained()
+}
+
+// cork tells that the read that delivers has more messages at hand.
+func (o *outbound) cork(on bool) {
+	if o.corked.Load() != on {
+		o.corked.Store(on)
+	}
+}
+
+// uncork sends what was held back. The reader calls it before each read of the
+// stream.
+func (o *outbound) uncork() {
+	o.cork(false)
+	if o.quiet() {
+		return
+	}
+	o.lock()
+	o.push(false)
+	o.unlock()
+}

@@ -1,0 +1,121 @@
+package conn
+
+import (
+	"context"
+	"encoding/binary"
+
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/mask"
+)
+
+// frame appends a frame and sends what is pending as far as it may.
+func (o *outbound) frame(ctx context.Context, h frame.Header, p []byte) error {
+	if len(p) > maxBatch-frame.MaxHeaderLen {
+		return o.largeFrame(ctx, h, p)
+	}
+	h.Length = int64(len(p))
+	o.pending.reserve(frame.MaxHeaderLen + len(p))
+	b := o.pending.own()
+	b.b = o.append(b.b, h, p)
+	return o.push(o.mayBlock(ctx))
+}
+
+// append appends a frame to b, which has room for it. The payload is masked
+// while it is copied.
+func (o *outbound) append(b []byte, h frame.Header, p []byte) []byte {
+	if o.masker == nil {
+		// A literal: to read a header back that was just filled in costs more
+		// than to write its octets.
+		b = frame.Header{Fin: h.Fin, Rsv1: h.Rsv1, Opcode: h.Opcode, Length: h.Length}.Append(b)
+		return append(b, p...)
+	}
+	h = o.masked(h)
+	b = h.Append(b)
+	have := len(b)
+	b = b[:have+len(p)]
+	mask.Copy(b[have:], p, h.MaskKey, 0)
+	return b
+}
+
+// header appends a header, with a key if frames are to be masked.
+func (o *outbound) header(h frame.Header) (key [4]byte) {
+	h = o.masked(h)
+	b := o.pending.own()
+	b.b = h.Append(b.b)
+	return h.MaskKey
+}
+
+// masked returns h with a fresh key if frames are to be masked.
+func (o *outbound) masked(h frame.Header) frame.Header {
+	if o.masker != nil {
+		h.Masked = true
+		binary.LittleEndian.PutUint32(h.MaskKey[:], uint32(o.masker.Uint64()))
+	}
+	return h
+}
+
+// payload appends octets of a payload from position pos on, masked if frames
+// are: one pass, and p is not touched.
+func (o *outbound) payload(key [4]byte, p []byte, pos int) {
+	o.pending.reserve(len(p))
+	b := o.pending.own()
+	if o.masker == nil {
+		b.b = append(b.b, p...)
+		return
+	}
+	have := len(b.b)
+	b.b = b.b[:have+len(p)]
+	mask.Copy(b.b[have:], p, key, pos&3)
+}
+
+// largeFrame sends a frame that is larger than a batch, piece by piece as there
+// is room. Once its header is appended it goes out whole: if ctx ends the rest
+// is appended at once.
+func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) error {
+	h.Length = int64(len(p))
+	mine := !o.token.held
+	o.token.held, o.mid = true, true
+	defer func() {
+		o.mid = false
+		o.pending.endFrame()
+		o.push(false) // nobody else may come to send the control frames that were kept
+		if mine {
+			o.endMessage()
+		}
+	}()
+	key := o.header(h)
+	for pos := 0; ; {
+		n := min(len(p)-pos, max(maxBatch-o.pending.len(), 0))
+		o.payload(key, p[pos:pos+n], pos)
+		pos += n
+		if err := o.push(o.mayBlock(ctx)); err != nil {
+			return err
+		}
+		if pos < len(p) && o.masker == nil && o.direct(ctx) {
+			n, err := o.writeDirect(p[pos:])
+			if err != nil {
+				return err
+			}
+			pos += n
+		}
+		if pos == len(p) {
+			return nil
+		}
+		if o.pending.len() < maxBatch {
+			continue
+		}
+		if err := o.wait(ctx, o.vacancy()); err != nil {
+			o.payload(key, p[pos:], pos)
+			o.push(false)
+			return err
+		}
+		if o.gone {
+			return o.err
+		}
+	}
+}
+
+// encode returns a small frame as a slice of its own.
+func (o *outbound) encode(h frame.Header, p []byte) []byte {
+	return o.append(make([]byte, 0, frame.MaxHeaderLen+len(p)), h, p)
+}
