@@ -169,8 +169,8 @@ func TestSendOrder(t *testing.T) {
 // more than their queue, and keep nobody else.
 func TestBroadcastStoppedReaders(t *testing.T) {
 	receivers := scale(10_000)
-	const messages, size = 40, 100
-	o := limits(conn.Limits{QueueMessages: 16})
+	const messages, size = 20, 100
+	o := limits(conn.Limits{QueueMessages: 4})
 	var servers, clients []*conn.Conn
 	for range receivers {
 		s, c := wstest.Pipe(&wstest.PipeOptions{Server: o, Size: 1 << 10})

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -153,6 +156,34 @@ func TestServerPanic(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Without OnPanic what Serve panicked with is logged with its stack.
+func TestServerPanicLogged(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	s := &conn.Server{Serve: func(context.Context, *conn.Conn, *http.Request) { panic("a cause") }}
+	_, _, err := mustDial(t, serveInMemory(t, s)).Read(context.Background())
+	wantClosed(t, err, frame.StatusInternalError)
+	must(t, s.Shutdown(context.Background())) // the log is written
+	for _, want := range []string{"a cause", "TestServerPanicLogged"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not contain %q: %s", want, &log)
+		}
+	}
+}
+
+// A request that is no upgrade is refused, and the connection is not Serve's.
+func TestServerRefuses(t *testing.T) {
+	s := &conn.Server{Serve: func(context.Context, *conn.Conn, *http.Request) { t.Error("served") }}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if w.Code != http.StatusUpgradeRequired {
+		t.Errorf("status %d, want %d", w.Code, http.StatusUpgradeRequired)
+	}
+	must(t, s.Shutdown(context.Background()))
 }
 
 // When Serve returns the connection is closed with 1000, and its ctx ends.

@@ -1,0 +1,36 @@
+package conn_test
+
+import (
+	"testing"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/wstest"
+)
+
+func TestCloseErrorText(t *testing.T) {
+	for want, err := range map[string]*conn.CloseError{
+		"websocket: closed by the peer: 1001 going away":              {Code: frame.StatusGoingAway},
+		`websocket: closed by the peer: 3000: "a \"reason\"\u2028\n"`: {Code: 3000, Reason: "a \"reason\"\u2028\n"},
+		"websocket: closed by the peer: 1005 no status":               {Code: frame.StatusNoStatus},
+	} {
+		if got := err.Error(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// A Conn tells what the handshake agreed on, and the addresses of its stream.
+func TestConnTells(t *testing.T) {
+	server, client := wstest.Pipe(&wstest.PipeOptions{Subprotocol: "chat"})
+	defer server.CloseNow()
+	defer client.CloseNow()
+	for _, c := range []*conn.Conn{server, client} {
+		if got := c.Subprotocol(); got != "chat" {
+			t.Errorf("subprotocol %q", got)
+		}
+	}
+	if server.LocalAddr() != client.RemoteAddr() || server.RemoteAddr() != client.LocalAddr() {
+		t.Errorf("addresses %v %v, %v %v", server.LocalAddr(), server.RemoteAddr(), client.LocalAddr(), client.RemoteAddr())
+	}
+}
