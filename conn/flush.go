@@ -38,7 +38,7 @@ func (o *outbound) push(block bool) error {
 		return nil
 	case o.pending.len() == 0:
 		return nil
-	case o.corked.Load() && o.pending.len() < maxBatch && !o.closing,
+	case o.corks.Load() > 0 && o.pending.len() < maxBatch && !o.closing,
 		!block && !o.c.src.canTry():
 		o.startFlusher()
 		return nil
@@ -148,10 +148,29 @@ func (o *outbound) runFlusher() {
 	o.drained()
 }
 
+// Cork holds back what is written and sent, until as many calls of Uncork as
+// of Cork have come, so that it leaves in one piece: for those who are about to
+// send several messages. As in the callback of Each it leaves earlier when it
+// is 64 KiB, and a goroutine of its own sends it as soon as there is time: the
+// caller may block in between.
+func (c *Conn) Cork() { c.out.corks.Add(1) }
+
+// Uncork ends what Cork began. It never waits.
+func (c *Conn) Uncork() {
+	c.out.corks.Add(-1)
+	c.out.release()
+}
+
 // cork tells that the read that delivers has more messages at hand.
 func (o *outbound) cork(on bool) {
-	if o.corked.Load() != on {
-		o.corked.Store(on)
+	if o.ahead == on {
+		return
+	}
+	o.ahead = on
+	if on {
+		o.corks.Add(1)
+	} else {
+		o.corks.Add(-1)
 	}
 }
 
@@ -159,6 +178,11 @@ func (o *outbound) cork(on bool) {
 // stream.
 func (o *outbound) uncork() {
 	o.cork(false)
+	o.release()
+}
+
+// release sends what is pending.
+func (o *outbound) release() {
 	if o.quiet() {
 		return
 	}

@@ -17,7 +17,7 @@ const (
 // so it is not for clients, whose masking keys are drawn under the lock, nor
 // where a window is kept.
 func (o *outbound) enter(block bool) bool {
-	return o.masker == nil && (o.deflate == nil || !o.deflate.takeover) && !o.corked.Load() &&
+	return o.masker == nil && (o.deflate == nil || !o.deflate.takeover) && o.corks.Load() == 0 &&
 		(block || o.c.src.canTry()) &&
 		o.gate.CompareAndSwap(gateOpen, gateTaken)
 }

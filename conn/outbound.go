@@ -28,9 +28,10 @@ type outbound struct {
 	deflate *deflation    // nil: off
 	flusher func()        // runFlusher, made once
 
-	// corked: the read that is delivering has more messages at hand. Set by
-	// the goroutine that has the turn to read.
-	corked atomic.Bool
+	// corks: who wants output held back. The read that is delivering does
+	// while it has more messages at hand: ahead, which belongs to it.
+	corks atomic.Int32
+	ahead bool
 	// shut: no message is delivered or accepted any more.
 	shut     atomic.Bool
 	overflow Overflow

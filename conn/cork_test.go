@@ -1,0 +1,66 @@
+package conn_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
+)
+
+// A countingConn counts writes.
+type countingConn struct {
+	net.Conn
+	writes atomic.Int32
+}
+
+func (c *countingConn) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
+}
+
+// What is sent between Cork and Uncork is in order, leaves in fewer writes than
+// messages, and does not wait for Uncork if the sender blocks.
+func TestCork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pipe.New()
+		stream := &countingConn{Conn: a}
+		s := conn.New(&handshake.Result{Conn: stream}, conn.RoleServer, nil)
+		c := conn.New(&handshake.Result{Conn: b}, conn.RoleClient, nil)
+		defer c.CloseNow()
+		defer s.CloseNow()
+		want := func(i int) {
+			t.Helper()
+			if _, p, err := c.Read(context.Background()); err != nil || string(p) != fmt.Sprint(i) {
+				t.Fatalf("read %q, %v; want %d", p, err, i)
+			}
+		}
+		const n = 100
+		s.Cork()
+		s.Cork()
+		for i := range n {
+			if err := s.Send(conn.NewPrepared(frame.Text, fmt.Append(nil, i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Uncork()
+		synctest.Wait() // the sender blocks
+		for i := range n {
+			want(i)
+		}
+		s.Uncork()
+		if w := stream.writes.Load(); w > n/2 {
+			t.Errorf("%d writes for %d messages", w, n)
+		}
+		if err := s.Send(conn.NewPrepared(frame.Text, []byte("100"))); err != nil {
+			t.Fatal(err)
+		}
+		want(n)
+	})
+}
