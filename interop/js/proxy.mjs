@@ -1,0 +1,79 @@
+// A TCP proxy that keeps its port while servers behind it come and go, and that can fail in the
+// ways networks do.
+import { once } from "node:events";
+import net from "node:net";
+
+export async function proxy(port) {
+  const pairs = new Set();
+  let target = port;
+  let away = false;
+  let stalled = false;
+  let noWebSocket = false;
+  const held = new Map(); // what lets a session's WebSocket pass, by sid
+  const released = new Set();
+  let holding = false;
+
+  const listener = net.createServer((client) => {
+    client.on("error", () => client.destroy());
+    if (away) return client.destroy();
+    if (stalled) return;
+    client.once("data", (head) => {
+      const text = head.toString("latin1");
+      if (!/^upgrade: *websocket/im.test(text)) return pass(client, head);
+      if (noWebSocket) {
+        client.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        return;
+      }
+      const sid = /[?&]sid=([^& ]+)/.exec(text)?.[1];
+      if (holding && !released.has(sid)) held.set(sid, () => pass(client, head));
+      else pass(client, head);
+    });
+  });
+
+  function pass(client, head) {
+    const upstream = net.connect(target, "127.0.0.1");
+    const pair = [client, upstream];
+    pairs.add(pair);
+    for (const socket of pair) {
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        pairs.delete(pair);
+        for (const each of pair) each.destroy();
+      });
+    }
+    upstream.write(head);
+    client.pipe(upstream).pipe(client);
+  }
+
+  await once(listener.listen(0, "127.0.0.1"), "listening");
+  return {
+    port: listener.address().port,
+    // to sends new connections to another port.
+    to(port) { target = port; },
+    // cut ends all connections and lets none in until mend.
+    cut() {
+      away = true;
+      for (const pair of pairs) for (const socket of pair) socket.destroy();
+    },
+    mend() { away = false; },
+    // stall keeps all connections, and lets new ones in, but passes nothing on.
+    stall() {
+      stalled = true;
+      for (const [client, upstream] of pairs) {
+        for (const socket of [client, upstream]) socket.unpipe().pause();
+      }
+    },
+    // blockWebSocket refuses handshakes as some companies' proxies do.
+    blockWebSocket() { noWebSocket = true; },
+    // holdWebSockets keeps a session's handshake back until release is called with its sid.
+    holdWebSockets() { holding = true; },
+    release(sid) {
+      released.add(sid);
+      held.get(sid)?.();
+    },
+    close() {
+      this.cut();
+      listener.close();
+    },
+  };
+}

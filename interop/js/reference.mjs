@@ -1,0 +1,94 @@
+// The scenario server on Node's own socket.io, to show that the checks judge right. interop/server
+// is the same in Go; both say "listening on http://host:port" on standard error and end with SIGTERM.
+import http from "node:http";
+import { parseArgs } from "node:util";
+import { Server } from "socket.io";
+
+const { values: flags } = parseArgs({ options: {
+  addr: { type: "string", default: "127.0.0.1:0" },
+  recovery: { type: "boolean" },
+  "ping-interval": { type: "string", default: "25000" }, // milliseconds
+  "ping-timeout": { type: "string", default: "20000" },
+  client: { type: "string" }, // Node serves its own
+} });
+
+const web = http.createServer();
+const io = new Server(web, {
+  pingInterval: Number(flags["ping-interval"]),
+  pingTimeout: Number(flags["ping-timeout"]),
+  ...(flags.recovery && { connectionStateRecovery: {} }),
+});
+
+const endings = new Map(); // why each socket ended, by its id: a promise with its resolve
+const stored = new Map(); // what "store" was sent, by key
+
+function ending(id) {
+  if (!endings.has(id)) {
+    let resolve;
+    const promise = new Promise((set) => { resolve = set; });
+    endings.set(id, { promise, resolve });
+  }
+  return endings.get(id);
+}
+
+function serve(socket) {
+  const { nsp } = socket;
+  const numbers = { count: 0, ordered: true };
+  socket.on("disconnect", (reason) => ending(socket.id).resolve(reason));
+  socket.emit("hello", { id: socket.id, recovered: socket.recovered });
+
+  // There and back.
+  socket.on("echo", (...args) => socket.emit("echo", ...args));
+  socket.on("echo-ack", (...args) => args.pop()(...args));
+  socket.on("ask", (ms, event, ...args) => {
+    const ack = args.pop();
+    socket.timeout(ms).emit(event, ...args, (error, ...answer) => ack(error ? null : answer));
+  });
+  socket.on("who", (ack) => ack({
+    id: socket.id, transport: socket.conn.transport.name, rooms: [...socket.rooms].sort(),
+    auth: socket.handshake.auth, query: socket.handshake.query.q ?? "", header: socket.handshake.headers["x-parley"] ?? "",
+  }));
+
+  // Many, in order.
+  socket.on("number", (i) => { numbers.ordered &&= i === numbers.count; numbers.count++; });
+  socket.on("numbers", (ack) => ack(numbers));
+  socket.on("flood", (first, end) => { for (let i = first; i < end; i++) socket.emit("number", i); });
+  socket.on("volatile", (n) => {
+    for (let i = 0; i < n; i++) socket.volatile.emit("maybe", i);
+    socket.emit("volatile-end");
+  });
+  socket.on("store", (key, i, ack) => {
+    stored.set(key, [...stored.get(key) ?? [], i]);
+    ack();
+  });
+  socket.on("stored", (key, ack) => ack(stored.get(key) ?? []));
+
+  // Rooms.
+  socket.on("join", (rooms, ack) => { socket.join(rooms); ack(); });
+  socket.on("leave", (room, ack) => { socket.leave(room); ack(); });
+  socket.on("to", (rooms, except, event, ...args) => socket.to(rooms).except(except).emit(event, ...args));
+  socket.on("in", (rooms, except, event, ...args) => nsp.in(rooms).except(except).emit(event, ...args));
+  socket.on("ask-room", (room, ms, event, ...args) => {
+    const ack = args.pop();
+    nsp.in(room).timeout(ms).emit(event, ...args, (error, answers) => ack(!error, answers));
+  });
+  socket.on("sockets", async (room, ack) => ack((await nsp.in(room).fetchSockets()).map(({ id }) => id).sort()));
+
+  // Ends.
+  socket.on("disconnect-me", (connection) => socket.disconnect(connection));
+  socket.on("ended", async (id, ack) => ack(await ending(id).promise));
+}
+
+io.on("connection", serve);
+io.of("/custom").on("connection", serve);
+io.of(/^\/dynamic-\d+$/).on("connection", serve);
+io.of("/refused").use((socket, next) => {
+  next(Object.assign(new Error("not you"), { data: { code: 42, why: { list: ["ž", null] } } }));
+});
+io.of("/members").use((socket, next) => {
+  next(socket.handshake.auth.token === "secret" ? undefined : new Error("members only"));
+}).on("connection", serve);
+
+const [host, port] = flags.addr.split(":");
+web.listen(Number(port), host, () => console.error(`listening on http://${host}:${web.address().port}`));
+process.on("SIGTERM", () => io.close(() => process.exit(0)));
