@@ -75,8 +75,11 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 	s.expire(now)
 	switch {
 	case s.state == closed:
-		if s.farewell == nil {
+		switch {
+		case s.farewell == nil:
 			return answer{refusal: unknownSession}, nil
+		case len(s.queue) > 0: // clients drop what stands in one payload with a close packet
+			return answer{messages: s.take()}, nil
 		}
 		return answer{messages: s.leave()}, nil
 	case s.state == upgraded:
