@@ -277,6 +277,22 @@ func TestShutdown(t *testing.T) {
 	})
 }
 
+// Shutdown does not wait for clients that have closed: most do not come again.
+func TestShutdownAfterClientCloses(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		s.wantPost(sid, "1", 200, "ok")
+		s.wantEnd(engineio.TransportClose)
+		started := time.Now()
+		if err := s.server.Shutdown(context.Background()); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		if waited := time.Since(started); waited != 0 {
+			t.Errorf("Shutdown waited for %v", waited)
+		}
+	})
+}
+
 // When its ctx ends Shutdown cuts what is left.
 func TestShutdownEnds(t *testing.T) {
 	inBubble(t, nil, func(s *site) {

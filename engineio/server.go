@@ -256,6 +256,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for _, n := range sessions {
 		if n != nil {
 			n.shut(ServerShuttingDown, ServerShuttingDown)
+			n.dismiss()
 		}
 	}
 	select {

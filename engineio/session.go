@@ -356,6 +356,16 @@ func (s *Session) leave() []*Message {
 	return messages
 }
 
+// dismiss ends that wait for a client which has closed the session itself, and
+// need not come again.
+func (s *Session) dismiss() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.farewell == noopMessage {
+		s.leave()
+	}
+}
+
 // control sends a packet that is not of the application.
 func (s *Session) control(m *Message) {
 	if s.state == upgraded {
