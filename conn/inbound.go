@@ -1,0 +1,174 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+)
+
+// inbound is the receiving half of a Conn. What stands before mu belongs to
+// the goroutine that has the turn to read.
+type inbound struct {
+	c     *Conn
+	feed  feed
+	used  int          // octets in front of the source that the last event lies in
+	parts *partsReader // the Reader whose message is not finished
+	pings *bucket      // of the peer's Pings; nil before the first
+
+	mu    sync.Mutex
+	turn  turn
+	wait  wait
+	arm   armed
+	slow  bool          // a read has waited within the message under way, which
+	spare time.Duration // may wait so much longer
+}
+
+func (in *inbound) init(c *Conn, role Role, agreed *handshake.Deflate, o *Options) {
+	in.c = c
+	in.feed = newFeed(role, agreed, o, c.limits)
+}
+
+// next reads until there is a message, or with stream a part of one. What the
+// last event lay in is used up. While the closing handshake is on, what comes
+// is discarded.
+func (in *inbound) next(ctx context.Context, stream bool) error {
+	in.settle()
+	in.feed.stream = stream
+	for {
+		b := in.c.src.buffered()
+		n, e, err := in.feed.next(b)
+		if err != nil {
+			return in.fail(err)
+		}
+		if n == 0 && e == eventNone {
+			if e, err = in.fill(ctx); err != nil {
+				return err
+			}
+		}
+		switch e {
+		case eventNone:
+			in.c.src.advance(n)
+		case eventControl:
+			err := in.control(len(b) > n)
+			in.c.src.advance(n)
+			if err != nil {
+				return err
+			}
+		default:
+			in.used = n
+			if in.deliver(len(b) > n) {
+				return nil
+			}
+			in.settle()
+		}
+	}
+}
+
+// deliver reports whether the message in the feed is to be handed out: not
+// while the closing handshake is on. more tells that octets lie behind it.
+func (in *inbound) deliver(more bool) bool {
+	in.c.out.cork(more)
+	return !in.c.out.closed()
+}
+
+// settle uses up what the last event lay in.
+func (in *inbound) settle() {
+	if in.used > 0 {
+		in.c.src.advance(in.used)
+		in.used = 0
+	}
+	if in.feed.message != nil && in.feed.place == between && !in.feed.rules.open {
+		in.feed.release()
+	}
+}
+
+// fill waits for octets: into the buffer, or straight into the message under
+// way. Held output leaves first.
+func (in *inbound) fill(ctx context.Context) (event, error) {
+	in.c.out.uncork()
+	src, room := &in.c.src, []byte(nil)
+	if src.r == src.w {
+		room = in.feed.room()
+	}
+	for {
+		registered := in.register(ctx, src.raw == nil)
+		if err := in.beginWait(ctx); err != nil {
+			return eventNone, err
+		}
+		var n int
+		var again bool
+		var err error
+		if room != nil {
+			n, again, err = src.into(room, !registered)
+		} else {
+			n, again, err = src.fill(in.feed.need(), !registered)
+		}
+		woken := in.endWait(n)
+		switch {
+		case n > 0 && room != nil:
+			e, err := in.feed.filled(n)
+			if err != nil {
+				err = in.fail(err)
+			}
+			return e, err
+		case n > 0:
+			return eventNone, nil
+		case again:
+			in.register(ctx, true)
+		case !woken:
+			return eventNone, in.broken(err)
+		}
+	}
+}
+
+// broken ends the connection after a failed read.
+func (in *inbound) broken(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = fmt.Errorf("websocket: read: %w", io.ErrUnexpectedEOF)
+	} else {
+		err = fmt.Errorf("websocket: read: %w: %w", io.ErrUnexpectedEOF, err)
+	}
+	in.c.drop(streamEnd, err)
+	return in.c.end.err()
+}
+
+// fail fails the connection (RFC 6455, section 7.1.7): the peer is told the
+// status code of err, what it still sends is discarded.
+func (in *inbound) fail(err error) error {
+	code := frame.StatusProtocolError
+	reason := ""
+	if e, ok := errors.AsType[*frame.Error](err); ok {
+		code, reason = e.Code, e.Reason
+	}
+	in.shut(failure, err, code, reason)
+	return in.c.end.err()
+}
+
+// shut is the end of the closing handshake in the reading goroutine: the last
+// Close frame is queued if ours is not out, and the stream is emptied.
+func (in *inbound) shut(ev closeEvent, cause error, code frame.StatusCode, reason string) {
+	c := in.c
+	switch c.end.happens(ev, cause) {
+	case sendThenHalf:
+		c.out.sendClose(code, reason, c.serving)
+	case half:
+		c.out.halfClose(c.serving)
+	default:
+		return
+	}
+	wait := drainTime
+	if !c.serving {
+		wait = c.limits.CloseTimeout
+	}
+	in.settle()
+	in.feed.release()
+	c.src.discard(wait)
+	c.drop(streamEnd, cause)
+}
+

@@ -1,0 +1,98 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// Reader returns the next message as a stream of its octets, which come as
+// they arrive; compressed messages come when they are whole. The reads take
+// turns with other reads, and end with ctx. Any other read discards what is
+// left of the message; the Reader then returns an error.
+func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {
+	in := &c.in
+	if err := in.begin(ctx); err != nil {
+		return 0, nil, err
+	}
+	defer in.finishTurn()
+	if err := in.next(ctx, true); err != nil {
+		return 0, nil, err
+	}
+	in.parts = &partsReader{in: in, ctx: ctx, part: in.feed.payload, last: in.feed.last}
+	return in.feed.opcode, in.parts, nil
+}
+
+// A partsReader is what Reader returns. Its fields belong to the turn.
+type partsReader struct {
+	in   *inbound
+	ctx  context.Context
+	part []byte // view: of the source, or of the message if it was compressed
+	last bool
+	lost bool // another read has discarded some of it
+}
+
+var errStaleReader = errors.New("websocket: read of a message that another read has discarded")
+
+// Read implements io.Reader.
+func (r *partsReader) Read(p []byte) (int, error) { return r.readWith(r.ctx, p) }
+
+func (r *partsReader) readWith(ctx context.Context, p []byte) (int, error) {
+	in := r.in
+	if err := in.takeTurn(ctx); err != nil {
+		return 0, err
+	}
+	defer in.finishTurn()
+	switch {
+	case r.lost:
+		return 0, errStaleReader
+	case in.parts != r && r.last && len(r.part) == 0:
+		return 0, io.EOF
+	case in.parts != r:
+		return 0, errStaleReader
+	}
+	for len(r.part) == 0 && !r.last {
+		if err := in.next(ctx, true); err != nil {
+			return 0, err
+		}
+		r.part, r.last = in.feed.payload, in.feed.last
+	}
+	n := copy(p, r.part)
+	r.part = r.part[n:]
+	if r.last && len(r.part) == 0 {
+		in.endParts()
+		if n == 0 && len(p) > 0 {
+			return 0, io.EOF
+		}
+	}
+	return n, nil
+}
+
+// begin takes the turn for a read of a new message, and discards what is left
+// of one that a Reader has not finished.
+func (in *inbound) begin(ctx context.Context) error {
+	if err := in.takeTurn(ctx); err != nil {
+		return err
+	}
+	for in.parts != nil {
+		if in.parts.last {
+			in.endParts()
+			break
+		}
+		in.parts.part, in.parts.lost = nil, true
+		if err := in.next(ctx, true); err != nil {
+			in.finishTurn()
+			return err
+		}
+		in.parts.last = in.feed.last
+	}
+	return nil
+}
+
+func (in *inbound) endParts() {
+	in.settle()
+	in.parts = nil
+}
+
