@@ -171,4 +171,3 @@ func (in *inbound) shut(ev closeEvent, cause error, code frame.StatusCode, reaso
 	c.src.discard(wait)
 	c.drop(streamEnd, cause)
 }
-

@@ -95,4 +95,3 @@ func (in *inbound) endParts() {
 	in.settle()
 	in.parts = nil
 }
-
