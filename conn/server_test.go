@@ -95,6 +95,17 @@ func echo(ctx context.Context, c *conn.Conn, _ *http.Request) {
 	c.Each(ctx, func(m conn.Message) error { return c.Write(ctx, m.Opcode, m.Payload) })
 }
 
+// wantEcho fails the test unless c is served by echo.
+func wantEcho(t *testing.T, c *conn.Conn) {
+	t.Helper()
+	if err := c.Write(t.Context(), frame.Text, []byte("alive")); err != nil {
+		t.Error(err)
+	}
+	if _, got, err := c.Read(t.Context()); err != nil || string(got) != "alive" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 // A Serve that panics, wherever it is, costs its own connection alone: the
 // peer sees 1011, OnPanic what it was, and the others live.
 func TestServerPanic(t *testing.T) {
@@ -139,7 +150,9 @@ func TestServerPanic(t *testing.T) {
 					panicked <- v
 				},
 			})
-			other, c := mustDial(t, dial), mustDial(t, dial)
+			other := mustDial(t, dial)
+			wantEcho(t, other) // its Serve is the first
+			c := mustDial(t, dial)
 			if err := c.Write(ctx, frame.Text, []byte("hello")); err != nil {
 				t.Fatal(err)
 			}
@@ -148,12 +161,7 @@ func TestServerPanic(t *testing.T) {
 			if v := <-panicked; v != any(name) && v != any(errEnough) {
 				t.Errorf("panicked with %v", v)
 			}
-			if err := other.Write(ctx, frame.Text, []byte("alive")); err != nil {
-				t.Error(err)
-			}
-			if _, got, err := other.Read(ctx); err != nil || string(got) != "alive" {
-				t.Errorf("another connection got %q, %v", got, err)
-			}
+			wantEcho(t, other)
 		})
 	}
 }
