@@ -16,7 +16,7 @@ func benchmarkRead(b *testing.B, op gobwas.OpCode, size, fragments int) {
 	p := []byte(strings.Repeat("a", size))
 	stream := frames(op, p, fragments)
 	b.Run("parley", func(b *testing.B) {
-		c := parleyConn(&stub{stream: stream}, false)
+		c := parleyConn(&stub{stream: stream}, false, nil)
 		defer c.CloseNow()
 		b.SetBytes(int64(size))
 		b.ReportAllocs()

@@ -91,12 +91,12 @@ const offer = "permessage-deflate; client_no_context_takeover; server_no_context
 
 // The servers of each library over a stub.
 
-func parleyConn(nc *stub, deflate bool) *conn.Conn {
+func parleyConn(nc *stub, deflate bool, o *conn.Options) *conn.Conn {
 	hs := &handshake.Result{Conn: nc}
 	if deflate {
 		hs.Deflate = &handshake.Deflate{ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
 	}
-	return conn.New(hs, conn.RoleServer, nil)
+	return conn.New(hs, conn.RoleServer, o)
 }
 
 func gorillaConn(b *testing.B, nc *stub, deflate bool) *gorilla.Conn {
@@ -131,7 +131,7 @@ func (h *handler) OnMessage(c *gws.Conn, m *gws.Message) {
 	}
 }
 
-func gwsConn(b *testing.B, nc *stub, h *handler, deflate bool) *gws.Conn {
+func gwsConn(b *testing.B, nc *stub, h gws.Event, deflate bool) *gws.Conn {
 	o := &gws.ServerOption{}
 	if deflate {
 		o.PermessageDeflate = gws.PermessageDeflate{Enabled: true}

@@ -35,7 +35,7 @@ func benchmarkWrite(b *testing.B, size int) {
 		})
 	}
 	run("parley", func(b *testing.B, nc *stub) func() error {
-		c := parleyConn(nc, false)
+		c := parleyConn(nc, false, nil)
 		b.Cleanup(func() { c.CloseNow() })
 		return func() error { return c.Write(context.Background(), frame.Text, p) }
 	})
@@ -65,15 +65,22 @@ func benchmarkWrite(b *testing.B, size int) {
 func BenchmarkP11(b *testing.B) { benchmarkWrite(b, 16) }
 func BenchmarkP12(b *testing.B) { benchmarkWrite(b, 1<<10) }
 
-const recipients = 10000
+// recipients is how many connections a broadcast has; with -short 100.
+func recipients() int {
+	if testing.Short() {
+		return 100
+	}
+	return 10000
+}
 
 // P15 to P17: one message of 128 octets to one recipient of many.
 func benchmarkBroadcast(b *testing.B, deflate, bySend bool) {
 	p := []byte(strings.Repeat("hello, w", 16))
+	recipients := recipients()
 	b.Run("parley", func(b *testing.B) {
 		conns := make([]*conn.Conn, recipients)
 		for i := range conns {
-			conns[i] = parleyConn(&stub{}, deflate)
+			conns[i] = parleyConn(&stub{}, deflate, nil)
 			defer conns[i].CloseNow()
 		}
 		m := conn.NewPrepared(frame.Text, p)

@@ -1,0 +1,116 @@
+package bench
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"testing"
+
+	gobwas "github.com/gobwas/ws"
+	"github.com/lxzan/gws"
+	"github.com/parleyws/parley/codec/klauspost"
+	"github.com/parleyws/parley/conn"
+)
+
+// records returns n octets of text as programs send it.
+func records(n int) []byte {
+	random := rand.New(rand.NewPCG(7, 692))
+	var b bytes.Buffer
+	for i := 0; b.Len() < n; i++ {
+		fmt.Fprintf(&b, `{"id":%d,"name":"user %d","online":%t,"score":%.3f},`,
+			i, random.IntN(1000), random.IntN(2) == 0, random.Float64())
+	}
+	return b.Bytes()[:n]
+}
+
+// compressed returns what a client sends that compresses each message by
+// itself.
+func compressed(p []byte) []byte {
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, flate.BestSpeed)
+	w.Write(p)
+	w.Flush()
+	one := frames(gobwas.OpText, bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff")), 1)
+	size := int(2 + 4) // of a header with a length in its second octet
+	if one[1]&0x7F == 126 {
+		size += 2
+	}
+	size += b.Len() - 4
+	for at := 0; at < len(one); at += size {
+		one[at] |= 0x40 // RSV1
+	}
+	return one
+}
+
+// echoParley reads and writes back messages of 1 KB, both compressed.
+func echoParley(b *testing.B, stream []byte, codec conn.Codec) {
+	c := parleyConn(&stub{stream: stream}, true, &conn.Options{Compression: conn.Compression{Codec: codec}})
+	defer c.CloseNow()
+	ctx := context.Background()
+	b.ReportAllocs()
+	b.ResetTimer()
+	left := b.N
+	if err := c.Each(ctx, func(m conn.Message) error {
+		if err := c.Write(ctx, m.Opcode, m.Payload); err != nil {
+			return err
+		}
+		if left--; left == 0 {
+			return errStop
+		}
+		return nil
+	}); err != errStop {
+		b.Fatal(err)
+	}
+}
+
+// A gwsEcho sends each message back.
+type gwsEcho struct{ handler }
+
+func (h *gwsEcho) OnMessage(c *gws.Conn, m *gws.Message) {
+	c.WriteMessage(m.Opcode, m.Bytes())
+	h.handler.OnMessage(c, m)
+}
+
+// P20: read and write 1 KB, compressed by klauspost/compress.
+func BenchmarkP20(b *testing.B) {
+	stream := compressed(records(1 << 10))
+	b.Run("parley", func(b *testing.B) { echoParley(b, stream, klauspost.Codec{}) })
+	b.Run("gws", func(b *testing.B) {
+		h := &gwsEcho{handler{left: b.N}}
+		c := gwsConn(b, &stub{stream: stream}, h, true)
+		b.ReportAllocs()
+		b.ResetTimer()
+		c.ReadLoop()
+		if h.left > 0 {
+			b.Fatal("gws stopped early")
+		}
+	})
+}
+
+// P21: the same with compress/flate.
+func BenchmarkP21(b *testing.B) {
+	stream := compressed(records(1 << 10))
+	b.Run("parley", func(b *testing.B) { echoParley(b, stream, nil) })
+	b.Run("gorilla", func(b *testing.B) {
+		c := gorillaConn(b, &stub{stream: stream}, true)
+		var message bytes.Buffer
+		b.ReportAllocs()
+		b.ResetTimer()
+		for range b.N {
+			kind, r, err := c.NextReader()
+			if err != nil {
+				b.Fatal(err)
+			}
+			message.Reset()
+			if _, err := io.Copy(&message, r); err != nil {
+				b.Fatal(err)
+			}
+			if err := c.WriteMessage(kind, message.Bytes()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

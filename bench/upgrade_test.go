@@ -1,0 +1,111 @@
+package bench
+
+import (
+	"net"
+	"net/http"
+	"testing"
+
+	gobwas "github.com/gobwas/ws"
+	"github.com/parleyws/parley/handshake"
+)
+
+const upgradeRequest = "GET /chat HTTP/1.1\r\n" +
+	"Host: server.example.com\r\n" +
+	"Upgrade: websocket\r\n" +
+	"Connection: Upgrade\r\n" +
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+	"Sec-WebSocket-Version: 13\r\n" +
+	"Origin: http://server.example.com\r\n\r\n"
+
+// A queue is a net.Listener that accepts what is put into it.
+type queue chan net.Conn
+
+func (q queue) Accept() (net.Conn, error) {
+	if nc, open := <-q; open {
+		return nc, nil
+	}
+	return nil, net.ErrClosed
+}
+func (queue) Close() error   { return nil }
+func (queue) Addr() net.Addr { return &net.TCPAddr{} }
+
+// A visit is a stub that makes one request and tells when it is closed.
+type visit struct {
+	stub
+	closed chan struct{}
+}
+
+func (v *visit) Close() error {
+	v.closed <- struct{}{}
+	return nil
+}
+
+// P13: an upgrade through net/http, and a hijack that does nothing further.
+func BenchmarkP13(b *testing.B) {
+	for _, bb := range []struct {
+		name    string
+		upgrade func(http.ResponseWriter, *http.Request) (net.Conn, error)
+	}{
+		{"parley", func(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
+			res, err := handshake.Accept(w, r, nil)
+			if err != nil {
+				return nil, err
+			}
+			return res.Conn, nil
+		}},
+		{"gobwas", func(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
+			nc, _, _, err := gobwas.UpgradeHTTP(r, w)
+			return nc, err
+		}},
+		{"hijack", func(w http.ResponseWriter, _ *http.Request) (net.Conn, error) {
+			nc, _, err := http.NewResponseController(w).Hijack()
+			return nc, err
+		}},
+	} {
+		b.Run(bb.name, func(b *testing.B) { benchmarkUpgrade(b, bb.upgrade) })
+	}
+}
+
+func benchmarkUpgrade(b *testing.B, upgrade func(http.ResponseWriter, *http.Request) (net.Conn, error)) {
+	l := make(queue)
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		nc, err := upgrade(w, r)
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		nc.Close()
+	})}
+	go s.Serve(l)
+	defer close(l)
+	v := &visit{stub: stub{stream: []byte(upgradeRequest)}, closed: make(chan struct{})}
+	b.ReportAllocs()
+	for b.Loop() {
+		v.at = 0
+		l <- v
+		<-v.closed
+	}
+}
+
+// P14: an upgrade on the connection itself.
+func BenchmarkP14(b *testing.B) {
+	b.Run("parley", func(b *testing.B) {
+		nc := &stub{stream: []byte(upgradeRequest)}
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := handshake.AcceptConn(nc, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("gobwas", func(b *testing.B) {
+		nc := &stub{stream: []byte(upgradeRequest)}
+		var u gobwas.Upgrader
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := u.Upgrade(nc); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
