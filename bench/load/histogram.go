@@ -1,0 +1,49 @@
+package main
+
+import "math/bits"
+
+// A histogram counts durations in nanoseconds, to one part in 32.
+type histogram struct {
+	counts [64 * steps]int
+	n      int
+}
+
+const (
+	stepBits = 5
+	steps    = 1 << stepBits
+)
+
+func (h *histogram) add(v int64) {
+	h.counts[bucket(v)]++
+	h.n++
+}
+
+// bucket is v's magnitude and its first stepBits binary places behind the
+// first.
+func bucket(v int64) int {
+	if v < steps {
+		return int(max(v, 0))
+	}
+	magnitude := bits.Len64(uint64(v)) - stepBits
+	return magnitude<<stepBits + int(v>>(magnitude-1))&(steps-1)
+}
+
+// floor returns the least duration of a bucket.
+func floor(b int) int64 {
+	magnitude := b >> stepBits
+	if magnitude == 0 {
+		return int64(b)
+	}
+	return int64(steps+b&(steps-1)) << (magnitude - 1)
+}
+
+// quantile returns the duration that a part q of them does not exceed.
+func (h *histogram) quantile(q float64) int64 {
+	left := int(q * float64(h.n))
+	for b, n := range h.counts {
+		if left -= n; left < 0 {
+			return floor(b)
+		}
+	}
+	return 0
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// A run is one call of run.
+type run struct {
+	*generator
+	Work
+	batch     []byte // some frames
+	frameSize int
+	begin     time.Time
+	sent      int // messages that were sent
+	due       int // messages that are to come
+	came      int
+	heard     time.Time
+	latency   histogram
+}
+
+// run sends messages until the time is over, and waits for all answers.
+func (g *generator) run(w Work) (Result, error) {
+	if len(g.peers) == 0 {
+		return Result{}, errors.New("no connections")
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if w.Text == "" {
+		w.Text = strings.Repeat("a", w.Size)
+	}
+	one := masked(frame.Header{Opcode: frame.Text}, []byte(w.Text))
+	r := &run{generator: g, Work: w, frameSize: len(one), begin: time.Now()}
+	r.batch = bytes.Repeat(one, max(1, min(w.InFlight, 1<<20/len(one))))
+	r.heard = r.begin
+	before := cpu()
+	if err := r.all(); err != nil {
+		return Result{}, err
+	}
+	return Result{
+		Messages: r.came,
+		Seconds:  time.Since(r.begin).Seconds(),
+		CPU:      cpu() - before,
+		P50:      r.latency.quantile(0.50),
+		P99:      r.latency.quantile(0.99),
+	}, nil
+}
+
+func (r *run) all() error {
+	senders := r.peers
+	if r.Fanout > 0 {
+		senders = senders[:1]
+	}
+	for _, p := range senders {
+		p.sent, p.next, p.wait = make([]int64, r.InFlight), 0, 0
+		if err := r.send(p, r.InFlight, time.Now()); err != nil {
+			return err
+		}
+	}
+	events := make([]syscall.EpollEvent, 256)
+	for r.due > 0 {
+		if err := r.generator.wait(events, r.ready); err != nil {
+			return err
+		}
+		if time.Since(r.heard) > silence {
+			return fmt.Errorf("nothing came for %v; %d messages are missing", silence, r.due)
+		}
+	}
+	return nil
+}
+
+// ready takes what came for p, and sends as many messages as were answered.
+func (r *run) ready(p *peer, now time.Time) error {
+	n, err := r.receive(p)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return p.flush(r.batch, r.frameSize)
+	}
+	r.heard = now
+	r.came += n
+	r.due -= n
+	if r.Fanout == 0 {
+		return r.answered(p, n, now)
+	}
+	if err := p.flush(r.batch, r.frameSize); err != nil || r.due > 0 {
+		return err
+	}
+	return r.answered(r.peers[0], r.InFlight, now)
+}
+
+// answered notes the latency of n messages of p and sends the next ones.
+func (r *run) answered(p *peer, n int, now time.Time) error {
+	if n > p.wait {
+		return errors.New("more messages came than were asked for")
+	}
+	at := now.Sub(r.begin).Nanoseconds()
+	for i := range n {
+		oldest := (p.next - p.wait + i + 2*len(p.sent)) % len(p.sent)
+		r.latency.add(at - p.sent[oldest])
+	}
+	p.wait -= n
+	if now.Sub(r.begin).Seconds() >= r.Seconds || r.Messages > 0 && r.sent >= r.Messages {
+		return p.flush(r.batch, r.frameSize)
+	}
+	return r.send(p, n, now)
+}
+
+// send sends n messages.
+func (r *run) send(p *peer, n int, now time.Time) error {
+	for range n {
+		p.sent[p.next] = now.Sub(r.begin).Nanoseconds()
+		p.next = (p.next + 1) % len(p.sent)
+	}
+	p.wait += n
+	p.owed += n * r.frameSize
+	r.sent += n
+	r.due += n * max(1, r.Fanout)
+	return p.flush(r.batch, r.frameSize)
+}

@@ -1,0 +1,142 @@
+// Package harness is what the servers of the report have in common: where they
+// listen, what they are asked to do, and what they tell of themselves.
+package harness
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/parleyws/parley/bench/proc"
+)
+
+// A Work is what a server does with its connections.
+type Work struct {
+	// Idle says that memory is what counts: a server takes the smallest
+	// buffers that its library's documentation offers.
+	Idle bool
+	// JSON says that each message is decoded before it is sent back.
+	JSON bool
+	// Takeover turns permessage-deflate on, with context takeover both ways.
+	Takeover bool
+	// Klauspost takes klauspost/compress for it where there is a choice.
+	Klauspost bool
+}
+
+// Keepalive is how often a server pings a connection.
+const Keepalive = 25 * time.Second
+
+// Run serves until the standard input ends.
+func Run(serve func(net.Listener, Work) error) {
+	var work Work
+	flag.BoolVar(&work.Idle, "idle", false, "prefer little memory")
+	flag.BoolVar(&work.JSON, "json", false, "decode each message")
+	flag.BoolVar(&work.Takeover, "takeover", false, "permessage-deflate with context takeover")
+	flag.BoolVar(&work.Klauspost, "klauspost", false, "klauspost/compress where there is a choice")
+	secure := flag.Bool("tls", false, "serve TLS")
+	flag.Parse()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fail(err)
+	}
+	address := l.Addr().String()
+	if *secure {
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate()}})
+	}
+	go func() { fail(serve(l, work)) }()
+	proc.Serve(address, map[string]proc.Handler{"cpu": cpu, "memory": memory})
+}
+
+// HTTP is Run for libraries that upgrade requests of net/http.
+func HTTP(handler func(Work) http.HandlerFunc) {
+	Run(func(l net.Listener, work Work) error {
+		s := &http.Server{Handler: handler(work)}
+		return s.Serve(l)
+	})
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+// cpu answers with the processor time that this process has used, in
+// nanoseconds.
+func cpu(json.RawMessage) (any, error) {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return nil, err
+	}
+	return u.Utime.Nano() + u.Stime.Nano(), nil
+}
+
+// memory answers with the resident set in octets, after two collections and
+// when what is free has gone back to the kernel.
+func memory(json.RawMessage) (any, error) {
+	runtime.GC()
+	runtime.GC()
+	debug.FreeOSMemory()
+	octets, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return nil, err
+	}
+	pages, err := strconv.Atoi(strings.Fields(string(octets))[1])
+	return pages * os.Getpagesize(), err
+}
+
+// Ping calls ping every Keepalive until it fails, from a timer: it is how a
+// library without a keepalive of its own gets one with little memory.
+func Ping(ping func() error) (stop func() bool) {
+	var t *time.Timer
+	t = time.AfterFunc(Keepalive, func() {
+		if ping() == nil {
+			t.Reset(Keepalive)
+		}
+	})
+	return t.Stop
+}
+
+// A Message is what clients send where messages are JSON.
+type Message struct {
+	Room string   `json:"room"`
+	Text string   `json:"text"`
+	Tags []string `json:"tags"`
+}
+
+// Decode decodes p if the work says so.
+func (w Work) Decode(p []byte) error {
+	if !w.JSON {
+		return nil
+	}
+	var m Message
+	return json.Unmarshal(p, &m)
+}
+
+// certificate makes one that nobody checks.
+func certificate() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		fail(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		fail(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}

@@ -1,0 +1,30 @@
+// What the Node servers have in common: where they listen, and the commands of
+// package proc.
+import { createServer } from 'node:http'
+import { createInterface } from 'node:readline'
+
+const say = (value) => process.stdout.write(JSON.stringify({ value }) + '\n')
+
+const commands = {
+  cpu: () => {
+    const { user, system } = process.cpuUsage()
+    return (user + system) * 1000
+  },
+  memory: () => {
+    global.gc()
+    global.gc()
+    return process.memoryUsage.rss()
+  },
+}
+
+// serve listens and calls attach with the HTTP server.
+export function serve(attach) {
+  const server = createServer()
+  attach(server)
+  server.listen(0, '127.0.0.1', 4096, () => {
+    say(`127.0.0.1:${server.address().port}`)
+    const lines = createInterface({ input: process.stdin })
+    lines.on('line', (line) => say(commands[JSON.parse(line).name]()))
+    lines.on('close', () => process.exit())
+  })
+}

@@ -1,0 +1,41 @@
+// Command parley serves the report's work with Parley.
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/parleyws/parley/bench/servers/harness"
+	"github.com/parleyws/parley/codec/klauspost"
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/handshake"
+)
+
+func main() {
+	harness.HTTP(func(work harness.Work) http.HandlerFunc {
+		server := &conn.Server{
+			Options: options(work),
+			Serve: func(ctx context.Context, c *conn.Conn, _ *http.Request) {
+				c.Each(ctx, func(m conn.Message) error {
+					if err := work.Decode(m.Payload); err != nil {
+						return err
+					}
+					return c.Write(ctx, m.Opcode, m.Payload)
+				})
+			},
+		}
+		return server.ServeHTTP
+	})
+}
+
+func options(work harness.Work) *conn.AcceptOptions {
+	o := &conn.AcceptOptions{Conn: conn.Options{Limits: conn.Limits{Message: -1}}}
+	if work.Takeover {
+		o.Handshake.Deflate = &handshake.DeflateOptions{ServerContextTakeover: true, ClientContextTakeover: true}
+		o.Conn.Compression.MinSize = -1
+	}
+	if work.Klauspost {
+		o.Conn.Compression.Codec = klauspost.Codec{}
+	}
+	return o
+}
