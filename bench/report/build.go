@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// build makes the programs that are measured.
+func (r *report) build() error {
+	if _, err := os.Stat("servers"); err != nil {
+		return fmt.Errorf("run it in the directory bench: %w", err)
+	}
+	for _, args := range [][]string{
+		{"build", "-o", r.dir + "/", "./load", "./servers/..."},
+		{"test", "-c", "-o", r.path("bench.test"), "."},
+		{"-C", "..", "test", "-c", "-o", r.path("conn.test"), "./conn"},
+	} {
+		if err := show(exec.Command("go", args...)); err != nil {
+			return err
+		}
+	}
+	return r.installNode()
+}
+
+// installNode gets what the servers on Node need. Without Node their rows say
+// so.
+func (r *report) installNode() error {
+	if _, err := exec.LookPath("node"); err != nil {
+		r.absent["node"] = "there is no Node.js on this machine"
+		return nil
+	}
+	if _, err := os.Stat("servers/node/node_modules"); err == nil {
+		return nil
+	}
+	if _, err := exec.LookPath("npm"); err != nil {
+		r.absent["node"] = "there is no npm on this machine"
+		return nil
+	}
+	return show(exec.Command("npm", "--prefix", "servers/node", "ci", "--no-audit", "--no-fund"))
+}
+
+func (r *report) path(name string) string { return filepath.Join(r.dir, name) }
+
+// show runs a command, whose words are shown only when it fails.
+func show(cmd *exec.Cmd) error {
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w\n%s", cmd.Args, err, out)
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package main
+
+// charts draws all charts for which there are figures.
+func (r *report) charts() (all []chart) {
+	add := func(c chart, ok bool) {
+		if ok {
+			all = append(all, c)
+		}
+	}
+	add(r.bars("echo.svg", "Echo over loopback: processor time of the server, a message", []panel{
+		{"100 connections, 16 B, 64 in flight", "L3", cpuTime},
+		{"100 connections, 16 B, 1 in flight", "L1", cpuTime},
+		{"100 connections, 1 KB, 64 in flight", "L4", cpuTime},
+		{"100 connections, 16 KB, 1 in flight", "L2", cpuTime},
+		{"64 in flight: slowest hundredth of answers", "L3", slowest},
+		{"64 in flight: system calls a message", "L3", calls},
+	}))
+	add(r.bars("memory.svg", "Resident memory of a connection", []panel{
+		{"idle, keepalive on", "M1", kilobytes},
+		{"idle after decoding JSON", "M2 JSON", kilobytes},
+		{"idle over TLS", "M2 TLS", kilobytes},
+		{"deflate with context takeover both ways", "M3", kilobytes},
+	}))
+	add(r.bars("operations.svg", "In memory: time of an operation", []panel{
+		{"read 16 B text", "P7", nanoseconds},
+		{"read 1 KB text", "P8text", nanoseconds},
+		{"write 16 B", "P11", nanoseconds},
+		{"write 1 KB", "P12", nanoseconds},
+		{"broadcast, one recipient of 10,000", "P15", nanoseconds},
+		{"broadcast with deflate, one of 10,000", "P16", nanoseconds},
+		{"upgrade on the connection itself", "P14", nanoseconds},
+		{"echo 1 KB with deflate, compress/flate", "P21", nanoseconds},
+	}))
+	add(r.bars("socketio.svg", "Socket.IO: processor time of the server", []panel{
+		{"echo 64 B, 100 clients, 1 in flight", "S1", cpuTime},
+		{"echo 64 B, 100 clients, 16 in flight", "S2", cpuTime},
+		{"broadcast, one recipient of 2,000", "S3", cpuTime},
+		{"memory of an idle client", "S4", kilobytes},
+	}))
+	for _, g := range []growth{
+		{"connections.svg", "Echo of 16 B, 1 in flight a connection", "connections", "connections", throughput, "messages a second"},
+		{"connections-memory.svg", "Memory of the whole server", "connections", "connections", kilobytes, "KB resident"},
+		{"sizes.svg", "Echo over 10 connections", "octets of a message", "size", cpuTime, "microseconds of the server's processor, a message"},
+		{"rooms.svg", "Socket.IO: a broadcast to a room", "clients in the room", "room", cpuTime, "microseconds of the server's processor, a broadcast"},
+	} {
+		add(r.lines(g))
+	}
+	return all
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/parleyws/parley/bench/proc"
+)
+
+// A generator is the process that makes the load.
+type generator struct {
+	*proc.Process
+	busy float64 // the greatest part of a thread that it took
+}
+
+func (r *report) startLoad() (*generator, error) {
+	var hello string
+	p, err := proc.Start(&hello, r.path("load"))
+	return &generator{Process: p}, err
+}
+
+// A target is what it connects to; a work what it sends; an outcome what came
+// of it: see package load.
+type (
+	target struct {
+		Address   string
+		Conns     int
+		TLS       bool     `json:",omitempty"`
+		Deflate   bool     `json:",omitempty"`
+		SocketIO  bool     `json:",omitempty"`
+		Greeting  string   `json:",omitempty"`
+		Greetings int      `json:",omitempty"`
+		Greet     []string `json:",omitempty"`
+	}
+	work struct {
+		Size     int
+		Text     string `json:",omitempty"`
+		InFlight int
+		Seconds  float64
+		Messages int `json:",omitempty"`
+		Fanout   int `json:",omitempty"`
+	}
+	outcome struct {
+		Messages int
+		Seconds  float64
+		CPU      int64
+		P50, P99 int64
+
+		server int64 // nanoseconds of the server's processor time
+	}
+)
+
+func (g *generator) connect(t target) error { return g.Call("connect", t, nil) }
+
+func (g *generator) close() error { return g.Call("close", nil, nil) }
+
+// drive loads a server over the connections that there are.
+func (g *generator) drive(s *server, w work) (o outcome, err error) {
+	before, err := s.cpu()
+	if err != nil {
+		return o, err
+	}
+	if err := g.Call("run", w, &o); err != nil {
+		return o, fmt.Errorf("%s: %w", s.name, err)
+	}
+	after, err := s.cpu()
+	o.server = after - before
+	g.busy = max(g.busy, float64(o.CPU)/1e9/o.Seconds)
+	return o, err
+}
+
+// once connects, drives and disconnects.
+func (g *generator) once(s *server, t target, w work) (outcome, error) {
+	t.Address = s.address
+	if err := g.connect(t); err != nil {
+		return outcome{}, fmt.Errorf("%s: %w", s.name, err)
+	}
+	defer g.close()
+	return g.drive(s, w)
+}
+
+// perMessage is the server's processor time of a message in microseconds.
+func (o outcome) perMessage() float64 { return float64(o.server) / 1e3 / float64(o.Messages) }

@@ -1,0 +1,58 @@
+package main
+
+// The loads of the rows L1 to L5.
+var loads = []struct {
+	id string
+	target
+	work
+}{
+	{"L1", target{Conns: 100}, work{Size: 16, InFlight: 1}},
+	{"L2", target{Conns: 100}, work{Size: 16 << 10, InFlight: 1}},
+	{"L3", target{Conns: 100}, work{Size: 16, InFlight: 64}},
+	{"L4", target{Conns: 100}, work{Size: 1 << 10, InFlight: 64}},
+	{"L5", target{Conns: 1}, work{Size: 16, InFlight: 1}},
+}
+
+var echoes = []library{parley, gobwas, gws, gorilla, coder, nbio, nodeWS, bare}
+
+// loopback measures echo servers over loopback: what a message costs the
+// server, and how long its sender waits.
+func (r *report) loopback() error {
+	servers, err := r.startAll(echoes)
+	if err != nil {
+		return err
+	}
+	defer stopAll(servers)
+	for round := range r.rounds {
+		for _, l := range loads {
+			r.progress("loopback: %s, round %d of %d", l.id, round+1, r.rounds)
+			l.work.Seconds = r.seconds
+			if err := r.round(l.id, l.target, l.work, servers); err != nil {
+				return err
+			}
+		}
+	}
+	return r.systemCalls(servers)
+}
+
+// round measures a load once on each server.
+func (r *report) round(id string, t target, w work, servers []*server) error {
+	for _, s := range servers {
+		o, err := r.load.once(s, t, w)
+		if err != nil {
+			if err := r.excuse(id, s.name, err); err != nil {
+				return err
+			}
+			continue
+		}
+		r.add(id, s.name, cpuTime, o.perMessage())
+		r.add(id, s.name, median, float64(o.P50)/1e3)
+		r.add(id, s.name, slowest, float64(o.P99)/1e3)
+		r.add(id, s.name, throughput, float64(o.Messages)/o.Seconds)
+		r.add(id, s.name, generatorBusy, float64(o.CPU)/1e9/o.Seconds)
+	}
+	return nil
+}
+
+// generatorBusy is the part of its thread that the load generator took.
+const generatorBusy metric = "generator"

@@ -1,0 +1,136 @@
+// Command report measures Parley beside its rivals, in one run, and writes
+// REPORT.md and the charts of README. It is run in the directory bench, on
+// Linux:
+//
+//	go run ./report          # about eleven minutes, on a machine that does nothing else
+//	go run ./report -quick   # under three: everything runs, allocations are judged and times are not
+//
+// The rounds of ours and those of the rivals take turns; what is reported is
+// the median. It fails when a row has neither a figure nor a reason.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A plan says how much is measured.
+type plan struct {
+	rounds  int
+	bench   string  // what an in-memory benchmark takes: -benchtime
+	short   bool    // smaller broadcasts
+	seconds float64 // of a load
+	idle    int     // connections for M1
+	few     int     // connections for M2 and S4; a tenth of it for M3
+	many    int     // Socket.IO clients of a broadcast
+	growth  int     // connections of the greatest step; 0: no growth
+}
+
+var (
+	full  = plan{rounds: 5, bench: "100ms", seconds: 0.6, idle: 10000, few: 2000, many: 2000, growth: 10000}
+	quick = plan{rounds: 1, bench: "200x", short: true, seconds: 0.05, idle: 200, few: 100, many: 50}
+)
+
+// A report is one run.
+type report struct {
+	plan
+	*results
+	began time.Time
+	dir   string // where the programs are
+	only  string
+	load  *generator
+}
+
+func main() {
+	isQuick := flag.Bool("quick", false, "see that everything works, and judge allocations alone")
+	rounds := flag.Int("rounds", 0, "measure so many times; 0: as planned")
+	only := flag.String("only", "PLMSG", "measure these `letters` of ids alone, G being growth: no whole report")
+	out := flag.String("o", "", "write to this `directory`; by default here, with -quick nowhere")
+	flag.Parse()
+	r := &report{plan: full, results: newResults(), began: time.Now(), only: *only}
+	if *isQuick {
+		r.plan = quick
+	} else if *out == "" {
+		*out = "."
+	}
+	if *rounds > 0 {
+		r.rounds = *rounds
+	}
+	if err := r.run(*out); err != nil {
+		fmt.Fprintln(os.Stderr, "report:", err)
+		os.Exit(1)
+	}
+}
+
+func (r *report) run(out string) error {
+	dir, err := os.MkdirTemp("", "parley-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	r.dir = dir
+	if err := r.measure(); err != nil {
+		return err
+	}
+	if out == "" {
+		out = filepath.Join(dir, "out")
+	}
+	if err := r.write(out); err != nil {
+		return err
+	}
+	return r.judgement()
+}
+
+// measure fills the results.
+func (r *report) measure() error {
+	r.progress("building")
+	if err := r.build(); err != nil {
+		return err
+	}
+	var err error
+	if r.load, err = r.startLoad(); err != nil {
+		return err
+	}
+	defer r.load.Stop()
+	for _, part := range []struct {
+		letter  string
+		measure func() error
+	}{
+		{"P", r.inMemory},
+		{"L", r.loopback},
+		{"M", r.memory},
+		{"S", r.socketIO},
+		{"G", r.growing},
+	} {
+		if !strings.Contains(r.only, part.letter) {
+			continue
+		}
+		if err := part.measure(); err != nil {
+			return fmt.Errorf("%s: %w", part.letter, err)
+		}
+	}
+	return nil
+}
+
+// judgement is the error that the command ends with, once all is written.
+func (r *report) judgement() error {
+	var wrong []error
+	if without := r.missing(); without != nil {
+		wrong = append(wrong, fmt.Errorf("not measured, and no reason given: %s", strings.Join(without, " ")))
+	}
+	for _, line := range r.regressed() {
+		wrong = append(wrong, errors.New(line))
+	}
+	r.progress("done")
+	return errors.Join(wrong...)
+}
+
+// progress tells what happens now.
+func (r *report) progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%4.0f s  %s\n", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// write writes REPORT.md and the charts into a directory.
+func (r *report) write(dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, "charts"), 0o777); err != nil {
+		return err
+	}
+	charts := r.charts()
+	for _, c := range charts {
+		if err := os.WriteFile(filepath.Join(dir, "charts", c.file), []byte(c.svg), 0o666); err != nil {
+			return err
+		}
+	}
+	var b strings.Builder
+	r.markdown(&b, charts)
+	return os.WriteFile(filepath.Join(dir, "REPORT.md"), []byte(b.String()), 0o666)
+}
+
+func (r *report) markdown(w io.Writer, charts []chart) {
+	verdicts := make([]verdict, len(rows))
+	counts := make(map[string]int)
+	for i := range rows {
+		verdicts[i] = r.judge(&rows[i])
+		counts[verdicts[i].met]++
+	}
+	fmt.Fprintf(w, "# Parley beside its rivals\n\nFrom one run, by `%s` in the directory bench; %s. ", strings.Join(r.command(), " "), r.took())
+	fmt.Fprintf(w, "Of %d rows %d are met, %d are not, %d have no goal and %d were not measured.\n\n",
+		len(rows), counts[met], counts[notMet], counts[stated], counts[notMeasured])
+	fmt.Fprint(w, "Each figure is the median of its rounds, in which ours and the rivals take turns. The ratio is ours to "+
+		"the best of the rivals that the goal is set against (below 1 is faster or smaller), judged as it is printed. "+
+		"A goal such as \"0.5x, no allocation\" is both.\n\n")
+	table(w, verdicts)
+	r.absences(w)
+	r.failures(w)
+	for _, c := range charts {
+		fmt.Fprintf(w, "\n![%s](charts/%s)\n", c.title, c.file)
+	}
+	r.machine(w)
+	r.method(w)
+	r.every(w)
+}
+
+func table(w io.Writer, verdicts []verdict) {
+	fmt.Fprint(w, "| id | measure | ours | best rival | its name | ratio | goal | met |\n|---|---|---|---|---|---|---|---|\n")
+	for _, v := range verdicts {
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", v.row.id, v.row.measure, v.ours, v.bar, v.rival, v.ratio, v.goal, v.met)
+	}
+}
+
+// absences says why rows were not measured.
+func (r *report) absences(w io.Writer) {
+	var lines []string
+	for i := range rows {
+		row := &rows[i]
+		why := r.reason(row)
+		if _, ok := r.figure(row.work, row.ours(), row.metric); ok || why == "" {
+			continue
+		}
+		if line := fmt.Sprintf("- %s: %s.\n", row.id, why); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	if lines != nil {
+		fmt.Fprintf(w, "\nNot measured:\n\n%s", strings.Join(lines, ""))
+	}
+}
+
+func (r *report) command() []string {
+	return append([]string{"go run ./report"}, os.Args[1:]...)
+}
+
+func (r *report) took() string {
+	return fmt.Sprintf("%s, in %.0f minutes", r.began.UTC().Format("2 January 2006"), time.Since(r.began).Minutes())
+}
+
+// failures says which rivals failed at what.
+func (r *report) failures(w io.Writer) {
+	if r.notes == nil {
+		return
+	}
+	fmt.Fprint(w, "\nRivals that failed, in one round or more:\n\n")
+	for _, note := range r.notes {
+		fmt.Fprintf(w, "- %s\n", note)
+	}
+}
+
+// machine tells where it was measured.
+func (r *report) machine(w io.Writer) {
+	fmt.Fprintf(w, "\n## The machine\n\n- %d processors: %s\n- %s, %s/%s\n", runtime.NumCPU(), cpuModel(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	for _, command := range [][]string{{"uname", "-sr"}, {"node", "--version"}} {
+		if out, err := exec.Command(command[0], command[1:]...).Output(); err == nil {
+			fmt.Fprintf(w, "- %s %s\n", command[0], strings.TrimSpace(string(out)))
+		}
+	}
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		fmt.Fprintf(w, "- load when it ended: %s\n", strings.Join(strings.Fields(string(load))[:3], " "))
+	}
+}
+
+func cpuModel() string {
+	octets, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(octets)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.Trim(name, " \t:\n")
+		}
+	}
+	return "unknown"
+}
+
+const methodText = `
+## How it was measured
+
+- P: benchmarks of this module (and of conn for what it does not export), over streams in memory:
+  ` + "`go test -bench . -count 10`" + ` here prints the same for benchstat. "by hand" is a frame loop on gobwas' header
+  functions: without rules, UTF-8 check or locks, it is nobody's API, but a fair bar.
+- L and S: a server process and a load generator over loopback. The generator is one thread that waits
+  with epoll and sends frames made beforehand. A server's time is getrusage's, user and system, over all messages;
+  system calls are those that strace counts on a run of their own. "bare loop" is the limit: the same
+  system calls and next to nothing else, one write for all that a read brought.
+- M: resident memory from /proc after two collections and debug.FreeOSMemory, less that with %d connections,
+  over the connections that came since: %d for M1, %d for M2 and S4, %d for M3.
+- The rivals are used as their documentation recommends for speed: see servers/ for what that is, and go.mod and
+  servers/node/package-lock.json for the versions.
+`
+
+func (r *report) method(w io.Writer) {
+	fmt.Fprintf(w, methodText, firstConns, r.idle, r.few, r.few/10)
+	if r.load.busy > 0.9 {
+		fmt.Fprintf(w, "- The load generator was busy for up to %.0f %% of its thread: where it was above 90 %%, marked below, rates and waiting times "+
+			"are bounded by it as well as by the server. The server's time a message is not.\n", 100*r.load.busy)
+	} else {
+		fmt.Fprintf(w, "- The load generator was never the bottleneck: it was busy for at most %.0f %% of its thread.\n", 100*r.load.busy)
+	}
+}
+
+// every writes all figures with their spread.
+func (r *report) every(w io.Writer) {
+	fmt.Fprint(w, "\n## Every figure\n\nThe median and, behind it, the least and the greatest of the rounds.\n\n"+
+		"| work | figure | who | median | least | greatest | rounds |\n|---|---|---|---|---|---|---|\n")
+	var done []string
+	for i := range rows {
+		if work := rows[i].work; !slices.Contains(done, work) {
+			done = append(done, work)
+			for _, m := range []metric{nanoseconds, cpuTime, median, slowest, throughput, calls, kilobytes, allocations, generatorBusy} {
+				r.figuresOf(w, work, m)
+			}
+		}
+	}
+}
+
+func (r *report) figuresOf(w io.Writer, work string, m metric) {
+	for _, lib := range r.libraries(work, m) {
+		f, _ := r.figure(work, lib, m)
+		if m == generatorBusy {
+			if f.greatest > 0.9 {
+				fmt.Fprintf(w, "| %s | generator | %s | %.0f %%, busy | | | |\n", work, lib, 100*f.median)
+			}
+			continue
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %d |\n", work, m, lib,
+			format(f.median, m), format(f.least, m), format(f.greatest, m), f.rounds)
+	}
+}

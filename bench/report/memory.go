@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A holding is a way to hold connections, and who does.
+type holding struct {
+	work      string
+	conns     func(*plan) int
+	target    target
+	args      []string // of the servers
+	libraries []library
+}
+
+var (
+	manyGoroutines = []library{parley, gorilla, coder, gws, gobwas}
+
+	// jsonMessage is what servers decode, or compress again and again.
+	jsonMessage = `{"room":"lobby","text":"` + strings.Repeat("what is said in a room, ", 10) + `","tags":["a","bc","def"]}`
+
+	holdings = []holding{
+		{"M1", func(p *plan) int { return p.idle }, target{}, []string{"-idle"}, append(manyGoroutines, nbio, nodeWS)},
+		{"M2 JSON", func(p *plan) int { return p.few }, target{Greeting: jsonMessage}, []string{"-idle", "-json"}, manyGoroutines},
+		{"M2 TLS", func(p *plan) int { return p.few }, target{TLS: true}, []string{"-idle", "-tls"}, manyGoroutines},
+		{"M3", func(p *plan) int { return p.few / 10 }, target{Deflate: true, Greeting: strings.Repeat(jsonMessage, 8), Greetings: 32}, []string{"-idle", "-takeover"},
+			[]library{parley, {name: "parley, klauspost", path: "parley", args: []string{"-klauspost"}}, coder, gws}},
+	}
+)
+
+// memory measures what a connection that waits costs its server.
+func (r *report) memory() error {
+	for round := range r.rounds {
+		for _, h := range holdings {
+			r.progress("memory: %s, round %d of %d", h.work, round+1, r.rounds)
+			for _, l := range r.available(h.libraries) {
+				if err := r.hold(h.work, l, h.args, h.target, h.conns(&r.plan)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// hold adds what a connection takes of a library's server.
+func (r *report) hold(work string, l library, args []string, t target, conns int) error {
+	kb, err := r.held(l, args, t, conns)
+	if err != nil {
+		return r.excuse(work, l.name, err)
+	}
+	r.add(work, l.name, kilobytes, kb)
+	return nil
+}
+
+// firstConns are connected before counting begins: what a server needs once is
+// in place then.
+const firstConns = 50
+
+// held returns the resident memory of a connection in KB, of a server that
+// serves nothing else.
+func (r *report) held(l library, args []string, t target, conns int) (kb float64, err error) {
+	s, err := r.start(l, args...)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Stop()
+	defer r.load.close()
+	t.Address = s.address
+	var at [2]int64
+	for i, n := range []int{firstConns, conns} {
+		t.Conns = n
+		if err := r.load.connect(t); err != nil {
+			return 0, fmt.Errorf("%s: %w", s.name, err)
+		}
+		time.Sleep(settle)
+		if at[i], err = s.memory(); err != nil {
+			return 0, err
+		}
+	}
+	return float64(at[1]-at[0]) / 1000 / float64(conns), nil
+}
+
+// settle is what the last connections get until all they do is wait.
+const settle = 300 * time.Millisecond

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// A key names a figure: what was done, by whom, and what was measured.
+type key struct {
+	work   string
+	lib    string
+	metric metric
+}
+
+// Results hold each figure as often as it was measured, and why others were
+// not.
+type results struct {
+	figures map[key][]float64
+	absent  map[string]string // by work or by the first letter of ids: why it was not measured
+	notes   []string          // which rivals failed at what
+}
+
+func newResults() *results {
+	return &results{figures: make(map[key][]float64), absent: make(map[string]string)}
+}
+
+func (r *results) add(work, lib string, m metric, v float64) {
+	k := key{work, lib, m}
+	r.figures[k] = append(r.figures[k], v)
+}
+
+// excuse lets a rival fail: it is noted, and the report goes on. When we fail
+// it ends.
+func (r *results) excuse(work, lib string, err error) error {
+	if err == nil || strings.HasPrefix(lib, us) {
+		return err
+	}
+	if note := fmt.Sprintf("%s, %s: %v", work, lib, err); !slices.Contains(r.notes, note) {
+		r.notes = append(r.notes, note)
+	}
+	return nil
+}
+
+// A figure is what came of some rounds.
+type figure struct {
+	median, least, greatest float64
+	rounds                  int
+}
+
+func (r *results) figure(work, lib string, m metric) (f figure, ok bool) {
+	v := slices.Sorted(slices.Values(r.figures[key{work, lib, m}]))
+	if len(v) == 0 {
+		return figure{}, false
+	}
+	middle := (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+	return figure{median: middle, least: v[0], greatest: v[len(v)-1], rounds: len(v)}, true
+}
+
+// best returns the least median of some libraries, and whose it is.
+func (r *results) best(work string, m metric, among []string) (lib string, f figure, ok bool) {
+	for _, l := range among {
+		if g, has := r.figure(work, l, m); has && (!ok || g.median < f.median) {
+			lib, f, ok = l, g, true
+		}
+	}
+	return lib, f, ok
+}
+
+// libraries returns who did some work, the best first.
+func (r *results) libraries(work string, m metric) []string {
+	seen := make(map[string]bool)
+	for k := range r.figures {
+		if k.work == work && k.metric == m {
+			seen[k.lib] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(seen), func(a, b string) int {
+		fa, _ := r.figure(work, a, m)
+		fb, _ := r.figure(work, b, m)
+		switch {
+		case fa.median < fb.median:
+			return -1
+		case fa.median > fb.median:
+			return 1
+		}
+		return 0
+	})
+}

@@ -1,0 +1,115 @@
+package main
+
+// A row is a line of the report: some work, and what is expected of us.
+type row struct {
+	id      string
+	measure string
+	work    string   // where its figures are kept
+	metric  metric   //
+	own     string   // who stands for us; "" is parley
+	rivals  []string // the best of them is the bar
+
+	most   float64 // at most this many times the bar; 0: no such goal
+	plus   float64 // or at most so much more than the bar
+	limits []limit // and at most so much of something
+}
+
+// A limit bounds a figure of ours. With beyond it is the bar's that is
+// exceeded by so much at most.
+type limit struct {
+	metric metric
+	most   float64
+	beyond bool
+}
+
+// A metric is a kind of figure, named by its unit.
+type metric string
+
+const (
+	nanoseconds metric = "ns"          // of an operation
+	allocations metric = "allocations" // of an operation
+	writes      metric = "writes"      // calls of Write, of an operation
+	cpuTime     metric = "us CPU"      // of the server's processor, a message
+	calls       metric = "system calls"
+	median      metric = "us p50" // until the answer
+	slowest     metric = "us p99"
+	kilobytes   metric = "KB" // resident, a connection: 1,000 octets
+	throughput  metric = "messages/s"
+)
+
+var (
+	masks   = []string{"coder", "gobwas"}
+	libs    = []string{"gobwas", "gws", "gorilla", "coder", "nbio"}
+	readers = []string{"byhand"}
+	// Those with a goroutine a connection.
+	goroutines = []string{"gorilla", "coder", "gws", "gobwas"}
+
+	noAllocation = limit{metric: allocations}
+	oneWrite     = limit{metric: writes, most: 1}
+)
+
+// rows are what has to be reached. Their ids are those of ids.
+var rows = []row{
+	{id: "P1", measure: "mask 16 B", work: "P1", metric: nanoseconds, rivals: masks, most: 1},
+	{id: "P2", measure: "mask 125 B", work: "P2", metric: nanoseconds, rivals: masks, most: 0.87},
+	{id: "P3", measure: "mask 1 KB, aligned, beside a copy", work: "P3a", metric: nanoseconds, rivals: []string{"copy"}, most: 1.05},
+	{id: "P3", measure: "mask 16 KB, aligned, beside a copy", work: "P3b", metric: nanoseconds, rivals: []string{"copy"}, most: 1.05},
+	{id: "P4", measure: "mask 16 KB, unaligned", work: "P4", metric: nanoseconds, rivals: masks, most: 0.85},
+	{id: "P5", measure: "parse a header, 16 B", work: "P5/16", metric: nanoseconds, rivals: []string{"gobwas"}, most: 0.5, limits: []limit{noAllocation}},
+	{id: "P5", measure: "parse a header, 1 KB", work: "P5/1024", metric: nanoseconds, rivals: []string{"gobwas"}, most: 0.5, limits: []limit{noAllocation}},
+	{id: "P5", measure: "parse a header, 1 MB", work: "P5/1048576", metric: nanoseconds, rivals: []string{"gobwas"}, most: 0.5, limits: []limit{noAllocation}},
+	{id: "P6", measure: "append a header", work: "P6", metric: nanoseconds, rivals: []string{"gobwas"}, most: 0.12, limits: []limit{noAllocation}},
+	{id: "P7", measure: "read 16 B text", work: "P7", metric: nanoseconds, rivals: readers, most: 0.8, limits: []limit{noAllocation}},
+	{id: "P8", measure: "read 1 KB binary", work: "P8binary", metric: nanoseconds, rivals: readers, most: 1, limits: []limit{noAllocation}},
+	{id: "P8", measure: "read 1 KB text", work: "P8text", metric: nanoseconds, rivals: readers, most: 1.3, limits: []limit{noAllocation}},
+	{id: "P9", measure: "read 64 KB binary", work: "P9binary", metric: nanoseconds, rivals: readers, most: 1.05, limits: []limit{noAllocation}},
+	{id: "P9", measure: "read 64 KB text", work: "P9text", metric: nanoseconds, rivals: readers, most: 1.7, limits: []limit{noAllocation}},
+	{id: "P10", measure: "read 64 KB in 8 fragments", work: "P10", metric: nanoseconds, rivals: []string{"gorilla", "gws", "coder"}, most: 0.35, limits: []limit{noAllocation}},
+	{id: "P11", measure: "write 16 B", work: "P11", metric: nanoseconds, rivals: []string{"gorilla"}, most: 0.55, limits: []limit{noAllocation, oneWrite}},
+	{id: "P12", measure: "write 1 KB", work: "P12", metric: nanoseconds, rivals: []string{"gorilla"}, most: 0.65, limits: []limit{noAllocation, oneWrite}},
+	{id: "P13", measure: "upgrade through net/http, beside a bare hijack", work: "P13", metric: nanoseconds, rivals: []string{"hijack"}, plus: 1000, limits: []limit{{metric: allocations, most: 2, beyond: true}}},
+	{id: "P14", measure: "upgrade on the connection itself", work: "P14", metric: nanoseconds, rivals: []string{"gobwas"}, most: 0.75, limits: []limit{{metric: allocations, most: 2}}},
+	{id: "P15", measure: "WritePrepared of 128 B, one recipient of 10,000", work: "P15", metric: nanoseconds, rivals: []string{"gws"}, most: 0.4, limits: []limit{noAllocation}},
+	{id: "P16", measure: "the same with deflate", work: "P16", metric: nanoseconds, rivals: []string{"gorilla"}, most: 0.2, limits: []limit{noAllocation}},
+	{id: "P17", measure: "Send of 128 B, one recipient of 10,000", work: "P17", metric: nanoseconds, rivals: []string{"gorilla"}, most: 0.5, limits: []limit{noAllocation}},
+	{id: "P18", measure: "check UTF-8, Japanese, 1 KB", work: "UTF8/cjk/1024", metric: nanoseconds, rivals: []string{"utf8.Valid"}, most: 1. / 6},
+	{id: "P18", measure: "check UTF-8, Japanese, 64 KB", work: "UTF8/cjk/65536", metric: nanoseconds, rivals: []string{"utf8.Valid"}, most: 1. / 6},
+	{id: "P19", measure: "check UTF-8, ASCII, 1 KB", work: "UTF8/ascii/1024", metric: nanoseconds, rivals: []string{"utf8.Valid"}, most: 1},
+	{id: "P19", measure: "check UTF-8, ASCII, 64 KB", work: "UTF8/ascii/65536", metric: nanoseconds, rivals: []string{"utf8.Valid"}, most: 1},
+	{id: "P20", measure: "echo 1 KB with deflate, klauspost/compress", work: "P20", metric: nanoseconds, rivals: []string{"gws"}, most: 1},
+	{id: "P21", measure: "echo 1 KB with deflate, compress/flate", work: "P21", metric: nanoseconds, rivals: []string{"gorilla"}, most: 0.85},
+
+	{id: "L1", measure: "echo, 100 connections, 16 B, 1 in flight", work: "L1", metric: cpuTime, rivals: libs, most: 0.95},
+	{id: "L2", measure: "echo, 100 connections, 16 KB, 1 in flight", work: "L2", metric: cpuTime, rivals: libs, most: 0.85},
+	{id: "L3", measure: "echo, 100 connections, 16 B, 64 in flight", work: "L3", metric: cpuTime, rivals: libs, most: 0.05},
+	{id: "L3", measure: "the same: the slowest hundredth", work: "L3", metric: slowest, rivals: libs, most: 0.05},
+	{id: "L3", measure: "the same: system calls a message", work: "L3", metric: calls, rivals: libs, limits: []limit{{metric: calls, most: 0.1}}},
+	{id: "L4", measure: "echo, 100 connections, 1 KB, 64 in flight", work: "L4", metric: cpuTime, rivals: libs, most: 0.15},
+	{id: "L5", measure: "echo, 1 connection, 16 B, 1 in flight: until the answer", work: "L5", metric: median, rivals: libs, most: 1},
+
+	{id: "M1", measure: "idle connection with keepalive", work: "M1", metric: kilobytes, rivals: goroutines, most: 0.8, limits: []limit{{metric: kilobytes, most: 4.6}}},
+	{id: "M2", measure: "idle after decoding JSON", work: "M2 JSON", metric: kilobytes, rivals: goroutines, most: 1, limits: []limit{{metric: kilobytes, most: 7}}},
+	{id: "M2", measure: "idle over TLS", work: "M2 TLS", metric: kilobytes, rivals: goroutines, most: 1, limits: []limit{{metric: kilobytes, most: 15}}},
+	{id: "M3", measure: "deflate with context takeover, klauspost/compress", work: "M3", metric: kilobytes, own: "parley, klauspost", rivals: []string{"gws", "coder"}, limits: []limit{{metric: kilobytes, most: 83}}},
+	{id: "M3", measure: "the same with compress/flate", work: "M3", metric: kilobytes, rivals: []string{"coder"}},
+
+	{id: "S1", measure: "Socket.IO echo, 64 B, 100 clients, 1 in flight", work: "S1", metric: cpuTime, rivals: []string{"socket.io"}, most: 0.4},
+	{id: "S2", measure: "the same, 16 in flight", work: "S2", metric: cpuTime, rivals: []string{"socket.io"}, most: 0.2},
+	{id: "S3", measure: "Socket.IO broadcast, 100 B, one recipient of 2,000", work: "S3", metric: cpuTime, rivals: []string{"socket.io"}, most: 0.5},
+	{id: "S4", measure: "Socket.IO, idle client", work: "S4", metric: kilobytes, rivals: []string{"socket.io"}, most: 0.3},
+}
+
+// ids are all there are. A report that lacks one is none.
+var ids = []string{
+	"P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P14", "P15", "P16", "P17",
+	"P18", "P19", "P20", "P21", "L1", "L2", "L3", "L4", "L5", "M1", "M2", "M3", "S1", "S2", "S3", "S4",
+}
+
+const us = "parley"
+
+func (r *row) ours() string {
+	if r.own != "" {
+		return r.own
+	}
+	return us
+}

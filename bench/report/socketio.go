@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+var socketIOs = []library{
+	{name: "socket.io", path: "servers/node/socketio.mjs", node: true},
+	{name: "zishang520", path: "zishang"},
+}
+
+// event is a packet of Socket.IO, as a message of Engine.IO (Socket.IO protocol
+// v5): an event with strings as its arguments.
+func event(arguments ...string) string { return `42["` + strings.Join(arguments, `","`) + `"]` }
+
+// socketIO measures Socket.IO servers, by raw packets over WebSocket.
+func (r *report) socketIO() error {
+	if why := r.absent["node"]; why != "" {
+		r.absent["S"] = why
+		return nil
+	}
+	servers, err := r.startAll(socketIOs)
+	if err != nil {
+		return err
+	}
+	defer stopAll(servers)
+	echo := event("echo", strings.Repeat("a", 64))
+	loads := []struct {
+		id string
+		target
+		work
+	}{
+		{"S1", target{Conns: 100}, work{Text: echo, InFlight: 1}},
+		{"S2", target{Conns: 100}, work{Text: echo, InFlight: 16}},
+		{"S3", target{Conns: r.many, Greeting: event("join", "all")}, work{Text: event("room", "all", strings.Repeat("a", 100)), InFlight: 1, Fanout: r.many}},
+	}
+	r.absent["S"] = "package socketio has no server yet"
+	for round := range r.rounds {
+		for _, l := range loads {
+			r.progress("Socket.IO: %s, round %d of %d", l.id, round+1, r.rounds)
+			l.target.SocketIO, l.work.Seconds = true, r.seconds
+			if err := r.round(l.id, l.target, l.work, servers); err != nil {
+				return err
+			}
+		}
+		r.progress("Socket.IO: S4, round %d of %d", round+1, r.rounds)
+		for _, l := range r.available(socketIOs) {
+			if err := r.hold("S4", l, nil, target{SocketIO: true}, r.few); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rooms measures broadcasts to rooms of growing size among many clients.
+func (r *report) rooms() error {
+	for _, l := range r.available(socketIOs) {
+		s, err := r.start(l)
+		if err != nil {
+			return err
+		}
+		err = r.roomsOf(s)
+		s.Stop()
+		if err := r.excuse("rooms", l.name, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *report) roomsOf(s *server) error {
+	for _, n := range steps(r.plan.growth) {
+		r.progress("growth: rooms of %d, %s", n, s.name)
+		t := target{Conns: n, SocketIO: true, Greeting: event("join", "all")}
+		w := work{Text: event("room", "all", strings.Repeat("a", 100)), InFlight: 1, Fanout: n, Seconds: r.seconds}
+		o, err := r.load.once(s, t, w)
+		if err != nil {
+			return err
+		}
+		r.add(fmt.Sprintf("room/%d", n), s.name, cpuTime, o.perMessage()*float64(n))
+	}
+	return nil
+}

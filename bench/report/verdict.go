@@ -1,0 +1,209 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// A verdict is what the report says of a row.
+type verdict struct {
+	row   *row
+	ours  string
+	bar   string // the best rival's figure
+	rival string // its name
+	ratio string
+	goal  string
+	met   string
+}
+
+const (
+	met         = "met"
+	notMet      = "not met"
+	stated      = "stated" // there is no goal
+	notMeasured = "not measured"
+)
+
+// judge compares a row's figures with its goal.
+func (r *results) judge(w *row) verdict {
+	v := verdict{row: w, goal: w.goal(), ours: "-", bar: "-", rival: "-", ratio: "-", met: notMeasured}
+	lib, bar, hasBar := r.best(w.work, w.metric, w.rivals)
+	if hasBar {
+		v.bar, v.rival = format(bar.median, w.metric), lib
+	}
+	own, ok := r.figure(w.work, w.ours(), w.metric)
+	if !ok {
+		return v
+	}
+	v.ours = format(own.median, w.metric)
+	if hasBar {
+		v.ratio = fmt.Sprintf("%.2f", own.median/bar.median)
+		if own.median/bar.median < 0.1 {
+			v.ratio = fmt.Sprintf("%.3f", own.median/bar.median)
+		}
+	}
+	switch {
+	case !hasBar && (w.most > 0 || w.plus > 0):
+		return v
+	case w.most == 0 && w.plus == 0 && len(w.limits) == 0:
+		v.met = stated
+	case w.most > 0 && round(own.median/bar.median) > w.most,
+		w.plus > 0 && own.median-bar.median > w.plus,
+		!r.withinLimits(w, lib, &v):
+		v.met = notMet
+	default:
+		v.met = met
+	}
+	return v
+}
+
+// round rounds a ratio as it is printed: it is judged so.
+func round(ratio float64) float64 {
+	if ratio < 0.1 {
+		return math.Round(ratio*1000) / 1000
+	}
+	return math.Round(ratio*100) / 100
+}
+
+// withinLimits reports whether our figures are within the row's limits, and
+// adds those that are not to v.
+func (r *results) withinLimits(w *row, rival string, v *verdict) bool {
+	ok := true
+	for _, l := range w.limits {
+		f, has := r.figure(w.work, w.ours(), l.metric)
+		most := l.most
+		if l.beyond {
+			bar, hasBar := r.figure(w.work, rival, l.metric)
+			most, has = most+bar.median, has && hasBar
+		}
+		if has && round(f.median) <= most {
+			continue
+		}
+		ok = false
+		if l.metric != w.metric {
+			v.ours += ", " + format(f.median, l.metric)
+		}
+	}
+	return ok
+}
+
+// goal says what a row expects.
+func (r *row) goal() string {
+	var parts []string
+	if r.most > 0 {
+		parts = append(parts, fmt.Sprintf("%.3gx", r.most))
+	}
+	if r.plus > 0 {
+		parts = append(parts, "+ "+format(r.plus, r.metric))
+	}
+	for _, l := range r.limits {
+		s := format(l.most, l.metric)
+		if l.beyond {
+			s = "+ " + s
+		}
+		parts = append(parts, s)
+	}
+	if parts == nil {
+		return "-"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// format writes a figure with its unit, to three places.
+func format(v float64, m metric) string {
+	unit := string(m)
+	switch {
+	case m == allocations && v == 0:
+		return "no allocation"
+	case m == allocations || m == writes:
+		s := fmt.Sprintf("%.0f %s", v, unit)
+		if v == 1 {
+			s = strings.TrimSuffix(s, "s")
+		}
+		return s
+	case m == calls:
+		return fmt.Sprintf("%.3g", v)
+	case m == nanoseconds && v >= 1000:
+		v, unit = v/1000, "us"
+	case m == throughput:
+		return thousands(v) + "/s"
+	}
+	unit, _, _ = strings.Cut(unit, " ")
+	return threePlaces(v) + " " + unit
+}
+
+func threePlaces(v float64) string {
+	switch {
+	case v < 10:
+		return fmt.Sprintf("%.2f", v)
+	case v < 100:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return thousands(v)
+}
+
+// thousands writes a number with a comma before each three places.
+func thousands(v float64) string {
+	s := fmt.Sprintf("%.0f", v)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// missing returns the ids that the report says nothing of: no figure of ours
+// and no reason.
+func (r *results) missing() (without []string) {
+	for _, id := range ids {
+		if !r.covers(id) {
+			without = append(without, id)
+		}
+	}
+	return without
+}
+
+// covers reports whether all rows of an id have a figure, or a reason why not.
+func (r *results) covers(id string) bool {
+	some := false
+	for i := range rows {
+		w := &rows[i]
+		if w.id != id {
+			continue
+		}
+		some = true
+		if _, ok := r.figure(w.work, w.ours(), w.metric); !ok && r.reason(w) == "" {
+			return false
+		}
+	}
+	return some
+}
+
+// reason returns why a row was not measured.
+func (r *results) reason(w *row) string {
+	for _, k := range []string{w.id + " " + string(w.metric), w.work, w.id, w.id[:1]} {
+		if why := r.absent[k]; why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// regressed returns the rows whose limits on allocations and writes do not
+// hold: what can be judged on a busy machine.
+func (r *results) regressed() (lines []string) {
+	for i := range rows {
+		w := rows[i]
+		w.most, w.plus = 0, 0
+		w.limits = slices.DeleteFunc(slices.Clone(w.limits), func(l limit) bool {
+			return l.metric != allocations && l.metric != writes
+		})
+		if len(w.limits) == 0 {
+			continue
+		}
+		if v := r.judge(&w); v.met == notMet {
+			lines = append(lines, fmt.Sprintf("%s, %s: %s; expected: %s", w.id, w.measure, v.ours, v.goal))
+		}
+	}
+	return lines
+}
