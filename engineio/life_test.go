@@ -164,6 +164,26 @@ func TestCloseWithoutGET(t *testing.T) {
 	})
 }
 
+// A client that has read what it needs to know closes too, and does not come for
+// the close packet.
+func TestBothClose(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		n := s.session()
+		n.Send(engineio.NewMessage([]byte("go away"), false))
+		n.Close()
+		s.wantEnd(engineio.ForcedServerClose)
+		s.wantGet(sid, 200, "4go away")
+		s.wantPost(sid, "4never", 400, unknownSession)
+		s.wantPost(sid, "4never\x1e1", 200, "ok")
+		s.wantGet(sid, 400, unknownSession)
+		s.wantPost(sid, "1", 400, unknownSession)
+		if err := s.server.Shutdown(context.Background()); err != nil { // at once: nothing is left
+			t.Errorf("Shutdown: %v", err)
+		}
+	})
+}
+
 // "On WebSocket: a Close frame", behind all that was sent.
 func TestCloseWebSocket(t *testing.T) {
 	inBubble(t, nil, func(s *site) {

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -148,7 +149,7 @@ func (s *Session) beginPost(r *http.Request) *refusal {
 	defer s.unlock()
 	s.expire(time.Now())
 	switch {
-	case s.state == closed:
+	case s.state == closed && s.farewell == nil:
 		return unknownSession
 	case s.state == upgraded:
 		return badRequest
@@ -194,7 +195,7 @@ func (s *Session) handleBody(body []byte) *refusal {
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
 	if s.gone() {
-		return unknownSession
+		return s.partWith(body)
 	}
 	if !utf8.Valid(body) {
 		s.parseError()
@@ -212,6 +213,19 @@ func (s *Session) handleBody(body []byte) *refusal {
 			break
 		}
 	}
+	return nil
+}
+
+// partWith handles a POST to a session that is over: a client which closes too
+// will not come for the farewell.
+func (s *Session) partWith(body []byte) *refusal {
+	last := body[bytes.LastIndexByte(body, Separator)+1:]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.farewell == nil || string(last) != "1" {
+		return unknownSession
+	}
+	s.leave()
 	return nil
 }
 
