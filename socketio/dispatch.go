@@ -84,7 +84,7 @@ func (s *Socket) fail() {
 }
 
 // errInternal is what a client learns of a panic in middleware.
-var errInternal = errors.New("Internal error")
+var errInternal error = &ConnectError{Message: "Internal error"}
 
 // A ConnectError is what middleware returns to refuse a socket with more than
 // a message.

@@ -53,7 +53,7 @@ func TestAddressing(t *testing.T) {
 			if err := tt.to.Emit("x", i); err != nil {
 				t.Error(err)
 			}
-			var got string
+			var got strings.Builder
 			for _, name := range []string{"a", "b", "c"} {
 				synctest.Wait()
 				ctx, cancel := context.WithTimeout(s.t.Context(), time.Millisecond)
@@ -65,12 +65,12 @@ func TestAddressing(t *testing.T) {
 					if string(p) != fmt.Sprintf(`42["x",%d]`, i) {
 						t.Errorf("%d: %s read %s", i, name, p)
 					}
-					got += name
+					got.WriteString(name)
 				}
 				cancel()
 			}
-			if got != tt.want {
-				t.Errorf("%d: reached %q, want %q", i, got, tt.want)
+			if got.String() != tt.want {
+				t.Errorf("%d: reached %q, want %q", i, got.String(), tt.want)
 			}
 		}
 	})
