@@ -61,7 +61,7 @@ func (r *report) grow(s *server) error {
 		}
 		name := fmt.Sprintf("connections/%d", n)
 		r.add(name, s.name, throughput, float64(o.Messages)/o.Seconds)
-		r.add(name, s.name, kilobytes, float64(octets)/1000)
+		r.add(name, s.name, kilobytes, float64(octets)/1024)
 	}
 	if err := r.load.close(); err != nil {
 		return err

@@ -23,6 +23,9 @@ func (r *report) loopback() error {
 		return err
 	}
 	defer stopAll(servers)
+	if err := r.warmUp(loads[0].target, loads[0].work, servers); err != nil {
+		return err
+	}
 	for round := range r.rounds {
 		for _, l := range loads {
 			r.progress("loopback: %s, round %d of %d", l.id, round+1, r.rounds)
@@ -33,6 +36,20 @@ func (r *report) loopback() error {
 		}
 	}
 	return r.systemCalls(servers)
+}
+
+// warmUp runs a load once that does not count: a server is to have its threads,
+// pools and, on Node, its code compiled.
+func (r *report) warmUp(t target, w work, servers []*server) error {
+	r.progress("warming up")
+	w.Seconds = 2 * r.seconds
+	for _, s := range servers {
+		_, err := r.load.once(s, t, w)
+		if err := r.excuse("warming up", s.name, err); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // round measures a load once on each server.

@@ -80,7 +80,7 @@ func (r *report) held(l library, args []string, t target, conns int) (kb float64
 			return 0, err
 		}
 	}
-	return float64(at[1]-at[0]) / 1000 / float64(conns), nil
+	return float64(at[1]-at[0]) / 1024 / float64(conns), nil
 }
 
 // settle is what the last connections get until all they do is wait.

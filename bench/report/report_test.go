@@ -151,7 +151,9 @@ func TestFormat(t *testing.T) {
 		want string
 	}{
 		{4.1, nanoseconds, "4.10 ns"},
-		{18000, nanoseconds, "18.0 us"},
+		{18000, nanoseconds, "18.0 µs"},
+		{16800, slowest, "16.8 ms"},
+		{7.1, cpuTime, "7.10 µs"},
 		{0, allocations, "no allocation"},
 		{1, writes, "1 write"},
 		{2, allocations, "2 allocations"},

@@ -29,11 +29,11 @@ const (
 	nanoseconds metric = "ns"          // of an operation
 	allocations metric = "allocations" // of an operation
 	writes      metric = "writes"      // calls of Write, of an operation
-	cpuTime     metric = "us CPU"      // of the server's processor, a message
+	cpuTime     metric = "µs CPU"      // of the server's processor, a message
 	calls       metric = "system calls"
-	median      metric = "us p50" // until the answer
-	slowest     metric = "us p99"
-	kilobytes   metric = "KB" // resident, a connection: 1,000 octets
+	median      metric = "µs p50" // until the answer
+	slowest     metric = "µs p99"
+	kilobytes   metric = "KB" // resident, a connection: of 1,024 octets
 	throughput  metric = "messages/s"
 )
 

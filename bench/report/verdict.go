@@ -125,7 +125,9 @@ func format(v float64, m metric) string {
 	case m == calls:
 		return fmt.Sprintf("%.3g", v)
 	case m == nanoseconds && v >= 1000:
-		v, unit = v/1000, "us"
+		v, unit = v/1000, "µs"
+	case (m == median || m == slowest || m == cpuTime) && v >= 1000:
+		v, unit = v/1000, "ms"
 	case m == throughput:
 		return thousands(v) + "/s"
 	}

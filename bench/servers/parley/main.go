@@ -29,7 +29,7 @@ func main() {
 }
 
 func options(work harness.Work) *conn.AcceptOptions {
-	o := &conn.AcceptOptions{Conn: conn.Options{Limits: conn.Limits{Message: -1}}}
+	o := new(conn.AcceptOptions)
 	if work.Takeover {
 		o.Handshake.Deflate = &handshake.DeflateOptions{ServerContextTakeover: true, ClientContextTakeover: true}
 		o.Conn.Compression.MinSize = -1

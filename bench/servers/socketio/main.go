@@ -1,0 +1,29 @@
+// Command socketio serves the report's Socket.IO work with Parley.
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/parleyws/parley/bench/servers/harness"
+	"github.com/parleyws/parley/socketio"
+)
+
+func main() {
+	harness.HTTP(func(harness.Work) http.HandlerFunc {
+		io := socketio.NewServer(nil)
+		io.OnConnect(func(s *socketio.Socket) {
+			socketio.On(s, "echo", func(_ context.Context, text string) error { return s.Emit("echo", text) })
+			socketio.On(s, "join", func(_ context.Context, room string) error {
+				if err := s.Join(room); err != nil {
+					return err
+				}
+				return s.Emit("joined")
+			})
+			socketio.On2(s, "room", func(_ context.Context, room, text string) error {
+				return io.To(room).Emit("room", text)
+			})
+		})
+		return io.ServeHTTP
+	})
+}
