@@ -44,6 +44,8 @@ var layers = []layer{
 var pureFiles = []string{
 	"handshake/extension.go", "handshake/deflate.go",
 	"conn/rules.go", "conn/closing.go", "conn/utf8.go", "conn/feed.go",
+	"engineio/packet.go", "engineio/payload.go", "engineio/upgrade.go",
+	"socketio/packet.go", "socketio/args.go", "socketio/scan.go", "socketio/attachment.go",
 }
 
 // assembly is all that there is, each with its generic twin.
