@@ -90,3 +90,26 @@ func TestSendAllocs(t *testing.T) {
 		}
 	})
 }
+
+// What is sent while a cork is in comes in order, and does not wait for ever.
+func TestSessionCork(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		n := s.session()
+		before := n.Cork() // nothing to hold back on long-polling
+		n.Send(engineio.NewMessage([]byte("0"), false))
+		s.wantGet(sid, 200, "40")
+		w := s.websocket("&sid=" + sid)
+		w.send("5")
+		synctest.Wait()
+		before.Release()
+		cork := n.Cork()
+		for _, text := range []string{"1", "2", "3"} {
+			n.Send(engineio.NewMessage([]byte(text), false))
+		}
+		w.want("41")
+		cork.Release()
+		w.want("42")
+		w.want("43")
+	})
+}

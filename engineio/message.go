@@ -1,6 +1,8 @@
 package engineio
 
 import (
+	"sync"
+
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
 )
@@ -21,11 +23,21 @@ func NewMessage(data []byte, binary bool) *Message {
 		m.data = m.frame.Payload()
 		return m
 	}
-	b := make([]byte, 0, 1+len(data))
-	m := &Message{frame: conn.NewPrepared(frame.Text, append(append(b, '0'+byte(TypeMessage)), data...))}
+	b := texts.Get().(*[]byte)
+	*b = append(append((*b)[:0], '0'+byte(TypeMessage)), data...)
+	m := &Message{frame: conn.NewPrepared(frame.Text, *b)}
 	m.data = m.frame.Payload()
+	if cap(*b) <= maxPooled {
+		texts.Put(b)
+	}
 	return m
 }
+
+// texts holds buffers for what NewMessage copies once more.
+var texts = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxPooled is the size of a buffer that is worth keeping, in octets.
+const maxPooled = 64 << 10
 
 // Uncompressed returns m as a message that is never compressed, whatever was
 // agreed on.

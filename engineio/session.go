@@ -158,6 +158,29 @@ func (s *Session) Writable() bool {
 	return s.waiting != nil
 }
 
+// Cork holds back what is sent over the WebSocket until Release, so that it
+// leaves in one piece: for those who are about to send several messages. Who
+// blocks in between is no hindrance: see conn.Conn.Cork.
+func (s *Session) Cork() Cork {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != upgraded {
+		return Cork{}
+	}
+	s.ws.Cork()
+	return Cork{s.ws}
+}
+
+// A Cork is what Session.Cork has put in.
+type Cork struct{ c *conn.Conn } // nil: nothing
+
+// Release takes the cork out. It never waits.
+func (k Cork) Release() {
+	if k.c != nil {
+		k.c.Uncork()
+	}
+}
+
 // Close ends the session. What is queued is still sent: over the WebSocket,
 // ahead of the Close frame, or with a close packet behind it to the GET that
 // waits. If none does, the next GET within 30 s gets it. Close does not wait

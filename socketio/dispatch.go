@@ -41,13 +41,23 @@ func (s *Socket) run() {
 			return
 		}
 		s.mu.Unlock()
-		for _, t := range tasks {
-			s.perform(t)
+		if len(tasks) == 1 {
+			s.perform(tasks[0])
+		} else {
+			s.performAll(tasks)
 		}
 		clear(tasks)
 		if spare = tasks[:0]; cap(spare) > smallQueue {
 			spare = nil
 		}
+	}
+}
+
+// performAll does several things, whose answers leave together.
+func (s *Socket) performAll(tasks []task) {
+	defer s.conn.session.Cork().Release()
+	for _, t := range tasks {
+		s.perform(t)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 type emission struct {
 	messages []*engineio.Message // they belong together
 	size     int                 // octets
+	one      [1]*engineio.Message
 }
 
 // encoders holds encoders for reuse; their attachments have been let go of.
@@ -50,7 +51,8 @@ func newEmission(t PacketType, namespace string, id *uint64, f Flags, fill func(
 	head := p.Append(make([]byte, 0, headroom+64))
 	text := e.buf[room-len(head):]
 	copy(text, head)
-	em := &emission{messages: make([]*engineio.Message, 0, 1+len(e.attachments)), size: len(text)}
+	em := &emission{size: len(text)}
+	em.messages = em.one[:0] // most have no attachments
 	em.add(text, false, f)
 	for _, data := range e.attachments {
 		em.add(data, true, f)

@@ -14,8 +14,8 @@ import (
 // had: their id, rooms, data, and the events that they missed. It holds for
 // clients that lost their connection, not for those that left or were sent
 // away, and only once they have received an event. Events without an
-// acknowledgement that are not volatile carry an offset as one more argument,
-// which the JavaScript client removes.
+// acknowledgement that are not volatile carry an offset, a string, as one more
+// argument, which handlers in the client see too.
 //
 // Zero values are the defaults.
 type Recovery struct {

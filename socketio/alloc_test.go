@@ -1,0 +1,160 @@
+package socketio
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
+)
+
+// A member is a client that throws away what it gets, and its connection in
+// the server.
+type member struct {
+	socket *Socket
+	client *conn.Conn
+}
+
+// members returns a server and n clients on WebSocket.
+func members(tb testing.TB, n int) (*Server, []member) {
+	s := NewServer(&Options{Logger: slog.New(slog.DiscardHandler), Engine: engineio.Options{Limits: engineio.Limits{PingInterval: time.Hour}}})
+	joined := make(chan *Socket, 1)
+	s.OnConnect(func(c *Socket) { joined <- c })
+	l := pipe.Listen()
+	web := &http.Server{Handler: s}
+	go web.Serve(l)
+	client := &http.Client{Transport: &http.Transport{DialContext: l.DialContext}}
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		s.Shutdown(ctx)
+		web.Close()
+		l.Close()
+	})
+	list := make([]member, n)
+	for i := range list {
+		c, _, err := conn.Dial(context.Background(), "ws://x/socket.io/?EIO=4&transport=websocket",
+			&conn.DialOptions{Handshake: handshake.DialOptions{HTTPClient: client}, Conn: conn.Options{Limits: conn.Limits{PingInterval: -1}}})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		go c.Each(context.Background(), func(conn.Message) error { return nil })
+		c.Write(context.Background(), 1, []byte("40"))
+		list[i] = member{<-joined, c}
+	}
+	return s, list
+}
+
+// A broadcast costs the same number of allocations for one recipient and for a
+// hundred.
+func TestBroadcastAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector drops pooled buffers at random")
+	}
+	cost := func(n int) float64 {
+		s, _ := members(t, n)
+		text := strings.Repeat("x", 100)
+		return testing.AllocsPerRun(200, func() { s.Emit("message", text) })
+	}
+	one, hundred := cost(1), cost(100)
+	// What is more comes from streams that are written to while others are.
+	if hundred-one > 10 {
+		t.Errorf("%v allocations for a broadcast to one socket, %v to 100", one, hundred)
+	}
+	if one > 7 {
+		t.Errorf("%v allocations for a broadcast, want 7 at most", one)
+	}
+}
+
+// A received event costs its Event, the user's value, and what starts the
+// socket's goroutine.
+func TestEventAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector drops pooled buffers at random")
+	}
+	_, list := members(t, 1)
+	s := list[0].socket
+	done := make(chan struct{})
+	On(s, "message", func(context.Context, string) error {
+		done <- struct{}{}
+		return nil
+	})
+	packet := []byte(`2["message","hello, how are you?"]`)
+	got := testing.AllocsPerRun(500, func() {
+		s.conn.Message(packet, false)
+		<-done
+	})
+	if got > 4 {
+		t.Errorf("an event costs %v allocations, want 4 at most", got)
+	}
+}
+
+func BenchmarkEvent(b *testing.B) {
+	_, list := members(b, 1)
+	s := list[0].socket
+	done := make(chan struct{})
+	On(s, "message", func(context.Context, string) error {
+		done <- struct{}{}
+		return nil
+	})
+	packet := []byte(`2["message","hello, how are you?"]`)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.conn.Message(packet, false)
+		<-done
+	}
+}
+
+// Nanoseconds a recipient.
+func BenchmarkBroadcast(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s, _ := members(b, n)
+			text := strings.Repeat("x", 100)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := s.Emit("message", text); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/recipient")
+		})
+	}
+}
+
+// Finding the recipients alone.
+func BenchmarkSelect(b *testing.B) {
+	r := newRooms()
+	for i := range 1000 {
+		s := &Socket{id: fmt.Sprint(i)}
+		r.add(s)
+		if err := r.join(s, []string{"a", fmt.Sprint("b", i%10)}, 100); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, bb := range []struct {
+		name string
+		t    Target
+	}{
+		{"all", Target{}},
+		{"room", Target{Rooms: []string{"a"}}},
+		{"rooms but one", Target{Rooms: []string{"a", "b1"}, Except: []string{"7"}}},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			var list []*Socket
+			b.ReportAllocs()
+			for b.Loop() {
+				list = r.selected(list[:0], &bb.t)
+			}
+			fmt.Fprint(io.Discard, len(list))
+		})
+	}
+}
