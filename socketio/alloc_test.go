@@ -135,7 +135,7 @@ func BenchmarkSelect(b *testing.B) {
 	r := newRooms()
 	for i := range 1000 {
 		s := &Socket{id: fmt.Sprint(i)}
-		r.add(s)
+		r.add(s, func() {})
 		if err := r.join(s, []string{"a", fmt.Sprint("b", i%10)}, 100); err != nil {
 			b.Fatal(err)
 		}

@@ -31,7 +31,7 @@ type connection struct {
 	mu      sync.Mutex
 	sockets []*Socket // also those whose middleware still runs
 	closed  bool
-	timer   *time.Timer // until a namespace is joined
+	timer   *time.Timer // until a namespace is joined, then nil
 	slow    *time.Timer // while attachments are awaited
 	backlog int         // octets that handlers have not dealt with
 	relief  *sync.Cond  // backlog has shrunk, or closed; nil: nobody waits
@@ -196,7 +196,14 @@ func (c *connection) socket(namespace []byte) *Socket {
 func (c *connection) joined() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.timer.Stop()
+	c.stopTimer()
+}
+
+func (c *connection) stopTimer() {
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
 }
 
 // left takes s off the connection.
@@ -237,7 +244,7 @@ func (c *connection) handled(n int) {
 func (c *connection) Closed(reason engineio.Reason) {
 	c.mu.Lock()
 	c.closed = true
-	c.timer.Stop()
+	c.stopTimer()
 	if c.slow != nil {
 		c.slow.Stop()
 	}

@@ -120,6 +120,7 @@ type connectAnswer struct {
 
 // connect runs the middleware, and then connects or refuses the socket.
 func (s *Socket) connect() {
+	s.name()
 	n := s.namespace
 	middleware, handlers := n.registered()
 	again := n.recovery != nil && !n.recovery.o.RunMiddleware && n.recovery.restore(s)
@@ -141,8 +142,8 @@ func (s *Socket) connect() {
 	}
 }
 
-// enter makes the socket connected, and tells the client before anybody can
-// send it something else. It fails if the socket is over.
+// enter makes the socket connected, and tells the client. It fails if the socket
+// is over.
 func (s *Socket) enter() bool {
 	s.mu.Lock()
 	if s.state != connecting {
@@ -151,8 +152,8 @@ func (s *Socket) enter() bool {
 	}
 	s.state = connected
 	s.mu.Unlock()
-	s.conn.send(newControl(TypeConnect, s.namespace.name, connectAnswer{s.id, s.pid}))
-	s.namespace.rooms.add(s)
+	answer := newControl(TypeConnect, s.namespace.name, connectAnswer{s.id, s.pid})
+	s.namespace.rooms.add(s, func() { s.conn.send(answer) })
 	return true
 }
 

@@ -165,10 +165,13 @@ func (r *raw) next() string {
 	return string(data)
 }
 
-// read returns the next Socket.IO packet; pings are answered.
+// read returns the next Socket.IO packet; pings are answered, for an hour.
 func (r *raw) read() string {
 	r.t.Helper()
-	for {
+	for start := time.Now(); ; {
+		if time.Since(start) > time.Hour {
+			r.t.Fatal("nothing to read")
+		}
 		p := r.next()
 		switch {
 		case p == "2":

@@ -60,6 +60,7 @@ func TestRecovery(t *testing.T) {
 		if got != `2["first",1]` {
 			t.Errorf("read %q", got)
 		}
+		synctest.Wait()
 		s.io.Volatile().Emit("volatile")
 		r.want(`2["volatile"]`)
 		go socketio.CallAll[any](context.Background(), s.io, "acked")

@@ -18,14 +18,18 @@ func newRooms() rooms {
 	return rooms{sockets: make(map[string]*Socket), members: make(map[string]map[*Socket]struct{})}
 }
 
-// add makes a socket known, also in the rooms that it has joined before.
-func (r *rooms) add(s *Socket) {
+// add makes a socket known, also in the rooms that it has joined before, and
+// calls welcome before anybody can find it there: what welcome sends is the
+// first that the client gets, and what is broadcast once the client has got it
+// reaches the client too.
+func (r *rooms) add(s *Socket, welcome func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sockets[s.id] = s
 	for room := range s.rooms {
 		r.enter(s, room)
 	}
+	welcome()
 }
 
 // enter is the room's side of joining it.

@@ -58,7 +58,7 @@ func TestRoomsModel(t *testing.T) {
 						m[s][room] = true
 					}
 				}
-				r.add(s)
+				r.add(s, func() {})
 				sockets = append(sockets, s)
 			}
 		case 1:

@@ -176,6 +176,7 @@ func TestVolatile(t *testing.T) {
 	})
 	inBubble(t, nil, func(s *site) {
 		r := s.client()
+		synctest.Wait() // the write of the answer has returned
 		s.io.Volatile().Emit("a")
 		r.want(`2["a"]`)
 		synctest.Wait()
@@ -299,5 +300,34 @@ func TestStorm(t *testing.T) {
 		if rooms, _ := s.io.Rooms(context.Background()); len(rooms) != 0 {
 			t.Errorf("rooms of nobody: %q", rooms)
 		}
+	})
+}
+
+// A client that has the answer to its CONNECT gets all that is broadcast from
+// then on, and nothing before it.
+func TestConnectBeforeBroadcast(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		stop := make(chan struct{})
+		var emitter sync.WaitGroup
+		emitter.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					s.io.Emit("any")
+					time.Sleep(time.Microsecond)
+				}
+			}
+		})
+		for range 200 {
+			r := s.client() // its first packet is the answer
+			s.io.To(r.sid).Emit("here")
+			for r.read() != `2["here"]` {
+			}
+			r.c.CloseNow()
+		}
+		close(stop)
+		emitter.Wait()
 	})
 }

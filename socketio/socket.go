@@ -59,11 +59,17 @@ const (
 )
 
 func newSocket(c *connection, n *Namespace, auth json.RawMessage) *Socket {
-	s := &Socket{conn: c, namespace: n, auth: auth, id: randomID()}
-	if n.recovery != nil {
+	return &Socket{conn: c, namespace: n, auth: auth}
+}
+
+// name gives the socket its ids. It is done on the socket's goroutine, as is
+// all that needs a deep stack: that of the goroutine which reads the client
+// would stay as large as it once was.
+func (s *Socket) name() {
+	s.id = randomID()
+	if s.namespace.recovery != nil {
 		s.pid = randomID()
 	}
-	return s
 }
 
 // randomID returns 15 octets from crypto/rand, as text.
@@ -166,6 +172,12 @@ func (s *Socket) describe() RemoteSocket {
 // Join puts the socket into rooms. It fails once the socket is over, or if it
 // would be in more than Limits.Rooms.
 func (s *Socket) Join(rooms ...string) error {
+	s.mu.Lock()
+	gone := s.state == over
+	s.mu.Unlock()
+	if gone {
+		return errDisconnected
+	}
 	return s.namespace.rooms.join(s, rooms, s.namespace.server.o.Limits.Rooms)
 }
 
