@@ -80,7 +80,7 @@ func BenchmarkP20(b *testing.B) {
 	b.Run("parley", func(b *testing.B) { echoParley(b, stream, klauspost.Codec{}) })
 	b.Run("gws", func(b *testing.B) {
 		h := &gwsEcho{handler{left: b.N}}
-		c := gwsConn(b, &stub{stream: stream}, h, true)
+		c := gwsConn(b, gwsUpgrader(h, true), &stub{stream: stream}, true)
 		b.ReportAllocs()
 		b.ResetTimer()
 		c.ReadLoop()

@@ -62,7 +62,7 @@ func benchmarkRead(b *testing.B, op gobwas.OpCode, size, fragments int) {
 	})
 	b.Run("gws", func(b *testing.B) {
 		h := &handler{left: b.N}
-		c := gwsConn(b, &stub{stream: stream}, h, false)
+		c := gwsConn(b, gwsUpgrader(h, false), &stub{stream: stream}, false)
 		b.SetBytes(int64(size))
 		b.ReportAllocs()
 		b.ResetTimer()

@@ -131,12 +131,13 @@ func (h *handler) OnMessage(c *gws.Conn, m *gws.Message) {
 	}
 }
 
-func gwsConn(b *testing.B, nc *stub, h gws.Event, deflate bool) *gws.Conn {
-	o := &gws.ServerOption{}
-	if deflate {
-		o.PermessageDeflate = gws.PermessageDeflate{Enabled: true}
-	}
-	c, err := gws.NewUpgrader(h, o).UpgradeFromConn(nc, bufio.NewReaderSize(nc, 4096), request(map[bool]string{true: offer}[deflate]))
+// gwsUpgrader holds what gws keeps for all connections: pools of compressors.
+func gwsUpgrader(h gws.Event, deflate bool) *gws.Upgrader {
+	return gws.NewUpgrader(h, &gws.ServerOption{PermessageDeflate: gws.PermessageDeflate{Enabled: deflate}})
+}
+
+func gwsConn(b *testing.B, u *gws.Upgrader, nc *stub, deflate bool) *gws.Conn {
+	c, err := u.UpgradeFromConn(nc, bufio.NewReaderSize(nc, 4096), request(map[bool]string{true: offer}[deflate]))
 	if err != nil {
 		b.Fatal(err)
 	}

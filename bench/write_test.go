@@ -53,7 +53,7 @@ func benchmarkWrite(b *testing.B, size int) {
 		}
 	})
 	run("gws", func(b *testing.B, nc *stub) func() error {
-		c := gwsConn(b, nc, &handler{}, false)
+		c := gwsConn(b, gwsUpgrader(&handler{}, false), nc, false)
 		return func() error { return c.WriteMessage(gws.OpcodeText, p) }
 	})
 	run("coder", func(b *testing.B, nc *stub) func() error {
@@ -120,8 +120,9 @@ func benchmarkBroadcast(b *testing.B, deflate, bySend bool) {
 	})
 	b.Run("gws", func(b *testing.B) {
 		conns := make([]*gws.Conn, recipients)
+		u := gwsUpgrader(&handler{}, deflate)
 		for i := range conns {
-			conns[i] = gwsConn(b, &stub{}, &handler{}, deflate)
+			conns[i] = gwsConn(b, u, &stub{}, deflate)
 		}
 		i := 0
 		b.ReportAllocs()
