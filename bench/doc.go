@@ -10,4 +10,10 @@
 // REPORT.md and its charts:
 //
 //	go run ./report
+//	go run ./report -quick            # sees that everything works: ./check bench
+//	go run ./report -profiles DIR     # also profiles our servers
+//
+// Its parts: servers holds a small program for each library, load the load
+// generator, proc how the report talks to both, and report what is measured,
+// the goals (rows.go) and the drawing.
 package bench

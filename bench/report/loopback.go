@@ -35,6 +35,11 @@ func (r *report) loopback() error {
 			}
 		}
 	}
+	for _, l := range loads {
+		if err := r.profile(l.id, l.target, l.work, servers); err != nil {
+			return err
+		}
+	}
 	return r.systemCalls(servers)
 }
 

@@ -44,15 +44,18 @@ type report struct {
 	dir   string // where the programs are
 	only  string
 	load  *generator
+
+	profiles string // directory for profiles of our servers; "": none
 }
 
 func main() {
 	isQuick := flag.Bool("quick", false, "see that everything works, and judge allocations alone")
 	rounds := flag.Int("rounds", 0, "measure so many times; 0: as planned")
 	only := flag.String("only", "PLMSG", "measure these `letters` of ids alone, G being growth: no whole report")
+	profiles := flag.String("profiles", "", "profile our servers in a run of their own, into this `directory`")
 	out := flag.String("o", "", "write to this `directory`; by default here, with -quick nowhere")
 	flag.Parse()
-	r := &report{plan: full, results: newResults(), began: time.Now(), only: *only}
+	r := &report{plan: full, results: newResults(), began: time.Now(), only: *only, profiles: *profiles}
 	if *isQuick {
 		r.plan = quick
 	} else if *out == "" {

@@ -36,9 +36,12 @@ func (r *report) socketIO() error {
 		{"S2", target{Conns: 100}, work{Text: echo, InFlight: 16}},
 		{"S3", target{Conns: r.many, Greeting: event("join", "all")}, work{Text: event("room", "all", strings.Repeat("a", 100)), InFlight: 1, Fanout: r.many}},
 	}
-	for i := range loads {
+	for i, l := range loads {
 		loads[i].target.SocketIO, loads[i].work.Seconds = true, r.seconds
 		if err := r.warmUp(loads[i].target, loads[i].work, servers); err != nil {
+			return err
+		}
+		if err := r.profile(l.id, loads[i].target, loads[i].work, servers); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -59,7 +60,7 @@ func Run(serve func(net.Listener, Work) error) {
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate()}})
 	}
 	go func() { fail(serve(l, work)) }()
-	proc.Serve(address, map[string]proc.Handler{"cpu": cpu, "memory": memory})
+	proc.Serve(address, map[string]proc.Handler{"cpu": cpu, "memory": memory, "profile": profile})
 }
 
 // HTTP is Run for libraries that upgrade requests of net/http.
@@ -97,6 +98,24 @@ func memory(json.RawMessage) (any, error) {
 	}
 	pages, err := strconv.Atoi(strings.Fields(string(octets))[1])
 	return pages * os.Getpagesize(), err
+}
+
+// profile writes a profile of the processor time into a file, until it is asked
+// with none.
+func profile(args json.RawMessage) (any, error) {
+	var file string
+	if err := json.Unmarshal(args, &file); err != nil {
+		return nil, err
+	}
+	if file == "" {
+		pprof.StopCPUProfile()
+		return nil, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	return nil, pprof.StartCPUProfile(f)
 }
 
 // Ping calls ping every Keepalive until it fails, from a timer: it is how a
