@@ -18,6 +18,7 @@ var (
 	errUnasked        error = &PacketError{"CONNECT_ERROR from a client"}
 	errNeverConnected error = &PacketError{"no namespace joined in time"}
 	errSlow           error = &PacketError{"attachments took too long"}
+	errStalled        error = &PacketError{"more than Limits.Backlog waits for handlers, and none has returned for 2 minutes"}
 )
 
 // A connection is a client: an Engine.IO session and the sockets on it, one in
@@ -30,11 +31,13 @@ type connection struct {
 
 	mu      sync.Mutex
 	sockets []*Socket // also those whose middleware still runs
+	sent    []string  // namespaces that the server has sent the client away from
 	closed  bool
 	timer   *time.Timer // until a namespace is joined, then nil
 	slow    *time.Timer // while attachments are awaited
 	backlog int         // octets that handlers have not dealt with
-	relief  *sync.Cond  // backlog has shrunk, or closed; nil: nobody waits
+	relief  *sync.Cond  // backlog has shrunk, or closed; nil: nobody has waited
+	stall   *time.Timer // while somebody waits and nothing is handled
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
@@ -126,6 +129,10 @@ func (c *connection) handle(u *unit) error {
 	}
 	s := c.socket(p.Namespace)
 	if s == nil || !s.Connected() {
+		if c.crossed(p.Namespace) {
+			u.release()
+			return nil
+		}
 		return errNotJoined
 	}
 	switch p.Type {
@@ -177,6 +184,7 @@ func (c *connection) add(s *Socket) bool {
 		return false
 	}
 	c.sockets = append(c.sockets, s)
+	c.sent = slices.DeleteFunc(c.sent, func(name string) bool { return name == s.namespace.name })
 	return true
 }
 
@@ -190,6 +198,14 @@ func (c *connection) socket(namespace []byte) *Socket {
 		}
 	}
 	return nil
+}
+
+// crossed reports whether a packet for a namespace may have crossed the packet
+// that sent the client away: what it sent before it knew is no violation.
+func (c *connection) crossed(namespace []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.sent, func(name string) bool { return name == string(namespace) })
 }
 
 // joined stops the timer of those who never join.
@@ -206,19 +222,28 @@ func (c *connection) stopTimer() {
 	}
 }
 
-// left takes s off the connection.
-func (c *connection) left(s *Socket) {
+// left takes s off the connection. sent tells that the server has sent the
+// client away.
+func (c *connection) left(s *Socket, sent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	before := len(c.sockets)
 	c.sockets = slices.DeleteFunc(c.sockets, func(x *Socket) bool { return x == s })
+	if sent && len(c.sockets) < before && len(c.sent) < c.server.o.Limits.Namespaces {
+		c.sent = append(c.sent, s.namespace.name)
+	}
 }
 
 // send sends a packet. An error means that the session has ended, of which
 // Closed tells.
 func (c *connection) send(e *emission) { _ = c.session.Send(e.messages...) }
 
-// wait waits while the handlers have too much before them. The client is not
-// read from meanwhile.
+// stallTime is how long a client waits for handlers of which none returns,
+// before it is given up. It is not read from meanwhile, so that nobody would
+// know if it went away.
+const stallTime = 2 * time.Minute
+
+// wait waits while the handlers have too much before them.
 func (c *connection) wait() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -226,7 +251,18 @@ func (c *connection) wait() {
 		if c.relief == nil {
 			c.relief = sync.NewCond(&c.mu)
 		}
+		if c.stall == nil {
+			c.stall = time.AfterFunc(stallTime, func() { c.violation(errStalled) })
+		}
 		c.relief.Wait()
+	}
+	c.stopStall()
+}
+
+func (c *connection) stopStall() {
+	if c.stall != nil {
+		c.stall.Stop()
+		c.stall = nil
 	}
 }
 
@@ -235,6 +271,9 @@ func (c *connection) handled(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.backlog -= n
+	if c.stall != nil {
+		c.stall.Reset(stallTime)
+	}
 	if c.relief != nil && c.backlog <= c.server.o.Limits.Backlog {
 		c.relief.Broadcast()
 	}
@@ -245,6 +284,7 @@ func (c *connection) Closed(reason engineio.Reason) {
 	c.mu.Lock()
 	c.closed = true
 	c.stopTimer()
+	c.stopStall()
 	if c.slow != nil {
 		c.slow.Stop()
 	}

@@ -163,7 +163,7 @@ func (s *Socket) refuse(err error) {
 	if e, ok := errors.AsType[*ConnectError](err); ok {
 		answer = connectError{e.Message, e.Data}
 	}
-	s.conn.left(s) // the client may try again at once
+	s.conn.left(s, false) // the client may try again at once
 	s.conn.send(newControl(TypeConnectError, s.namespace.name, answer))
 	s.close(ServerNamespaceDisconnect)
 }

@@ -53,7 +53,8 @@ type Limits struct {
 	// Namespaces is how many namespaces a client may join: 32.
 	Namespaces int
 	// Backlog is what may wait for the handlers of a client, in octets:
-	// 4 MiB. A client over it is not read from until they have caught up.
+	// 4 MiB. A client over it is not read from until they have caught up, and
+	// closed if none of them returns for 2 min.
 	Backlog int
 }
 

@@ -255,6 +255,6 @@ func (s *Socket) close(reason Reason) {
 	for _, f := range pending {
 		f(nil)
 	}
-	s.conn.left(s)
+	s.conn.left(s, before == connected && reason == ServerNamespaceDisconnect)
 	s.dispatch(task{do: func() { s.ended(before == connected) }})
 }

@@ -1,0 +1,66 @@
+package socketio_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// A client whose handlers do not return is given up, so that they learn of its
+// end at last. As long as one of them returns now and then it is not.
+func TestStalledBacklog(t *testing.T) {
+	inBubble(t, &socketio.Options{Limits: socketio.Limits{Backlog: 1}}, func(s *site) {
+		var ended time.Duration
+		start := time.Now()
+		s.io.OnConnect(func(n *socketio.Socket) {
+			socketio.On(n, "slow", func(context.Context, any) error {
+				time.Sleep(100 * time.Second)
+				return nil
+			})
+			socketio.On(n, "stuck", func(ctx context.Context, _ any) error {
+				<-ctx.Done()
+				ended = time.Since(start)
+				return nil
+			})
+		})
+		r := s.client()
+		for range 3 {
+			r.send(`2["slow"]`)
+		}
+		r.send(`2["stuck"]`)
+		r.wantClosed()
+		synctest.Wait()
+		if want := 300*time.Second + 2*time.Minute; ended != want {
+			t.Errorf("given up after %v, want %v", ended, want)
+		}
+		if !strings.Contains(s.log.String(), "Limits.Backlog") {
+			t.Errorf("log %q", s.log)
+		}
+	})
+}
+
+// What a client sent before it knew that it was sent away is no violation: the
+// other namespaces live.
+func TestPacketsCrossDisconnect(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		s.io.Of("/other").OnConnect(echo)
+		sockets, clients := people(s, "a")
+		r := clients["a"]
+		r.connect("/other,")
+		sockets["a"].Disconnect(false)
+		r.want("1")
+		r.send(`2["in flight"]`)
+		r.send("31[]")
+		r.send("1")
+		r.send(`2/other,["message"]`)
+		r.want(`2/other,["message-back"]`)
+		r.connect("")
+		r.send("1")
+		r.send(`2["after leaving"]`)
+		r.wantClosed()
+	})
+}
