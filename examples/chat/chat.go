@@ -1,0 +1,128 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// A message is what a client sends to a room.
+type message struct {
+	Room    string `json:"room"`
+	Message string `json:"message"`
+}
+
+// A person is somebody in a room.
+type person struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// What clients may send.
+const (
+	maxName    = 40
+	maxRoom    = 60
+	maxMessage = 4000
+)
+
+var errLength = errors.New("empty or too long")
+
+// A chat holds no messages and no rooms: those are the server's.
+type chat struct {
+	io  *socketio.Server
+	log *slog.Logger
+
+	// mu is held while the people in a room are counted and told: what a
+	// client hears last is true.
+	mu sync.Mutex
+}
+
+func newChat(o *socketio.Options) *socketio.Server {
+	c := &chat{io: socketio.NewServer(o), log: o.Logger}
+	c.io.OnConnect(c.connected)
+	return c.io
+}
+
+// connected registers what a client may do. The name that it goes by comes
+// with the auth of its connection.
+func (c *chat) connected(s *socketio.Socket) {
+	me := person{s.ID(), name(s)}
+	s.Set("name", me.Name)
+	c.log.Info("connected", "id", me.ID, "name", me.Name, "transport", s.Transport())
+
+	socketio.Handle(s, "join-room", func(ctx context.Context, room string) ([]person, error) {
+		if room == "" || len(room) > maxRoom {
+			return nil, errLength
+		}
+		if err := s.Join(room); err != nil {
+			return nil, err
+		}
+		return c.announce(ctx, room)
+	})
+	socketio.Handle(s, "leave-room", func(ctx context.Context, room string) ([]person, error) {
+		s.Leave(room)
+		return c.announce(ctx, room)
+	})
+	socketio.Handle(s, "message", func(_ context.Context, m message) (bool, error) {
+		if m.Message == "" || len(m.Message) > maxMessage {
+			return false, errLength
+		}
+		c.log.Info("message", "id", me.ID, "room", m.Room, "octets", len(m.Message))
+		return true, s.To(m.Room).Emit("receive-message", m.Message, me) // all in the room but s
+	})
+	socketio.On(s, "typing", func(_ context.Context, room string) error {
+		return s.To(room).Volatile().Emit("typing", me)
+	})
+	s.OnDisconnecting(func(reason socketio.Reason) {
+		c.log.Info("disconnected", "id", me.ID, "reason", reason)
+		for _, room := range s.Rooms() {
+			if room == me.ID {
+				continue
+			}
+			s.Leave(room)
+			if _, err := c.announce(context.Background(), room); err != nil {
+				c.log.Warn("not announced", "room", room, "error", err)
+			}
+		}
+	})
+}
+
+// name returns what a client wants to be called.
+func name(s *socketio.Socket) string {
+	var auth struct {
+		Name string `json:"name"`
+	}
+	if json.Unmarshal(s.Handshake().Auth, &auth) == nil {
+		if name := strings.TrimSpace(auth.Name); name != "" && len(name) <= maxName {
+			return name
+		}
+	}
+	return "Guest " + s.ID()[:4]
+}
+
+// announce tells a room who is in it.
+func (c *chat) announce(ctx context.Context, room string) ([]person, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sockets, err := c.io.In(room).FetchSockets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	people := []person{}
+	for _, s := range sockets {
+		if name, ok := s.Data["name"].(string); ok {
+			people = append(people, person{s.ID, name})
+		}
+	}
+	slices.SortFunc(people, func(a, b person) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
+	return people, c.io.In(room).Emit("people", room, people)
+}

@@ -1,0 +1,104 @@
+// Command chat is a chat with rooms over Socket.IO. A browser that opens
+// http://localhost:3000 gets a page of its own, which speaks the protocol
+// without any library; any front end with socket.io-client can join, such as
+// examples/react.
+//
+//	go run ./examples/chat [-addr localhost:3000] [-origin http://localhost:5173]... [-v]
+//
+// SIGTERM and an interrupt end it gracefully: clients learn of it, and come back
+// when it does.
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio"
+)
+
+//go:embed page
+var files embed.FS
+
+// graceTime is what clients get to learn that the server shuts down.
+const graceTime = 5 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "chat:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends. It writes where it listens to log, and what
+// happens if it is to.
+func run(ctx context.Context, args []string, log io.Writer) error {
+	flags := flag.NewFlagSet("chat", flag.ContinueOnError)
+	flags.SetOutput(log)
+	addr := flags.String("addr", "localhost:3000", "listen on this `host:port`")
+	verbose := flags.Bool("v", false, "log what happens")
+	cors := engineio.CORS{}
+	flags.Func("origin", "let in pages of this `origin` too, such as http://localhost:5173; may be repeated", func(origin string) error {
+		cors.Origins = append(cors.Origins, origin)
+		return nil
+	})
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+
+	level := slog.LevelWarn
+	if *verbose {
+		level = slog.LevelInfo
+	}
+	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(log, "listening on http://%s\n", listener.Addr())
+	return serve(ctx, listener, newChat(&socketio.Options{
+		Engine: engineio.Options{CORS: &cors},
+		Logger: logger,
+	}))
+}
+
+// serve answers Socket.IO at /socket.io/ and everything else with the page.
+func serve(ctx context.Context, listener net.Listener, io *socketio.Server) error {
+	page, err := fs.Sub(files, "page")
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", io)
+	mux.Handle("/", http.FileServerFS(page))
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	// The sessions first: their requests wait for something to happen.
+	ending, cancel := context.WithTimeout(context.Background(), graceTime)
+	defer cancel()
+	err = io.Shutdown(ending)
+	if err = errors.Join(err, web.Shutdown(ending)); errors.Is(err, context.DeadlineExceeded) {
+		return nil // who has not been told will find out
+	}
+	return err
+}
