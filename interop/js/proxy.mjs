@@ -9,6 +9,7 @@ export async function proxy(port) {
   let away = false;
   let stalled = false;
   let noWebSocket = false;
+  let refused = 0;
   const held = new Map(); // what lets a session's WebSocket pass, by sid
   const released = new Set();
   let holding = false;
@@ -21,6 +22,7 @@ export async function proxy(port) {
       const text = head.toString("latin1");
       if (!/^upgrade: *websocket/im.test(text)) return pass(client, head);
       if (noWebSocket) {
+        refused++;
         client.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         return;
       }
@@ -65,6 +67,7 @@ export async function proxy(port) {
     },
     // blockWebSocket refuses handshakes as some companies' proxies do.
     blockWebSocket() { noWebSocket = true; },
+    get refused() { return refused; },
     // holdWebSockets keeps a session's handshake back until release is called with its sid.
     holdWebSockets() { holding = true; },
     release(sid) {
