@@ -109,8 +109,8 @@ func (s *Socket) call(ctx context.Context, f Flags, event string, args []any) (*
 		return nil, err
 	}
 	defer s.unexpect(id)
-	s.send(e, f.Volatile)
 	s.notifyOutgoing(event, args)
+	s.send(e, f.Volatile)
 	select {
 	case u := <-answer:
 		if u == nil {
@@ -140,8 +140,8 @@ func (n *Namespace) call(ctx context.Context, t *Target, event string, args []an
 	}
 	asked(len(list))
 	for _, s := range list {
-		s.send(e, t.Flags.Volatile)
 		s.notifyOutgoing(event, args)
+		s.send(e, t.Flags.Volatile)
 	}
 	missing := len(list) - waiting
 	for range waiting {

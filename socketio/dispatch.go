@@ -230,7 +230,8 @@ func (s *Socket) OnAny(f func(*Event)) {
 }
 
 // OnAnyOutgoing adds a handler that is called with each event that is sent to
-// the client, on the goroutine that sends it. args are not to be modified.
+// the client, by the goroutine that sends it: before that, or with recovery on
+// behind it. args are not to be modified.
 func (s *Socket) OnAnyOutgoing(f func(event string, args []any)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

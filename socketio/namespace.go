@@ -123,10 +123,10 @@ func (n *Namespace) deliver(t *Target, e *emission, event string, args []any) {
 	list := lists.Get().(*[]*Socket)
 	*list = n.rooms.selected((*list)[:0], t)
 	for _, s := range *list {
-		s.send(e, t.Flags.Volatile)
+		s.notifyOutgoing(event, args)
 	}
 	for _, s := range *list {
-		s.notifyOutgoing(event, args)
+		s.send(e, t.Flags.Volatile)
 	}
 	clear(*list)
 	lists.Put(list)

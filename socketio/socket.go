@@ -224,8 +224,8 @@ func (s *Socket) emit(f Flags, event string, args []any) error {
 	if err != nil {
 		return err
 	}
-	s.send(e, f.Volatile)
 	s.notifyOutgoing(event, args)
+	s.send(e, f.Volatile)
 	return nil
 }
 
