@@ -206,7 +206,9 @@ func (s *Socket) Disconnect(connection bool) {
 }
 
 func (s *Socket) leaveNamespace() {
-	if s.Connected() {
+	here := s.Connected()
+	s.conn.left(s, here) // the client may come back at once
+	if here {
 		s.conn.send(newControl(TypeDisconnect, s.namespace.name, nil))
 	}
 	s.close(ServerNamespaceDisconnect)

@@ -1,0 +1,54 @@
+package socketio
+
+import (
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/parleyws/parley/engineio"
+)
+
+// A client that answers the DISCONNECT of the server with a CONNECT at once
+// finds its place free: the second socket is no second CONNECT.
+func TestFreeBeforeDisconnect(t *testing.T) {
+	io := NewServer(&Options{Logger: slog.New(slog.DiscardHandler)})
+	sockets := make(chan *Socket, 2)
+	io.OnConnect(func(s *Socket) { sockets <- s })
+	var c *connection
+	engine := engineio.NewServer(func(n *engineio.Session) engineio.Receiver {
+		c = newConnection(io, n)
+		return c
+	}, nil)
+	w := httptest.NewRecorder()
+	engine.ServeHTTP(w, httptest.NewRequest("GET", "/engine.io/?EIO=4&transport=polling", nil))
+	sid := strings.Split(w.Body.String(), `"`)[3]
+	poll := func(method, body string) string {
+		w := httptest.NewRecorder()
+		engine.ServeHTTP(w, httptest.NewRequest(method, "/engine.io/?EIO=4&transport=polling&sid="+sid, strings.NewReader(body)))
+		return w.Body.String()
+	}
+	poll("POST", "40")
+	s := <-sockets
+	poll("GET", "")
+	answered := make(chan bool)
+	go func() {
+		if got := poll("GET", ""); got != "41" {
+			t.Errorf("GET: %q, want DISCONNECT", got)
+		}
+		answered <- c.socket([]byte("/")) == nil
+	}()
+	s.Disconnect(false)
+	if !<-answered {
+		t.Error("the socket is still there when the client knows of its end")
+	}
+	poll("POST", "40")
+	if again := <-sockets; again.ID() == s.ID() {
+		t.Error("the same socket again")
+	}
+	poll("POST", "1")
+	poll("GET", "") // takes the noop: nothing of the session is left
+	if err := io.work.wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
