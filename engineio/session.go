@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ type Receiver interface {
 	// view, valid until Message returns, and may be modified. Text is UTF-8.
 	//
 	// While Message runs the client is not read from, which is how to make it
-	// wait; its pong may be late then.
+	// wait; its pong may be late then. If it panics the session closes.
 	Message(data []byte, binary bool)
 	// Closed is called once, when the session has ended. No call of Message
 	// begins after it; one that runs may still be running.
@@ -327,12 +328,27 @@ func (s *Session) deliver(data []byte, binary bool) (ok bool) {
 	}
 	s.delivering = true
 	s.mu.Unlock()
-	s.receiver.Message(data, binary)
+	panicked := s.hand(data, binary)
 	s.mu.Lock()
+	defer s.unlock()
 	s.delivering = false
-	ok = s.state != closed
-	s.mu.Unlock()
-	return ok
+	if panicked {
+		s.end(TransportError)
+	}
+	return s.state != closed
+}
+
+// hand calls the receiver. A panic is logged: it ends the session and nothing
+// else, on either transport.
+func (s *Session) hand(data []byte, binary bool) (panicked bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			panicked = true
+			s.server.o.Logger.Error("engine.io: receiver panicked", "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	s.receiver.Message(data, binary)
+	return false
 }
 
 // expire does what is due. Moments count from when they were planned, not from
