@@ -100,11 +100,17 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 	return a, p
 }
 
-// abandonPoll ends the session because the client has cut its GET.
+// abandonPoll ends the session because the client has cut its GET, unless an
+// upgrade has refused that already: then nothing is lost with it.
 func (s *Session) abandonPoll(p *poll) {
 	s.mu.Lock()
 	defer s.unlock()
-	if s.waiting == p {
+	select {
+	case a := <-p.answer:
+		if a.refusal != nil {
+			return
+		}
+	default:
 		s.waiting = nil
 	}
 	s.end(TransportError)
