@@ -39,6 +39,6 @@
 // # Limits
 //
 // Everything that a client can grow is bounded, see Limits. Besides: one GET
-// and one POST of a session at a time, a body no slower than PingInterval and
-// PingTimeout together, 30 s for a client that is to learn of the end.
+// and one POST of a session at a time, a body, in either direction, no slower
+// than PingInterval and PingTimeout together, 30 s for a client that is to learn of the end.
 package engineio

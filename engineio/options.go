@@ -127,6 +127,13 @@ func (o *Options) withDefaults() Options {
 	return c
 }
 
+// bodyDeadline returns when the body of a request or response that begins now
+// has to be through. Where deadlines don't work, those of the http.Server have
+// to do.
+func (o *Options) bodyDeadline() time.Time {
+	return time.Now().Add(o.Limits.PingInterval + o.Limits.PingTimeout)
+}
+
 // cookie returns the cookie for a session, nil for none.
 func (o *Options) cookie(id string) *http.Cookie {
 	if o.Cookie == nil {

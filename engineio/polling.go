@@ -62,7 +62,7 @@ func (s *Session) get(w http.ResponseWriter, r *http.Request) {
 	for _, m := range a.messages {
 		body = m.appendPayload(body)
 	}
-	if writeText(w, "text/plain; charset=UTF-8", body) != nil {
+	if s.server.writeText(w, "text/plain; charset=UTF-8", body) != nil {
 		s.mu.Lock()
 		s.end(TransportError) // what was taken is lost
 		s.unlock()
@@ -116,8 +116,10 @@ func (s *Session) abandonPoll(p *poll) {
 	s.end(TransportError)
 }
 
-// writeText answers 200 with a body that is not to be kept.
-func writeText(w http.ResponseWriter, contentType string, body []byte) error {
+// writeText answers 200 with a body that is not to be kept. The client may take
+// as long to read it as it may take to send one.
+func (s *Server) writeText(w http.ResponseWriter, contentType string, body []byte) error {
+	_ = http.NewResponseController(w).SetWriteDeadline(s.o.bodyDeadline())
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -146,7 +148,7 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
-	writeText(w, "text/html", []byte("ok"))
+	s.server.writeText(w, "text/html", []byte("ok"))
 }
 
 // beginPost takes the slot for a POST.
@@ -172,8 +174,7 @@ func (s *Session) beginPost(r *http.Request) *refusal {
 // longer than the session could go without a pong.
 func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	limits := &s.server.o.Limits
-	// Where deadlines don't work, those of the http.Server have to do.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(limits.PingInterval + limits.PingTimeout))
+	_ = http.NewResponseController(w).SetReadDeadline(s.server.o.bodyDeadline())
 	if r.ContentLength > limits.MaxPayload {
 		return nil, tooLarge
 	}

@@ -146,7 +146,7 @@ func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, id string) 
 		http.SetCookie(w, c)
 	}
 	body := Packet{Type: TypeOpen, Data: s.openData(id, true)}.Append(nil)
-	writeText(w, "text/plain; charset=UTF-8", body)
+	s.writeText(w, "text/plain; charset=UTF-8", body)
 }
 
 // openData returns the data of the open packet (Engine.IO protocol v4,
