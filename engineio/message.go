@@ -61,8 +61,12 @@ var (
 	noopMessage  = control(TypeNoop, "")
 )
 
+// minSize is what a message counts at least in a session's queue: keeping it
+// takes that much, also if it is empty.
+const minSize = 64
+
 // size returns what m counts in a session's queue: its length in octets.
-func (m *Message) size() int { return len(m.data) }
+func (m *Message) size() int { return max(len(m.data), minSize) }
 
 // appendPayload appends m to the payload of a response, behind a separator
 // unless b is empty.

@@ -58,7 +58,8 @@ type Limits struct {
 	// closes.
 	MaxPayload int64
 	// SendQueue is what may wait to be sent to a session, in octets: 16 MiB.
-	// There is no limit on the number of messages. A session over it closes.
+	// A message counts 64 at least, there is no other limit on their number. A
+	// session over it closes.
 	SendQueue int
 	// PingInterval is the time between two pings: 25 s. Negative is an hour,
 	// since a client needs to know when to give up.

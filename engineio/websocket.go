@@ -20,7 +20,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) *conn.Conn {
 		Conn: conn.Options{Limits: conn.Limits{
 			Message:       l.MaxPayload,
 			QueueBytes:    l.SendQueue,
-			QueueMessages: -1,
+			QueueMessages: max(l.SendQueue/minSize, 1),
 			PingInterval:  -1, // Engine.IO has a heartbeat of its own
 		}},
 	})
