@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -100,7 +101,7 @@ var errInternal error = &ConnectError{Message: "Internal error"}
 // a message.
 type ConnectError struct {
 	Message string
-	Data    any // for the client, nil for none
+	Data    any // for the client, as JSON; nil for none
 }
 
 // Error returns the message.
@@ -164,6 +165,10 @@ func (s *Socket) refuse(err error) {
 		answer = connectError{e.Message, e.Data}
 	}
 	s.conn.left(s, false) // the client may try again at once
+	if _, err := json.Marshal(answer.Data); err != nil {
+		s.namespace.server.o.Logger.Error("socket.io: data of a ConnectError", "error", err)
+		answer.Data = nil
+	}
 	s.conn.send(newControl(TypeConnectError, s.namespace.name, answer))
 	s.close(ServerNamespaceDisconnect)
 }

@@ -88,8 +88,7 @@ func newAck(namespace string, id uint64, args []any) (*emission, error) {
 	return newEmission(TypeAck, namespace, &id, Flags{}, func(e *encoder) error { return e.array(args) })
 }
 
-// newControl encodes a packet whose data is not the user's, or an error's. What
-// can't be encoded is left out.
+// newControl encodes a packet whose data can be encoded.
 func newControl(t PacketType, namespace string, data any) *emission {
 	p := Packet{Type: t, Namespace: []byte(namespace)}
 	if data != nil {
