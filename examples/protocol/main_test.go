@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+)
+
+// start runs the command and returns where it listens.
+func start(t *testing.T) (addr string) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	log, w := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{"-addr", "127.0.0.1:0"}, w)
+		w.Close()
+	}()
+	line, err := bufio.NewReader(log).ReadString('\n')
+	if err != nil {
+		t.Fatal(<-ended)
+	}
+	go io.Copy(io.Discard, log)
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error("run:", err)
+		}
+	})
+	return strings.TrimPrefix(strings.TrimSpace(line), "listening on http://")
+}
+
+// exchange opens a WebSocket, skips the handshake, sends what is to be sent and
+// wants what is to come, pings aside.
+func exchange(t *testing.T, path string, steps ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c, _, err := conn.Dial(ctx, "ws://"+path+"?EIO=4&transport=websocket", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	read := func() string {
+		for {
+			op, p, err := c.Read(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if op == frame.Binary {
+				return "binary:" + string(p)
+			}
+			if string(p) != "2" {
+				return string(p)
+			}
+			if err := c.Write(ctx, frame.Text, []byte("3")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	handshake := read()
+	if !strings.Contains(handshake, `"pingInterval":300,"pingTimeout":200,"maxPayload":1000000`) {
+		t.Errorf("handshake %s", handshake)
+	}
+	for _, step := range steps {
+		op, text := frame.Text, step[1:]
+		if data, ok := strings.CutPrefix(text, "binary:"); ok && step[0] == '>' {
+			op, text = frame.Binary, data
+		}
+		if step[0] == '>' {
+			if err := c.Write(ctx, op, []byte(text)); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if got := read(); !strings.HasPrefix(got, text) {
+			t.Fatalf("got  %s\nwant %s", got, text)
+		}
+	}
+}
+
+func TestEngine(t *testing.T) {
+	addr := start(t)
+	exchange(t, addr+"/engine.io/", ">4text", "<4text", ">binary:\x00\x01", "<binary:\x00\x01", ">4", "<4")
+}
+
+func TestSockets(t *testing.T) {
+	addr := start(t)
+	exchange(t, addr+"/socket.io/",
+		">40", `<40{"sid":"`, `<42["auth",{}]`,
+		`>40/custom,{"token":"abc"}`, `<40/custom,{"sid":"`, `<42/custom,["auth",{"token":"abc"}]`,
+		`>42["message",1,"2",{"3":[true]}]`, `<42["message-back",1,"2",{"3":[true]}]`,
+		`>452-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`, ">binary:a", ">binary:b",
+		`<452-["message-back",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`, "<binary:a", "<binary:b",
+		`>42456["message-with-ack",1,"2"]`, `<43456[1,"2"]`,
+		`>40/random`, `<44/random,{"message":"Invalid namespace"}`)
+}
+
+func TestElsewhere(t *testing.T) {
+	response, err := http.Get("http://" + start(t) + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusNotFound {
+		t.Error(response.Status)
+	}
+}
