@@ -1,0 +1,109 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// A namespace that clients make as they come, addressed as a whole.
+func TestTemplate(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		parent := s.io.OfPattern(regexp.MustCompile(`^/x\d$`))
+		for _, name := range []string{"/x1,", "/x2,"} {
+			s.dial().connect(name)
+		}
+		synctest.Wait()
+		if list, err := parent.FetchSockets(s.t.Context()); err != nil || len(list) != 2 {
+			t.Errorf("FetchSockets: %v, %v", list, err)
+		}
+		if err := parent.Emit("disconnect"); err == nil {
+			t.Error("a reserved name")
+		}
+		if err := parent.Local().In("nobody").SocketsJoin("x"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// An adapter that fails for a namespace which a client asks for refuses it.
+func TestChildAdapterFails(t *testing.T) {
+	fail := func(l *socketio.Local) (socketio.Adapter, error) {
+		if l.Name() != "/" {
+			return nil, errors.New("the broker is away")
+		}
+		return nil, nil
+	}
+	inBubble(t, &socketio.Options{Adapter: fail}, func(s *site) {
+		s.io.OfPattern(regexp.MustCompile(`^/x$`))
+		r := s.dial()
+		r.send("0/x,")
+		r.want(`4/x,{"message":"Invalid namespace"}`)
+		if !strings.Contains(s.log.String(), "the broker is away") {
+			t.Errorf("log %q", s.log)
+		}
+	})
+}
+
+// What can't be decoded or encoded is an error where it is asked for.
+func TestErrors(t *testing.T) {
+	inBubble(t, recovering, func(s *site) {
+		s.io.OnConnect(func(n *socketio.Socket) {
+			n.OnEvent("number", func(e *socketio.Event) error {
+				_, err := e.Args()
+				return err
+			})
+			socketio.On(n, strings.Repeat("x", 200), func(context.Context, int) error { return nil })
+			if n.Transport() != "websocket" {
+				t.Errorf("transport %q", n.Transport())
+			}
+			if err := n.Emit("x", make(chan int)); err == nil {
+				t.Error("a channel")
+			}
+			if err := n.Volatile().Emit("x", make(chan int)); err == nil {
+				t.Error("a channel, volatile")
+			}
+			if _, err := socketio.CallAll[any](n.Context(), n, "x", make(chan int)); err == nil {
+				t.Error("a channel, to be acknowledged")
+			}
+		})
+		r := s.client()
+		r.send(`2["number",1e999]`)
+		r.send(`2["` + strings.Repeat("x", 200) + `","text"]`)
+		r.wantNothing()
+		got := s.log.String()
+		if strings.Count(got, "event failed") != 2 || !strings.Contains(got, strings.Repeat("x", 100)+`\"...`) {
+			t.Errorf("log %q", got)
+		}
+	})
+}
+
+// A negative limit is none.
+func TestNoLimits(t *testing.T) {
+	o := &socketio.Options{Limits: socketio.Limits{ConnectTimeout: -1, AckTimeout: -1, PendingAcks: -1, Rooms: -1, Namespaces: -1, Backlog: -1, AttachmentTimeout: -1}}
+	inBubble(t, o, func(s *site) {
+		r := s.dial()
+		time.Sleep(40 * time.Second)
+		if got := r.next(); got != "2" {
+			t.Errorf("read %q", got)
+		}
+		r.c.Write(s.t.Context(), 1, []byte("3"))
+		time.Sleep(10 * time.Second)
+		r.connect("")
+	})
+}
+
+// Of takes a name with and without its slash; the default logger is slog's.
+func TestOf(t *testing.T) {
+	io := socketio.NewServer(nil)
+	if io.Of("x") != io.Of("/x") || io.Of("").Name() != "/" || slog.Default() == nil {
+		t.Error("names of namespaces")
+	}
+}
