@@ -9,8 +9,34 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/socketio"
 )
+
+func Example_socketIO() {
+	type Message struct {
+		Room string `json:"room"`
+		Text string `json:"message"`
+	}
+	io := socketio.NewServer(&socketio.Options{Engine: engineio.Options{
+		CORS: &engineio.CORS{Origins: []string{"http://localhost:5173"}}, // the page's
+	}})
+	io.OnConnect(func(s *socketio.Socket) {
+		socketio.On(s, "join-room", func(ctx context.Context, room string) error {
+			return s.Join(room)
+		})
+		socketio.On(s, "message", func(ctx context.Context, m Message) error {
+			return s.To(m.Room).Emit("receive-message", m.Text) // all in the room but s
+		})
+	})
+	web := &http.Server{
+		Addr:              "localhost:3000",
+		Handler:           io,
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	log.Fatal(web.ListenAndServe())
+}
 
 func Example_server() {
 	server := &conn.Server{

@@ -9,21 +9,25 @@ import (
 	"testing"
 )
 
-// TestReadmeShowsTheExamples holds README's Go snippets against the bodies of
-// this package's Examples, in the same order: what README shows compiles.
-func TestReadmeShowsTheExamples(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	snippets := goSnippets(string(readme))
-	examples := exampleBodies(t, "example_test.go")
-	if len(snippets) != len(examples) {
-		t.Fatalf("README has %d Go snippets, example_test.go %d Examples", len(snippets), len(examples))
-	}
-	for i, snippet := range snippets {
-		if snippet != examples[i] {
-			t.Errorf("snippet %d of README differs from its Example:\n%s\nwant:\n%s", i, snippet, examples[i])
+// TestDocsShowTheExamples holds the Go snippets of documents against the bodies
+// of this package's Examples, in the same order: what they show compiles.
+func TestDocsShowTheExamples(t *testing.T) {
+	for document, source := range map[string]string{
+		"README.md":         "example_test.go",
+		"docs/from-node.md": "fromnode_test.go",
+	} {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		snippets, examples := goSnippets(string(text)), exampleBodies(t, source)
+		if len(snippets) != len(examples) {
+			t.Fatalf("%s has %d Go snippets, %s %d Examples", document, len(snippets), source, len(examples))
+		}
+		for i, snippet := range snippets {
+			if snippet != examples[i] {
+				t.Errorf("snippet %d of %s differs from its Example:\n%s\nwant:\n%s", i, document, snippet, examples[i])
+			}
 		}
 	}
 }

@@ -1,0 +1,53 @@
+package parley_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log"
+	"net/http"
+
+	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio"
+)
+
+// A Message is what a client of docs/from-node.md sends.
+type Message struct {
+	Room string `json:"room"`
+	Text string `json:"message"`
+}
+
+func valid(token string) bool { return token != "" }
+
+func Example_fromNode() {
+	io := socketio.NewServer(&socketio.Options{Engine: engineio.Options{
+		CORS: &engineio.CORS{Origins: []string{"http://localhost:5173"}},
+	}})
+
+	io.Use(func(ctx context.Context, s *socketio.Socket) error {
+		var auth struct{ Token string }
+		if err := json.Unmarshal(s.Handshake().Auth, &auth); err != nil || !valid(auth.Token) {
+			return errors.New("not authorized")
+		}
+		return nil
+	})
+
+	io.OnConnect(func(s *socketio.Socket) {
+		socketio.On(s, "join-room", func(ctx context.Context, room string) error {
+			return s.Join(room)
+		})
+		socketio.On(s, "message", func(ctx context.Context, m Message) error {
+			return s.To(m.Room).Emit("receive-message", m.Text)
+		})
+		s.OnEvent("add", func(e *socketio.Event) error {
+			var a, b int
+			if err := errors.Join(e.Decode(0, &a), e.Decode(1, &b)); err != nil {
+				return err
+			}
+			return e.Ack(a + b)
+		})
+		s.OnDisconnect(func(reason socketio.Reason) { log.Println(s.ID(), reason) })
+	})
+
+	log.Fatal(http.ListenAndServe("localhost:3000", io))
+}
