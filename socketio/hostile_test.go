@@ -1,0 +1,103 @@
+package socketio_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// placeholder is a binary event whose one placeholder says num.
+func placeholder(num string) string {
+	return `51-["a",{"_placeholder":true,"num":` + num + `}]`
+}
+
+// What has brought other servers down costs its sender the connection, and
+// nobody else anything.
+func TestHostilePackets(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		s.io.OnConnect(echo)
+		neighbour := s.client()
+		for _, tt := range []struct {
+			name, packet string
+			binary       bool
+		}{
+			{"placeholder with a string", placeholder(`"0"`), false},
+			{"placeholder with a name", placeholder(`"splice"`), false},
+			{"placeholder below zero", placeholder("-1"), false},
+			{"placeholder with minus zero", placeholder("-0"), false},
+			{"placeholder with a fraction", placeholder("0.5"), false},
+			{"placeholder with an exponent", placeholder("0e0"), false},
+			{"placeholder out of range", placeholder("10"), false},
+			{"placeholder with null", placeholder("null"), false},
+			{"placeholder with an object", placeholder("{}"), false},
+			{"placeholder without num", `51-["a",{"_placeholder":true}]`, false},
+			{"attachments below zero", `5-1-["a"]`, false},
+			{"attachments with a fraction", `51.5-["a"]`, false},
+			{"attachments with an exponent", `51e1-["a"]`, false},
+			{"attachments over 64 bits", `518446744073709551617-["a"]`, false},
+			{"attachments without a number", `5-["a"]`, false},
+			{"attachments of an acknowledgement, too many", `611-1[]`, false},
+			{"name is an object", `2[{"toString":"x"}]`, false},
+			{"name is an array", `2[["a"]]`, false},
+			{"name is a boolean", `2[true]`, false},
+			{"payload ends", `2["a"`, false},
+			{"payload and more", `2["a"]]`, false},
+			{"control character in a string", "2[\"a\x01\"]", false},
+			{"acknowledgement id over 53 bits", "29007199254740992[\"a\"]", false},
+			{"too many arguments", `2["a"` + strings.Repeat(",1", socketio.MaxArguments+1) + `]`, false},
+			{"too deep", `2["a",` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `]`, false},
+			{"a megabyte of brackets", "2" + strings.Repeat("[", 999_000), false},
+			{"a megabyte of objects", "2" + strings.Repeat(`{"a":`, 199_000), false},
+			{"binary without an announcement", "x", true},
+			{"empty binary without an announcement", "", true},
+		} {
+			r := s.client()
+			if tt.binary {
+				r.sendBinary(tt.packet)
+			} else {
+				r.send(tt.packet)
+			}
+			if r.wantClosed(); t.Failed() {
+				t.Fatal(tt.name)
+			}
+		}
+		neighbour.send(`2["message","still here"]`)
+		neighbour.want(`2["message-back","still here"]`)
+	})
+}
+
+// What only looks hostile is ordinary: names that JavaScript's objects have
+// without being asked, one attachment in many places, limits to the full.
+func TestHarmlessPackets(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		names := []string{"__proto__", "constructor", "toString", "hasOwnProperty", "error", "ping", ""}
+		s.io.OnConnect(func(n *socketio.Socket) {
+			for _, name := range names {
+				n.OnEvent(name, func(e *socketio.Event) error { return e.Ack(e.Name()) })
+			}
+			echo(n)
+		})
+		r := s.client()
+		for _, name := range names {
+			r.send(fmt.Sprintf(`21[%q,{"__proto__":{"x":1}}]`, name))
+			r.want(fmt.Sprintf(`31[%q]`, name))
+		}
+		twice := `51-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]`
+		r.send(twice)
+		r.sendBinary("x")
+		r.want(`52-["message-back",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`)
+		r.want("binary:x")
+		r.want("binary:x")
+		data := `{"_placeholder":true,"num":7}` // in a packet without attachments
+		r.send(`2["message",` + data + `]`)
+		r.want(`2["message-back",` + data + `]`)
+		most := strings.Repeat(",1", socketio.MaxArguments)
+		r.send(`2["message"` + most + `]`)
+		r.want(`2["message-back"` + most + `]`)
+		deep := strings.Repeat("[", 63) + strings.Repeat("]", 63)
+		r.send(`2["message",` + deep + `]`)
+		r.want(`2["message-back",` + deep + `]`)
+	})
+}
