@@ -12,28 +12,34 @@ import (
 	"testing"
 )
 
-// testName is a test as docs/rfc.md names it: package, function and, behind a
+// testName is a test as a table of rules names it: package, function and, behind a
 // slash, the case.
 var testName = regexp.MustCompile("`([a-z]+)\\.((?:Test|Fuzz)\\w+)(?:/([^`]+))?`")
 
-// TestRFCTable checks that each rule of docs/rfc.md has a test, and that each
-// test there exists: the function, and the name of the case as a string in the
-// package's tests.
-func TestRFCTable(t *testing.T) {
-	doc, err := os.ReadFile(filepath.Join("docs", "rfc.md"))
+// TestRuleTables checks that each rule of docs/rfc.md and docs/socketio.md has a
+// test, and that each test there exists: the function, and the name of the case
+// as a string in the package's tests.
+func TestRuleTables(t *testing.T) {
+	for _, name := range []string{"rfc.md", "socketio.md"} {
+		t.Run(name, func(t *testing.T) { checkRules(t, filepath.Join("docs", name)) })
+	}
+}
+
+func checkRules(t *testing.T, file string) {
+	doc, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	packages := make(map[string]testPackage)
 	rules := 0
 	for i, line := range strings.Split(string(doc), "\n") {
-		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| RFC") {
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| RFC") || strings.HasPrefix(line, "| section") {
 			continue
 		}
 		rules++
 		names := testName.FindAllStringSubmatch(line, -1)
 		if len(names) == 0 || strings.Count(line, "`") != 2*len(names) {
-			t.Errorf("docs/rfc.md:%d: no test, or not as package.Test/case: %s", i+1, line)
+			t.Errorf("%s:%d: no test, or not as package.Test/case: %s", file, i+1, line)
 		}
 		for _, name := range names {
 			p, ok := packages[name[1]]
@@ -42,12 +48,12 @@ func TestRFCTable(t *testing.T) {
 				packages[name[1]] = p
 			}
 			if !p.functions[name[2]] || name[3] != "" && !p.strings[name[3]] {
-				t.Errorf("docs/rfc.md:%d: there is no %s", i+1, name[0])
+				t.Errorf("%s:%d: there is no %s", file, i+1, name[0])
 			}
 		}
 	}
 	if rules == 0 {
-		t.Error("docs/rfc.md has no table")
+		t.Errorf("%s has no table", file)
 	}
 }
 
