@@ -169,7 +169,8 @@ func TestKeepaliveShortReads(t *testing.T) {
 		failed := make(chan error, 1)
 		go func() {
 			for {
-				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				// None ends at the moment at which a Ping or its Pong is due.
+				ctx, cancel := context.WithTimeout(context.Background(), 700*time.Millisecond)
 				_, _, err := b.c.Read(ctx)
 				cancel()
 				if ctx.Err() == nil || !isContextError(err) {
