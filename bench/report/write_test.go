@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// measured returns a report with a figure for everything.
+func measured() *report {
+	r := &report{plan: full, results: newResults(), began: time.Now(), load: new(generator)}
+	for i, w := range rows {
+		for j, lib := range append([]string{w.ours(), bare.name}, w.rivals...) {
+			r.add(w.work, lib, w.metric, float64(1+i+j))
+		}
+		for _, l := range w.limits {
+			r.add(w.work, w.ours(), l.metric, l.most)
+		}
+	}
+	for _, l := range growers {
+		for _, n := range steps(full.growth) {
+			r.add(fmt.Sprintf("connections/%d", n), l.name, throughput, 1e6/float64(n))
+			r.add(fmt.Sprintf("connections/%d", n), l.name, kilobytes, 5*float64(n))
+			r.add(fmt.Sprintf("room/%d", n), l.name, cpuTime, 3)
+		}
+		for _, n := range messageSizes {
+			r.add(fmt.Sprintf("size/%d", n), l.name, cpuTime, float64(n))
+		}
+	}
+	return r
+}
+
+func TestWrite(t *testing.T) {
+	r := measured()
+	r.notes = []string{"L1, gws: refused"}
+	dir := t.TempDir()
+	if err := r.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	octets, err := os.ReadFile(filepath.Join(dir, "REPORT.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(octets)
+	for _, id := range ids {
+		if !strings.Contains(text, "\n| "+id+" | ") {
+			t.Errorf("there is no line for %s", id)
+		}
+	}
+	charts := r.charts()
+	if len(charts) != 8 {
+		t.Errorf("%d charts", len(charts))
+	}
+	for _, c := range charts {
+		if !strings.Contains(text, "(charts/"+c.file+")") {
+			t.Errorf("%s is not shown", c.file)
+		}
+		wellFormed(t, c)
+	}
+	if !strings.Contains(text, r.notes[0]) {
+		t.Error("it hides that a rival failed")
+	}
+}
+
+func wellFormed(t *testing.T, c chart) {
+	t.Helper()
+	for d := xml.NewDecoder(strings.NewReader(c.svg)); ; {
+		if _, err := d.Token(); err == io.EOF {
+			return
+		} else if err != nil {
+			t.Errorf("%s: %v", c.file, err)
+			return
+		}
+	}
+}
+
+func TestChartsAreNumbers(t *testing.T) {
+	for _, c := range measured().charts() {
+		if strings.Contains(c.svg, "NaN") || strings.Contains(c.svg, "Inf") || strings.Contains(c.svg, "%!") {
+			t.Errorf("%s has no picture: %s", c.file, c.svg)
+		}
+	}
+}
+
+// With no figures there are no charts, and every row says so.
+func TestWriteNothing(t *testing.T) {
+	r := &report{plan: quick, results: newResults(), began: time.Now(), load: new(generator)}
+	r.absent["S"] = "there is no Node.js"
+	dir := t.TempDir()
+	if err := r.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	octets, _ := os.ReadFile(filepath.Join(dir, "REPORT.md"))
+	if !strings.Contains(string(octets), "- S1: there is no Node.js.") {
+		t.Errorf("it does not say why:\n%s", octets)
+	}
+	if got := strings.Count(string(octets), "| "+notMeasured+" |"); got != len(rows) {
+		t.Errorf("%d rows are not measured, want %d", got, len(rows))
+	}
+}
