@@ -11,6 +11,7 @@ require (
 	github.com/parleyws/parley v0.0.0
 	github.com/parleyws/parley/codec/klauspost v0.0.0
 	github.com/zishang520/socket.io/v2 v2.5.0
+	golang.org/x/net v0.62.0
 )
 
 require (
@@ -31,7 +32,6 @@ require (
 	go.uber.org/mock v0.5.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/mod v0.41.0 // indirect
-	golang.org/x/net v0.62.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect

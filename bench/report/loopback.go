@@ -13,7 +13,7 @@ var loads = []struct {
 	{"L5", target{Conns: 1}, work{Size: 16, InFlight: 1}},
 }
 
-var echoes = []library{parley, gobwas, gws, gorilla, coder, nbio, nodeWS, bare}
+var echoes = []library{parley, gobwas, gws, gorilla, coder, nbio, xnet, nodeWS, bare}
 
 // loopback measures echo servers over loopback: what a message costs the
 // server, and how long its sender waits.

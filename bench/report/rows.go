@@ -39,7 +39,7 @@ const (
 
 var (
 	masks   = []string{"coder", "gobwas"}
-	libs    = []string{"gobwas", "gws", "gorilla", "coder", "nbio"}
+	libs    = []string{"gobwas", "gws", "gorilla", "coder", "nbio", "x/net"}
 	readers = []string{"byhand"}
 	// Those with a goroutine a connection.
 	goroutines = []string{"gorilla", "coder", "gws", "gobwas"}

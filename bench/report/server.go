@@ -21,6 +21,7 @@ var (
 	gobwas  = library{name: "gobwas", path: "gobwas"}
 	gws     = library{name: "gws", path: "gws"}
 	nbio    = library{name: "nbio", path: "nbio"}
+	xnet    = library{name: "x/net", path: "xnet"}
 	nodeWS  = library{name: "ws (Node)", path: "servers/node/ws.mjs", node: true}
 	bare    = library{name: "bare loop", path: "bare"}
 )
