@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 )
 
 // A Receiver takes what comes out of one session. Its methods are called by
@@ -182,86 +181,6 @@ func (k Cork) Release() {
 	}
 }
 
-// Close ends the session. What is queued is still sent: over the WebSocket,
-// ahead of the Close frame, or with a close packet behind it to the GET that
-// waits. If none does, the next GET within 30 s gets it. Close does not wait
-// for that. The receiver is told ForcedClose, or ForcedServerClose in the last
-// case.
-func (s *Session) Close() { s.shut(ForcedClose, ForcedServerClose) }
-
-// shut is Close for a given reason, and another one if no GET waits.
-func (s *Session) shut(reason, later Reason) {
-	s.mu.Lock()
-	defer s.unlock()
-	if s.state < upgraded && s.waiting == nil {
-		s.endLater(later, closeMessage)
-		return
-	}
-	s.end(reason)
-}
-
-// end ends the session: the transport is closed, a GET that waits is answered
-// with a close packet. What is queued for a later GET is dropped. Called with
-// mu held; unlock tells the receiver.
-func (s *Session) end(reason Reason) {
-	if s.finish(reason, time.Time{}) {
-		s.queue, s.queued = nil, 0
-		s.server.forget(s.id)
-	}
-}
-
-// endLater ends the session, but one more GET gets what is queued and then
-// last.
-func (s *Session) endLater(reason Reason, last *Message) {
-	if s.finish(reason, time.Now().Add(lingerTime)) {
-		s.farewell = last
-	}
-}
-
-// finish is what both ways to end have in common. It reports whether the
-// session was not over already.
-func (s *Session) finish(reason Reason, forget time.Time) bool {
-	ws, probing := s.ws, s.probing
-	if s.state.on(end) != closeSession {
-		return false
-	}
-	s.reason, s.probing = reason, nil
-	s.beat.stop(forget)
-	s.arm()
-	if s.waiting != nil {
-		s.answer(answer{messages: []*Message{closeMessage}})
-	}
-	for _, c := range []*conn.Conn{ws, probing} {
-		if c != nil {
-			s.server.run(c, func() { c.Close(closeCode(reason), "") })
-		}
-	}
-	return true
-}
-
-// closeCode returns the status code of the Close frame. Clients don't look.
-func closeCode(reason Reason) frame.StatusCode {
-	switch reason {
-	case ParseError, TransportError:
-		return frame.StatusPolicyViolation
-	case ServerShuttingDown:
-		return frame.StatusGoingAway
-	}
-	return frame.StatusNormalClosure
-}
-
-// unlock unlocks mu and tells the receiver if the session has ended meanwhile.
-func (s *Session) unlock() {
-	tell := s.state == closed && !s.told && s.receiver != nil
-	if tell {
-		s.told = true
-	}
-	s.mu.Unlock()
-	if tell {
-		s.receiver.Closed(s.reason)
-	}
-}
-
 // begin asks open for the session's receiver and takes the session into use.
 // The client learns of it later.
 func (s *Session) begin() {
@@ -280,14 +199,6 @@ func (s *Session) begin() {
 		s.end(ServerShuttingDown)
 	}
 	s.arm()
-}
-
-// gone reports whether the session has ended.
-func (s *Session) gone() bool {
-	s.mu.Lock()
-	defer s.unlock()
-	s.expire(time.Now())
-	return s.state == closed
 }
 
 // packet handles a packet of the client's, of either transport. ok is false
@@ -351,60 +262,6 @@ func (s *Session) hand(data []byte, binary bool) (panicked bool) {
 	return false
 }
 
-// expire does what is due. Moments count from when they were planned, not from
-// when the timer ran. Called with mu held.
-func (s *Session) expire(now time.Time) {
-	b := &s.beat
-	if due(b.ping, now) {
-		planned := b.ping
-		s.control(pingMessage)
-		if s.state != closed {
-			b.sent(planned)
-		}
-	}
-	if due(b.pong, now) {
-		if s.delivering {
-			b.busy(now)
-		} else {
-			s.end(PingTimeout)
-		}
-	}
-	if due(b.probe, now) {
-		s.dropProbe()
-	}
-	if due(b.release, now) {
-		b.release = time.Time{}
-		if s.waiting != nil {
-			s.answer(answer{messages: []*Message{noopMessage}})
-		}
-	}
-	if due(b.forget, now) {
-		s.leave()
-	}
-	s.arm()
-}
-
-// leave ends the wait of a session that is over for one more GET, and returns
-// what is left to send.
-func (s *Session) leave() []*Message {
-	messages := append(s.take(), s.farewell)
-	s.farewell = nil
-	s.beat.stop(time.Time{})
-	s.arm()
-	s.server.forget(s.id)
-	return messages
-}
-
-// dismiss ends that wait for a client which has closed the session itself, and
-// need not come again.
-func (s *Session) dismiss() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.farewell == noopMessage {
-		s.leave()
-	}
-}
-
 // control sends a packet that is not of the application.
 func (s *Session) control(m *Message) {
 	if s.state == upgraded {
@@ -414,34 +271,4 @@ func (s *Session) control(m *Message) {
 	s.queue = append(s.queue, m)
 	s.queued += m.size()
 	s.flush()
-}
-
-// arm sets the timer for the next moment. One that fires too early costs less
-// than setting it anew.
-func (s *Session) arm() {
-	next := s.beat.next()
-	switch {
-	case next.IsZero():
-		if s.timer != nil {
-			s.timer.Stop()
-		}
-		s.timerAt = time.Time{}
-		return
-	case !s.timerAt.IsZero() && !next.Before(s.timerAt):
-		return
-	}
-	s.timerAt = next
-	if s.timer == nil {
-		s.timer = time.AfterFunc(time.Until(next), s.tick)
-	} else {
-		s.timer.Reset(time.Until(next))
-	}
-}
-
-// tick is the timer.
-func (s *Session) tick() {
-	s.mu.Lock()
-	defer s.unlock()
-	s.timerAt = time.Time{}
-	s.expire(time.Now())
 }
