@@ -117,3 +117,33 @@ func TestTrickleLegal(t *testing.T) {
 		})
 	})
 }
+
+// What the application takes between two reads of a message does not count,
+// and does not make the Conn forget what is left of the message's time.
+func TestTrickleSlowReader(t *testing.T) {
+	inBubbles(t, conn.Limits{PingInterval: -1}, func(b *bubble) {
+		b.p.SendAsIs(begin(b.role, 1000))
+		_, r, err := b.c.Reader(context.Background())
+		if err != nil {
+			b.Fatal(err)
+		}
+		octet := make([]byte, 1)
+		read := func() error { _, err := r.Read(octet); return err }
+		must(b.T, read())
+		go func() {
+			b.sleep(10 * time.Second)
+			b.p.NetConn().Write(octet)
+		}()
+		must(b.T, read())
+		b.at(10 * time.Second)
+		b.sleep(time.Hour)
+		failed := make(chan error, 1)
+		go func() { failed <- read() }()
+		b.p.WantClose(frame.StatusPolicyViolation)
+		if d := time.Since(b.start); d < time.Hour+120*time.Second || d > time.Hour+121*time.Second {
+			b.Errorf("failed after %v, want an hour and 120s", d)
+		}
+		b.p.Close()
+		wantCode(b.T, <-failed, frame.StatusPolicyViolation)
+	})
+}

@@ -161,9 +161,12 @@ func (in *inbound) tick() {
 		next = l.PingTimeout
 	}
 	next = min(next, l.PingInterval) // by then a Pong may have come, and the next Ping be due
-	if in.slow && w.on {
-		left := in.spare - now.Sub(w.since)
-		if left <= 0 {
+	if in.slow {
+		left := in.spare
+		if w.on {
+			left -= now.Sub(w.since)
+		}
+		if left <= 0 && w.on {
 			in.wake() // beginWait judges
 		}
 		next = min(next, left)
