@@ -29,7 +29,7 @@ function Welcome({ onEnter }) {
         <Logo />
         <h1>Come on in</h1>
         <p>React and socket.io-client, talking to Go.</p>
-        <label>Name <input name="name" maxLength="20" required pattern=".*\S.*" autoComplete="nickname" /></label>
+        <label>Name <input name="name" maxLength="20" required pattern=".*\S.*" autoComplete="nickname" autoFocus /></label>
         <label>Room <input name="room" maxLength="20" required pattern=".*\S.*" defaultValue="lobby" /></label>
         <button className="primary">Join</button>
       </form>
