@@ -39,6 +39,7 @@ func (r *report) charts() (all []chart) {
 	}))
 	for _, g := range []growth{
 		{"connections.svg", "Echo of 16 B, 1 in flight a connection", "connections", "connections", throughput, "messages a second"},
+		{"connections-cpu.svg", "Echo of 16 B, 1 in flight a connection: cost", "connections", "connections", cpuTime, "microseconds of the server's processor, a message"},
 		{"connections-memory.svg", "Memory of the whole server", "connections", "connections", kilobytes, "KB resident"},
 		{"sizes.svg", "Echo over 10 connections", "octets of a message", "size", cpuTime, "microseconds of the server's processor, a message"},
 		{"rooms.svg", "Socket.IO: a broadcast to a room", "clients in the room", "room", cpuTime, "microseconds of the server's processor, a broadcast"},

@@ -10,6 +10,9 @@ var growers = []library{parley, gws, gorilla, nbio}
 // messageSizes are those of the growth charts, in octets.
 var messageSizes = []int{16, 256, 4 << 10, 64 << 10, 1 << 20}
 
+// growthRounds is how often each step is measured.
+const growthRounds = 3
+
 // steps returns the powers of ten up to n.
 func steps(n int) (all []int) {
 	for i := 1; i <= n; i *= 10 {
@@ -50,17 +53,20 @@ func (r *report) grow(s *server) error {
 			return err
 		}
 		have = n
-		o, err := r.load.drive(s, work{Size: 16, InFlight: 1, Seconds: r.seconds})
-		if err != nil {
-			return err
+		name := fmt.Sprintf("connections/%d", n)
+		for range growthRounds {
+			o, err := r.load.drive(s, work{Size: 16, InFlight: 1, Seconds: r.seconds})
+			if err != nil {
+				return err
+			}
+			r.add(name, s.name, throughput, float64(o.Messages)/o.Seconds)
+			r.add(name, s.name, cpuTime, o.perMessage())
 		}
 		time.Sleep(settle)
 		octets, err := s.memory()
 		if err != nil {
 			return err
 		}
-		name := fmt.Sprintf("connections/%d", n)
-		r.add(name, s.name, throughput, float64(o.Messages)/o.Seconds)
 		r.add(name, s.name, kilobytes, float64(octets)/1024)
 	}
 	if err := r.load.close(); err != nil {
@@ -75,11 +81,13 @@ func (r *report) growSizes(s *server) error {
 	}
 	for _, n := range messageSizes {
 		r.progress("growth: messages of %d octets, %s", n, s.name)
-		o, err := r.load.drive(s, work{Size: n, InFlight: 1, Seconds: r.seconds})
-		if err != nil {
-			return err
+		for range growthRounds {
+			o, err := r.load.drive(s, work{Size: n, InFlight: 1, Seconds: r.seconds})
+			if err != nil {
+				return err
+			}
+			r.add(fmt.Sprintf("size/%d", n), s.name, cpuTime, o.perMessage())
 		}
-		r.add(fmt.Sprintf("size/%d", n), s.name, cpuTime, o.perMessage())
 	}
 	return nil
 }

@@ -2,7 +2,7 @@
 // REPORT.md and the charts of README. It is run in the directory bench, on
 // Linux:
 //
-//	go run ./report          # about eleven minutes, on a machine that does nothing else
+//	go run ./report          # about ten minutes, on a machine that does nothing else
 //	go run ./report -quick   # under three: everything runs, allocations are judged and times are not
 //
 // The rounds of ours and those of the rivals take turns; what is reported is

@@ -25,6 +25,7 @@ func measured() *report {
 	for _, l := range growers {
 		for _, n := range steps(full.growth) {
 			r.add(fmt.Sprintf("connections/%d", n), l.name, throughput, 1e6/float64(n))
+			r.add(fmt.Sprintf("connections/%d", n), l.name, cpuTime, 7)
 			r.add(fmt.Sprintf("connections/%d", n), l.name, kilobytes, 5*float64(n))
 			r.add(fmt.Sprintf("room/%d", n), l.name, cpuTime, 3)
 		}
@@ -53,7 +54,7 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	charts := r.charts()
-	if len(charts) != 8 {
+	if len(charts) != 9 {
 		t.Errorf("%d charts", len(charts))
 	}
 	for _, c := range charts {
