@@ -46,7 +46,6 @@ func New(hs *handshake.Result, role Role, o *Options) *Conn {
 		subprotocol: hs.Subprotocol,
 		serving:     role == RoleServer,
 	}
-	c.end.done = make(chan struct{})
 	c.in.init(c, role, hs.Deflate, o)
 	c.out.init(c, role, hs.Deflate, o)
 	c.in.startWatch()
@@ -68,10 +67,10 @@ func (c *Conn) RemoteAddr() net.Addr { return c.src.nc.RemoteAddr() }
 type ending struct {
 	mu    sync.Mutex
 	state closing
-	cause error // what reads and writes return from now on; nil: none yet
 	heard bool  // the peer's Close frame has come
+	cause error // what reads and writes return from now on; nil: none yet
 	timer *time.Timer
-	done  chan struct{}        // closed with the stream
+	ch    chan struct{}        // closed with the stream; nil: nobody has asked
 	funcs map[*func()]struct{} // to be called then
 }
 
@@ -89,7 +88,9 @@ func (e *ending) happens(ev closeEvent, cause error) closeAction {
 	var do closeAction
 	e.state, do = e.state.on(ev)
 	if do == dropStream {
-		close(e.done)
+		if e.ch != nil {
+			close(e.ch)
+		}
 		if e.timer != nil {
 			e.timer.Stop()
 		}
@@ -99,6 +100,19 @@ func (e *ending) happens(ev closeEvent, cause error) closeAction {
 		e.funcs = nil
 	}
 	return do
+}
+
+// done returns a channel that is closed with the stream.
+func (e *ending) done() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ch == nil {
+		e.ch = make(chan struct{})
+		if e.state == over {
+			close(e.ch)
+		}
+	}
+	return e.ch
 }
 
 // after arranges for f to be called in a goroutine of its own when the
@@ -205,7 +219,7 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 	if !c.in.finish() {
 		return nil
 	}
-	<-c.end.done
+	<-c.end.done()
 	return c.end.verdict()
 }
 

@@ -15,7 +15,7 @@ var _ context.Context = connContext{}
 func (connContext) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // Done implements context.Context.
-func (x connContext) Done() <-chan struct{} { return x.c.end.done }
+func (x connContext) Done() <-chan struct{} { return x.c.end.done() }
 
 // Err implements context.Context.
 func (x connContext) Err() error {
@@ -23,6 +23,15 @@ func (x connContext) Err() error {
 		return context.Canceled
 	}
 	return nil
+}
+
+// done returns what tells that ctx ends while the connection lives: nil for one
+// that can't end or is the connection's own, which costs no channel then.
+func (c *Conn) done(ctx context.Context) <-chan struct{} {
+	if x, ok := ctx.(connContext); ok && x.c == c {
+		return nil
+	}
+	return ctx.Done()
 }
 
 // Value implements context.Context: there are none.

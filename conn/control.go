@@ -115,7 +115,7 @@ func (c *Conn) Ping(ctx context.Context) error {
 	select {
 	case <-pong:
 		return nil
-	case <-c.end.done:
+	case <-c.end.done():
 		return c.end.err()
 	case <-ctx.Done():
 		return contextError("ping", ctx)

@@ -17,7 +17,7 @@ func (o *outbound) direct(ctx context.Context) bool {
 // end, or it is the connection's own, which ends with the stream as the write
 // does.
 func (o *outbound) mayBlock(ctx context.Context) bool {
-	return ctx.Done() == nil || ctx.Done() == o.c.end.done
+	return o.c.done(ctx) == nil
 }
 
 // writeDirect hands p to the stream.

@@ -30,22 +30,21 @@ type outbound struct {
 
 	// corks: who wants output held back. The read that is delivering does
 	// while it has more messages at hand: ahead, which belongs to it.
-	corks atomic.Int32
-	ahead bool
-	// shut: no message is delivered or accepted any more.
-	shut     atomic.Bool
+	corks    atomic.Int32
+	shut     atomic.Bool // no message is delivered or accepted any more
+	ahead    bool
 	overflow Overflow
 
 	gate    atomic.Int32 // see gate.go; what follows is guarded by lock
 	mu      sync.Mutex
 	pending pending
 	err     error         // of every message from now on
-	writing bool          // somebody hands octets to the stream
-	flush   bool          // the flusher has been started and has not ended
 	rest    []byte        // what the stream did not take of a batch; with it writing is the flusher's
 	batch   *buffer       // that the batch lies in, if it is a buffer
 	room    chan struct{} // closed when pending shrinks; nil: nobody waits
 	token   turn          // of a message that is sent in several steps
+	writing bool          // somebody hands octets to the stream
+	flush   bool          // the flusher has been started and has not ended
 	mid     bool          // a frame is half appended: control frames come behind it
 	half    bool          // half-close behind what is pending
 	halved  bool

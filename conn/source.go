@@ -25,9 +25,9 @@ type source struct {
 
 	buf   *buffer         // nil while nothing is buffered
 	r, w  int             // buf.b[r:w] has come and is not used up
-	roomy bool            // the last read filled its buffer: the next gets a large one
 	idle  *[idleRead]byte // what a waiting read of a stream that is not a socket holds
-	more  bool            // the last read of such a stream filled its buffer
+	roomy bool            // the last read filled its buffer: the next gets a large one
+	more  bool            // the last read of such a stream filled what it had
 
 	read  readAttempt // of the socket; see source_unix.go
 	write attempt

@@ -51,7 +51,7 @@ func (in *inbound) takeTurn(ctx context.Context) error {
 		in.giveUpTurn()
 		return in.c.end.err()
 	}
-	in.arm.used(ctx)
+	in.arm.used(in.c.done(ctx))
 	return nil
 }
 

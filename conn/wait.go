@@ -10,17 +10,16 @@ import (
 // A wait is what is known of the read that waits for octets: it can be woken
 // by the end of its ctx and is watched by a timer. Guarded by inbound.mu.
 type wait struct {
-	on    bool      // a read waits
-	woken bool      // its deadline has been set into the past
-	since time.Time // when it began
-	err   error     // why the connection is to be failed
+	on     bool // a read waits
+	woken  bool // its deadline has been set into the past
+	pinged bool // since the last octet
+	ended  bool // the watch
 
+	since    time.Time     // when the wait began
+	err      error         // why the connection is to be failed
 	quiet    time.Duration // waited before without an octet
-	pinged   bool          // in this quiet time, when it was
-	pingedAt time.Duration
-
-	timer *time.Timer
-	ended bool
+	pingedAt time.Duration // what quiet was then
+	timer    *time.Timer
 }
 
 // beginWait marks the start of a wait, unless there is a reason not to wait.
@@ -205,9 +204,8 @@ type armed struct {
 	keep bool
 }
 
-// used takes note of the ctx of a call. The turn is held.
-func (a *armed) used(ctx context.Context) {
-	done := ctx.Done()
+// used takes note of the Done channel of a call. The turn is held.
+func (a *armed) used(done <-chan struct{}) {
 	a.keep = done == a.last
 	a.last = done
 }
@@ -215,8 +213,8 @@ func (a *armed) used(ctx context.Context) {
 // register sees to it that the end of ctx wakes the read, if now is set, and
 // reports whether it does.
 func (in *inbound) register(ctx context.Context, now bool) bool {
-	done := ctx.Done()
-	if done == nil || done == in.c.end.done {
+	done := in.c.done(ctx)
+	if done == nil {
 		return true
 	}
 	in.mu.Lock()
