@@ -8,5 +8,6 @@ import (
 
 func TestMain(m *testing.M) {
 	poison = true
+	breath = 0
 	leakcheck.Main(m)
 }
