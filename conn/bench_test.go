@@ -44,17 +44,7 @@ func (*loop) SetWriteDeadline(time.Time) error { return nil }
 
 // looped returns a server that reads message after message like the given one.
 func looped(op frame.Opcode, p []byte, fragments int) *conn.Conn {
-	var one []byte
-	for i := range fragments {
-		h := frame.Header{Fin: i == fragments-1, Opcode: op, Masked: true, MaskKey: [4]byte{1, 2, 3, 4}, Length: int64(len(p) / fragments)}
-		if i > 0 {
-			h.Opcode = frame.Continuation
-		}
-		one = h.Append(one)
-		n := len(one)
-		one = append(one, p[:len(p)/fragments]...)
-		mask.Bytes(one[n:], h.MaskKey, 0)
-	}
+	one := message(op, p, fragments)
 	stream := one
 	for len(stream) < 64<<10 {
 		stream = append(stream, one...)
@@ -62,7 +52,23 @@ func looped(op frame.Opcode, p []byte, fragments int) *conn.Conn {
 	return conn.New(&handshake.Result{Conn: &loop{stream: stream}}, conn.RoleServer, nil)
 }
 
+// message returns a message as a client sends it, in so many fragments.
+func message(op frame.Opcode, p []byte, fragments int) (b []byte) {
+	for i := range fragments {
+		h := frame.Header{Fin: i == fragments-1, Opcode: op, Masked: true, MaskKey: [4]byte{1, 2, 3, 4}, Length: int64(len(p) / fragments)}
+		if i > 0 {
+			h.Opcode = frame.Continuation
+		}
+		b = h.Append(b)
+		n := len(b)
+		b = append(b, p[:len(p)/fragments]...)
+		mask.Bytes(b[n:], h.MaskKey, 0)
+	}
+	return b
+}
+
 func BenchmarkEach(b *testing.B) {
+	conn.Unpoisoned(b)
 	for _, bb := range []struct {
 		name      string
 		op        frame.Opcode
@@ -95,6 +101,7 @@ func BenchmarkEach(b *testing.B) {
 }
 
 func BenchmarkWrite(b *testing.B) {
+	conn.Unpoisoned(b)
 	for _, bb := range []struct {
 		name string
 		role conn.Role
@@ -123,6 +130,7 @@ func BenchmarkWrite(b *testing.B) {
 
 // BenchmarkBroadcast sends one prepared message to one of many connections.
 func BenchmarkBroadcast(b *testing.B) {
+	conn.Unpoisoned(b)
 	deflate := &handshake.Deflate{ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
 	for name, terms := range map[string]*handshake.Deflate{"plain": nil, "deflate": deflate} {
 		b.Run(name, func(b *testing.B) {
