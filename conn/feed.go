@@ -65,13 +65,13 @@ func (f *feed) next(b []byte) (n int, e event, err error) {
 	if f.place == apart {
 		return f.collect(b)
 	}
-	h, size := f.header, f.size
+	h := &f.header
 	if f.place == between {
-		h, size, err = frame.Parse(b)
+		f.size, err = h.Parse(b)
 		if err != nil && (err != frame.ErrLengthForm || !f.lenient) {
 			return 0, eventNone, err
 		}
-		if size == 0 {
+		if f.size == 0 {
 			return 0, eventNone, nil
 		}
 		if err := f.rules.check(h); err != nil {
@@ -82,10 +82,16 @@ func (f *feed) next(b []byte) (n int, e event, err error) {
 	control := h.Opcode.IsControl()
 	if !control && (!h.Fin || h.Opcode == frame.Continuation || f.stream || h.Length > maxInPlace-frame.MaxHeaderLen) {
 		f.begin(h)
-		n, e, err := f.collect(b[size:])
-		return size + n, e, err
+		n, e, err := f.collect(b[f.size:])
+		return f.size + n, e, err
 	}
+	return f.inPlace(b)
+}
 
+// inPlace looks at the frame in front of b, which stays where it lies until it
+// is whole. What has come of it is unmasked and checked.
+func (f *feed) inPlace(b []byte) (n int, e event, err error) {
+	h, size := &f.header, f.size
 	end := min(int64(len(b)-size), h.Length)
 	payload := b[size : size+int(end)]
 	if h.Masked {
@@ -100,14 +106,14 @@ func (f *feed) next(b []byte) (n int, e event, err error) {
 		}
 	}
 	if end < h.Length {
-		f.place, f.header, f.size, f.seen = inFront, h, size, end
+		f.place, f.seen = inFront, end
 		return 0, eventNone, nil
 	}
 	f.place = between
 	f.opcode, f.payload, f.last = h.Opcode, payload, true
 	n = size + int(end)
 	switch {
-	case control:
+	case h.Opcode.IsControl():
 		return n, eventControl, nil
 	case h.Rsv1:
 		e, err = f.inflate(payload)
@@ -117,8 +123,8 @@ func (f *feed) next(b []byte) (n int, e event, err error) {
 }
 
 // begin takes up a frame whose payload does not stay where it lies.
-func (f *feed) begin(h frame.Header) {
-	f.place, f.header = apart, h
+func (f *feed) begin(h *frame.Header) {
+	f.place = apart
 	if h.Opcode != frame.Continuation {
 		f.kind, f.compressed = h.Opcode, h.Rsv1
 		f.text = utf8Checker{}
@@ -247,6 +253,13 @@ func (f *feed) filled(n int) (event, error) {
 
 // underWay reports whether a message has begun and is not whole.
 func (f *feed) underWay() bool { return f.place != between || f.rules.open }
+
+// settle releases the message of the last event, if that was a whole one.
+func (f *feed) settle() {
+	if f.message != nil && !f.underWay() {
+		f.release()
+	}
+}
 
 // release gives back what was collected, once the event has been dealt with.
 func (f *feed) release() {

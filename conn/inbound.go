@@ -17,7 +17,6 @@ import (
 type inbound struct {
 	c     *Conn
 	feed  feed
-	used  int          // octets in front of the source that the last event lies in
 	parts *partsReader // the Reader whose message is not finished
 	pings *bucket      // of the peer's Pings; nil before the first
 
@@ -34,18 +33,20 @@ func (in *inbound) init(c *Conn, role Role, agreed *handshake.Deflate, o *Option
 	in.feed = newFeed(role, agreed, o, c.limits)
 }
 
-// next reads until there is a message, or with stream a part of one. What the
-// last event lay in is used up. While the closing handshake is on, what comes
-// is discarded.
+// next reads until there is a message, or with stream a part of one, which is
+// valid until the next call. While the closing handshake is on, what comes is
+// discarded.
 func (in *inbound) next(ctx context.Context, stream bool) error {
-	in.settle()
+	in.feed.settle()
 	in.feed.stream = stream
+	src := &in.c.src
 	for {
-		b := in.c.src.buffered()
+		b := src.buffered()
 		n, e, err := in.feed.next(b)
 		if err != nil {
 			return in.fail(err)
 		}
+		src.advance(n) // a view of these octets stays good until the next fill
 		if n == 0 && e == eventNone {
 			if e, err = in.fill(ctx); err != nil {
 				return err
@@ -53,19 +54,15 @@ func (in *inbound) next(ctx context.Context, stream bool) error {
 		}
 		switch e {
 		case eventNone:
-			in.c.src.advance(n)
 		case eventControl:
-			err := in.control(len(b) > n)
-			in.c.src.advance(n)
-			if err != nil {
+			if err := in.control(len(b) > n); err != nil {
 				return err
 			}
 		default:
-			in.used = n
 			if in.deliver(len(b) > n) {
 				return nil
 			}
-			in.settle()
+			in.feed.settle()
 		}
 	}
 }
@@ -75,17 +72,6 @@ func (in *inbound) next(ctx context.Context, stream bool) error {
 func (in *inbound) deliver(more bool) bool {
 	in.c.out.cork(more)
 	return !in.c.out.closed()
-}
-
-// settle uses up what the last event lay in.
-func (in *inbound) settle() {
-	if in.used > 0 {
-		in.c.src.advance(in.used)
-		in.used = 0
-	}
-	if in.feed.message != nil && in.feed.place == between && !in.feed.rules.open {
-		in.feed.release()
-	}
 }
 
 // fill waits for octets: into the buffer, or straight into the message under
@@ -166,7 +152,6 @@ func (in *inbound) shut(ev closeEvent, cause error, code frame.StatusCode, reaso
 	if !c.serving {
 		wait = c.limits.CloseTimeout
 	}
-	in.settle()
 	in.feed.release()
 	c.src.discard(wait)
 	c.drop(streamEnd, cause)

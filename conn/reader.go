@@ -92,6 +92,6 @@ func (in *inbound) begin(ctx context.Context) error {
 }
 
 func (in *inbound) endParts() {
-	in.settle()
+	in.feed.settle()
 	in.parts = nil
 }

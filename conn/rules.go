@@ -46,7 +46,7 @@ var (
 // check decides whether a frame with header h may come now and moves on to the
 // next one. What it refuses is a *frame.Error; the connection is failed then
 // and check is not called again.
-func (r *rules) check(h frame.Header) error {
+func (r *rules) check(h *frame.Header) error {
 	begins := h.Opcode == frame.Text || h.Opcode == frame.Binary
 	switch {
 	case h.Rsv2 || h.Rsv3: // RFC 6455, section 5.2: no extension gives them a meaning

@@ -10,7 +10,7 @@ import (
 
 // send gives r one frame of a server, FIN as told.
 func send(r *rules, op frame.Opcode, length int64, fin, rsv1 bool) error {
-	return r.check(frame.Header{Fin: fin, Rsv1: rsv1, Opcode: op, Length: length})
+	return r.check(&frame.Header{Fin: fin, Rsv1: rsv1, Opcode: op, Length: length})
 }
 
 func TestRulesMessageSize(t *testing.T) {
@@ -115,7 +115,7 @@ func FuzzRules(f *testing.F) {
 			}
 			stream = stream[n:]
 			before := r
-			if err := r.check(h); err != nil {
+			if err := r.check(&h); err != nil {
 				checkRefusal(t, err)
 				return
 			}
@@ -181,7 +181,7 @@ func TestRulesAllocateNothing(t *testing.T) {
 	legal := frame.Header{Fin: true, Opcode: frame.Text, Masked: true, Length: 16}
 	illegal := frame.Header{Fin: true, Opcode: frame.Continuation, Masked: true}
 	allocs := testing.AllocsPerRun(100, func() {
-		if r.check(legal) != nil || r.check(illegal) == nil {
+		if r.check(&legal) != nil || r.check(&illegal) == nil {
 			t.Error("wrong verdict")
 		}
 	})

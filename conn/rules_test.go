@@ -133,7 +133,7 @@ func checkHeader(t *testing.T, s situation, b0, b1 byte, length int64) {
 		Fin: b0&0x80 != 0, Rsv1: b0&0x40 != 0, Rsv2: b0&0x20 != 0, Rsv3: b0&0x10 != 0,
 		Opcode: frame.Opcode(b0 & 0xF), Masked: b1&0x80 != 0, Length: length,
 	}
-	err := r.check(h)
+	err := r.check(&h)
 	if err == nil && len(broken) != 0 || err != nil && !broken[err] {
 		t.Fatalf("%02x %02x, length %d, %v: check = %v, broken are %v", b0, b1, length, s, err, broken)
 	}
@@ -153,7 +153,7 @@ func rulesIn(t *testing.T, s situation) rules {
 	r := newRules(s.server, s.deflate, oracleLimit)
 	if s.inside {
 		h := frame.Header{Opcode: frame.Binary, Rsv1: s.zipped, Masked: s.server, Length: s.size}
-		if err := r.check(h); err != nil {
+		if err := r.check(&h); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -24,6 +24,14 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("Parse(%x) changed its input to %x", before, b)
 		}
 		compareToOracle(t, b)
+		full := frame.Header{Fin: true, Rsv1: true, Rsv2: true, Rsv3: true, Opcode: 0xF, Masked: true, Length: -1, MaskKey: [4]byte{1, 2, 3, 4}}
+		into, want := full, h
+		if n == 0 {
+			want = full
+		}
+		if m, intoErr := into.Parse(b); into != want || m != n || intoErr != err {
+			t.Errorf("Header.Parse(%x) made %+v, %d, %v; Parse %+v, %d, %v", b, into, m, intoErr, h, n, err)
+		}
 		if n == 0 {
 			return
 		}

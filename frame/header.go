@@ -50,11 +50,14 @@ const (
 // StatusProtocolError: ErrLengthRange as soon as it is seen, or ErrLengthForm,
 // which comes with the whole header and its length.
 func Parse(b []byte) (h Header, n int, err error) {
-	n, err = h.parse(b) // inlined, so that h is copied once less
+	n, err = h.Parse(b) // inlined, so that h is copied once less
 	return h, n, err
 }
 
-func (h *Header) parse(b []byte) (n int, err error) {
+// Parse is the function of that name for a header that has its place already: a
+// struct that was just written, one field after the other, is slow to copy. When
+// n is 0 h is not changed.
+func (h *Header) Parse(b []byte) (n int, err error) {
 	if len(b) < 2 {
 		return 0, nil
 	}
@@ -84,14 +87,15 @@ func (h *Header) parse(b []byte) (n int, err error) {
 			err = ErrLengthForm
 		}
 	}
+	var key [4]byte
 	if b1&bitMasked != 0 {
 		if len(b) < n+4 {
 			return 0, nil
 		}
-		h.Masked = true
-		h.MaskKey = [4]byte(b[n:])
+		key = [4]byte(b[n:])
 		n += 4
 	}
+	h.Masked, h.MaskKey = b1&bitMasked != 0, key
 	h.Fin = b0&bitFin != 0
 	h.Rsv1 = b0&bitRsv1 != 0
 	h.Rsv2 = b0&bitRsv2 != 0
