@@ -56,7 +56,7 @@ func BenchmarkP3a(b *testing.B) { benchmarkMask(b, 1<<10, 0) }
 func BenchmarkP3b(b *testing.B) { benchmarkMask(b, 16<<10, 0) }
 func BenchmarkP4(b *testing.B)  { benchmarkMask(b, 16<<10, 3) }
 
-// P5: parse a header.
+// P5: parse a header. gobwas reads into a buffer that is used again.
 func BenchmarkP5(b *testing.B) {
 	for _, size := range []int64{16, 1024, 1 << 20} {
 		h := frame.Header{Fin: true, Opcode: frame.Text, Masked: true, MaskKey: key, Length: size}
@@ -71,10 +71,10 @@ func BenchmarkP5(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("gobwas/%d", size), func(b *testing.B) {
 			b.ReportAllocs()
-			r := bytes.NewReader(octets)
+			r, room := bytes.NewReader(octets), make([]byte, gobwas.MaxHeaderSize)
 			for b.Loop() {
 				r.Reset(octets)
-				if _, err := gobwas.ReadHeader(r); err != nil {
+				if _, err := gobwas.ReadHeaderBuffer(r, room); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -82,7 +82,8 @@ func BenchmarkP5(b *testing.B) {
 	}
 }
 
-// P6: append a header.
+// P6: append a header. gobwas has two ways; that with a buffer of the caller's
+// is there for comparison.
 func BenchmarkP6(b *testing.B) {
 	b.Run("parley", func(b *testing.B) {
 		b.ReportAllocs()
@@ -99,6 +100,15 @@ func BenchmarkP6(b *testing.B) {
 		for b.Loop() {
 			w.b = w.b[:0]
 			gobwas.WriteHeader(w, h)
+		}
+	})
+	b.Run("gobwas-reused", func(b *testing.B) {
+		b.ReportAllocs()
+		h := gobwas.Header{Fin: true, OpCode: gobwas.OpText, Length: 1024}
+		w, room := &sliceWriter{b: make([]byte, 0, 64)}, make([]byte, gobwas.MaxHeaderSize)
+		for b.Loop() {
+			w.b = w.b[:0]
+			gobwas.WriteHeaderBuffer(w, h, room)
 		}
 	})
 }

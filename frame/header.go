@@ -109,39 +109,47 @@ func (h *Header) Parse(b []byte) (n int, err error) {
 // Opcode the lower four bits are used; MaskKey is written only if Masked. Length
 // must not be negative: it would be read as ErrLengthRange.
 func (h Header) Append(b []byte) []byte {
-	// Inlined, so that a header just made is not stored and read back whole.
-	return appendHeader(b, h.Opcode, h.Fin, h.Rsv1, h.Rsv2, h.Rsv3, h.Masked, h.Length, h.MaskKey)
+	// Inlined and field by field, so that a header just made is not copied: a
+	// load that spans several fresh stores waits for all of them.
+	return appendHeader(b, h.Opcode, h.Fin, h.Rsv1, h.Rsv2, h.Rsv3, h.Masked, uint64(h.Length), h.MaskKey)
 }
 
-func appendHeader(b []byte, op Opcode, fin, rsv1, rsv2, rsv3, masked bool, length int64, key [4]byte) []byte {
-	b0 := byte(op & maskOp)
-	if fin {
-		b0 |= bitFin
+func appendHeader(b []byte, op Opcode, fin, rsv1, rsv2, rsv3, masked bool, length uint64, key [4]byte) []byte {
+	start := uint16(op&maskOp)<<8 | bit(fin)<<15
+	if rsv1 || rsv2 || rsv3 {
+		start |= bit(rsv1)<<14 | bit(rsv2)<<13 | bit(rsv3)<<12
 	}
-	if rsv1 {
-		b0 |= bitRsv1
-	}
-	if rsv2 {
-		b0 |= bitRsv2
-	}
-	if rsv3 {
-		b0 |= bitRsv3
-	}
-	var b1 byte
 	if masked {
-		b1 = bitMasked
+		return appendMasked(b, start|bitMasked, length, key)
 	}
-	switch length := uint64(length); {
+	return appendStart(b, start, length)
+}
+
+// appendMasked is not inlined: what a caller needs behind its first append is
+// stored on the stack before it, whether b has room or not.
+//
+//go:noinline
+func appendMasked(b []byte, start uint16, length uint64, key [4]byte) []byte {
+	return append(appendStart(b, start, length), key[:]...)
+}
+
+// appendStart appends the octets before the key. start holds the first two
+// without a length.
+func appendStart(b []byte, start uint16, length uint64) []byte {
+	switch {
 	case length < len16:
-		b = append(b, b0, b1|byte(length))
+		return binary.BigEndian.AppendUint16(b, start|uint16(length))
 	case length <= 0xFFFF:
-		b = append(b, b0, b1|len16, byte(length>>8), byte(length))
-	default:
-		b = append(b, b0, b1|len64)
-		b = binary.BigEndian.AppendUint64(b, length)
+		return binary.BigEndian.AppendUint32(b, uint32(start|len16)<<16|uint32(length))
 	}
-	if masked {
-		b = append(b, key[:]...)
+	b = binary.BigEndian.AppendUint16(b, start|len64)
+	return binary.BigEndian.AppendUint64(b, length)
+}
+
+// bit returns 1 for true, without a branch.
+func bit(b bool) uint16 {
+	if b {
+		return 1
 	}
-	return b
+	return 0
 }
