@@ -2,7 +2,6 @@ package conn_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -26,7 +25,7 @@ func BenchmarkBatch(b *testing.B) {
 			stream := bytes.Repeat(message(op, []byte(strings.Repeat("a", 16)), 1), 64)
 			c := conn.New(&handshake.Result{Conn: &tryLoop{loop{stream: stream}}}, conn.RoleServer, nil)
 			defer c.CloseNow()
-			ctx, stop := context.Background(), errors.New("stop")
+			ctx, stop := conn.ServeContext(c), errors.New("stop")
 			left := b.N
 			b.ReportAllocs()
 			b.ResetTimer()

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parleyws/parley/frame"
@@ -66,9 +67,9 @@ func (c *Conn) RemoteAddr() net.Addr { return c.src.nc.RemoteAddr() }
 // came first, and the moment at which the stream was closed.
 type ending struct {
 	mu    sync.Mutex
-	state closing
-	heard bool  // the peer's Close frame has come
-	cause error // what reads and writes return from now on; nil: none yet
+	state atomic.Uint32 // a closing, changed with mu held, and asked for by every call
+	heard bool          // the peer's Close frame has come
+	cause error         // what reads and writes return from now on; nil: none yet
 	timer *time.Timer
 	ch    chan struct{}        // closed with the stream; nil: nobody has asked
 	funcs map[*func()]struct{} // to be called then
@@ -85,8 +86,8 @@ func (e *ending) happens(ev closeEvent, cause error) closeAction {
 	if ev == peerClose {
 		e.heard = true
 	}
-	var do closeAction
-	e.state, do = e.state.on(ev)
+	state, do := closing(e.state.Load()).on(ev)
+	e.state.Store(uint32(state))
 	if do == dropStream {
 		if e.ch != nil {
 			close(e.ch)
@@ -108,7 +109,7 @@ func (e *ending) done() <-chan struct{} {
 	defer e.mu.Unlock()
 	if e.ch == nil {
 		e.ch = make(chan struct{})
-		if e.state == over {
+		if e.is(over) {
 			close(e.ch)
 		}
 	}
@@ -120,7 +121,7 @@ func (e *ending) done() <-chan struct{} {
 func (e *ending) after(f func()) (stop func() bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.state == over {
+	if e.is(over) {
 		go f()
 		return func() bool { return false }
 	}
@@ -155,17 +156,13 @@ func (e *ending) verdict() error {
 }
 
 // is reports whether the closing handshake has come to s.
-func (e *ending) is(s closing) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.state == s
-}
+func (e *ending) is(s closing) bool { return closing(e.state.Load()) == s }
 
 // limit cuts the connection unless it is over after d.
 func (e *ending) limit(d time.Duration, cut func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.timer == nil && e.state != over && d < noTime {
+	if e.timer == nil && !e.is(over) && d < noTime {
 		e.timer = time.AfterFunc(d, cut)
 	}
 }

@@ -1,9 +1,15 @@
 package conn
 
-import "testing"
+import (
+	"context"
+	"testing"
+)
 
 // RaceEnabled tells the tests that they run under the race detector.
 const RaceEnabled = raceEnabled
+
+// ServeContext returns what Server gives to Serve.
+func ServeContext(c *Conn) context.Context { return connContext{c} }
 
 func init() { poison = true }
 
