@@ -26,7 +26,7 @@ var poison bool
 
 // getBuffer returns an empty buffer with room for at least n octets.
 func getBuffer(n int) *buffer {
-	for i, size := range bufferSizes {
+	for i, size := range &bufferSizes {
 		if n <= size {
 			if b, ok := bufferPools[i].Get().(*buffer); ok {
 				return b
@@ -48,7 +48,7 @@ func putBuffer(b *buffer) {
 			b.b[i] = 0xDB
 		}
 	}
-	for i, size := range bufferSizes {
+	for i, size := range &bufferSizes {
 		if len(b.b) == size {
 			b.b = b.b[:0]
 			bufferPools[i].Put(b)

@@ -16,12 +16,13 @@ import (
 // All methods may be called from any goroutine at any time. A Conn must be
 // ended, by its peer or by Close or CloseNow; it then holds nothing.
 type Conn struct {
+	limits *Limits  // with defaults; shared by connections that have no other
+	out    outbound // in front: a broadcast touches one cache line of each recipient
+
 	in   inbound
-	out  outbound
 	src  source
 	ping pinger
 
-	limits      *Limits // with defaults; shared by connections that have no other
 	subprotocol string
 	serving     bool // server: half-closes, then waits drainTime; client: waits for the server's end
 

@@ -10,7 +10,13 @@ import (
 // direct reports whether a caller's octets may go to the stream without being
 // appended: nothing is before them.
 func (o *outbound) direct(ctx context.Context) bool {
-	return !o.writing && o.pending.len() == 0 && (o.c.src.canTry() || o.mayBlock(ctx))
+	return !o.writing && o.pending.len() == 0 && o.mayWrite(ctx)
+}
+
+// mayWrite reports whether a writer with ctx may write: it can try, or it may
+// block.
+func (o *outbound) mayWrite(ctx context.Context) bool {
+	return o.try != nil || o.mayBlock(ctx)
 }
 
 // mayBlock reports whether a writer with ctx may block in a write: ctx can't
@@ -20,11 +26,23 @@ func (o *outbound) mayBlock(ctx context.Context) bool {
 	return o.c.done(ctx) == nil
 }
 
+// writeNow writes p as far as it goes without blocking where the stream can be
+// tried, and all of it where it can't, and returns how much that was.
+func (o *outbound) writeNow(p []byte) (int, error) {
+	if o.try != nil {
+		return o.try.TryWrite(p)
+	}
+	if err := o.c.src.writeAll(p, o.c.limits.WriteTimeout); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
 // writeDirect hands p to the stream.
 func (o *outbound) writeDirect(p []byte) (int, error) {
 	o.writing = true
 	o.unlock()
-	n, err := o.c.src.writeNow(p, o.c.limits.WriteTimeout)
+	n, err := o.writeNow(p)
 	o.lock()
 	return n, o.wrote(nil, err)
 }
@@ -39,14 +57,14 @@ func (o *outbound) push(block bool) error {
 	case o.pending.len() == 0:
 		return nil
 	case o.corks.Load() > 0 && o.pending.len() < maxBatch && !o.closing,
-		!block && !o.c.src.canTry():
+		!block && o.try == nil:
 		o.startFlusher()
 		return nil
 	}
 	o.writing = true
 	p := o.take()
 	o.unlock()
-	n, err := o.c.src.writeNow(p, o.c.limits.WriteTimeout)
+	n, err := o.writeNow(p)
 	o.lock()
 	return o.wrote(p[n:], err)
 }

@@ -2,7 +2,9 @@ package conn
 
 // The gate lets a write that meets nobody pass without the mutex: it costs two
 // atomic operations instead of four, which is half of what a write costs
-// beside its system call. Whatever is not as simple as that goes through lock.
+// beside its system call. Whatever is not as simple as that goes through lock,
+// as does all that a connection sends whose frames depend on each other:
+// ordered.
 //
 // Values of outbound.gate.
 const (
@@ -12,32 +14,26 @@ const (
 	gateClosed              // outbound is in the hands of those who lock
 )
 
-// enter takes the gate for a writer, who may block or not, if it is open and the
-// writer need not be held back. Who has it may write to the stream, and touch nothing else:
-// so it is not for clients, whose masking keys are drawn under the lock, nor
-// where a window is kept.
-func (o *outbound) enter(block bool) bool {
-	return o.masker == nil && (o.deflate == nil || !o.deflate.takeover) && o.corks.Load() == 0 &&
-		(block || o.c.src.canTry()) &&
-		o.gate.CompareAndSwap(gateOpen, gateTaken)
+// enter takes the gate for a writer, if it is open and the writer need not be
+// held back. Who has it may write to the stream, and touch nothing else.
+func (o *outbound) enter() bool {
+	return !o.ordered && o.corks.Load() == 0 && o.gate.CompareAndSwap(gateOpen, gateTaken)
 }
 
 // pass writes p for the one who has taken the gate, and gives the gate up. p
 // lies in b, if b is not nil.
 func (o *outbound) pass(p []byte, b *buffer) error {
-	n, err := o.c.src.writeNow(p, o.c.limits.WriteTimeout)
+	n, err := o.writeNow(p)
+	if err == nil && n == len(p) && o.gate.CompareAndSwap(gateTaken, gateOpen) {
+		putBuffer(b)
+		return nil
+	}
 	return o.leave(p[n:], b, err)
 }
 
-// leave gives the gate up. rest is what the stream did not take, err why.
+// leave gives the gate up to those who lock. rest is what the stream did not
+// take, err why.
 func (o *outbound) leave(rest []byte, b *buffer, err error) error {
-	if err == nil && len(rest) == 0 {
-		putBuffer(b)
-		if o.gate.CompareAndSwap(gateTaken, gateOpen) {
-			return nil
-		}
-		b = nil
-	}
 	o.mu.Lock()
 	o.gate.Store(gateClosed)
 	o.writing, o.batch = true, b

@@ -23,20 +23,23 @@ import (
 //
 // The flusher is a goroutine that exists only while there is something for it.
 type outbound struct {
+	// What a write that meets nobody touches: with Conn.limits one cache line.
 	c       *Conn
-	masker  *rand.ChaCha8 // client: of masking keys
-	deflate *deflation    // nil: off
-	flusher func()        // runFlusher, made once
-
+	deflate *deflation   // nil: off
+	try     tryWriter    // the stream, if it can be tried
+	gate    atomic.Int32 // see gate.go
 	// corks: who wants output held back. The read that is delivering does
 	// while it has more messages at hand: ahead, which belongs to it.
 	corks    atomic.Int32
-	shut     atomic.Bool // no message is delivered or accepted any more
+	ordered  bool // all writes lock: for their masking keys, or the window
 	ahead    bool
 	overflow Overflow
+	shut     atomic.Bool // no message is delivered or accepted any more
 
-	gate    atomic.Int32 // see gate.go; what follows is guarded by lock
-	mu      sync.Mutex
+	masker  *rand.ChaCha8 // client: of masking keys
+	flusher func()        // runFlusher, made once
+
+	mu      sync.Mutex // what follows is guarded by lock
 	pending pending
 	err     error         // of every message from now on
 	rest    []byte        // what the stream did not take of a batch; with it writing is the flusher's
@@ -62,6 +65,8 @@ func (o *outbound) init(c *Conn, role Role, agreed *handshake.Deflate, opts *Opt
 		o.masker = newMasker()
 	}
 	o.deflate = newDeflation(role, agreed, opts.Compression)
+	o.try = c.src.tryWriter()
+	o.ordered = o.masker != nil || o.deflate != nil && o.deflate.takeover
 	o.overflow = opts.Overflow
 	o.flusher = o.runFlusher
 }

@@ -2,7 +2,6 @@ package conn
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 
 	"github.com/parleyws/parley/frame"
@@ -51,6 +50,15 @@ func (p *Prepared) Uncompressed() *Prepared {
 	return &Prepared{op: p.op, plain: p.plain, payload: p.payload, never: true}
 }
 
+// frame returns p as the unmasked frame that it is on a connection whose
+// compression is d.
+func (p *Prepared) frame(d *deflation) ([]byte, error) {
+	if p.never || !d.applies(p.payload) {
+		return p.plain, nil
+	}
+	return p.deflated(d)
+}
+
 // deflated returns p as a compressed frame for a connection whose compression
 // is d. It refers to no window, so that it suits all of them.
 func (p *Prepared) deflated(d *deflation) ([]byte, error) {
@@ -74,50 +82,38 @@ func (p *Prepared) deflated(d *deflation) ([]byte, error) {
 // WritePrepared is Write for a prepared message. Where frames are not masked
 // its octets are never copied.
 func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
-	if err := contextError("write", ctx); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return contextError("write", ctx)
 	}
 	o := &c.out
-	if o.enter(o.mayBlock(ctx)) {
-		return o.passPrepared(p)
+	b, err := p.frame(o.deflate)
+	if err != nil {
+		return err
+	}
+	if o.mayWrite(ctx) && o.enter() {
+		return o.pass(b, nil)
 	}
 	o.lock()
 	defer o.unlock()
 	if err := o.admit(ctx, false); err != nil {
 		return err
 	}
-	b, err := o.share(p)
-	if err != nil {
-		return err
-	}
-	o.pending.share(ref{p: b})
+	o.pending.share(ref{p: o.forPeer(b)})
 	return o.push(o.mayBlock(ctx))
 }
 
-// passPrepared sends p for the one who has taken the gate.
-func (o *outbound) passPrepared(p *Prepared) error {
-	b, err := o.share(p)
-	if err != nil {
-		return errors.Join(err, o.leave(nil, nil, nil))
+// forPeer returns b, the frame of a Prepared, as the peer gets it: where
+// frames are masked one of its own, and otherwise the one for all.
+func (o *outbound) forPeer(b []byte) []byte {
+	if !o.ordered {
+		return b
 	}
-	return o.pass(b, nil)
-}
-
-// share returns the frame that p is on this connection: one for all, or where
-// frames are masked one of its own.
-func (o *outbound) share(p *Prepared) (b []byte, err error) {
-	b = p.plain
-	if !p.never && o.deflate.applies(p.payload) {
-		if b, err = p.deflated(o.deflate); err != nil {
-			return nil, err
-		}
-		if o.deflate.takeover {
-			o.deflate.deflater.reset() // the peer's window moves without ours
-		}
+	h, n, _ := frame.Parse(b)
+	if h.Rsv1 && o.deflate.takeover {
+		o.deflate.deflater.reset() // the peer's window moves without ours
 	}
 	if o.masker == nil {
-		return b, nil
+		return b
 	}
-	h, n, err := frame.Parse(b)
-	return o.encode(h, b[n:]), err
+	return o.encode(h, b[n:])
 }

@@ -12,11 +12,15 @@ import (
 // tells that this one is too long for the queue.
 func (c *Conn) Send(p *Prepared) error {
 	o := &c.out
-	if len(p.plain) <= c.limits.QueueBytes && o.enter(false) {
-		return o.passPrepared(p)
+	b, err := p.frame(o.deflate)
+	if err != nil {
+		return err
+	}
+	if o.try != nil && len(p.plain) <= c.limits.QueueBytes && o.enter() {
+		return o.pass(b, nil)
 	}
 	o.lock()
-	err := o.send(p)
+	err = o.send(p, b)
 	o.unlock()
 	if err == ErrQueueFull && c.out.overflow == OverflowClose {
 		c.overflow()
@@ -33,23 +37,20 @@ func (c *Conn) Unsent() bool {
 	return o.writing || o.pending.len() > 0 || o.token.held
 }
 
-// send queues p and sends what is pending as far as it goes.
-func (o *outbound) send(p *Prepared) error {
+// send queues p, whose frame is b, and sends what is pending as far as it goes.
+func (o *outbound) send(p *Prepared, b []byte) error {
 	switch {
 	case o.err != nil:
 		return o.err
 	case !o.roomFor(p):
 		return ErrQueueFull
 	}
-	b, err := o.share(p)
-	if err != nil {
-		return err
-	}
+	x := ref{p: o.forPeer(b), sent: true}
 	if o.token.held {
-		o.pending.park(ref{p: b, sent: true})
+		o.pending.park(x)
 		return nil
 	}
-	o.pending.share(ref{p: b, sent: true})
+	o.pending.share(x)
 	return o.push(false)
 }
 

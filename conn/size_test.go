@@ -13,3 +13,21 @@ func TestSize(t *testing.T) {
 		t.Errorf("a Conn takes %d octets, more than %d", n, class)
 	}
 }
+
+// TestCacheLine holds what a broadcast touches of each recipient to one cache
+// line. A Conn begins with one, but for the 8 octets that the allocator puts
+// in front of what is larger than 512.
+func TestCacheLine(t *testing.T) {
+	const line = 64 - 8
+	conn := reflect.TypeFor[Conn]()
+	out, _ := conn.FieldByName("out")
+	for _, name := range []string{"c", "deflate", "try", "gate", "corks", "ordered"} {
+		f, ok := out.Type.FieldByName(name)
+		if end := out.Offset + f.Offset + f.Type.Size(); !ok || end > line {
+			t.Errorf("%s ends at octet %d of a Conn, want %d at most", name, end, line)
+		}
+	}
+	if limits, _ := conn.FieldByName("limits"); limits.Offset+limits.Type.Size() > line {
+		t.Errorf("limits is at octet %d of a Conn", limits.Offset)
+	}
+}

@@ -21,7 +21,6 @@ import (
 type source struct {
 	nc  net.Conn
 	raw syscall.RawConn // nil: not a plain socket
-	try tryWriter       // nil: the stream has no TryWrite
 
 	buf   *buffer         // nil while nothing is buffered
 	r, w  int             // buf.b[r:w] has come and is not used up
@@ -45,7 +44,6 @@ func newSource(nc net.Conn, buffered []byte) source {
 	s := source{nc: nc, raw: rawConn(nc)}
 	if s.raw == nil {
 		s.idle = new([idleRead]byte)
-		s.try, _ = nc.(tryWriter)
 	}
 	if len(buffered) > 0 {
 		s.buf = getBuffer(len(buffered))
@@ -172,24 +170,20 @@ type tryWriter interface {
 	TryWrite(p []byte) (int, error)
 }
 
-// canTry reports whether writeNow never blocks.
-func (s *source) canTry() bool { return s.raw != nil || s.try != nil }
+// tryWriter returns what tries a write to the stream, nil if nothing can.
+func (s *source) tryWriter() tryWriter {
+	if s.raw != nil {
+		return s
+	}
+	try, _ := s.nc.(tryWriter)
+	return try
+}
 
-// writeNow writes p as far as it goes without blocking where the stream can be
-// tried, and all of it where it can't, and returns how much that was.
-func (s *source) writeNow(p []byte, timeout time.Duration) (int, error) {
-	switch {
-	case s.raw != nil:
-		s.write.start(p)
-		err := s.writeSocket()
-		return s.write.n, err
-	case s.try != nil:
-		return s.try.TryWrite(p)
-	}
-	if err := s.writeAll(p, timeout); err != nil {
-		return 0, err
-	}
-	return len(p), nil
+// TryWrite implements tryWriter for a plain socket.
+func (s *source) TryWrite(p []byte) (int, error) {
+	s.write.start(p)
+	err := s.writeSocket()
+	return s.write.n, err
 }
 
 // writeAll writes p, in pieces that have timeout to go out each. A stream that
@@ -209,7 +203,7 @@ func (s *source) writeAll(p []byte, timeout time.Duration) error {
 		}
 		p = p[n:]
 	}
-	if s.canTry() { // a deadline that has passed would stop tryWrite
+	if s.tryWriter() != nil { // a deadline that has passed would stop TryWrite
 		s.nc.SetWriteDeadline(time.Time{})
 	}
 	return nil

@@ -25,47 +25,60 @@ func (c *Conn) Write(ctx context.Context, op frame.Opcode, p []byte) error {
 	if op != frame.Text && op != frame.Binary {
 		return errOpcode
 	}
-	if err := contextError("write", ctx); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return contextError("write", ctx)
 	}
-	return c.out.message(ctx, op, p)
+	if c.out.deflate.applies(p) {
+		return c.out.compressed(ctx, op, p)
+	}
+	return c.out.message(ctx, op, false, p)
 }
 
-// message sends one message.
-func (o *outbound) message(ctx context.Context, op frame.Opcode, p []byte) error {
-	h := frame.Header{Fin: true, Opcode: op}
-	var compressed *buffer
-	if o.deflate.applies(p) {
-		h.Rsv1 = true
-		if !o.deflate.takeover {
-			var err error
-			if compressed, err = o.deflate.compress(p); err != nil {
-				return err
-			}
-			p = compressed.b
-		}
-	}
-	if (compressed != nil || !h.Rsv1) && len(p) <= maxBatch-frame.MaxHeaderLen && o.enter(o.mayBlock(ctx)) {
+// message sends p, compressed or not, as a message of one frame.
+func (o *outbound) message(ctx context.Context, op frame.Opcode, compressed bool, p []byte) error {
+	if len(p) <= maxBatch-frame.MaxHeaderLen && o.mayWrite(ctx) && o.enter() {
 		b := getBuffer(frame.MaxHeaderLen + len(p))
-		h.Length = int64(len(p))
-		b.b = o.append(b.b, h, p)
-		putBuffer(compressed)
+		b.b = frame.Header{Fin: true, Rsv1: compressed, Opcode: op, Length: int64(len(p))}.Append(b.b)
+		b.b = append(b.b, p...)
 		return o.pass(b.b, b)
 	}
 	o.lock()
 	err := o.admit(ctx, false)
-	if err == nil && h.Rsv1 && compressed == nil {
-		// With context takeover the order of compression is that of sending.
-		if compressed, err = o.deflate.compress(p); err == nil {
-			p = compressed.b
-		}
-	}
 	if err == nil {
-		err = o.frame(ctx, h, p)
+		err = o.frame(ctx, frame.Header{Fin: true, Rsv1: compressed, Opcode: op}, p)
 	}
 	o.unlock()
-	putBuffer(compressed)
 	return err
+}
+
+// compressed compresses p and sends it.
+func (o *outbound) compressed(ctx context.Context, op frame.Opcode, p []byte) error {
+	if o.deflate.takeover {
+		return o.inOrder(ctx, op, p)
+	}
+	b, err := o.deflate.compress(p)
+	if err != nil {
+		return err
+	}
+	err = o.message(ctx, op, true, b.b)
+	putBuffer(b)
+	return err
+}
+
+// inOrder is compressed with context takeover: the order of compression must
+// be that of sending.
+func (o *outbound) inOrder(ctx context.Context, op frame.Opcode, p []byte) error {
+	o.lock()
+	defer o.unlock()
+	if err := o.admit(ctx, false); err != nil {
+		return err
+	}
+	b, err := o.deflate.compress(p)
+	if err != nil {
+		return err
+	}
+	defer putBuffer(b)
+	return o.frame(ctx, frame.Header{Fin: true, Rsv1: true, Opcode: op}, b.b)
 }
 
 // Writer returns a writer of one message of kind op, whose octets are sent as
@@ -141,14 +154,11 @@ func (w *messageWriter) Close() error {
 
 // whole sends a message of which no fragment is out.
 func (w *messageWriter) whole() error {
-	if err := contextError("write", w.ctx); err != nil {
-		return err
-	}
 	var p []byte
 	if w.buf != nil {
 		p = w.buf.b
 	}
-	return w.o.message(w.ctx, w.op, p)
+	return w.o.c.Write(w.ctx, w.op, p)
 }
 
 // flush sends a fragment. If it can't be sent although others have been, the
