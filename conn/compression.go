@@ -2,18 +2,30 @@ package conn
 
 import (
 	"crypto/rand"
+	"sync"
 
 	"github.com/parleyws/parley/handshake"
 )
 
-// deflation is the sending half of permessage-deflate as a Conn uses it.
+// deflation is the sending half of permessage-deflate as a Conn uses it. Without
+// context takeover it is the same one for all connections that have agreed on
+// the same: a broadcast then touches no memory of each for it.
 type deflation struct {
-	codec    Codec
+	deflationTerms
 	deflater *deflater
 	takeover bool // compression happens in the order of sending
-	bits     int  // of our window
-	min      int  // octets of the shortest message that is compressed
 }
+
+// deflationTerms are what has been agreed on.
+type deflationTerms struct {
+	pool *codecPool
+	bits int // of our window
+	min  int // octets of the shortest message that is compressed
+}
+
+// deflations holds those that are shared, a *deflation for each
+// deflationTerms. A program has few codecs and sizes, and there are 8 windows.
+var deflations sync.Map
 
 // minCompressed is the default of Compression.MinSize. A shorter message
 // gains a few octets and costs some microseconds.
@@ -29,16 +41,23 @@ func newDeflation(role Role, agreed *handshake.Deflate, o Compression) *deflatio
 	if role == RoleClient {
 		takeover, bits = !agreed.ClientNoContextTakeover, agreed.ClientMaxWindowBits
 	}
-	d := &deflation{codec: o.Codec, bits: bits, min: o.MinSize}
-	d.deflater = newDeflater(o.Codec, takeover, bits)
-	d.takeover = d.deflater.ordered()
+	t := deflationTerms{pool: poolOf(o.Codec), bits: bits, min: o.MinSize}
 	switch {
-	case d.min == 0:
-		d.min = minCompressed
-	case d.min < 0:
-		d.min = 0
+	case t.min == 0:
+		t.min = minCompressed
+	case t.min < 0:
+		t.min = 0
 	}
-	return d
+	if takeover {
+		if d := newDeflater(o.Codec, true, bits); d.ordered() {
+			return &deflation{deflationTerms: t, deflater: d, takeover: true}
+		}
+	}
+	d, ok := deflations.Load(t)
+	if !ok {
+		d, _ = deflations.LoadOrStore(t, &deflation{deflationTerms: t, deflater: newDeflater(o.Codec, false, bits)})
+	}
+	return d.(*deflation)
 }
 
 // newFeed makes the feed of a Conn that plays role.

@@ -25,7 +25,9 @@ func (o *outbound) enter() bool {
 func (o *outbound) pass(p []byte, b *buffer) error {
 	n, err := o.writeNow(p)
 	if err == nil && n == len(p) && o.gate.CompareAndSwap(gateTaken, gateOpen) {
-		putBuffer(b)
+		if b != nil {
+			putBuffer(b)
+		}
 		return nil
 	}
 	return o.leave(p[n:], b, err)

@@ -20,7 +20,7 @@ type Prepared struct {
 // A variant is a Prepared as a compressed frame. They form a list, one for
 // each kind of connection that there is.
 type variant struct {
-	codec Codec
+	pool  *codecPool
 	bits  int
 	frame []byte
 	next  *variant
@@ -53,27 +53,28 @@ func (p *Prepared) Uncompressed() *Prepared {
 // frame returns p as the unmasked frame that it is on a connection whose
 // compression is d.
 func (p *Prepared) frame(d *deflation) ([]byte, error) {
-	if p.never || !d.applies(p.payload) {
+	if !d.applies(p.payload) || p.never {
 		return p.plain, nil
 	}
-	return p.deflated(d)
-}
-
-// deflated returns p as a compressed frame for a connection whose compression
-// is d. It refers to no window, so that it suits all of them.
-func (p *Prepared) deflated(d *deflation) ([]byte, error) {
 	first := p.variant.Load()
 	for v := first; v != nil; v = v.next {
-		if v.codec == d.codec && v.bits == d.bits {
+		if v.pool == d.pool && v.bits == d.bits {
 			return v.frame, nil
 		}
 	}
-	b, err := newDeflater(d.codec, false, d.bits).compress(nil, p.payload)
+	return p.deflate(d, first)
+}
+
+// deflate returns p as a compressed frame for a connection whose compression is
+// d, and keeps it in front of first. It refers to no window, so that it suits
+// all of them.
+func (p *Prepared) deflate(d *deflation, first *variant) ([]byte, error) {
+	b, err := newDeflater(d.pool.codec, false, d.bits).compress(nil, p.payload)
 	if err != nil {
 		return nil, err
 	}
 	h := frame.Header{Fin: true, Rsv1: true, Opcode: p.op, Length: int64(len(b))}
-	v := &variant{codec: d.codec, bits: d.bits, next: first}
+	v := &variant{pool: d.pool, bits: d.bits, next: first}
 	v.frame = append(h.Append(make([]byte, 0, frame.MaxHeaderLen+len(b))), b...)
 	p.variant.CompareAndSwap(first, v) // who comes second does without
 	return v.frame, nil
@@ -93,6 +94,12 @@ func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
 	if o.mayWrite(ctx) && o.enter() {
 		return o.pass(b, nil)
 	}
+	return o.prepared(ctx, b)
+}
+
+// prepared sends b, the frame of a Prepared, for one who has not passed the
+// gate.
+func (o *outbound) prepared(ctx context.Context, b []byte) error {
 	o.lock()
 	defer o.unlock()
 	if err := o.admit(ctx, false); err != nil {
