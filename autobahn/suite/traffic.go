@@ -28,9 +28,9 @@ func (t *traffic) messages(o *Options) int {
 	case t.data.file == nil:
 		return suiteMessages
 	}
-	const atLeast = 20
-	twice := (2*t.data.file().units() + t.size - 1) / t.size
-	return min(max(twice, atLeast), suiteMessages)
+	const atLeast = 5
+	once := (t.data.file().units() + t.size - 1) / t.size
+	return min(max(once, atLeast), suiteMessages)
 }
 
 // converse sends all messages, compares the echoes and leaves closing to settle.
