@@ -43,9 +43,10 @@ func putBuffer(b *buffer) {
 		return
 	}
 	b.b = b.b[:cap(b.b)]
-	if poison {
-		for i := range b.b {
-			b.b[i] = 0xDB
+	if poison && len(b.b) > 0 {
+		b.b[0] = 0xDB
+		for n := 1; n < len(b.b); n *= 2 {
+			copy(b.b[n:], b.b[:n])
 		}
 	}
 	for i, size := range &bufferSizes {
