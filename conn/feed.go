@@ -11,7 +11,7 @@ type event uint8
 const (
 	eventNone    event = iota // nothing whole yet
 	eventControl              // a control frame: feed.opcode, feed.payload
-	eventMessage              // a whole message: feed.opcode, feed.payload
+	eventMessage              // a whole message: feed.opcode, feed.payload, and feed.last is set
 	eventPart                 // a part of a message, in stream mode; feed.last marks the last one
 )
 
@@ -30,7 +30,7 @@ type feed struct {
 	inflater *inflater // nil: permessage-deflate is off
 	limit    int64     // octets of a message after inflation
 	lenient  bool      // tolerate frame.ErrLengthForm
-	stream   bool      // hand out parts instead of messages
+	stream   bool      // hand out parts instead of messages; may change while none of a message is handed out
 
 	place  place
 	header frame.Header // of the frame under way, where place is not between
@@ -78,14 +78,21 @@ func (f *feed) next(b []byte) (n int, e event, err error) {
 			return 0, eventNone, err
 		}
 		f.seen = 0
-	}
-	control := h.Opcode.IsControl()
-	if !control && (!h.Fin || h.Opcode == frame.Continuation || f.stream || h.Length > maxInPlace-frame.MaxHeaderLen) {
-		f.begin(h)
-		n, e, err := f.collect(b[f.size:])
-		return f.size + n, e, err
+		if f.isApart() {
+			f.begin(h)
+			n, e, err := f.collect(b[f.size:])
+			return f.size + n, e, err
+		}
 	}
 	return f.inPlace(b)
+}
+
+// isApart reports whether the payload of a frame that begins does not stay
+// where it lies.
+func (f *feed) isApart() bool {
+	h := &f.header
+	return !h.Opcode.IsControl() &&
+		(!h.Fin || h.Opcode == frame.Continuation || f.stream || h.Length > maxInPlace-frame.MaxHeaderLen)
 }
 
 // inPlace looks at the frame in front of b, which stays where it lies until it
@@ -135,7 +142,7 @@ func (f *feed) begin(h *frame.Header) {
 func (f *feed) collect(b []byte) (n int, e event, err error) {
 	n = int(min(int64(len(b)), f.header.Length-f.seen))
 	part := b[:n]
-	if f.stream && !f.compressed {
+	if f.inParts() {
 		if f.header.Masked {
 			mask.Bytes(part, f.header.MaskKey, int(f.seen)&3)
 		}
@@ -155,6 +162,11 @@ func (f *feed) collect(b []byte) (n int, e event, err error) {
 	return n, e, err
 }
 
+// inParts reports whether the message under way is handed out as it comes: not
+// if it is compressed, nor if some of it has been collected already, for a read
+// that has given up.
+func (f *feed) inParts() bool { return f.stream && !f.compressed && f.message == nil }
+
 // arrived counts octets of the payload that have come, unmasked, and says
 // what they complete.
 func (f *feed) arrived(part []byte) (event, error) {
@@ -171,7 +183,7 @@ func (f *feed) arrived(part []byte) (event, error) {
 	}
 	f.opcode = f.kind
 	switch {
-	case f.stream && !f.compressed:
+	case f.inParts():
 		if f.last || len(part) > 0 {
 			return eventPart, nil
 		}
@@ -203,9 +215,6 @@ func (f *feed) inflate(p []byte) (event, error) {
 		}
 	}
 	f.payload = b
-	if f.stream {
-		return eventPart, nil
-	}
 	return eventMessage, nil
 }
 
@@ -228,7 +237,7 @@ const directly = 16 << 10
 // nothing. Call filled with the number of octets that were put there.
 func (f *feed) room() []byte {
 	left := f.header.Length - f.seen
-	if f.place != apart || left < directly || f.stream && !f.compressed {
+	if f.place != apart || left < directly || f.inParts() {
 		return nil
 	}
 	have := f.messageLen()

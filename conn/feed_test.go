@@ -30,8 +30,10 @@ type delivery struct {
 
 // run feeds stream in pieces, whose lengths chunk gives, the way inbound does:
 // what is not used up is shown again with what follows it. Large payloads go
-// straight into place now and then. Used octets are overwritten.
-func run(f *feed, stream []byte, chunk func() int) (got []delivery, parts bool, err error) {
+// straight into place now and then. Used octets are overwritten. stream mode is
+// as inParts says, which is asked whenever a read could have given way to
+// another.
+func run(f *feed, stream []byte, inParts func() bool, chunk func() int) (got []delivery, parts bool, err error) {
 	var buffered []byte
 	var part []byte
 	take := func(n int) []byte {
@@ -40,7 +42,11 @@ func run(f *feed, stream []byte, chunk func() int) (got []delivery, parts bool, 
 		stream = stream[n:]
 		return p
 	}
+	begun := false // a part has been handed out
 	for {
+		if !begun {
+			f.stream = inParts()
+		}
 		n, e, err := f.next(buffered)
 		if err != nil {
 			return got, parts, err
@@ -66,7 +72,7 @@ func run(f *feed, stream []byte, chunk func() int) (got []delivery, parts bool, 
 			got = append(got, delivery{f.opcode, string(f.payload)})
 			f.release()
 		case eventPart:
-			parts = true
+			parts, begun = true, !f.last
 			part = append(part, f.payload...)
 			if f.last {
 				got = append(got, delivery{f.opcode, string(part)})
@@ -143,8 +149,8 @@ func TestFeedChunks(t *testing.T) {
 		stream, want := randomStream(r, deflate)
 		limit := 1 + r.IntN(1+len(stream))
 		f := testFeed(deflate)
-		f.stream = seed%3 == 0
-		got, _, err := run(f, bytes.Clone(stream), func() int { return 1 + r.IntN(limit) })
+		inParts := func() bool { return seed%3 == 0 || seed%3 == 1 && r.IntN(2) == 0 }
+		got, _, err := run(f, bytes.Clone(stream), inParts, func() int { return 1 + r.IntN(limit) })
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -181,14 +187,19 @@ func FuzzFeed(f *testing.F) {
 	f.Add([]byte{0xC1, 0x83, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF}, uint64(1), true)
 	f.Add([]byte{0x82, 0xFF, 0, 0, 0, 0, 0, 0x0F, 0xFF, 0xFF, 1, 2, 3, 4, 5}, uint64(3), false)
 	f.Fuzz(func(t *testing.T, stream []byte, seed uint64, deflate bool) {
-		whole, _, wholeErr := run(testFeed(deflate), bytes.Clone(stream), func() int { return len(stream) })
+		whole, _, wholeErr := run(testFeed(deflate), bytes.Clone(stream), func() bool { return false }, func() int { return len(stream) })
 		r := rand.New(rand.NewPCG(seed, 3))
-		for _, inParts := range []bool{false, true} {
-			f := testFeed(deflate)
-			f.stream = inParts
-			got, _, err := run(f, bytes.Clone(stream), func() int { return 1 + r.IntN(9) })
+		for _, mode := range []struct {
+			name    string
+			inParts func() bool
+		}{
+			{"no", func() bool { return false }},
+			{"yes", func() bool { return true }},
+			{"sometimes", func() bool { return r.IntN(2) == 0 }},
+		} {
+			got, _, err := run(testFeed(deflate), bytes.Clone(stream), mode.inParts, func() int { return 1 + r.IntN(9) })
 			if err != wholeErr {
-				t.Fatalf("in pieces (parts %v): %v, at once: %v", inParts, err, wholeErr)
+				t.Fatalf("in pieces (parts: %s): %v, at once: %v", mode.name, err, wholeErr)
 			}
 			compareDeliveries(t, seed, got, whole)
 		}

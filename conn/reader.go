@@ -9,9 +9,10 @@ import (
 )
 
 // Reader returns the next message as a stream of its octets, which come as
-// they arrive; compressed messages come when they are whole. The reads take
-// turns with other reads, and end with ctx. Any other read discards what is
-// left of the message; the Reader then returns an error.
+// they arrive; compressed messages come when they are whole, as does one that a
+// Read has waited for in vain. The reads take turns with other reads, and end
+// with ctx. Any other read discards what is left of the message; the Reader then
+// returns an error.
 func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {
 	in := &c.in
 	if err := in.begin(ctx); err != nil {
