@@ -38,6 +38,7 @@ type file struct {
 	Dash    []byte `json:"-,"`
 	Next    *file  `json:",omitempty"`
 	private []byte
+	owner   *file
 }
 
 // stubborn writes its own JSON, so its octets are its own business.
@@ -131,6 +132,7 @@ func TestStructRoundTrip(t *testing.T) {
 	}
 	sent := want
 	sent.Empty, sent.Skipped, sent.private = []byte{}, []byte("never"), []byte("never")
+	sent.owner = &file{Kept: []byte("never")}
 	var e encoder
 	if err := e.event("f", []any{sent}); err != nil {
 		t.Fatal(err)
