@@ -27,9 +27,13 @@ type peer struct {
 	fd   int
 	owed int     // octets that are to be written
 	at   int     // of the frame that is written next
-	sent []int64 // when the messages in flight were sent: a ring
-	next int     // of sent
-	wait int     // messages in flight
+	sent []burst // what is in flight, the oldest first
+}
+
+// A burst is some messages that were sent at once.
+type burst struct {
+	at int64 // nanoseconds since the run began
+	n  int
 }
 
 func newGenerator() (*generator, error) {

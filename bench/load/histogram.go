@@ -2,20 +2,21 @@ package main
 
 import "math/bits"
 
-// A histogram counts durations in nanoseconds, to one part in 32.
+// A histogram counts durations in nanoseconds, to one part in 128.
 type histogram struct {
-	counts [64 * steps]int
+	counts [(64 - stepBits) * steps]int
 	n      int
 }
 
 const (
-	stepBits = 5
+	stepBits = 7
 	steps    = 1 << stepBits
 )
 
-func (h *histogram) add(v int64) {
-	h.counts[bucket(v)]++
-	h.n++
+// add counts v, n times.
+func (h *histogram) add(v int64, n int) {
+	h.counts[bucket(v)] += n
+	h.n += n
 }
 
 // bucket is v's magnitude and its first stepBits binary places behind the

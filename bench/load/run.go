@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -59,7 +60,7 @@ func (r *run) all() error {
 		senders = senders[:1]
 	}
 	for _, p := range senders {
-		p.sent, p.next, p.wait = make([]int64, r.InFlight), 0, 0
+		p.sent = p.sent[:0]
 		if err := r.send(p, r.InFlight, time.Now()); err != nil {
 			return err
 		}
@@ -99,15 +100,19 @@ func (r *run) ready(p *peer, now time.Time) error {
 
 // answered notes the latency of n messages of p and sends the next ones.
 func (r *run) answered(p *peer, n int, now time.Time) error {
-	if n > p.wait {
-		return errors.New("more messages came than were asked for")
-	}
 	at := now.Sub(r.begin).Nanoseconds()
-	for i := range n {
-		oldest := (p.next - p.wait + i + 2*len(p.sent)) % len(p.sent)
-		r.latency.add(at - p.sent[oldest])
+	for left := n; left > 0; {
+		if len(p.sent) == 0 {
+			return errors.New("more messages came than were asked for")
+		}
+		oldest := &p.sent[0]
+		k := min(left, oldest.n)
+		r.latency.add(at-oldest.at, k)
+		left, oldest.n = left-k, oldest.n-k
+		if oldest.n == 0 {
+			p.sent = slices.Delete(p.sent, 0, 1)
+		}
 	}
-	p.wait -= n
 	if now.Sub(r.begin).Seconds() >= r.Seconds || r.Messages > 0 && r.sent >= r.Messages {
 		return p.flush(r.batch, r.frameSize)
 	}
@@ -116,11 +121,7 @@ func (r *run) answered(p *peer, n int, now time.Time) error {
 
 // send sends n messages.
 func (r *run) send(p *peer, n int, now time.Time) error {
-	for range n {
-		p.sent[p.next] = now.Sub(r.begin).Nanoseconds()
-		p.next = (p.next + 1) % len(p.sent)
-	}
-	p.wait += n
+	p.sent = append(p.sent, burst{now.Sub(r.begin).Nanoseconds(), n})
 	p.owed += n * r.frameSize
 	r.sent += n
 	r.due += n * max(1, r.Fanout)
