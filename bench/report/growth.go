@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -10,7 +11,7 @@ var growers = []library{parley, gws, gorilla, nbio}
 // messageSizes are those of the growth charts, in octets.
 var messageSizes = []int{16, 256, 4 << 10, 64 << 10, 1 << 20}
 
-// growthRounds is how often each step is measured.
+// growthRounds is how often each is measured.
 const growthRounds = 3
 
 // steps returns the powers of ten up to n.
@@ -22,46 +23,54 @@ func steps(n int) (all []int) {
 }
 
 // growing measures how cost grows: with connections, with the size of messages
-// and with that of rooms. Its figures are charts, not goals.
+// and with that of rooms. Its figures are charts, not goals. Each round has
+// servers of its own: one that has grown is not what it was.
 func (r *report) growing() error {
 	if r.growth == 0 {
 		return nil
 	}
-	for _, l := range growers {
-		s, err := r.start(l)
-		if err != nil {
-			return err
+	for round := range growthRounds {
+		for _, l := range growers {
+			if err := r.grown("growth", round, l, r.grow); err != nil {
+				return err
+			}
 		}
-		err = r.grow(s)
-		s.Stop()
-		if err := r.excuse("growth", l.name, err); err != nil {
-			return err
+		for _, l := range r.available(socketIOs) {
+			if err := r.grown("rooms", round, l, r.rooms); err != nil {
+				return err
+			}
 		}
 	}
-	if r.absent["S"] != "" {
-		return nil
-	}
-	return r.rooms()
+	return nil
 }
 
+// grown lets a server of its own grow.
+func (r *report) grown(what string, round int, l library, grow func(*server) error) error {
+	r.progress("%s: %s, round %d of %d", what, l.name, round+1, growthRounds)
+	s, err := r.start(l)
+	if err != nil {
+		return err
+	}
+	defer s.Stop()
+	return r.excuse(what, l.name, grow(s))
+}
+
+// grow adds connections step by step, and then lengthens messages.
 func (r *report) grow(s *server) error {
 	defer r.load.close()
 	have := 0
 	for _, n := range steps(r.growth) {
-		r.progress("growth: %d connections, %s", n, s.name)
 		if err := r.load.connect(target{Address: s.address, Conns: n - have}); err != nil {
 			return err
 		}
 		have = n
-		name := fmt.Sprintf("connections/%d", n)
-		for range growthRounds {
-			o, err := r.load.drive(s, work{Size: 16, InFlight: 1, Seconds: r.seconds})
-			if err != nil {
-				return err
-			}
-			r.add(name, s.name, throughput, float64(o.Messages)/o.Seconds)
-			r.add(name, s.name, cpuTime, o.perMessage())
+		o, err := r.load.drive(s, work{Size: 16, InFlight: 1, Seconds: r.seconds})
+		if err != nil {
+			return err
 		}
+		name := fmt.Sprintf("connections/%d", n)
+		r.add(name, s.name, throughput, float64(o.Messages)/o.Seconds)
+		r.add(name, s.name, cpuTime, o.perMessage())
 		time.Sleep(settle)
 		octets, err := s.memory()
 		if err != nil {
@@ -72,22 +81,29 @@ func (r *report) grow(s *server) error {
 	if err := r.load.close(); err != nil {
 		return err
 	}
-	return r.growSizes(s)
-}
-
-func (r *report) growSizes(s *server) error {
 	if err := r.load.connect(target{Address: s.address, Conns: 10}); err != nil {
 		return err
 	}
 	for _, n := range messageSizes {
-		r.progress("growth: messages of %d octets, %s", n, s.name)
-		for range growthRounds {
-			o, err := r.load.drive(s, work{Size: n, InFlight: 1, Seconds: r.seconds})
-			if err != nil {
-				return err
-			}
-			r.add(fmt.Sprintf("size/%d", n), s.name, cpuTime, o.perMessage())
+		o, err := r.load.drive(s, work{Size: n, InFlight: 1, Seconds: r.seconds})
+		if err != nil {
+			return err
 		}
+		r.add(fmt.Sprintf("size/%d", n), s.name, cpuTime, o.perMessage())
+	}
+	return nil
+}
+
+// rooms measures broadcasts to rooms of growing size.
+func (r *report) rooms(s *server) error {
+	for _, n := range steps(r.growth) {
+		o, err := r.load.once(s,
+			target{Conns: n, SocketIO: true, Greeting: event("join", "all")},
+			work{Text: event("room", "all", strings.Repeat("a", 100)), InFlight: 1, Fanout: n, Seconds: r.seconds})
+		if err != nil {
+			return err
+		}
+		r.add(fmt.Sprintf("room/%d", n), s.name, cpuTime, o.perMessage()*float64(n))
 	}
 	return nil
 }

@@ -127,8 +127,11 @@ const methodText = `
   functions: without rules, UTF-8 check or locks, it is nobody's API, but a fair bar.
 - L and S: a server process and a load generator over loopback. The generator is one thread that waits
   with epoll and sends frames made beforehand. A server's time is getrusage's, user and system, over all messages;
-  system calls are those that strace counts on a run of their own. "bare loop" is the limit: the same
+  system calls are those that strace counts on a run of their own: it makes servers slow, so that they find more
+  in their sockets and wait less. "bare loop" is the limit: the same
   system calls and next to nothing else, one write for all that a read brought.
+- L5: server and generator share one processor, and have one each in the row below. Left to itself the kernel does now
+  this and now that, and waking a processor that sleeps takes longer than all else.
 - M: resident memory from /proc after two collections and debug.FreeOSMemory, less that with %d connections,
   over the connections that came since: %d for M1, %d for M2 and S4, %d for M3.
 - The rivals are used as their documentation recommends for speed: see servers/ for what that is, and go.mod and

@@ -86,6 +86,7 @@ var rows = []row{
 	{id: "L3", measure: "the same: system calls a message", work: "L3", metric: calls, rivals: libs, limits: []limit{{metric: calls, most: 0.1}}},
 	{id: "L4", measure: "echo, 100 connections, 1 KB, 64 in flight", work: "L4", metric: cpuTime, rivals: libs, most: 0.15},
 	{id: "L5", measure: "echo, 1 connection, 16 B, 1 in flight: until the answer", work: "L5", metric: median, rivals: libs, most: 1},
+	{id: "L5", measure: "the same, server and client on two processors", work: "L5apart", metric: median, rivals: libs},
 
 	{id: "M1", measure: "idle connection with keepalive", work: "M1", metric: kilobytes, rivals: goroutines, most: 0.8, limits: []limit{{metric: kilobytes, most: 4.6}}},
 	{id: "M2", measure: "idle after decoding JSON", work: "M2 JSON", metric: kilobytes, rivals: goroutines, most: 1, limits: []limit{{metric: kilobytes, most: 7}}},

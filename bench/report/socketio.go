@@ -1,9 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 var socketIOs = []library{
 	{name: us, path: "socketio"},
@@ -58,36 +55,6 @@ func (r *report) socketIO() error {
 				return err
 			}
 		}
-	}
-	return nil
-}
-
-// rooms measures broadcasts to rooms of growing size among many clients.
-func (r *report) rooms() error {
-	for _, l := range r.available(socketIOs) {
-		s, err := r.start(l)
-		if err != nil {
-			return err
-		}
-		err = r.roomsOf(s)
-		s.Stop()
-		if err := r.excuse("rooms", l.name, err); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *report) roomsOf(s *server) error {
-	for _, n := range steps(r.plan.growth) {
-		r.progress("growth: rooms of %d, %s", n, s.name)
-		t := target{Conns: n, SocketIO: true, Greeting: event("join", "all")}
-		w := work{Text: event("room", "all", strings.Repeat("a", 100)), InFlight: 1, Fanout: n, Seconds: r.seconds}
-		o, err := r.load.once(s, t, w)
-		if err != nil {
-			return err
-		}
-		r.add(fmt.Sprintf("room/%d", n), s.name, cpuTime, o.perMessage()*float64(n))
 	}
 	return nil
 }

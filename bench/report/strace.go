@@ -19,6 +19,9 @@ func (r *report) systemCalls(servers []*server) error {
 	for _, l := range loads {
 		r.progress("loopback: %s, system calls", l.id)
 		l.work.Seconds = min(0.2, r.seconds)
+		if err := r.put(l.place, servers); err != nil {
+			return err
+		}
 		for _, s := range servers {
 			n, messages, err := r.traced(s, l.target, l.work)
 			if err != nil {

@@ -20,6 +20,9 @@ func measured() *report {
 		}
 		for _, l := range w.limits {
 			r.add(w.work, w.ours(), l.metric, l.most)
+			for _, lib := range w.rivals {
+				r.add(w.work, lib, l.metric, 0)
+			}
 		}
 	}
 	for _, l := range growers {
@@ -65,6 +68,18 @@ func TestWrite(t *testing.T) {
 	}
 	if !strings.Contains(text, r.notes[0]) {
 		t.Error("it hides that a rival failed")
+	}
+}
+
+// The command fails when an id lacks its figure, and says which.
+func TestJudgement(t *testing.T) {
+	r := measured()
+	if err := r.judgement(); err != nil {
+		t.Fatal("all is there:", err)
+	}
+	delete(r.figures, key{"L2", us, cpuTime})
+	if err := r.judgement(); err == nil || !strings.Contains(err.Error(), "L2") {
+		t.Errorf("L2 is missing: %v", err)
 	}
 }
 
