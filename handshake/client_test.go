@@ -57,7 +57,9 @@ func acceptOf(r *http.Request) string {
 	if !validKey([]byte(key)) {
 		return "no key"
 	}
-	return string(appendAccept(nil, [keyLen]byte([]byte(key))))
+	var in acceptInput
+	in.set([]byte(key))
+	return string(in.append(nil))
 }
 
 // TestDialRequest is what goes over the wire (RFC 6455, section 4.1).

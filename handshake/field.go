@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/bits"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,15 +14,19 @@ import (
 // isTokenChar reports whether c may stand in a token (RFC 9110, section 5.6.2).
 func isTokenChar(c byte) bool { return tokenChars[c] }
 
-var tokenChars = func() (t [256]bool) {
+var tokenChars = lettersDigitsAnd("!#$%&'*+-.^_`|~")
+
+// lettersDigitsAnd returns the set of the ASCII letters, the digits and some
+// more.
+func lettersDigitsAnd(more string) (t [256]bool) {
 	for c := '0'; c <= 'z'; c++ {
 		t[c] = '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 	}
-	for _, c := range "!#$%&'*+-.^_`|~" {
+	for _, c := range more {
 		t[c] = true
 	}
 	return t
-}()
+}
 
 // isToken reports whether s is a token (RFC 9110, section 5.6.2).
 func isToken(s []byte) bool {
@@ -34,34 +39,39 @@ func isToken(s []byte) bool {
 }
 
 // isFieldValue reports whether s may be the value of a header field (RFC 9110,
-// section 5.5): no control characters but the horizontal tab.
-func isFieldValue(s []byte) bool {
-	for ; len(s) >= 8; s = s[8:] {
-		if mayHoldControl(binary.LittleEndian.Uint64(s)) && !isFieldText(s[:8]) {
-			return false
+// section 5.5).
+func isFieldValue(s []byte) bool { return indexControl(s) == len(s) }
+
+// indexControl returns the index of the first control character but the
+// horizontal tab, or else the length of s.
+func indexControl(s []byte) int {
+	i := 0
+	for i+8 <= len(s) {
+		c := controls(binary.LittleEndian.Uint64(s[i:]))
+		if c == 0 {
+			i += 8
+			continue
 		}
+		if i += bits.TrailingZeros64(c) / 8; s[i] != '\t' {
+			return i
+		}
+		i++
 	}
-	return isFieldText(s)
+	for i < len(s) && (s[i] >= ' ' && s[i] != 0x7F || s[i] == '\t') {
+		i++
+	}
+	return i
 }
 
-// isFieldText is isFieldValue, one octet at a time.
-func isFieldText(s []byte) bool {
-	for _, c := range s {
-		if c < ' ' && c != '\t' || c == 0x7F {
-			return false
-		}
-	}
-	return true
+// controls sets the top bit of each octet in x that is below 0x20 or 0x7F. The
+// subtraction borrows from octet to octet, so that bits above the lowest may be
+// wrong.
+func controls(x uint64) uint64 {
+	return ((x - ' '*ones) | (x&^tops + ones)) &^ x & tops
 }
 
-// mayHoldControl reports whether any of the eight octets in x is below 0x20 or
-// 0x7F. The subtractions borrow from octet to octet, so that it may be wrong in
-// saying yes, but only if one is.
-func mayHoldControl(x uint64) bool {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	del := x ^ 0x7F*ones
-	return ((x-' '*ones)&^x|(del-ones)&^del)&tops != 0
-}
+// Words of eight octets that are all 1, or that have the top bit.
+const ones, tops = 0x0101010101010101, 0x8080808080808080
 
 // trimOWS cuts optional white space (RFC 9110, section 5.6.3) off both ends.
 func trimOWS(s []byte) []byte {
@@ -89,19 +99,41 @@ var lowerCase = func() (t [256]byte) {
 	return t
 }()
 
-// equalFold reports whether s is t, letters of any case. t is in lower case;
-// unlike in bytes.EqualFold, only ASCII letters have a case.
-func equalFold(s []byte, t string) bool {
-	if len(s) != len(t) {
-		return false
+// equalFold reports whether s is t, letters of any case. t is lower-case
+// letters, digits and hyphens; unlike in bytes.EqualFold, only ASCII letters
+// have a case.
+func equalFold(s []byte, t string) bool { return len(s) == len(t) && foldsTo(s, t) }
+
+// foldsTo is equalFold for s and t of one length. It is a function of its own
+// so that comparing the lengths, which mostly decides, is inlined.
+func foldsTo(s []byte, t string) bool {
+	n := len(s)
+	if n < 4 {
+		for i, c := range s {
+			if lower(c) != t[i] {
+				return false
+			}
+		}
+		return true
 	}
-	for i, c := range s {
-		if lower(c) != t[i] {
+	// The last eight or four octets may overlap those before.
+	u := []byte(t)
+	if n < 8 {
+		return wordFoldsTo(
+			uint64(binary.LittleEndian.Uint32(s))<<32|uint64(binary.LittleEndian.Uint32(s[n-4:])),
+			uint64(binary.LittleEndian.Uint32(u))<<32|uint64(binary.LittleEndian.Uint32(u[n-4:])))
+	}
+	for i := 0; i < n-8; i += 8 {
+		if !wordFoldsTo(binary.LittleEndian.Uint64(s[i:]), binary.LittleEndian.Uint64(u[i:])) {
 			return false
 		}
 	}
-	return true
+	return wordFoldsTo(binary.LittleEndian.Uint64(s[n-8:]), binary.LittleEndian.Uint64(u[n-8:]))
 }
+
+// wordFoldsTo is foldsTo for eight octets. Of what t is made of, letters alone
+// have the bit 0x40; the bit of their case is 0x20.
+func wordFoldsTo(s, t uint64) bool { return (s^t)&^(t>>1&(0x20*ones)) == 0 }
 
 // nextElement splits off the first element of a list (RFC 9110, section 5.6.1).
 // Empty elements are returned like others.
@@ -116,6 +148,9 @@ func nextElement(list []byte) (element, rest []byte) {
 
 // hasToken reports whether token, given in lower case, is in list.
 func hasToken(list []byte, token string) bool {
+	if equalFold(list, token) { // as it mostly is
+		return true
+	}
 	for len(list) > 0 {
 		var e []byte
 		if e, list = nextElement(list); equalFold(e, token) {

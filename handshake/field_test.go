@@ -42,6 +42,51 @@ func TestFieldValues(t *testing.T) {
 					if got := isFieldValue(v); got != want {
 						t.Fatalf("isFieldValue(%q) = %v", v, got)
 					}
+					if got := indexControl(v); !want && neighbour != 0x7F && got != at {
+						t.Fatalf("indexControl(%q) = %d, want %d", v, got, at)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestEqualFold puts every octet at every place of all that is looked for.
+func TestEqualFold(t *testing.T) {
+	for _, want := range append([]string{"ws", "wss", "http", "https", "websocket"}, names[hostName:]...) {
+		for _, as := range []string{want, strings.ToUpper(want)} {
+			v := []byte(as)
+			for at, c := range []byte(as) {
+				for i := range 256 {
+					v[at] = byte(i)
+					same := strings.EqualFold(string(v), want) && i < 0x80
+					if got := equalFold(v, want); got != same {
+						t.Fatalf("equalFold(%q, %q) = %v", v, want, got)
+					}
+				}
+				v[at] = c
+			}
+			if equalFold(v[1:], want) || equalFold(append(v, 'x'), want) {
+				t.Errorf("equalFold of another length than %q is true", want)
+			}
+		}
+	}
+}
+
+// TestKnownNames: a name is known in letters of any case, before a colon.
+func TestKnownNames(t *testing.T) {
+	for n, s := range names {
+		if n == int(otherName) {
+			continue
+		}
+		for _, as := range []string{s, strings.ToUpper(s), strings.ToUpper(s[:1]) + s[1:]} {
+			for line, want := range map[string]name{
+				as + ":": name(n), as + ": x": name(n),
+				as: otherName, as + " : x": otherName, as + "x: x": otherName, as[1:] + ": x": otherName,
+				as[:len(as)-1] + ": x": otherName, " " + as + ": x": otherName,
+			} {
+				if got := knownName([]byte(line)); got != want {
+					t.Errorf("knownName(%q) = %q, want %q", line, names[got], names[want])
 				}
 			}
 		}

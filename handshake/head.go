@@ -1,7 +1,6 @@
 package handshake
 
 import (
-	"bytes"
 	"crypto/tls"
 	"io"
 	"net"
@@ -18,7 +17,7 @@ type parser struct {
 	in      []byte // octets read: in[:n]
 	n       int
 	line    int // start of the line that is being read; at the end, of what follows the head
-	scanned int // no end of a line before it but those of earlier lines
+	scanned int // no control character before it but in the ends of earlier lines
 	out     []byte
 	q       request
 
@@ -45,7 +44,9 @@ var parsers = sync.Pool{New: func() any {
 
 // reset makes the parser ready for a request.
 func (p *parser) reset(o *Options) {
-	*p = parser{in: p.in, out: p.out[:0], q: request{options: o}}
+	in, out := p.in, p.out[:0]
+	*p = parser{}
+	p.in, p.out, p.q.options = in, out, o
 }
 
 // release gives the parser back.
@@ -82,42 +83,50 @@ func (p *parser) parse() (done bool, e *Error) {
 	limits := &p.q.options.Limits
 	mostHead := limit(limits.HeadBytes, defaultHeadBytes)
 	mostLine := limit(limits.LineBytes, defaultLineBytes)
-	for {
-		end, whole := p.n, false
-		if i := bytes.IndexByte(p.in[p.scanned:p.n], '\n'); i >= 0 {
-			end, whole = p.scanned+i+1, true
-		}
-		p.scanned = end
-		// Of the end of the line, CR may have come without LF.
-		if end-p.line > 2 && end-p.line-2 > mostLine {
+	in, line, seen := p.in[:p.n], p.line, p.scanned
+	for !done && e == nil {
+		// No line may have a control character in it, so that the first one
+		// is the line's end, or an error at once.
+		end := seen + indexControl(in[seen:])
+		if end-line > mostLine {
 			return false, p.tooLong()
 		}
-		if end > mostHead {
+		if end+2 > len(in) || in[end] != '\r' || in[end+1] != '\n' {
+			p.scanned = end
+			if end > mostHead {
+				return false, tooLarge("request head is too large")
+			}
+			return false, notEnded(in[end:])
+		}
+		from := line
+		line, seen = end+2, end+2
+		if line > mostHead {
 			return false, tooLarge("request head is too large")
 		}
-		if !whole {
-			return false, nil
-		}
-		line := p.in[p.line : end-1]
-		from := p.line
-		p.line = end
-		if len(line) == 0 || line[len(line)-1] != '\r' {
-			return false, badRequest("line does not end in CR LF")
-		}
-		line = line[:len(line)-1]
+		p.line, p.scanned = line, seen
 		switch {
 		case !p.started:
 			p.started = true
-			e = p.requestLine(line)
-		case len(line) == 0:
-			return true, p.complete()
+			e = p.requestLine(in[:end])
+		case from == end:
+			done, e = true, p.complete()
 		default:
-			e = p.field(line, from)
-		}
-		if e != nil {
-			return false, e
+			e = p.field(in[from:end], from)
 		}
 	}
+	return done, e
+}
+
+// notEnded tells what is wrong with a line that rest, which is empty or begins
+// with a control character, does not end. Nothing is, if more may come.
+func notEnded(rest []byte) *Error {
+	switch {
+	case len(rest) == 0, len(rest) == 1 && rest[0] == '\r':
+		return nil
+	case rest[0] == '\r', rest[0] == '\n':
+		return badRequest("line does not end in CR LF") // RFC 9112, section 2.2
+	}
+	return badRequest("control character in a line")
 }
 
 // tooLong returns the refusal of the line that is being read.

@@ -31,21 +31,28 @@ func validKey(key []byte) bool {
 		return false
 	}
 	for _, c := range key[:keyLen-2] {
-		switch {
-		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '+', c == '/':
-		default:
+		if !keyChars[c] {
 			return false
 		}
 	}
 	return true
 }
 
-// appendAccept appends the Sec-WebSocket-Accept that answers key to b (RFC
-// 6455, section 4.2.2, item 5.4).
-func appendAccept(b []byte, key [keyLen]byte) []byte {
-	var in [keyLen + len(keyGUID)]byte
-	copy(in[:], key[:])
-	copy(in[keyLen:], keyGUID)
-	sum := sha1.Sum(in[:])
+// keyChars is the alphabet of base64 (RFC 4648, section 4).
+var keyChars = lettersDigitsAnd("+/")
+
+// An acceptInput is what is hashed to answer a key: the key and keyGUID.
+type acceptInput [keyLen + len(keyGUID)]byte
+
+// set makes a the input for a key.
+func (a *acceptInput) set(key []byte) {
+	copy(a[:keyLen], key)
+	copy(a[keyLen:], keyGUID)
+}
+
+// append appends the Sec-WebSocket-Accept that answers the key to b (RFC 6455,
+// section 4.2.2, item 5.4).
+func (a *acceptInput) append(b []byte) []byte {
+	sum := sha1.Sum(a[:])
 	return base64.StdEncoding.AppendEncode(b, sum[:])
 }

@@ -8,8 +8,9 @@ import (
 
 // TestAcceptGolden is the sample of RFC 6455, section 1.3.
 func TestAcceptGolden(t *testing.T) {
-	key := [keyLen]byte([]byte("dGhlIHNhbXBsZSBub25jZQ=="))
-	if got, want := string(appendAccept(nil, key)), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="; got != want {
+	var in acceptInput
+	in.set([]byte("dGhlIHNhbXBsZSBub25jZQ=="))
+	if got, want := string(in.append(nil)), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="; got != want {
 		t.Errorf("accept of the sample key = %q, want %q", got, want)
 	}
 }

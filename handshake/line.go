@@ -8,6 +8,24 @@ import (
 // requestLine reads method SP request-target SP HTTP-version (RFC 9112, section
 // 3).
 func (p *parser) requestLine(line []byte) *Error {
+	const method, version = http.MethodGet + " ", " HTTP/1.1"
+	if len(line) < len(method+version) || string(line[:len(method)]) != method ||
+		string(line[len(line)-len(version):]) != version {
+		return badRequestLine(line)
+	}
+	p.target = span{len(method), len(line) - len(version)}
+	target := p.view(p.target)
+	switch {
+	case !isTarget(target):
+		return badRequest("malformed request line")
+	case target[0] == '/':
+		return nil
+	}
+	return p.absoluteForm(target, p.target.from)
+}
+
+// badRequestLine tells what is wrong with a request line that is not ours.
+func badRequestLine(line []byte) *Error {
 	method, rest, _ := bytes.Cut(line, []byte(" "))
 	target, version, _ := bytes.Cut(rest, []byte(" "))
 	switch {
@@ -15,30 +33,27 @@ func (p *parser) requestLine(line []byte) *Error {
 		return badRequest("malformed request line")
 	case string(version) != "HTTP/1.1":
 		return badRequest("HTTP version is not 1.1")
-	case string(method) != http.MethodGet:
-		return badMethod()
 	}
-	from := len(method) + 1
-	p.target = span{from, from + len(target)}
-	if target[0] == '/' {
-		return nil
-	}
-	return p.absoluteForm(target, from)
+	return badMethod()
 }
 
 // isTarget reports whether s may be a request-target: visible ASCII characters
 // without a fragment, percent signs before two hexadecimal digits.
 func isTarget(s []byte) bool {
 	for i, c := range s {
-		if c <= ' ' || c >= 0x7F || c == '#' {
-			return false
-		}
-		if c == '%' && (len(s) < i+3 || !isHex(s[i+1]) || !isHex(s[i+2])) {
+		if !targetChars[c] && (c != '%' || len(s) < i+3 || !isHex(s[i+1]) || !isHex(s[i+2])) {
 			return false
 		}
 	}
 	return len(s) > 0
 }
+
+var targetChars = func() (t [256]bool) {
+	for c := '!'; c <= '~'; c++ {
+		t[c] = c != '#' && c != '%'
+	}
+	return t
+}()
 
 func isHex(c byte) bool {
 	c = lower(c)
@@ -72,57 +87,103 @@ func (p *parser) field(line []byte, from int) *Error {
 	if p.fields > limit(p.q.options.Limits.Fields, defaultFields) {
 		return tooLarge("too many header fields")
 	}
-	colon := 0
-	for colon < len(line) && isTokenChar(line[colon]) {
-		colon++
+	n := knownName(line)
+	colon := len(names[n])
+	if n == otherName {
+		for colon < len(line) && isTokenChar(line[colon]) {
+			colon++
+		}
+		if colon == 0 || colon == len(line) || line[colon] != ':' {
+			return badRequest("malformed header field") // obs-fold too, section 5.2
+		}
 	}
-	if colon == 0 || colon == len(line) || line[colon] != ':' {
-		return badRequest("malformed header field") // obs-fold too, section 5.2
+	v := span{colon + 1, len(line)}
+	for v.from < v.to && isOWS(line[v.from]) {
+		v.from++
 	}
-	value := trimOWS(line[colon+1:])
-	if !isFieldValue(value) {
-		return badRequest("control character in a header field")
+	for v.from < v.to && isOWS(line[v.to-1]) {
+		v.to--
 	}
-	at := span{from: from + colon + 1}
-	for isOWS(p.in[at.from]) && at.from < from+len(line) {
-		at.from++
+	return p.take(n, line[v.from:v.to], span{from + v.from, from + v.to})
+}
+
+// A name is that of a field which we look at.
+type name int
+
+const (
+	otherName name = iota
+	hostName
+	originName
+	upgradeName
+	connectionName
+	keyName
+	versionName
+	protocolName
+	extensionsName
+	contentLengthName
+	transferEncodingName
+)
+
+var names = [...]string{
+	hostName:             "host",
+	originName:           "origin",
+	upgradeName:          "upgrade",
+	connectionName:       "connection",
+	keyName:              "sec-websocket-key",
+	versionName:          "sec-websocket-version",
+	protocolName:         "sec-websocket-protocol",
+	extensionsName:       "sec-websocket-extensions",
+	contentLengthName:    "content-length",
+	transferEncodingName: "transfer-encoding",
+}
+
+// namesBy holds the names by the lower five bits of their first letter, which
+// are the same in either case.
+var namesBy = func() (by [32][]name) {
+	for n := hostName; int(n) < len(names); n++ {
+		at := names[n][0] % 32
+		by[at] = append(by[at], n)
 	}
-	at.to = at.from + len(value)
-	return p.take(line[:colon], value, at)
+	return by
+}()
+
+// knownName returns the name that the line, which is not empty, starts with, if
+// it is one of ours.
+func knownName(line []byte) name {
+	for _, n := range namesBy[line[0]%32] {
+		end := len(names[n])
+		if end < len(line) && line[end] == ':' && foldsTo(line[:end], names[n]) {
+			return n
+		}
+	}
+	return otherName
 }
 
 // take hands a field that matters to those who know what it means.
-func (p *parser) take(name, value []byte, at span) *Error {
-	var folded [len("sec-websocket-extensions")]byte // the longest of them
-	if len(name) > len(folded) {
-		return nil
-	}
-	for i, c := range name {
-		folded[i] = lower(c)
-	}
-	switch string(folded[:len(name)]) {
-	case "host":
+func (p *parser) take(n name, value []byte, at span) *Error {
+	switch n {
+	case hostName:
 		return p.takeHost(value, at)
-	case "origin":
+	case originName:
 		p.q.origins++
 		p.origin = at
-	case "upgrade":
+	case upgradeName:
 		p.q.addUpgrade(value)
-	case "connection":
+	case connectionName:
 		p.q.addConnection(value)
-	case "sec-websocket-key":
+	case keyName:
 		p.q.addKey(value)
-	case "sec-websocket-version":
+	case versionName:
 		p.q.addVersion(value)
-	case "sec-websocket-protocol":
+	case protocolName:
 		p.q.addProtocol(value)
-	case "sec-websocket-extensions":
+	case extensionsName:
 		p.q.addExtensions(value)
-	case "content-length":
+	case contentLengthName:
 		if p.lengths++; p.lengths > 1 || string(value) != "0" {
 			return badRequest("request has a body") // RFC 9112, section 6
 		}
-	case "transfer-encoding":
+	case transferEncodingName:
 		return badRequest("request has a body")
 	}
 	return nil

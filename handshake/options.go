@@ -83,7 +83,10 @@ func (l *Limits) deadline() time.Time {
 
 // check tells what is wrong with the options, as a refusal with 500.
 func (o *Options) check() *Error {
-	err := checkHeader(o.Header)
+	var err error
+	if len(o.Header) > 0 {
+		err = checkHeader(o.Header)
+	}
 	if err == nil {
 		err = checkSubprotocols(o.Subprotocols)
 	}

@@ -12,6 +12,7 @@ import (
 // An origin is a serialised origin (RFC 6454, section 6.1) in its parts.
 type origin struct {
 	scheme, host, port []byte // host in brackets if it is an IPv6 address; port "" if none
+	authority          []byte // host [ ":" port ]
 }
 
 // parseOrigin splits scheme "://" host [ ":" port ], and nothing else: no user
@@ -21,12 +22,12 @@ func parseOrigin(s []byte) (o origin, ok bool) {
 	for n < len(s) && isTokenChar(s[n]) {
 		n++
 	}
-	rest, ok := bytes.CutPrefix(s[n:], []byte("://"))
-	if n == 0 || !ok {
+	const behind = "://"
+	if n == 0 || len(s) < n+len(behind) || string(s[n:n+len(behind)]) != behind {
 		return origin{}, false
 	}
-	o.scheme = s[:n]
-	o.host, o.port, ok = splitHost(rest)
+	o.scheme, o.authority = s[:n], s[n+len(behind):]
+	o.host, o.port, ok = splitHost(o.authority)
 	return o, ok
 }
 
@@ -53,15 +54,7 @@ func splitHost(s []byte) (host, port []byte, ok bool) {
 }
 
 // hostChars are the unreserved characters of RFC 3986, section 2.3.
-var hostChars = func() (t [256]bool) {
-	for c := '0'; c <= 'z'; c++ {
-		t[c] = '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
-	}
-	for _, c := range "-._~" {
-		t[c] = true
-	}
-	return t
-}()
+var hostChars = lettersDigitsAnd("-._~")
 
 // isDigits reports whether s is a number, of at least one digit.
 func isDigits(s []byte) bool {
@@ -126,6 +119,9 @@ func sameFold(a, b []byte) bool {
 // be https; on a plain one the scheme is not compared, since a proxy may have
 // ended TLS before us.
 func (o origin) sameHost(host []byte, tls bool) bool {
+	if bytes.Equal(o.authority, host) {
+		return o.schemeFits(tls)
+	}
 	h, port, ok := splitHost(host)
 	return ok && sameFold(o.host, h) && o.samePort(port) && o.schemeFits(tls)
 }

@@ -10,7 +10,7 @@ type request struct {
 
 	upgrade, connection     bool // Upgrade: websocket, Connection: Upgrade
 	keys, versions, origins int  // how often the field came
-	key                     [keyLen]byte
+	key                     acceptInput
 	keyOK, version13        bool
 	malformed               string // the list field that breaks its grammar
 
@@ -42,7 +42,7 @@ func (q *request) addVersion(v []byte) {
 func (q *request) addKey(v []byte) {
 	q.keys++
 	if q.keyOK = validKey(v); q.keyOK {
-		copy(q.key[:], v)
+		q.key.set(v)
 	}
 }
 
@@ -163,7 +163,7 @@ func (q *request) appendResponse(b []byte) []byte {
 		"Upgrade: websocket\r\n"+
 		"Connection: Upgrade\r\n"+
 		"Sec-WebSocket-Accept: "...)
-	b = appendAccept(b, q.key)
+	b = q.key.append(b)
 	if q.subprotocol > 0 {
 		b = append(b, "\r\nSec-WebSocket-Protocol: "...)
 		b = append(b, q.options.Subprotocols[q.subprotocol-1]...)

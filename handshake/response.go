@@ -10,8 +10,10 @@ import (
 // what was agreed.
 func (d *dialer) check(resp *http.Response) (*Result, error) {
 	h := resp.Header
+	var in acceptInput
+	in.set([]byte(d.key))
 	var want [acceptLen]byte
-	appendAccept(want[:0], [keyLen]byte([]byte(d.key)))
+	in.append(want[:0])
 	accept := h[http.CanonicalHeaderKey("Sec-WebSocket-Accept")]
 	switch {
 	case d.ours && fieldCount(h) > responseFields:
