@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
@@ -20,12 +19,10 @@ type inbound struct {
 	parts *partsReader // the Reader whose message is not finished
 	pings *bucket      // of the peer's Pings; nil before the first
 
-	mu    sync.Mutex
-	turn  turn
-	wait  wait
-	arm   armed
-	slow  bool          // a read has waited within the message under way, which
-	spare time.Duration // may wait so much longer
+	mu   sync.Mutex
+	turn turn
+	wait wait
+	arm  *armed // nil: no read has had a ctx that can end
 }
 
 func (in *inbound) init(c *Conn, role Role, agreed *handshake.Deflate, o *Options) {
@@ -95,7 +92,7 @@ func (in *inbound) fill(ctx context.Context) (event, error) {
 		} else {
 			n, again, err = src.fill(in.feed.need(), !registered)
 		}
-		woken := in.endWait(n)
+		ours := in.endWait(n, err)
 		switch {
 		case n > 0 && room != nil:
 			e, err := in.feed.filled(n)
@@ -107,7 +104,7 @@ func (in *inbound) fill(ctx context.Context) (event, error) {
 			return eventNone, nil
 		case again:
 			in.register(ctx, true)
-		case !woken:
+		case !ours:
 			return eventNone, in.broken(err)
 		}
 	}

@@ -3,7 +3,9 @@ package conn_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,5 +92,23 @@ func TestNoDeadlinesTimeouts(t *testing.T) {
 			b.Error("Close of a silent peer = nil")
 		}
 		b.at(5 * time.Second)
+	})
+}
+
+// A hasty stream tells of deadlines that nobody has set.
+type hasty struct{ net.Conn }
+
+func (hasty) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
+
+// A timeout that is not ours is an error like any other.
+func TestTimeoutOfTheStream(t *testing.T) {
+	bothRoles(t, func(t *testing.T, role conn.Role) {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			defer theirs.Close()
+			c := conn.New(&handshake.Result{Conn: hasty{ours}}, role, nil)
+			_, _, err := c.Read(t.Context())
+			wantError(t, err, io.ErrUnexpectedEOF)
+		})
 	})
 }

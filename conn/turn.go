@@ -34,6 +34,7 @@ func (in *inbound) takeTurn(ctx context.Context) error {
 	if err := contextError("read", ctx); err != nil {
 		return err
 	}
+	done := in.c.done(ctx)
 	in.mu.Lock()
 	for in.turn.held {
 		free := in.turn.vacancy()
@@ -46,12 +47,12 @@ func (in *inbound) takeTurn(ctx context.Context) error {
 		in.mu.Lock()
 	}
 	in.turn.held = true
+	in.use(done)
 	in.mu.Unlock()
 	if in.c.end.is(over) {
 		in.giveUpTurn()
 		return in.c.end.err()
 	}
-	in.arm.used(in.c.done(ctx))
 	return nil
 }
 

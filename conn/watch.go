@@ -1,0 +1,117 @@
+package conn
+
+import (
+	"errors"
+	"net"
+	"time"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// The watch looks after a read that waits: it asks for a sign of life, gives
+// up a peer that does not answer and a message that comes too slowly. It is
+// the read deadline of the stream, which takes no memory that is not there
+// already: when it passes the read returns, the reading goroutine looks, and
+// goes on reading. It is not moved when octets come, so that they cost nothing
+// here; it then looks in vain, and sees how long it has been quiet. If nobody
+// reads when it passes the next read looks.
+//
+// A stream that has no deadlines is watched by a timer.
+
+// userTimeout is how long TCP may wait for what we sent to be acknowledged.
+const userTimeout = 30 * time.Second
+
+// startWatch starts the keepalive.
+func (in *inbound) startWatch() {
+	in.wait.due = noTime
+	if d := in.c.limits.PingInterval; d < noTime {
+		if in.c.src.raw != nil {
+			setUserTimeout(in.c.src.raw, userTimeout)
+		}
+		in.mu.Lock()
+		in.watchAt(clock() + d)
+		in.mu.Unlock()
+	}
+}
+
+// watchAt makes the watch look at a time of clock; noTime is never. Called with
+// mu held.
+func (in *inbound) watchAt(at time.Duration) {
+	w := &in.wait
+	w.due = at
+	switch {
+	case w.ended:
+	case at == noTime:
+		in.c.src.nc.SetReadDeadline(time.Time{})
+	case w.timer != nil:
+		w.timer.Reset(at - clock())
+	case in.c.src.nc.SetReadDeadline(time.Now().Add(at-clock())) != nil:
+		w.timer = time.AfterFunc(at-clock(), in.tick)
+	}
+}
+
+// tick is what the timer calls.
+func (in *inbound) tick() {
+	in.mu.Lock()
+	w := &in.wait
+	on := w.on
+	if on {
+		w.waited(clock())
+	} else { // nobody is judged
+		in.watchAt(clock() + time.Second)
+	}
+	in.mu.Unlock()
+	if on {
+		in.look()
+	}
+}
+
+// look judges the connection, whose read waits or is about to go on, and asks
+// for the next look.
+func (in *inbound) look() {
+	unsent := in.c.Unsent()
+	in.mu.Lock()
+	w := &in.wait
+	next, ping := w.judge(in.c.limits, unsent)
+	switch {
+	case next <= 0 && w.on:
+		in.wake() // beginWait tells why
+	case in.c.limits.PingInterval < noTime || w.slow:
+		in.watchAt(clock() + next)
+	default:
+		in.watchAt(noTime)
+	}
+	in.mu.Unlock()
+	if ping {
+		in.c.out.control(frame.Ping, nil, false)
+	}
+}
+
+// judge says when to look next, not in the future if the connection is to be
+// failed, and whether to send a Ping. unsent: octets of ours are on their way.
+func (w *wait) judge(l *Limits, unsent bool) (next time.Duration, ping bool) {
+	next = l.PingInterval - w.quiet
+	switch {
+	case w.pinged && w.quiet < l.PingTimeout:
+		next = l.PingTimeout - w.quiet
+	case w.pinged && unsent:
+		// The Ping lies behind what the peer is still receiving, for which
+		// WriteTimeout is the judge.
+		w.quiet, next = 0, l.PingTimeout
+	case w.pinged:
+		w.dead, next = true, 0
+	case next <= 0:
+		w.pinged, w.quiet, next, ping = true, 0, l.PingTimeout, true
+	}
+	next = min(next, l.PingInterval) // by then a Pong may have come, and the next Ping be due
+	if w.slow {
+		next = min(next, w.spare)
+	}
+	return next, ping
+}
+
+// isTimeout reports whether err tells of a deadline that has passed.
+func isTimeout(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}
