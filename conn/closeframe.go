@@ -37,7 +37,6 @@ func (o *outbound) halfClose(half bool) {
 
 // refuse ends the sending of messages.
 func (o *outbound) refuse() {
-	o.err = o.c.end.err()
 	o.shut.Store(true)
 	if o.pending.late != nil {
 		o.pending.late.parked.clear()

@@ -64,7 +64,6 @@ func newDeflation(role Role, agreed *handshake.Deflate, o Compression) *deflatio
 func newFeed(role Role, agreed *handshake.Deflate, o *Options, l *Limits) feed {
 	f := feed{
 		rules:   newRules(role == RoleServer, agreed != nil, l.Message),
-		limit:   l.Message,
 		lenient: o.LenientLength,
 	}
 	if agreed != nil {

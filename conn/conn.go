@@ -21,12 +21,10 @@ type Conn struct {
 
 	in   inbound
 	src  source
-	ping pinger
+	end  ending
+	ping atomic.Pointer[pinger] // nil before the first call of Ping
 
 	subprotocol string
-	serving     bool // server: half-closes, then waits drainTime; client: waits for the server's end
-
-	end ending
 }
 
 // drainTime is for how much silence a server goes on reading behind its Close
@@ -46,8 +44,8 @@ func New(hs *handshake.Result, role Role, o *Options) *Conn {
 		src:         newSource(hs.Conn, hs.Buffered),
 		limits:      o.Limits.withDefaults(),
 		subprotocol: hs.Subprotocol,
-		serving:     role == RoleServer,
 	}
+	c.end.serving = role == RoleServer
 	c.in.init(c, role, hs.Deflate, o)
 	c.out.init(c, role, hs.Deflate, o)
 	c.in.startWatch()
@@ -67,13 +65,14 @@ func (c *Conn) RemoteAddr() net.Addr { return c.src.nc.RemoteAddr() }
 // An ending is the end of a connection: its cause, which is that of whatever
 // came first, and the moment at which the stream was closed.
 type ending struct {
-	mu    sync.Mutex
-	state atomic.Uint32 // a closing, changed with mu held, and asked for by every call
-	heard bool          // the peer's Close frame has come
-	cause error         // what reads and writes return from now on; nil: none yet
-	timer *time.Timer
-	ch    chan struct{}        // closed with the stream; nil: nobody has asked
-	funcs map[*func()]struct{} // to be called then
+	mu      sync.Mutex
+	state   atomic.Uint32 // a closing, changed with mu held, and asked for by every call
+	heard   bool          // the peer's Close frame has come
+	serving bool          // constant; server: half-closes, then waits drainTime; client: waits for the server's end
+	cause   error         // what reads and writes return from now on; nil: none yet
+	timer   *time.Timer
+	ch      chan struct{}        // closed with the stream; nil: nobody has asked
+	funcs   map[*func()]struct{} // to be called then
 }
 
 // happens moves the closing handshake on. cause becomes the connection's if

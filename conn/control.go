@@ -24,7 +24,9 @@ func (in *inbound) control(more bool) error {
 		}
 		c.out.control(frame.Pong, p, more)
 	case frame.Pong: // section 5.5.3
-		c.ping.answered(p)
+		if ping := c.ping.Load(); ping != nil {
+			ping.answered(p)
+		}
 	case frame.Close: // section 5.5.1
 		code, reason, err := frame.ParseClose(p)
 		if err != nil {
@@ -43,8 +45,8 @@ func (in *inbound) control(more bool) error {
 func (o *outbound) control(op frame.Opcode, p []byte, hold bool) error {
 	o.lock()
 	defer o.unlock()
-	if o.err != nil {
-		return o.err
+	if o.closed() {
+		return o.ended()
 	}
 	h := frame.Header{Fin: true, Opcode: op, Length: int64(len(p))}
 	if o.mid || op == frame.Pong && o.pending.len() >= maxBatch {
@@ -105,8 +107,10 @@ func (c *Conn) Ping(ctx context.Context) error {
 	if err := contextError("ping", ctx); err != nil {
 		return err
 	}
-	number, pong := c.ping.next()
-	defer c.ping.forget(number)
+	c.ping.CompareAndSwap(nil, &pinger{})
+	ping := c.ping.Load()
+	number, pong := ping.next()
+	defer ping.forget(number)
 	var p [pingSize]byte
 	binary.BigEndian.PutUint64(p[:], number)
 	if err := c.out.control(frame.Ping, p[:], false); err != nil {

@@ -27,23 +27,19 @@ const (
 type feed struct {
 	rules    rules
 	text     utf8Checker
-	inflater *inflater // nil: permessage-deflate is off
-	limit    int64     // octets of a message after inflation
-	lenient  bool      // tolerate frame.ErrLengthForm
-	stream   bool      // hand out parts instead of messages; may change while none of a message is handed out
+	inflater *inflater    // nil: permessage-deflate is off
+	header   frame.Header // of the frame under way, where place is not between
+	seen     int64        // octets of its payload that have come
+	message  *buffer      // what has been collected of the message under way
+	payload  []byte       // of the event
 
-	place  place
-	header frame.Header // of the frame under way, where place is not between
-	size   int          // octets of that header, where place is inFront
-	seen   int64        // octets of its payload that have come
-
-	kind       frame.Opcode // of the message under way
-	compressed bool
-	message    *buffer // what has been collected of it
-
+	place   place
+	size    uint8        // octets of header, where place is inFront
+	kind    frame.Opcode // of the message under way
 	opcode  frame.Opcode // of the event
-	payload []byte
-	last    bool
+	last    bool         // the event ends a message
+	stream  bool         // hand out parts instead of messages; may change while none of a message is handed out
+	lenient bool         // tolerate frame.ErrLengthForm
 }
 
 // A place says where the frame under way is.
@@ -65,23 +61,23 @@ func (f *feed) next(b []byte) (n int, e event, err error) {
 	if f.place == apart {
 		return f.collect(b)
 	}
-	h := &f.header
+	h, size := &f.header, int(f.size)
 	if f.place == between {
-		f.size, err = h.Parse(b)
+		size, err = h.Parse(b)
 		if err != nil && (err != frame.ErrLengthForm || !f.lenient) {
 			return 0, eventNone, err
 		}
-		if f.size == 0 {
+		if size == 0 {
 			return 0, eventNone, nil
 		}
 		if err := f.rules.check(h); err != nil {
 			return 0, eventNone, err
 		}
-		f.seen = 0
+		f.size, f.seen = uint8(size), 0
 		if f.isApart() {
 			f.begin(h)
-			n, e, err := f.collect(b[f.size:])
-			return f.size + n, e, err
+			n, e, err := f.collect(b[size:])
+			return size + n, e, err
 		}
 	}
 	return f.inPlace(b)
@@ -98,7 +94,7 @@ func (f *feed) isApart() bool {
 // inPlace looks at the frame in front of b, which stays where it lies until it
 // is whole. What has come of it is unmasked and checked.
 func (f *feed) inPlace(b []byte) (n int, e event, err error) {
-	h, size := &f.header, f.size
+	h, size := &f.header, int(f.size)
 	end := min(int64(len(b)-size), h.Length)
 	payload := b[size : size+int(end)]
 	if h.Masked {
@@ -133,7 +129,7 @@ func (f *feed) inPlace(b []byte) (n int, e event, err error) {
 func (f *feed) begin(h *frame.Header) {
 	f.place = apart
 	if h.Opcode != frame.Continuation {
-		f.kind, f.compressed = h.Opcode, h.Rsv1
+		f.kind = h.Opcode
 		f.text = utf8Checker{}
 	}
 }
@@ -165,7 +161,7 @@ func (f *feed) collect(b []byte) (n int, e event, err error) {
 // inParts reports whether the message under way is handed out as it comes: not
 // if it is compressed, nor if some of it has been collected already, for a read
 // that has given up.
-func (f *feed) inParts() bool { return f.stream && !f.compressed && f.message == nil }
+func (f *feed) inParts() bool { return f.stream && !f.rules.compressed && f.message == nil }
 
 // arrived counts octets of the payload that have come, unmasked, and says
 // what they complete.
@@ -173,7 +169,7 @@ func (f *feed) arrived(part []byte) (event, error) {
 	f.seen += int64(len(part))
 	whole := f.seen == f.header.Length
 	f.last = whole && f.header.Fin
-	if f.kind == frame.Text && !f.compressed {
+	if f.kind == frame.Text && !f.rules.compressed {
 		if !f.text.write(part) || f.last && !f.text.done() {
 			return eventNone, errText
 		}
@@ -190,7 +186,7 @@ func (f *feed) arrived(part []byte) (event, error) {
 		return eventNone, nil
 	case !f.last:
 		return eventNone, nil
-	case f.compressed:
+	case f.rules.compressed:
 		return f.inflate(f.collected())
 	}
 	f.payload = f.collected()
@@ -201,7 +197,7 @@ func (f *feed) arrived(part []byte) (event, error) {
 // section 6.2). p may be the collected octets.
 func (f *feed) inflate(p []byte) (event, error) {
 	plain := getBuffer(min(3*len(p), 1<<20))
-	b, err := f.inflater.inflate(plain.b, p, f.limit)
+	b, err := f.inflater.inflate(plain.b, p, f.rules.limit)
 	plain.b = b
 	putBuffer(f.message)
 	f.message = plain
@@ -224,7 +220,7 @@ func (f *feed) need() int {
 	if f.place != inFront {
 		return 0
 	}
-	return f.size + int(f.header.Length)
+	return int(f.size) + int(f.header.Length)
 }
 
 // directly is from how many missing octets on they are read straight into the

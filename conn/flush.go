@@ -131,6 +131,9 @@ func (o *outbound) broken(err error) error {
 func (o *outbound) startFlusher() {
 	if !o.flush {
 		o.flush = true
+		if o.flusher == nil { // made once: each would be an allocation
+			o.flusher = o.runFlusher
+		}
 		go o.flusher()
 	}
 }

@@ -110,7 +110,7 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 			return err
 		}
 		if o.gone {
-			return o.err
+			return o.ended()
 		}
 	}
 }

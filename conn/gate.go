@@ -67,7 +67,7 @@ func (o *outbound) lock() {
 
 // unlock unlocks outbound, and opens the gate if all is quiet.
 func (o *outbound) unlock() {
-	if o.err == nil && !o.writing && !o.flush && !o.token.held && o.pending.late == nil && o.pending.len() == 0 {
+	if !o.closed() && !o.writing && !o.flush && !o.token.held && o.pending.late == nil && o.pending.len() == 0 {
 		o.gate.Store(gateOpen)
 	}
 	o.mu.Unlock()

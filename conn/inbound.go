@@ -139,14 +139,14 @@ func (in *inbound) shut(ev closeEvent, cause error, code frame.StatusCode, reaso
 	c := in.c
 	switch c.end.happens(ev, cause) {
 	case sendThenHalf:
-		c.out.sendClose(code, reason, c.serving)
+		c.out.sendClose(code, reason, c.end.serving)
 	case half:
-		c.out.halfClose(c.serving)
+		c.out.halfClose(c.end.serving)
 	default:
 		return
 	}
 	wait := drainTime
-	if !c.serving {
+	if !c.end.serving {
 		wait = c.limits.CloseTimeout
 	}
 	in.feed.release()

@@ -34,14 +34,13 @@ type outbound struct {
 	ordered  bool // all writes lock: for their masking keys, or the window
 	ahead    bool
 	overflow Overflow
-	shut     atomic.Bool // no message is delivered or accepted any more
+	shut     atomic.Bool // no message is delivered or accepted any more; set with mu held
 
 	masker  *rand.ChaCha8 // client: of masking keys
-	flusher func()        // runFlusher, made once
+	flusher func()        // runFlusher; nil before the first
 
 	mu      sync.Mutex // what follows is guarded by lock
 	pending pending
-	err     error         // of every message from now on
 	rest    []byte        // what the stream did not take of a batch; with it writing is the flusher's
 	batch   *buffer       // that the batch lies in, if it is a buffer
 	room    chan struct{} // closed when pending shrinks; nil: nobody waits
@@ -68,14 +67,14 @@ func (o *outbound) init(c *Conn, role Role, agreed *handshake.Deflate, opts *Opt
 	o.try = c.src.tryWriter()
 	o.ordered = o.masker != nil || o.deflate != nil && o.deflate.takeover
 	o.overflow = opts.Overflow
-	o.flusher = o.runFlusher
 }
 
-// ended returns what a write would fail with.
+// ended returns what a message fails with from now on, nil if none does.
 func (o *outbound) ended() error {
-	o.lock()
-	defer o.unlock()
-	return o.err
+	if o.closed() {
+		return o.c.end.err()
+	}
+	return nil
 }
 
 // admit waits until a message may be appended: no other one is half sent
@@ -84,8 +83,8 @@ func (o *outbound) admit(ctx context.Context, mine bool) error {
 	for {
 		var free <-chan struct{}
 		switch {
-		case o.err != nil:
-			return o.err
+		case o.closed():
+			return o.ended()
 		case o.token.held && !mine:
 			free = o.token.vacancy()
 		case o.pending.len() >= maxBatch && (o.writing || o.flush):

@@ -40,8 +40,8 @@ func (c *Conn) Unsent() bool {
 // send queues p, whose frame is b, and sends what is pending as far as it goes.
 func (o *outbound) send(p *Prepared, b []byte) error {
 	switch {
-	case o.err != nil:
-		return o.err
+	case o.closed():
+		return o.ended()
 	case !o.roomFor(p):
 		return ErrQueueFull
 	}

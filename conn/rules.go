@@ -11,14 +11,13 @@ import (
 // under way. It looks at headers alone, before any payload has come, and does
 // no I/O.
 type rules struct {
-	masked  bool  // what the mask bit must be: a server wants it set
-	deflate bool  // permessage-deflate was agreed
-	limit   int64 // octets of a message after inflation
-
-	open      bool  // a message is under way: its last frame is still to come
-	fragments int64 // its frames so far
-	octets    int64 // the sum of their declared lengths
-	bound     int64 // what octets may grow to
+	masked     bool  // what the mask bit must be: a server wants it set
+	deflate    bool  // permessage-deflate was agreed
+	open       bool  // a message is under way: its last frame is still to come
+	compressed bool  // it is compressed
+	fragments  int64 // its frames so far
+	octets     int64 // the sum of their declared lengths
+	limit      int64 // octets of a message after inflation
 }
 
 // newRules returns the rules for one connection: masked is what the mask bit
@@ -95,10 +94,7 @@ func checkControl(length int64, fin bool) error {
 
 // begin starts a message.
 func (r *rules) begin(compressed bool) {
-	r.fragments, r.octets, r.bound = 0, 0, r.limit
-	if compressed {
-		r.bound = compressedBound(r.limit)
-	}
+	r.fragments, r.octets, r.compressed = 0, 0, compressed
 }
 
 // count adds one frame to the message under way and holds it to the limits,
@@ -106,7 +102,11 @@ func (r *rules) begin(compressed bool) {
 // limit may come in any sensible fragmentation; a stream of empty or tiny
 // fragments may not go on for ever.
 func (r *rules) count(length int64, fin bool) error {
-	if length > r.bound-r.octets { // octets never exceeds bound: no overflow
+	bound := r.limit
+	if r.compressed {
+		bound = compressedBound(bound)
+	}
+	if length > bound-r.octets { // octets never exceeds bound: no overflow
 		return errMessageSize
 	}
 	r.octets += length

@@ -28,8 +28,7 @@ type source struct {
 	roomy bool            // the last read filled its buffer: the next gets a large one
 	more  bool            // the last read of such a stream filled what it had
 
-	read  readAttempt // of the socket; see source_unix.go
-	write attempt
+	read reading // of the socket; see source_unix.go
 }
 
 // idleRead is the size of a read that waits on a stream that is not a plain
@@ -79,17 +78,13 @@ func (s *source) fill(need int, try bool) (n int, again bool, err error) {
 	for {
 		s.space(need)
 		free := s.buf.b[s.w:cap(s.buf.b)]
-		s.read.startRead(free, s.r == s.w, try)
-		if err := s.readSocket(); err != nil {
-			return 0, false, err
+		n, again, err := s.readSocket(free, s.r == s.w, try)
+		if n > 0 {
+			s.roomy = n == len(free) || s.roomy && n > smallBuffer
+			s.w += n
 		}
-		switch {
-		case s.read.again:
-			return 0, true, nil
-		case s.read.n > 0:
-			s.roomy = s.read.n == len(free) || s.roomy && s.read.n > smallBuffer
-			s.w += s.read.n
-			return s.read.n, false, nil
+		if n > 0 || again || err != nil {
+			return n, again, err
 		}
 		// Woken with no buffer in hand: there is something to read now.
 	}
@@ -101,9 +96,7 @@ func (s *source) into(p []byte, try bool) (n int, again bool, err error) {
 		n, err = s.nc.Read(p)
 		return n, false, readError(n, err)
 	}
-	s.read.startRead(p, false, try)
-	err = s.readSocket()
-	return s.read.n, s.read.again, err
+	return s.readSocket(p, false, try)
 }
 
 // fillBlocking is fill for a stream that can't be tried. It waits with the few
@@ -180,11 +173,7 @@ func (s *source) tryWriter() tryWriter {
 }
 
 // TryWrite implements tryWriter for a plain socket.
-func (s *source) TryWrite(p []byte) (int, error) {
-	s.write.start(p)
-	err := s.writeSocket()
-	return s.write.n, err
-}
+func (s *source) TryWrite(p []byte) (int, error) { return s.writeSocket(p) }
 
 // writeAll writes p, in pieces that have timeout to go out each. A stream that
 // has no deadlines is closed when one does not.

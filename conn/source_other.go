@@ -10,16 +10,8 @@ import (
 // rawConn says that sockets can't be tried on this system.
 func rawConn(net.Conn) syscall.RawConn { return nil }
 
-// Attempts have nothing to hold where sockets can't be tried.
-type (
-	attempt     struct{ n int }
-	readAttempt struct {
-		attempt
-		again bool
-	}
-)
+// reading has nothing to hold where sockets can't be tried.
+type reading struct{}
 
-func (*attempt) start([]byte)                     {}
-func (*readAttempt) startRead([]byte, bool, bool) {}
-func (*source) readSocket() error                 { return nil }
-func (*source) writeSocket() error                { return nil }
+func (*source) readSocket([]byte, bool, bool) (int, bool, error) { return 0, false, nil }
+func (*source) writeSocket([]byte) (int, error)                  { return 0, nil }

@@ -5,6 +5,7 @@ package conn
 import (
 	"io"
 	"net"
+	"sync"
 	"syscall"
 )
 
@@ -21,45 +22,39 @@ func rawConn(nc net.Conn) syscall.RawConn {
 	return raw
 }
 
-// An attempt is a read from the socket, or a write to it, as its callback
-// sees it. The callbacks are made once: a closure for each call would be an
-// allocation for each call.
-type attempt struct {
-	call func(fd uintptr) bool
-	p    []byte
-	n    int
-	err  error
+// A reading is a read from the socket as its callback sees it.
+type reading struct {
+	call    func(fd uintptr) bool // made once: a closure for each read would be an allocation for each
+	p       []byte
+	n       int32 // octets, or the negative errno
+	release bool  // nothing needs the buffer while the read waits
+	try     bool  // give up instead of waiting
+	again   bool  // it gave up
 }
 
-// A readAttempt is an attempt that may wait.
-type readAttempt struct {
-	attempt
-	try     bool // give up instead
-	again   bool // it gave up
-	release bool // nothing needs the buffer while the read waits
-}
-
-func (a *attempt) start(p []byte) { a.p, a.n, a.err = p, 0, nil }
-
-func (a *readAttempt) startRead(p []byte, release, try bool) {
-	a.start(p)
-	a.again, a.release, a.try = false, release, try
-}
-
-// readSocket reads into s.read.p. The first callback after RawConn.Read has
-// reset the readiness must try the read itself: one that only waits loses a
-// wake-up that came before. When there is nothing the buffer goes back to its
-// pool, and the callback after the wait returns without having read: work
-// that is done in it would grow the goroutine's stack for good.
-func (s *source) readSocket() error {
+// readSocket reads into p. The first callback after RawConn.Read has reset the
+// readiness must try the read itself: one that only waits loses a wake-up that
+// came before. When there is nothing the buffer, if release says that nobody
+// needs it, goes back to its pool, and the callback after the wait returns
+// without having read, which 0 and no error tell: work that is done in it would
+// grow the goroutine's stack for good. With try nothing waits, and again tells
+// that there is nothing.
+func (s *source) readSocket(p []byte, release, try bool) (n int, again bool, err error) {
 	a := &s.read
+	a.p, a.n, a.release, a.try, a.again = p, 0, release, try, false
 	if a.call == nil {
 		a.call = s.onReadable
 	}
-	if err := s.raw.Read(a.call); err != nil {
-		return err
+	err = s.raw.Read(a.call)
+	switch {
+	case err != nil:
+		return 0, false, err
+	case a.n < 0:
+		return 0, false, syscall.Errno(-a.n)
+	case a.n == 0 && a.p != nil && !a.again:
+		return 0, false, io.EOF
 	}
-	return a.err
+	return int(a.n), a.again, nil
 }
 
 func (s *source) onReadable(fd uintptr) bool {
@@ -71,50 +66,64 @@ func (s *source) onReadable(fd uintptr) bool {
 	for err == syscall.EINTR {
 		n, err = syscall.Read(int(fd), a.p)
 	}
+	errno, _ := err.(syscall.Errno)
 	switch {
-	case err == syscall.EAGAIN && a.try:
+	case errno == 0:
+		a.n = int32(n)
+	case errno != syscall.EAGAIN:
+		a.n = -int32(errno)
+	case a.try:
 		a.again = true
-		return true
-	case err == syscall.EAGAIN:
+	default:
 		if a.release {
 			a.p = nil
 			s.drop()
 		}
 		return false
-	case err != nil:
-		a.err = err
-	case n == 0:
-		a.err = io.EOF
-	default:
-		a.n = n
 	}
 	return true
 }
 
-// writeSocket writes of s.write.p what goes without blocking, in one call.
-func (s *source) writeSocket() error {
-	a := &s.write
-	if a.call == nil {
-		a.call = s.onWritable
-	}
-	if err := s.raw.Write(a.call); err != nil {
-		return err
-	}
-	return a.err
+// A writing is a write to the socket as its callback sees it. Unlike a reading
+// it lasts no longer than its system call, so that connections share a few.
+type writing struct {
+	call func(fd uintptr) bool
+	p    []byte
+	n    int
+	err  error
 }
 
-func (s *source) onWritable(fd uintptr) bool {
-	a := &s.write
-	n, err := syscall.Write(int(fd), a.p)
+var writings = sync.Pool{New: func() any {
+	w := &writing{}
+	w.call = w.onWritable
+	return w
+}}
+
+// writeSocket writes of p what goes without blocking, in one call.
+func (s *source) writeSocket(p []byte) (int, error) {
+	w := writings.Get().(*writing)
+	w.p, w.n, w.err = p, 0, nil
+	err := s.raw.Write(w.call)
+	if err == nil {
+		err = w.err
+	}
+	n := w.n
+	w.p = nil
+	writings.Put(w)
+	return n, err
+}
+
+func (w *writing) onWritable(fd uintptr) bool {
+	n, err := syscall.Write(int(fd), w.p)
 	for err == syscall.EINTR {
-		n, err = syscall.Write(int(fd), a.p)
+		n, err = syscall.Write(int(fd), w.p)
 	}
 	switch err {
 	case nil:
-		a.n = n
+		w.n = n
 	case syscall.EAGAIN:
 	default:
-		a.err = err
+		w.err = err
 	}
 	return true
 }
