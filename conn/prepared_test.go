@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
@@ -22,6 +23,8 @@ func (r *recipient) TryWrite(p []byte) (int, error) {
 	r.writes, r.last = r.writes+1, p
 	return len(p), nil
 }
+
+func (*recipient) SetReadDeadline(time.Time) error { return nil }
 
 func (*recipient) Close() error { return nil }
 
