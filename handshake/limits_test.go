@@ -105,6 +105,36 @@ func TestHeadLinear(t *testing.T) {
 	}
 }
 
+// TestHeadScansOnce: what was searched for the end of a line is not looked at again
+// until that end has come. Meanwhile it is overwritten by what would be an error.
+func TestHeadScansOnce(t *testing.T) {
+	head := sample("X: " + strings.Repeat("x", 3*readBytes) + "\r\n" + strings.Repeat("Y: y\r\n", 50))
+	p := &parser{in: make([]byte, readBytes)}
+	p.reset(&Options{Limits: Limits{HeadBytes: -1, LineBytes: -1, Fields: -1}})
+	r := iotest.OneByteReader(strings.NewReader(head))
+	searched := 0
+	for done := false; !done; {
+		if err := p.fill(r); err != nil {
+			t.Fatal(err)
+		}
+		searched += p.n - p.scanned
+		seen := p.in[p.line:p.scanned]
+		kept := string(seen)
+		if p.in[p.n-1] != '\n' {
+			clear(seen)
+		}
+		var e *Error
+		if done, e = p.parse(); e != nil {
+			t.Fatalf("octet %d: %v", p.n, e)
+		}
+		copy(seen, kept)
+	}
+	// CR is looked at again with the LF that must follow.
+	if most := len(head) + strings.Count(head, "\r"); searched > most {
+		t.Errorf("%d octets were searched, the head has %d", searched, len(head))
+	}
+}
+
 // TestGluedFrames sends a request with frames behind it, cut in two at every
 // place, and one octet at a time.
 func TestGluedFrames(t *testing.T) {
