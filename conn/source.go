@@ -51,6 +51,15 @@ func newSource(nc net.Conn, buffered []byte) source {
 	return s
 }
 
+// socket returns the socket of a TCP or Unix connection, be it below TLS; nil
+// if none is known. It is for options: TLS alone reads and writes there.
+func (s *source) socket() syscall.RawConn {
+	if t, ok := s.nc.(*tls.Conn); ok {
+		return rawConn(t.NetConn())
+	}
+	return s.raw
+}
+
 // buffered returns the octets that have come and are not used up.
 func (s *source) buffered() []byte {
 	if s.r == s.w {

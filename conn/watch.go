@@ -25,8 +25,8 @@ const userTimeout = 30 * time.Second
 func (in *inbound) startWatch() {
 	in.wait.due = noTime
 	if d := in.c.limits.PingInterval; d < noTime {
-		if in.c.src.raw != nil {
-			setUserTimeout(in.c.src.raw, userTimeout)
+		if raw := in.c.src.socket(); raw != nil {
+			setUserTimeout(raw, userTimeout)
 		}
 		in.mu.Lock()
 		in.watchAt(clock() + d)
