@@ -71,11 +71,13 @@ type Limits struct {
 	UpgradeTimeout time.Duration
 }
 
+// DefaultMaxPayload is what Limits.MaxPayload is by default, in octets.
+const DefaultMaxPayload = 1_000_000
+
 // The defaults that have names.
 const (
 	defaultPath = "/engine.io/"
 
-	defaultMaxPayload     = 1_000_000
 	defaultSendQueue      = 16 << 20
 	defaultPingInterval   = 25 * time.Second
 	defaultPingTimeout    = 20 * time.Second
@@ -91,7 +93,7 @@ const (
 // withDefaults returns l with every zero replaced by its default and every
 // negative value by what stands for no limit.
 func (l Limits) withDefaults() Limits {
-	l.MaxPayload = choose(l.MaxPayload, defaultMaxPayload, 1<<53-1)
+	l.MaxPayload = choose(l.MaxPayload, DefaultMaxPayload, 1<<53-1)
 	l.SendQueue = choose(l.SendQueue, defaultSendQueue, math.MaxInt/2)
 	l.PingInterval = choose(l.PingInterval, defaultPingInterval, time.Hour)
 	l.PingTimeout = choose(l.PingTimeout, defaultPingTimeout, time.Hour)

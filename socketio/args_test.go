@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -291,9 +292,12 @@ func TestAssembler(t *testing.T) {
 		{"text while awaited", []step{{text: `52-["a"]`}, {binary: "x"}, {text: `2["b"]`, err: errTextAwaited}}},
 		{"binary without a packet", []step{{binary: "x", err: errBinary}}},
 		{"binary behind an event", []step{{text: `2["a"]`, done: true}, {binary: "x", err: errBinary}}},
+		{"as much as may be", []step{{text: `52-["a"]`}, {binary: "1234567"}, {binary: "8", done: true}, {text: `51-["b"]`}, {binary: "12345678", done: true}}},
+		{"more in one", []step{{text: `51-["a"]`}, {binary: "123456789", err: errLarge}}},
+		{"more in all", []step{{text: `53-["a"]`}, {binary: "1234567"}, {binary: ""}, {binary: "89", err: errLarge}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var a assembler
+			a := assembler{limit: 8}
 			for i, s := range tt.steps {
 				var u *unit
 				var err error
@@ -320,7 +324,7 @@ func FuzzAssembler(f *testing.F) {
 	f.Add([]byte(`t61-3[{"a":` + hold(0) + `}]` + "\x1eb"))
 	f.Add([]byte("bx"))
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		var a assembler
+		a := assembler{limit: math.MaxInt64}
 		var again [][]byte
 		var whole int // messages that complete units were made of
 		messages := bytes.Split(stream, []byte{0x1e})

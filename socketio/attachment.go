@@ -4,6 +4,7 @@ package socketio
 var (
 	errTextAwaited error = &PacketError{"text while attachments are awaited"}
 	errBinary      error = &PacketError{"binary without an announcement"}
+	errLarge       error = &PacketError{"attachments over Limits.Attachments"}
 )
 
 // A unit is a packet with its attachments, complete in itself: what handlers
@@ -34,11 +35,13 @@ func (u *unit) parse(b []byte) error {
 //	     +-------+ <---------------------------- +---------+<-+ the last
 //	       |          the last binary: complete       |
 //	binary v                                     text v
-//	  errBinary                                errTextAwaited
+//	  errBinary                                errTextAwaited, or errLarge
 //
-// The zero value is ready.
+// The zero value with a limit is ready.
 type assembler struct {
+	limit   int64 // octets of the attachments of a packet
 	awaited *unit // whose attachments are awaited; nil: ready
+	octets  int64 // those of its attachments that have come
 }
 
 // text takes a packet that was parsed and returns it when it is complete, nil
@@ -50,7 +53,7 @@ func (a *assembler) text(u *unit) (*unit, error) {
 	if u.packet.Attachments == 0 {
 		return u, nil
 	}
-	a.awaited = u
+	a.awaited, a.octets = u, 0
 	return nil, nil
 }
 
@@ -60,6 +63,9 @@ func (a *assembler) binary(data []byte) (*unit, error) {
 	u := a.awaited
 	if u == nil {
 		return nil, errBinary
+	}
+	if a.octets += int64(len(data)); a.octets > a.limit {
+		return nil, errLarge
 	}
 	u.attachments = append(u.attachments, data)
 	if len(u.attachments) < u.packet.Attachments {

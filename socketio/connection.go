@@ -41,7 +41,7 @@ type connection struct {
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
-	c := &connection{server: s, session: session}
+	c := &connection{server: s, session: session, assembler: assembler{limit: s.o.Limits.Attachments}}
 	c.timer = time.AfterFunc(s.o.Limits.ConnectTimeout, func() { c.violation(errNeverConnected) })
 	return c
 }

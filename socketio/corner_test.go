@@ -87,7 +87,7 @@ func TestErrors(t *testing.T) {
 
 // A negative limit is none.
 func TestNoLimits(t *testing.T) {
-	o := &socketio.Options{Limits: socketio.Limits{ConnectTimeout: -1, AckTimeout: -1, PendingAcks: -1, Rooms: -1, Namespaces: -1, Backlog: -1, AttachmentTimeout: -1}}
+	o := &socketio.Options{Limits: socketio.Limits{ConnectTimeout: -1, AckTimeout: -1, PendingAcks: -1, Rooms: -1, Namespaces: -1, Backlog: -1, AttachmentTimeout: -1, Attachments: -1}}
 	inBubble(t, o, func(s *site) {
 		r := s.dial()
 		time.Sleep(40 * time.Second)

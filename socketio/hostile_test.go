@@ -1,6 +1,8 @@
 package socketio_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -66,6 +68,49 @@ func TestHostilePackets(t *testing.T) {
 		neighbour.send(`2["message","still here"]`)
 		neighbour.want(`2["message-back","still here"]`)
 	})
+}
+
+// The attachments of a packet are bounded together, as a message is.
+func TestAttachmentsTogether(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		attachment int64 // the limit
+		payload    int64 // that of a message
+		most       int
+	}{
+		{"by default", 0, 0, 1_000_000},
+		{"as a message", 0, 3000, 3000},
+		{"more than a message", 5000, 3000, 5000},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := &socketio.Options{Limits: socketio.Limits{Attachments: tt.attachment}}
+			o.Engine.Limits.MaxPayload = tt.payload
+			inBubble(t, o, func(s *site) {
+				lengths := make(chan int, 1)
+				s.io.OnConnect(func(n *socketio.Socket) {
+					socketio.On(n, "parts", func(_ context.Context, parts [][]byte) error {
+						lengths <- len(bytes.Join(parts, nil))
+						return nil
+					})
+				})
+				r := s.client()
+				send := func(octets int) {
+					r.send(`52-["parts",[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]]`)
+					r.sendBinary(strings.Repeat("x", octets/2))
+					r.sendBinary(strings.Repeat("y", octets-octets/2))
+				}
+				send(tt.most)
+				if got := <-lengths; got != tt.most {
+					t.Errorf("%d octets came, want %d", got, tt.most)
+				}
+				send(tt.most + 1)
+				r.wantClosed()
+				if !strings.Contains(s.log.String(), "attachments over Limits.Attachments") {
+					t.Errorf("log: %s", s.log)
+				}
+			})
+		})
+	}
 }
 
 // What only looks hostile is ordinary: names that JavaScript's objects have

@@ -43,6 +43,9 @@ type Limits struct {
 	// AttachmentTimeout is how long the attachments of a packet may take to
 	// arrive: 30 s.
 	AttachmentTimeout time.Duration
+	// Attachments is what the attachments of a packet may have together, in
+	// octets: as much as Engine.Limits.MaxPayload, which holds for each.
+	Attachments int64
 	// AckTimeout is how long an acknowledgement is awaited where neither a
 	// ctx nor Timeout says so: 20 s.
 	AckTimeout time.Duration
@@ -58,9 +61,12 @@ type Limits struct {
 	Backlog int
 }
 
-func (l Limits) withDefaults() Limits {
+// withDefaults fills the defaults in. Payload is Engine.Limits.MaxPayload.
+func (l Limits) withDefaults(payload int64) Limits {
+	payload = choose(payload, engineio.DefaultMaxPayload, math.MaxInt64)
 	l.ConnectTimeout = choose(l.ConnectTimeout, 45*time.Second, 365*24*time.Hour)
 	l.AttachmentTimeout = choose(l.AttachmentTimeout, 30*time.Second, 365*24*time.Hour)
+	l.Attachments = choose(l.Attachments, payload, math.MaxInt64)
 	l.AckTimeout = choose(l.AckTimeout, 20*time.Second, 365*24*time.Hour)
 	l.PendingAcks = choose(l.PendingAcks, 1024, math.MaxInt)
 	l.Rooms = choose(l.Rooms, 1000, math.MaxInt)
@@ -70,7 +76,7 @@ func (l Limits) withDefaults() Limits {
 }
 
 // choose applies the rule of Limits to one of its fields.
-func choose[T int | time.Duration](v, byDefault, unlimited T) T {
+func choose[T int | int64 | time.Duration](v, byDefault, unlimited T) T {
 	switch {
 	case v > 0:
 		return v
@@ -94,7 +100,7 @@ func (o *Options) withDefaults() Options {
 	if c.Engine.Path == "" {
 		c.Engine.Path = "/socket.io/"
 	}
-	c.Limits = c.Limits.withDefaults()
+	c.Limits = c.Limits.withDefaults(c.Engine.Limits.MaxPayload)
 	if c.Recovery != nil {
 		r := c.Recovery.withDefaults()
 		c.Recovery = &r
