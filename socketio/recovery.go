@@ -21,7 +21,9 @@ import (
 type Recovery struct {
 	// MaxAge is how long a client may be away: 2 min.
 	MaxAge time.Duration
-	// MaxOctets is what is kept of events in a namespace: 16 MiB. The oldest
+	// MaxOctets is what is kept of events in a namespace: 16 MiB. An event
+	// counts about as much as it takes in memory: its octets and 320 more, 128
+	// for each attachment, and the names of the rooms that it is for. The oldest
 	// are dropped, and who would need them connects anew.
 	MaxOctets int
 	// MaxSessions is how many clients of a namespace are remembered: 10,000.
@@ -47,7 +49,7 @@ type recovery struct {
 	mu      sync.Mutex
 	events  []missable
 	first   uint64 // number of events[0]
-	octets  int    // their size
+	octets  int    // what they count
 	clients map[string]lostClient
 	timer   *time.Timer
 	stopped bool
@@ -58,6 +60,24 @@ type missable struct {
 	at time.Time
 	t  Target
 	e  *emission
+}
+
+// What counts beside the octets of an event, an attachment and the name of a room.
+const (
+	eventOverhead      = 320
+	attachmentOverhead = 128
+	roomOverhead       = 16
+)
+
+// size is what m counts in MaxOctets.
+func (m *missable) size() int {
+	n := eventOverhead + m.e.size + attachmentOverhead*(len(m.e.messages)-1)
+	for _, rooms := range [][]string{m.t.Rooms, m.t.Except} {
+		for _, room := range rooms {
+			n += roomOverhead + len(room)
+		}
+	}
+	return n
 }
 
 // A lostClient is one that may come back, by the pid that it knows.
@@ -84,7 +104,7 @@ func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) 
 	now := time.Now()
 	kept := Target{slices.Clone(t.Rooms), slices.Clone(t.Except), t.Flags}
 	r.events = append(r.events, missable{now, kept, e})
-	r.octets += e.size
+	r.octets += r.events[len(r.events)-1].size()
 	r.forget(now)
 	list := n.rooms.selected(nil, t)
 	for _, s := range list {
@@ -102,7 +122,7 @@ func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) 
 func (r *recovery) forget(now time.Time) {
 	n := 0
 	for n < len(r.events) && (now.Sub(r.events[n].at) > r.o.MaxAge || r.octets > r.o.MaxOctets) {
-		r.octets -= r.events[n].e.size
+		r.octets -= r.events[n].size()
 		n++
 	}
 	clear(r.events[:n])

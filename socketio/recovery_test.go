@@ -156,7 +156,7 @@ func TestRecoveryOnce(t *testing.T) {
 
 // Memory is bounded: what was dropped can't be recovered, what was not can.
 func TestRecoveryLimits(t *testing.T) {
-	o := &socketio.Options{Recovery: &socketio.Recovery{MaxOctets: 10_000, MaxSessions: 1, RunMiddleware: true}}
+	o := &socketio.Options{Recovery: &socketio.Recovery{MaxOctets: 12_000, MaxSessions: 1, RunMiddleware: true}}
 	inBubble(t, o, func(s *site) {
 		runs := 0
 		s.io.Use(func(context.Context, *socketio.Socket) error { runs++; return nil })

@@ -1,0 +1,62 @@
+package socketio
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// What a namespace remembers takes about as much memory as it counts, however
+// small the events are: an endless stream of them is bounded by MaxOctets.
+func TestRecoveryMemory(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector's memory would be counted")
+	}
+	const most = 4 << 20
+	for _, tt := range []struct {
+		name  string
+		rooms func(i int) []string
+		args  []any
+	}{
+		{"tiny", func(int) []string { return nil }, nil},
+		{"rooms", func(i int) []string {
+			return []string{fmt.Sprint("room ", i), strings.Repeat("r", 200) + fmt.Sprint(i)}
+		}, nil},
+		{"attachments", func(int) []string { return nil }, []any{[]byte("x"), []byte("y"), []byte{}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := NewServer(&Options{Recovery: &Recovery{MaxOctets: most}})
+			before := heapInUse()
+			for i := range 3 * most / eventOverhead {
+				if err := s.Namespace.broadcast(&Target{Rooms: tt.rooms(i)}, "e", tt.args); err != nil {
+					t.Fatal(err)
+				}
+			}
+			took := heapInUse() - before
+			r := s.recovery
+			if r.octets > most || len(r.events) > most/eventOverhead {
+				t.Errorf("%d events count %d, want at most %d", len(r.events), r.octets, most)
+			}
+			if took > most*5/4 {
+				t.Errorf("%d octets in memory for %d", took, most)
+			}
+			t.Logf("%d events, %d octets in memory", len(r.events), took)
+			r.mu.Lock()
+			r.forget(r.events[len(r.events)-1].at.Add(r.o.MaxAge + 1))
+			if r.octets != 0 || r.events != nil {
+				t.Errorf("%d events, which count %d, are left of none", len(r.events), r.octets)
+			}
+			r.mu.Unlock()
+			r.stop()
+		})
+	}
+}
+
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC() // pools take two
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
