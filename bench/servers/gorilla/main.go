@@ -1,6 +1,7 @@
-// Command gorilla serves the report's work with gorilla/websocket: buffers of
-// 1 KiB and a pool for those of writing, as its documentation says for many
-// connections; a goroutine of its own, so that those of net/http are free.
+// Command gorilla serves the report's work with gorilla/websocket: with the
+// buffers of net/http, or for many idle connections with its own of 1 KiB and a
+// pool for those of writing, as its documentation says; a goroutine of its own,
+// so that those of net/http are free.
 package main
 
 import (
@@ -15,9 +16,9 @@ import (
 
 func main() {
 	harness.HTTP(func(work harness.Work) http.HandlerFunc {
-		upgrader := websocket.Upgrader{WriteBufferPool: new(sync.Pool)}
+		var upgrader websocket.Upgrader
 		if work.Idle {
-			upgrader.ReadBufferSize = 1024
+			upgrader = websocket.Upgrader{ReadBufferSize: 1024, WriteBufferPool: new(sync.Pool)}
 		}
 		return func(w http.ResponseWriter, r *http.Request) {
 			if c, err := upgrader.Upgrade(w, r, nil); err == nil {

@@ -1,4 +1,5 @@
-// Command gws serves the report's work with lxzan/gws.
+// Command gws serves the report's work with lxzan/gws: UTF-8 is checked, as by
+// us, and for many idle connections its read buffers are of 1 KiB.
 package main
 
 import (
@@ -12,6 +13,9 @@ import (
 func main() {
 	harness.HTTP(func(work harness.Work) http.HandlerFunc {
 		o := &gws.ServerOption{CheckUtf8Enabled: true}
+		if work.Idle {
+			o.ReadBufferSize = 1024
+		}
 		if work.Takeover {
 			o.PermessageDeflate = gws.PermessageDeflate{
 				Enabled: true, ServerContextTakeover: true, ClientContextTakeover: true,
