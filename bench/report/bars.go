@@ -66,7 +66,11 @@ func (r *report) panel(s *svg, p panel, x, y float64) {
 		case name == bare.name || name == "byhand" || name == "copy" || name == "hijack":
 			colour = limitColour
 		}
-		s.text(x, top+15, label(name), weight)
+		shown := label(name)
+		if f, ok := r.figure(p.work, name, writes); ok && f.median > 1 { // not the same work
+			shown += " (" + format(f.median, writes) + ")"
+		}
+		s.text(x, top+15, shown, weight)
 		s.printf(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="2" fill="%s"/>`, x+nameWidth, top+3, width, barHeight-6, colour)
 		s.text(x+nameWidth+width+6, top+15, format(f.median, p.metric), weight+` font-size="12"`)
 	}

@@ -76,7 +76,7 @@ func (r *report) grow(s *server) error {
 		if err != nil {
 			return err
 		}
-		r.add(name, s.name, kilobytes, float64(octets)/1024)
+		r.add(name, s.name, megabytes, float64(octets)/(1<<20))
 	}
 	if err := r.load.close(); err != nil {
 		return err

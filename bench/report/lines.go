@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,15 +9,18 @@ import (
 
 // A growth is a chart of cost against growth, both on logarithmic scales.
 type growth struct {
-	file, title, x string
-	work           string // what comes before the slash in the names of the works
-	metric         metric
-	unit           string
+	file, title string
+	subtitle    string
+	x           string // what grows
+	work        string // what comes before the slash in the names of the works
+	metric      metric
+	octets      bool // grow
+	lawful      bool // what is expected is a fixed part and as much for each: it is drawn beside ours
 }
 
 const (
 	plotLeft, plotRight = 84., 640.
-	plotTop, plotBottom = 76., 380.
+	plotTop, plotBottom = 80., 380.
 )
 
 // A point is a figure at a size.
@@ -36,19 +38,37 @@ func (r *report) lines(g growth) (chart, bool) {
 		return chart{}, false
 	}
 	x, y := scaleOf(curves, func(p point) float64 { return p.x }), scaleOf(curves, func(p point) float64 { return p.y })
+	y.widen()
 	x.from, x.to, y.from, y.to = plotLeft, plotRight, plotBottom, plotTop
 	s := newSVG(g.title, 800, 440)
-	s.text(24, 56, g.unit, `fill="`+faint+`"`)
+	s.text(24, 58, g.subtitle, `fill="`+faint+`"`)
 	s.text((plotLeft+plotRight)/2, 424, g.x, `text-anchor="middle" fill="`+faint+`"`)
-	for _, v := range y.decades() {
+	for _, v := range y.marks() {
 		s.line(plotLeft, y.at(v), plotRight, y.at(v), grid)
-		s.text(plotLeft-10, y.at(v)+4, short(v), `text-anchor="end" font-size="12" fill="`+faint+`"`)
+		s.text(plotLeft-10, y.at(v)+4, mark(v, g.metric), `text-anchor="end" font-size="12" fill="`+faint+`"`)
 	}
 	for _, p := range curves[0].points {
-		s.text(x.at(p.x), plotBottom+22, short(p.x), `text-anchor="middle" font-size="12" fill="`+faint+`"`)
+		s.text(x.at(p.x), plotBottom+22, g.step(p.x), `text-anchor="middle" font-size="12" fill="`+faint+`"`)
 	}
 	drawCurves(s, curves, x, y)
+	if ours := curves[0]; g.lawful && ours.name == us && len(ours.points) > 2 {
+		drawLaw(s, ours.points, x, y)
+	}
 	return chart{g.file, g.title, s.end()}, true
+}
+
+// drawLaw draws where the points would be if cost grew as it should.
+func drawLaw(s *svg, points []point, x, y scale) {
+	l := fit(points)
+	var path []string
+	for _, p := range points {
+		path = append(path, fmt.Sprintf("%.1f,%.1f", x.at(p.x), y.at(l.at(p.x))))
+	}
+	const dashes = `stroke-dasharray="4 4"`
+	s.printf(`<polyline points="%s" fill="none" stroke="%s" stroke-width="1.2" %s/>`, strings.Join(path, " "), ink, dashes)
+	s.line(plotRight+12, plotBottom-4, plotRight+40, plotBottom-4, ink, dashes)
+	s.text(plotRight+46, plotBottom, "a fixed part and", `font-size="12" fill="`+faint+`"`)
+	s.text(plotRight+46, plotBottom+15, "as much for each", `font-size="12" fill="`+faint+`"`)
 }
 
 func drawCurves(s *svg, curves []curve, x, y scale) {
@@ -61,20 +81,21 @@ func drawCurves(s *svg, curves []curve, x, y scale) {
 			s.printf(`<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/>`, x.at(p.x), y.at(p.y), colour)
 		}
 		s.printf(`<polyline points="%s" fill="none" stroke="%s" stroke-width="2.2" stroke-linejoin="round"/>`, strings.Join(path, " "), colour)
-		names[i] = endLabel{c.name, y.at(c.points[len(c.points)-1].y) + 4, colour}
+		last := c.points[len(c.points)-1]
+		names[i] = endLabel{c.name, x.at(last.x) + 12, y.at(last.y) + 4, colour}
 	}
 	slices.SortFunc(names, func(a, b endLabel) int { return int(a.y*10) - int(b.y*10) })
 	above := plotTop - 18
 	for _, n := range names {
 		above = max(n.y, above+17)
-		s.text(plotRight+12, above, label(n.name), `font-weight="600" fill="`+n.colour+`"`)
+		s.text(n.x, above, label(n.name), `font-weight="600" fill="`+n.colour+`"`)
 	}
 }
 
 // An endLabel is a name at the end of its line.
 type endLabel struct {
 	name   string
-	y      float64
+	x, y   float64
 	colour string
 }
 
@@ -106,55 +127,25 @@ func (r *report) curves(g growth) (all []curve) {
 	return all
 }
 
-// A scale maps values onto a line, logarithmically.
-type scale struct {
-	least, greatest float64 // logarithms
-	from, to        float64
-}
-
-func scaleOf(curves []curve, value func(point) float64) scale {
-	s := scale{least: math.Inf(1), greatest: math.Inf(-1)}
-	for _, c := range curves {
-		for _, p := range c.points {
-			v := math.Log10(max(value(p), 1e-9))
-			s.least, s.greatest = min(s.least, v), max(s.greatest, v)
-		}
-	}
-	if s.greatest-s.least < 0.3 {
-		s.least, s.greatest = s.least-0.15, s.greatest+0.15
-	}
-	return s
-}
-
-func (s scale) at(v float64) float64 {
-	return s.from + (s.to-s.from)*(math.Log10(max(v, 1e-9))-s.least)/(s.greatest-s.least)
-}
-
-// decades returns the values at which lines of the grid are drawn.
-func (s scale) decades() (all []float64) {
-	for _, factors := range [][]float64{{1}, {1, 2, 5}} {
-		all = nil
-		for e := math.Floor(s.least); e <= s.greatest; e++ {
-			for _, f := range factors {
-				if v := math.Log10(f) + e; v >= s.least && v <= s.greatest {
-					all = append(all, f*math.Pow(10, e))
-				}
-			}
-		}
-		if len(all) >= 3 {
-			break
-		}
-	}
-	return all
-}
-
-// short writes a number in little room.
-func short(v float64) string {
+// step writes what has grown to n.
+func (g growth) step(n float64) string {
 	switch {
-	case v >= 1e6:
-		return strconv.FormatFloat(math.Round(v/1e4)/100, 'g', 3, 64) + "M"
-	case v >= 1e4:
-		return strconv.FormatFloat(math.Round(v/1e2)/10, 'g', 3, 64) + "k"
+	case g.octets && n >= 1<<20:
+		return fmt.Sprintf("%.0f MB", n/(1<<20))
+	case g.octets && n >= 1<<10:
+		return fmt.Sprintf("%.0f KB", n/(1<<10))
+	case g.octets:
+		return fmt.Sprintf("%.0f B", n)
 	}
-	return strconv.FormatFloat(v, 'g', 4, 64)
+	return thousands(n)
+}
+
+// mark writes a figure at a line of the grid.
+func mark(v float64, m metric) string {
+	s := format(v, m)
+	number, unit, _ := strings.Cut(s, " ")
+	if strings.Contains(number, ".") {
+		number = strings.TrimRight(strings.TrimRight(number, "0"), ".")
+	}
+	return strings.TrimSpace(number + " " + unit)
 }

@@ -161,6 +161,13 @@ func (r *report) every(w io.Writer) {
 			}
 		}
 	}
+	for _, g := range growths {
+		if curves := r.curves(g); curves != nil {
+			for _, p := range curves[0].points {
+				r.figuresOf(w, fmt.Sprintf("%s/%.0f", g.work, p.x), g.metric)
+			}
+		}
+	}
 }
 
 func (r *report) figuresOf(w io.Writer, work string, m metric) {

@@ -34,6 +34,7 @@ const (
 	median      metric = "µs p50" // until the answer
 	slowest     metric = "µs p99"
 	kilobytes   metric = "KB" // resident, a connection: of 1,024 octets
+	megabytes   metric = "MB" // resident, a server: of 1,024 KB
 	throughput  metric = "messages/s"
 )
 

@@ -32,8 +32,8 @@ func (s *svg) text(x, y float64, text, attributes string) {
 	s.printf(`<text x="%.1f" y="%.1f" %s>%s</text>`, x, y, attributes, html.EscapeString(text))
 }
 
-func (s *svg) line(x1, y1, x2, y2 float64, colour string) {
-	s.printf(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"/>`, x1, y1, x2, y2, colour)
+func (s *svg) line(x1, y1, x2, y2 float64, colour string, attributes ...string) {
+	s.printf(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" %s/>`, x1, y1, x2, y2, colour, strings.Join(attributes, " "))
 }
 
 func (s *svg) end() string {

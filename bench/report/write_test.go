@@ -29,7 +29,7 @@ func measured() *report {
 		for _, n := range steps(full.growth) {
 			r.add(fmt.Sprintf("connections/%d", n), l.name, throughput, 1e6/float64(n))
 			r.add(fmt.Sprintf("connections/%d", n), l.name, cpuTime, 7)
-			r.add(fmt.Sprintf("connections/%d", n), l.name, kilobytes, 5*float64(n))
+			r.add(fmt.Sprintf("connections/%d", n), l.name, megabytes, 9+0.005*float64(n))
 			r.add(fmt.Sprintf("room/%d", n), l.name, cpuTime, 3)
 		}
 		for _, n := range messageSizes {
