@@ -75,6 +75,7 @@ func (in *inbound) deliver(more bool) bool {
 // way. Held output leaves first.
 func (in *inbound) fill(ctx context.Context) (event, error) {
 	in.c.out.uncork()
+	in.feed.payload = nil // it would keep a buffer that goes back to its pool
 	src, room := &in.c.src, []byte(nil)
 	if src.r == src.w {
 		room = in.feed.room()
