@@ -46,7 +46,7 @@ func (s *Session) endLater(reason Reason, last *Message) {
 // finish is what both ways to end have in common. It reports whether the
 // session was not over already.
 func (s *Session) finish(reason Reason, forget time.Time) bool {
-	ws, probing := s.ws, s.probing
+	ws, probing := s.ws.Load(), s.probing
 	if s.state.on(end) != closeSession {
 		return false
 	}

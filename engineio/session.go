@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parleyws/parley/conn"
@@ -39,28 +40,31 @@ type Handshake struct {
 // A Session is a client, as long as it is connected. All methods may be called
 // from any goroutine at any time.
 type Session struct {
-	server    *Server
-	id        string
-	handshake Handshake
-
-	delivery sync.Mutex // held while messages are delivered
+	server *Server
+	id     string
+	ws     atomic.Pointer[conn.Conn] // the transport of upgraded; set with mu held
 
 	mu         sync.Mutex
-	receiver   Receiver // nil until Open has returned
 	state      state
-	ws         *conn.Conn // the transport of upgraded
-	probing    *conn.Conn // that of probing and probed
-	waiting    *poll      // the GET that waits
-	posting    bool       // a POST is being read or handled
+	told       bool // the receiver knows of the end
 	delivering bool
+	posting    bool // a POST is being read or handled
+	reason     Reason
+	receiver   Receiver   // nil until Open has returned
+	probing    *conn.Conn // the transport of probing and probed
+	waiting    *poll      // the GET that waits
 	queue      []*Message // to be sent by polling
 	queued     int        // their size
 	beat       heartbeat
 	timer      *time.Timer
 	timerAt    time.Time // when it fires; zero: it does not
-	reason     Reason    // of the end
-	told       bool      // the receiver knows
 	farewell   *Message  // the last packet for a GET that comes after the end
+
+	delivery sync.Mutex // held while messages are delivered
+	greeted  bool       // a message has come over the WebSocket; guarded by delivery, as is
+	grown    bool       // one has come since its reading goroutine was started
+
+	handshake Handshake
 }
 
 // ErrClosed is what Send returns once the session has ended.
@@ -88,9 +92,7 @@ func (s *Session) Handshake() *Handshake { return &s.handshake }
 // Transport returns what carries the session's packets: "polling" or
 // "websocket". It may change once, from the one to the other.
 func (s *Session) Transport() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ws != nil {
+	if s.ws.Load() != nil {
 		return websocketName
 	}
 	return pollingName
@@ -124,8 +126,9 @@ func (s *Session) Send(ms ...*Message) error {
 // transmit sends messages over the WebSocket. Called with mu held: that keeps
 // them together, and conn.Send does not wait.
 func (s *Session) transmit(ms []*Message) error {
+	c := s.ws.Load()
 	for _, m := range ms {
-		switch err := s.ws.Send(m.frame); {
+		switch err := c.Send(m.frame); {
 		case err == nil:
 		case errors.Is(err, conn.ErrQueueFull):
 			s.overflow()
@@ -153,7 +156,7 @@ func (s *Session) Writable() bool {
 	case closed:
 		return false
 	case upgraded:
-		return !s.ws.Unsent()
+		return !s.ws.Load().Unsent()
 	}
 	return s.waiting != nil
 }
@@ -167,8 +170,9 @@ func (s *Session) Cork() Cork {
 	if s.state != upgraded {
 		return Cork{}
 	}
-	s.ws.Cork()
-	return Cork{s.ws}
+	c := s.ws.Load()
+	c.Cork()
+	return Cork{c}
 }
 
 // A Cork is what Session.Cork has put in.

@@ -40,7 +40,8 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, id string
 		return
 	}
 	n := newSession(s, id, r)
-	n.state, n.ws = upgraded, c
+	n.state = upgraded
+	n.ws.Store(c)
 	open := Packet{Type: TypeOpen, Data: s.openData(id, false)}.Append(nil)
 	c.Send(conn.NewPrepared(frame.Text, open)) // an error comes up again when it is read
 	n.begin()
@@ -81,38 +82,61 @@ func (s *Session) attach(c *conn.Conn) {
 	s.server.run(c, func() { s.read(c) })
 }
 
+// errRenew tells read to go on in a fresh goroutine.
+var errRenew = errors.New("renew")
+
 // read reads a WebSocket until it ends. One that is no transport any more is
 // closed by whoever took that from it, and is read on until then.
+//
+// What handles a message needs more than the 2 KiB of stack that a goroutine
+// begins with, and a stack that has grown stays as large while the goroutine
+// waits. So where a client is likely to be silent for a while another goroutine
+// waits for it.
 func (s *Session) read(c *conn.Conn) {
 	err := c.Each(context.Background(), func(m conn.Message) error {
-		s.received(c, m)
+		if s.received(c, m) {
+			return errRenew
+		}
 		return nil
 	})
+	if err == errRenew {
+		s.server.run(c, func() { s.read(c) })
+		return
+	}
 	s.lost(c, err)
 }
 
 // received handles a message of either kind of WebSocket, the transport or the
-// one that is probed.
-func (s *Session) received(c *conn.Conn, m conn.Message) {
-	s.mu.Lock()
-	if s.ws != c {
+// one that is probed. renew asks for a fresh goroutine: behind the first
+// message, which in most protocols is a greeting, behind an upgrade, and with
+// the first pong behind other messages.
+func (s *Session) received(c *conn.Conn, m conn.Message) (renew bool) {
+	if s.ws.Load() != c {
+		s.mu.Lock()
+		defer s.unlock()
 		s.probed(c, m)
-		s.unlock()
-		return
+		return s.ws.Load() == c
 	}
-	s.mu.Unlock()
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
-	if m.Opcode == frame.Binary {
-		s.deliver(m.Payload, true)
-		return
+	p, err := Packet{Type: TypeMessage, Binary: true, Data: m.Payload}, error(nil)
+	if m.Opcode != frame.Binary {
+		p, err = ParsePacket(m.Payload)
 	}
-	p, err := ParsePacket(m.Payload)
 	if err != nil {
 		s.parseError()
-		return
+		return false
 	}
 	s.packet(p)
+	switch {
+	case p.Type == TypePong:
+		renew, s.grown = s.grown, false
+	case !s.greeted:
+		renew, s.greeted = true, true
+	default:
+		s.grown = true
+	}
+	return renew
 }
 
 // probed handles a message on the WebSocket that is probed: "2probe", or "5".
@@ -140,7 +164,8 @@ func (s *Session) probed(c *conn.Conn, m conn.Message) {
 // moveOver makes the WebSocket the transport. What was queued leaves first, in
 // its order.
 func (s *Session) moveOver(c *conn.Conn) {
-	s.ws, s.probing = c, nil
+	s.ws.Store(c)
+	s.probing = nil
 	s.beat.probe, s.beat.release = time.Time{}, time.Time{}
 	if s.waiting != nil {
 		s.answer(answer{refusal: badRequest})
@@ -164,7 +189,7 @@ func (s *Session) lost(c *conn.Conn, err error) {
 	s.mu.Lock()
 	defer s.unlock()
 	switch c {
-	case s.ws:
+	case s.ws.Load():
 		s.end(lossReason(err))
 	case s.probing:
 		s.dropProbe()
