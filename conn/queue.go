@@ -32,6 +32,9 @@ func (c *Conn) Send(p *Prepared) error {
 // to the stream: for messages that are worth nothing unless they leave at once.
 func (c *Conn) Unsent() bool {
 	o := &c.out
+	if o.quiet() {
+		return false
+	}
 	o.lock()
 	defer o.unlock()
 	return o.writing || o.pending.len() > 0 || o.token.held

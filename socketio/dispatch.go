@@ -57,7 +57,7 @@ func (s *Socket) run() {
 
 // performAll does several things, whose answers leave together.
 func (s *Socket) performAll(tasks []task) {
-	defer s.conn.session.Cork().Release()
+	defer s.session.Cork().Release()
 	for _, t := range tasks {
 		s.perform(t)
 	}
@@ -155,7 +155,7 @@ var breath = 3 * time.Millisecond
 // one then. The reference leaves that moment because it writes its next packet
 // in a later turn of its event loop; by polling each answer is such a turn.
 func (s *Socket) breathe() {
-	if breath > 0 && s.conn.session.Transport() == "websocket" {
+	if breath > 0 && s.session.Transport() == "websocket" {
 		time.Sleep(breath)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/parleyws/parley/engineio"
 )
 
 // A Namespace is a part of a server with sockets, rooms and handlers of its
@@ -102,8 +104,14 @@ func (n *Namespace) children() []*Namespace {
 	return list
 }
 
-// lists holds slices of recipients for reuse.
-var lists = sync.Pool{New: func() any { return new([]*Socket) }}
+// Recipients are the sockets that an event goes to, and their sessions.
+type recipients struct {
+	sockets  []*Socket
+	sessions []*engineio.Session
+}
+
+// lists holds recipients for reuse.
+var lists = sync.Pool{New: func() any { return new(recipients) }}
 
 // broadcast delivers an event to the sockets of this node that t addresses.
 func (n *Namespace) broadcast(t *Target, event string, args []any) error {
@@ -120,16 +128,26 @@ func (n *Namespace) broadcast(t *Target, event string, args []any) error {
 
 // deliver sends an event that is encoded.
 func (n *Namespace) deliver(t *Target, e *emission, event string, args []any) {
-	list := lists.Get().(*[]*Socket)
-	*list = n.rooms.selected((*list)[:0], t)
-	for _, s := range *list {
+	list := lists.Get().(*recipients)
+	list.sockets = n.rooms.selected(list.sockets[:0], t)
+	for _, s := range list.sockets {
 		s.notifyOutgoing(event, args)
 	}
-	for _, s := range *list {
-		s.send(e, t.Flags.Volatile)
-	}
-	clear(*list)
+	list.send(e, t.Flags.Volatile)
+	clear(list.sockets)
 	lists.Put(list)
+}
+
+// send sends what is encoded to all.
+func (r *recipients) send(e *emission, volatile bool) {
+	r.sessions = r.sessions[:0]
+	for _, s := range r.sockets {
+		if !volatile || s.session.Writable() {
+			r.sessions = append(r.sessions, s.session)
+		}
+	}
+	engineio.SendAll(r.sessions, e.messages...)
+	clear(r.sessions)
 }
 
 // joinSockets makes sockets of this node join rooms. The first error is

@@ -106,12 +106,10 @@ func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) 
 	r.events = append(r.events, missable{now, kept, e})
 	r.octets += r.events[len(r.events)-1].size()
 	r.forget(now)
-	list := n.rooms.selected(nil, t)
-	for _, s := range list {
-		s.send(e, false)
-	}
+	list := recipients{sockets: n.rooms.selected(nil, t)}
+	list.send(e, false)
 	r.mu.Unlock()
-	for _, s := range list {
+	for _, s := range list.sockets {
 		s.notifyOutgoing(event, args)
 	}
 	return nil

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/parleyws/parley/engineio"
 )
 
 // errDisconnected is what methods of a socket return once it is over.
@@ -25,18 +27,20 @@ var errDisconnected = errors.New("socket.io: socket is disconnected")
 // the other, in the order in which things happened. It exists only while there
 // is something for it.
 type Socket struct {
+	// What a broadcast looks at.
+	id      string      // fixed once the socket has connected
+	watched atomic.Bool // there is a handler for outgoing events
+	session *engineio.Session
+
 	conn      *connection
 	namespace *Namespace
 	auth      json.RawMessage
-	id        string // fixed once the socket has connected
 	pid       string // for recovery, "" if that is off
 	recovered bool
+	finished  bool // handlers know of the end; belongs to the socket's goroutine
 
-	rooms map[string]struct{} // guarded by namespace.rooms, as is left
-	left  bool                // it is in no room any more
-
-	watched  atomic.Bool // there is a handler for outgoing events
-	finished bool        // handlers know of the end; belongs to the socket's goroutine
+	left  bool                // it is in no room any more; guarded by namespace.rooms, as are
+	rooms map[string]struct{} // the rooms beside its own
 
 	mu       sync.Mutex
 	state    socketState
@@ -59,7 +63,7 @@ const (
 )
 
 func newSocket(c *connection, n *Namespace, auth json.RawMessage) *Socket {
-	return &Socket{conn: c, namespace: n, auth: auth}
+	return &Socket{session: c.session, conn: c, namespace: n, auth: auth}
 }
 
 // name gives the socket its ids. It is done on the socket's goroutine, as is
@@ -99,7 +103,7 @@ func (s *Socket) Recovered() bool { return s.recovered }
 
 // Transport returns what carries the client's packets: "polling" or
 // "websocket".
-func (s *Socket) Transport() string { return s.conn.session.Transport() }
+func (s *Socket) Transport() string { return s.session.Transport() }
 
 // A Handshake is what is known of the request and the CONNECT packet that a
 // socket came with.
@@ -117,7 +121,7 @@ type Handshake struct {
 
 // Handshake returns what the socket came with.
 func (s *Socket) Handshake() Handshake {
-	h := s.conn.session.Handshake()
+	h := s.session.Handshake()
 	address, _, err := net.SplitHostPort(h.RemoteAddr)
 	if err != nil {
 		address = h.RemoteAddr
@@ -202,7 +206,7 @@ func (s *Socket) Disconnect(connection bool) {
 	for _, x := range sockets {
 		x.leaveNamespace()
 	}
-	s.conn.session.Close()
+	s.session.Close()
 }
 
 func (s *Socket) leaveNamespace() {
@@ -233,7 +237,7 @@ func (s *Socket) emit(f Flags, event string, args []any) error {
 
 // send sends what is encoded.
 func (s *Socket) send(e *emission, volatile bool) {
-	if !volatile || s.conn.session.Writable() {
+	if !volatile || s.session.Writable() {
 		s.conn.send(e)
 	}
 }

@@ -1,0 +1,46 @@
+package engineio_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/parleyws/parley/engineio"
+)
+
+// SendAll reaches sessions on either transport, in order, and passes over
+// those that have ended.
+func TestSendAll(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		var all []*engineio.Session
+		var polls []string
+		var sockets []socket
+		for i := range 60 {
+			if i%3 == 0 {
+				polls = append(polls, s.open())
+			} else {
+				sockets = append(sockets, s.openWebSocket())
+			}
+			n := <-s.sessions
+			if i%10 == 0 {
+				n.Close()
+			}
+			all = append(all, n)
+		}
+		for i := range 2 {
+			engineio.SendAll(all, engineio.NewMessage(fmt.Append(nil, i), false), engineio.NewMessage([]byte("b"), false))
+		}
+		const want = "40\x1e4b\x1e41\x1e4b"
+		for i := range 60 {
+			switch {
+			case i%3 == 0 && i%10 != 0:
+				s.wantGet(polls[i/3], 200, want)
+			case i%3 != 0 && i%10 == 0:
+				sockets[i-i/3-1].wantClosed()
+			case i%3 != 0:
+				for _, m := range []string{"40", "4b", "41", "4b"} {
+					sockets[i-i/3-1].want(m)
+				}
+			}
+		}
+	})
+}
