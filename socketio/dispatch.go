@@ -18,20 +18,21 @@ type task struct {
 // smallQueue is how long a queue of tasks may be to be kept while it is empty.
 const smallQueue = 4
 
-// dispatch hands t to the socket's goroutine, which is started if need be.
+// dispatch hands t to the socket's goroutine: one of the crew's, if the socket
+// has none.
 func (s *Socket) dispatch(t task) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.tasks = append(s.tasks, t)
-	if !s.running {
-		s.running = true
-		s.namespace.server.work.run(s.run)
+	begin := !s.running
+	s.running = true
+	s.mu.Unlock()
+	if begin {
+		s.namespace.server.work.run(s)
 	}
 }
 
-// run is the socket's goroutine. It ends when nothing is left to do.
+// run is what the socket's goroutine does. It returns when nothing is left.
 func (s *Socket) run() {
-	defer s.namespace.server.work.done()
 	var spare []task
 	for {
 		s.mu.Lock()

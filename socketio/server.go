@@ -18,7 +18,7 @@ type Server struct {
 	engine *engineio.Server
 	o      Options
 	files  *clientFiles
-	work   tracker
+	work   crew
 
 	mu         sync.Mutex
 	namespaces map[string]*Namespace
@@ -157,50 +157,4 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		n.detach()
 	}
 	return err
-}
-
-// A tracker counts goroutines.
-type tracker struct {
-	mu    sync.Mutex
-	n     int
-	empty chan struct{} // closed at zero; nil: nobody waits
-}
-
-// run runs f on a goroutine of its own.
-func (t *tracker) run(f func()) {
-	t.mu.Lock()
-	t.n++
-	t.mu.Unlock()
-	go f()
-}
-
-// done is the end of such a goroutine.
-func (t *tracker) done() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.n--
-	if t.n == 0 && t.empty != nil {
-		close(t.empty)
-		t.empty = nil
-	}
-}
-
-// wait waits until none runs, or ctx ends.
-func (t *tracker) wait(ctx context.Context) error {
-	t.mu.Lock()
-	if t.n == 0 {
-		t.mu.Unlock()
-		return nil
-	}
-	if t.empty == nil {
-		t.empty = make(chan struct{})
-	}
-	empty := t.empty
-	t.mu.Unlock()
-	select {
-	case <-empty:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -24,8 +24,8 @@ var errDisconnected = errors.New("socket.io: socket is disconnected")
 // goroutine.
 //
 // Its middleware and handlers run on a goroutine of the socket's own, one after
-// the other, in the order in which things happened. It exists only while there
-// is something for it.
+// the other, in the order in which things happened. The socket has one only
+// while there is something for it.
 type Socket struct {
 	// What a broadcast looks at.
 	id      string      // fixed once the socket has connected
@@ -51,7 +51,7 @@ type Socket struct {
 	pending  map[uint64]func(*unit) // acknowledgements that are awaited; nil: the socket is over
 	handlers handlers
 	tasks    []task // for the socket's goroutine
-	running  bool   // it exists
+	running  bool   // there is one
 }
 
 type socketState uint8
