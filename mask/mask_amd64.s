@@ -6,13 +6,15 @@
 //
 // Vectors of 32 octets, four a turn. The last turn is taken from the end and
 // may overlap the one before it, so that no odd octets are left. From 512
-// octets on the turns begin at a boundary of 32 octets of dst, and overlap the
-// first vector. Since dst may be src, the first and the last vectors are read
-// before anything is written, and written after everything else.
+// octets on the turns begin at a boundary of 32 octets of dst, and overlap a
+// first vector that does not. Since dst may be src, the first and the last
+// vectors are read before anything is written, and written after everything
+// else. Stores are what bounds all this, one a cycle: where the turns begin at
+// dst the first vector is not written twice.
 //
-// AX key, SI src, DI dst, DX octets left, R8 end of dst, R9 start of dst;
-// Y0 key, Y1 key at the end, Y2 first vector, Y3 to Y6 this turn's vectors,
-// Y7 to Y10 the last ones.
+// AX key, SI src, DI dst, CX octets before the boundary, DX octets left, R8 end
+// of dst, R9 start of dst; Y0 key, Y1 key at the end, Y2 first vector, Y3 to Y6
+// this turn's vectors, Y7 to Y10 the last ones.
 TEXT ·xorAVX2(SB), NOSPLIT, $0-28
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
@@ -45,12 +47,11 @@ TEXT ·xorAVX2(SB), NOSPLIT, $0-28
 	RET
 
 long:
-	VPXOR (SI), Y0, Y2
 	VPXOR -128(SI)(DX*1), Y1, Y7
 	VPXOR -96(SI)(DX*1), Y1, Y8
 	VPXOR -64(SI)(DX*1), Y1, Y9
 	VPXOR -32(SI)(DX*1), Y1, Y10
-	MOVQ DI, R9
+	XORL CX, CX
 	CMPQ DX, $512
 	JB   turns
 
@@ -58,6 +59,9 @@ long:
 	MOVQ DI, CX
 	NEGQ CX
 	ANDQ $31, CX
+	JEQ  turns
+	VPXOR (SI), Y0, Y2
+	MOVQ DI, R9
 	ADDQ CX, SI
 	ADDQ CX, DI
 	SUBQ CX, DX
@@ -84,7 +88,11 @@ turn:
 	ADDQ $-128, DX
 	JGT  turn
 
+	TESTL CX, CX
+	JEQ  last
 	VMOVDQU Y2, (R9)
+
+last:
 	VMOVDQU Y7, -128(R8)
 	VMOVDQU Y8, -96(R8)
 	VMOVDQU Y9, -64(R8)
