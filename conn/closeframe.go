@@ -16,8 +16,8 @@ func (o *outbound) sendClose(code frame.StatusCode, reason string, half bool) {
 		o.pending.later(frame.Close, o.encode(h, p))
 		return
 	}
-	o.pending.reserve(frame.MaxHeaderLen + len(p))
-	o.payload(o.header(h), p, 0)
+	b := o.pending.reserve(frame.MaxHeaderLen + len(p))
+	b.b = o.append(b.b, &h, p)
 	o.push(false)
 }
 

@@ -53,8 +53,8 @@ func (o *outbound) control(op frame.Opcode, p []byte, hold bool) error {
 		o.pending.later(op, o.encode(h, p))
 		return nil
 	}
-	o.pending.reserve(frame.MaxHeaderLen + len(p))
-	o.payload(o.header(h), p, 0)
+	b := o.pending.reserve(frame.MaxHeaderLen + len(p))
+	b.b = o.append(b.b, &h, p)
 	if hold && !o.writing {
 		o.startFlusher()
 		return nil

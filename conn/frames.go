@@ -9,38 +9,37 @@ import (
 )
 
 // frame appends a frame and sends what is pending as far as it may.
-func (o *outbound) frame(ctx context.Context, h frame.Header, p []byte) error {
+func (o *outbound) frame(ctx context.Context, h *frame.Header, p []byte) error {
 	if len(p) > maxBatch-frame.MaxHeaderLen {
-		return o.largeFrame(ctx, h, p)
+		return o.largeFrame(ctx, *h, p)
 	}
-	h.Length = int64(len(p))
-	o.pending.reserve(frame.MaxHeaderLen + len(p))
-	b := o.pending.own()
+	b := o.pending.reserve(frame.MaxHeaderLen + len(p))
 	b.b = o.append(b.b, h, p)
-	return o.push(o.mayBlock(ctx))
+	return o.push(o.mayWrite(ctx))
 }
 
 // append appends a frame to b, which has room for it. The payload is masked
-// while it is copied.
-func (o *outbound) append(b []byte, h frame.Header, p []byte) []byte {
+// while it is copied. Length is filled in. Headers are passed by their address:
+// to read one back whole that was just filled in costs more than to write its
+// octets.
+func (o *outbound) append(b []byte, h *frame.Header, p []byte) []byte {
 	if o.masker == nil {
-		// A literal: to read a header back that was just filled in costs more
-		// than to write its octets.
-		b = frame.Header{Fin: h.Fin, Rsv1: h.Rsv1, Opcode: h.Opcode, Length: h.Length}.Append(b)
+		b = frame.Header{Fin: h.Fin, Rsv1: h.Rsv1, Opcode: h.Opcode, Length: int64(len(p))}.Append(b)
 		return append(b, p...)
 	}
-	h = o.masked(h)
-	b = h.Append(b)
+	h.Length = int64(len(p))
+	m := o.masked(*h)
+	b = m.Append(b)
 	have := len(b)
 	b = b[:have+len(p)]
-	mask.Copy(b[have:], p, h.MaskKey, 0)
+	mask.Copy(b[have:], p, m.MaskKey, 0)
 	return b
 }
 
 // header appends a header, with a key if frames are to be masked.
 func (o *outbound) header(h frame.Header) (key [4]byte) {
 	h = o.masked(h)
-	b := o.pending.own()
+	b := o.pending.reserve(frame.MaxHeaderLen)
 	b.b = h.Append(b.b)
 	return h.MaskKey
 }
@@ -57,8 +56,7 @@ func (o *outbound) masked(h frame.Header) frame.Header {
 // payload appends octets of a payload from position pos on, masked if frames
 // are: one pass, and p is not touched.
 func (o *outbound) payload(key [4]byte, p []byte, pos int) {
-	o.pending.reserve(len(p))
-	b := o.pending.own()
+	b := o.pending.reserve(len(p))
 	if o.masker == nil {
 		b.b = append(b.b, p...)
 		return
@@ -117,5 +115,5 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 
 // encode returns a small frame as a slice of its own.
 func (o *outbound) encode(h frame.Header, p []byte) []byte {
-	return o.append(make([]byte, 0, frame.MaxHeaderLen+len(p)), h, p)
+	return o.append(make([]byte, 0, frame.MaxHeaderLen+len(p)), &h, p)
 }

@@ -84,21 +84,19 @@ func (p *pending) len() int {
 	return n
 }
 
-// own returns the buffer of our own octets, for appending.
-func (p *pending) own() *buffer {
-	if p.buf == nil {
-		p.buf = getBuffer(smallBuffer)
+// reserve returns the buffer of our own octets, with room for n more.
+func (p *pending) reserve(n int) *buffer {
+	if p.buf == nil || cap(p.buf.b)-len(p.buf.b) < n {
+		p.grow(n)
 	}
 	return p.buf
 }
 
-// reserve makes room for n more octets of our own.
-func (p *pending) reserve(n int) {
-	have := 0
+func (p *pending) grow(n int) {
 	if p.buf != nil {
-		have = len(p.buf.b)
+		n += len(p.buf.b)
 	}
-	p.buf = growBuffer(p.buf, have+n)
+	p.buf = growBuffer(p.buf, n)
 }
 
 // share appends a shared frame.
@@ -148,8 +146,8 @@ func (p *pending) endFrame() {
 	if l == nil || len(l.pong)+len(l.others) == 0 {
 		return
 	}
-	p.reserve(len(l.pong) + len(l.others))
-	p.buf.b = append(append(p.buf.b, l.pong...), l.others...)
+	b := p.reserve(len(l.pong) + len(l.others))
+	b.b = append(append(b.b, l.pong...), l.others...)
 	l.pong, l.others = nil, nil
 	if l.parked.len() == 0 {
 		p.late = nil

@@ -27,8 +27,8 @@ func TestPendingOrder(t *testing.T) {
 			switch r.IntN(4) {
 			case 0:
 				b := octets(r.IntN(3000))
-				p.reserve(len(b))
-				p.own().b = append(p.own().b, b...)
+				own := p.reserve(len(b))
+				own.b = append(own.b, b...)
 			case 1:
 				p.share(ref{p: octets(1 + r.IntN(300))})
 			case 2:

@@ -45,7 +45,7 @@ func (o *outbound) message(ctx context.Context, op frame.Opcode, compressed bool
 	o.lock()
 	err := o.admit(ctx, false)
 	if err == nil {
-		err = o.frame(ctx, frame.Header{Fin: true, Rsv1: compressed, Opcode: op}, p)
+		err = o.frame(ctx, &frame.Header{Fin: true, Rsv1: compressed, Opcode: op}, p)
 	}
 	o.unlock()
 	return err
@@ -78,7 +78,7 @@ func (o *outbound) inOrder(ctx context.Context, op frame.Opcode, p []byte) error
 		return err
 	}
 	defer putBuffer(b)
-	return o.frame(ctx, frame.Header{Fin: true, Rsv1: true, Opcode: op}, b.b)
+	return o.frame(ctx, &frame.Header{Fin: true, Rsv1: true, Opcode: op}, b.b)
 }
 
 // Writer returns a writer of one message of kind op, whose octets are sent as
@@ -177,7 +177,7 @@ func (w *messageWriter) fragment(fin bool) error {
 		return err
 	}
 	o.token.held, w.begun = true, true
-	err := o.frame(w.ctx, frame.Header{Fin: fin, Opcode: w.op}, w.buf.b)
+	err := o.frame(w.ctx, &frame.Header{Fin: fin, Opcode: w.op}, w.buf.b)
 	w.op = frame.Continuation
 	w.buf.b = w.buf.b[:0]
 	if fin {
