@@ -15,6 +15,9 @@ type utf8Checker struct {
 // it inside a character, and ever after.
 func (u *utf8Checker) write(p []byte) bool {
 	s := u.state & stateBits
+	if s == utf8Done && isShortASCII(p) {
+		return true
+	}
 	for len(p) > 0 && s != utf8Bad {
 		if s == utf8Done {
 			p = p[validPrefix(p):]
@@ -44,7 +47,13 @@ const stride = 64
 func validPrefix(p []byte) int {
 	if n := len(p) &^ (vector - 1); n > 0 {
 		if n, ok := validVectors(p[:n]); ok {
-			return wholeCharacters(p[:n])
+			n = wholeCharacters(p[:n])
+			// What is left over is less than a vector, and mostly ASCII: to look
+			// at some octets again costs less than to go through the automaton.
+			if rest := len(p) - n; 0 < rest && rest <= vector && isShortASCII(p[len(p)-vector:]) {
+				return len(p)
+			}
+			return n
 		}
 	}
 	return asciiPrefix(p)
@@ -67,19 +76,36 @@ func wholeCharacters(p []byte) int {
 	return len(p)
 }
 
+// isShortASCII reports whether p is ASCII of 8 to 32 octets, as most short
+// messages are: words from both ends, which meet or overlap, tell it in less
+// time than a loop.
+func isShortASCII(p []byte) bool {
+	n := len(p)
+	if n < 8 || n > 32 {
+		return false
+	}
+	w := binary.LittleEndian.Uint64(p) | binary.LittleEndian.Uint64(p[n-8:])
+	if n > 16 {
+		w |= binary.LittleEndian.Uint64(p[8:]) | binary.LittleEndian.Uint64(p[n-16:])
+	}
+	return w&highBits == 0
+}
+
+// highBits are set in octets that are not ASCII.
+const highBits = 0x8080808080808080
+
 // asciiPrefix is validPrefix for ASCII.
 func asciiPrefix(p []byte) int {
-	const high = 0x8080808080808080
 	rest := p
 	for len(rest) >= 32 {
 		a := binary.LittleEndian.Uint64(rest) | binary.LittleEndian.Uint64(rest[8:])
 		b := binary.LittleEndian.Uint64(rest[16:]) | binary.LittleEndian.Uint64(rest[24:])
-		if (a|b)&high != 0 {
+		if (a|b)&highBits != 0 {
 			break
 		}
 		rest = rest[32:]
 	}
-	for len(rest) >= 8 && binary.LittleEndian.Uint64(rest)&high == 0 {
+	for len(rest) >= 8 && binary.LittleEndian.Uint64(rest)&highBits == 0 {
 		rest = rest[8:]
 	}
 	return len(p) - len(rest)

@@ -15,7 +15,7 @@ func BenchmarkUTF8(b *testing.B) {
 		{"cjk", "いろはにほへとちりぬるを我が世誰ぞ常ならむ。"},
 		{"emoji", "😀😃😄😁😆😅😂🤣"},
 	} {
-		for _, size := range []int{7, 16, 125, 1 << 10, 64 << 10} {
+		for _, size := range []int{7, 16, 27, 60, 125, 1 << 10, 64 << 10} {
 			p := []byte(strings.Repeat(text.sample, size/len(text.sample)+1))[:size]
 			for !utf8.Valid(p) {
 				p = p[:len(p)-1]

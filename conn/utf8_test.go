@@ -175,6 +175,24 @@ func TestUTF8Vectors(t *testing.T) {
 	}
 }
 
+// Every length up to a few vectors, with something that is not ASCII at every
+// place: what is looked at from both ends is judged as octet by octet.
+func TestUTF8Lengths(t *testing.T) {
+	for n := range 3*vector + 8 {
+		for _, odd := range []string{"a", "é", "€", "😀", "\x80", "\xC3", "\xE2\x82", "\xFF"} {
+			for at := range max(n-len(odd)+1, 0) {
+				p := []byte(strings.Repeat("a", n))
+				copy(p[at:], odd)
+				var u utf8Checker
+				legal := u.write(p)
+				if bad := firstBad(p); legal != (bad == n) || u.done() != utf8.Valid(p) {
+					t.Fatalf("%q: legal %t, done %t; the first bad octet is %d", p, legal, u.done(), bad)
+				}
+			}
+		}
+	}
+}
+
 // The text so far is judged the same in any parts, and refused with the part
 // that holds the first bad octet.
 func FuzzUTF8(f *testing.F) {
