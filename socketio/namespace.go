@@ -19,11 +19,18 @@ type Namespace struct {
 	template *Namespace
 	rooms    rooms
 	recovery *recovery // nil: off
-	adapter  Adapter   // nil: this node alone
+	adapter  Adapter   // nil: this node alone; set by attach
 	ids      atomic.Uint64
 
-	users int  // sockets, also those whose middleware runs; guarded by server.mu
-	fixed bool // never forgotten; guarded by server.mu
+	// attached connects the namespace with other nodes when it is called first,
+	// and makes the others wait for that. It must have returned before anybody
+	// else looks at adapter.
+	attached func() error
+
+	// Guarded by server.mu:
+	users int  // sockets, also those whose middleware runs
+	fixed bool // never forgotten
+	ready bool // attached has succeeded
 
 	mu           sync.RWMutex
 	middleware   []func(context.Context, *Socket) error
@@ -33,18 +40,31 @@ type Namespace struct {
 
 func newNamespace(s *Server, name string, template *Namespace) *Namespace {
 	n := &Namespace{server: s, name: name, template: template, rooms: newRooms()}
+	n.attached = sync.OnceValue(n.attach)
 	if s.o.Recovery != nil {
 		n.recovery = newRecovery(*s.o.Recovery)
 	}
 	return n
 }
 
-// attach connects n with other nodes.
+// attach connects n with other nodes. No mutex is held: that may take long.
 func (n *Namespace) attach() (err error) {
-	if n.server.o.Adapter != nil {
-		n.adapter, err = n.server.o.Adapter(&Local{n})
+	s := n.server
+	if s.o.Adapter != nil {
+		if n.adapter, err = s.o.Adapter(&Local{n}); err != nil {
+			n.adapter = nil
+			s.o.Logger.Error("socket.io: adapter failed", "namespace", n.name, "error", err)
+			return err
+		}
 	}
-	return err
+	s.mu.Lock()
+	n.ready = s.namespaces[n.name] == n
+	gone := !n.ready
+	s.mu.Unlock()
+	if gone { // the server was shut down meanwhile
+		n.detach()
+	}
+	return nil
 }
 
 // detach ends what attach began.
@@ -91,13 +111,14 @@ func (n *Namespace) registered() (middleware []func(context.Context, *Socket) er
 	return slices.Concat(middleware, n.middleware), slices.Concat(handlers, n.handlers)
 }
 
-// children returns the namespaces that n is the template of.
+// children returns the namespaces that n is the template of. Those that are
+// still being connected with other nodes have nobody in them.
 func (n *Namespace) children() []*Namespace {
 	n.server.mu.Lock()
 	defer n.server.mu.Unlock()
 	var list []*Namespace
 	for _, c := range n.server.namespaces {
-		if c.template == n {
+		if c.template == n && c.ready {
 			list = append(list, c)
 		}
 	}

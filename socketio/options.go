@@ -22,7 +22,7 @@ type Options struct {
 	// was away for a moment; nil does not.
 	Recovery *Recovery
 	// Adapter connects each namespace with those of other nodes; nil is for
-	// one node.
+	// one node. It may wait: only who asks for that namespace waits with it.
 	Adapter func(*Local) (Adapter, error)
 	// ClientFiles holds the JavaScript client, the folder dist of the npm
 	// package socket.io, and is served below the path: socket.io.js and so

@@ -55,21 +55,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Of returns the namespace of a name, which begins with a slash, and makes it
-// if need be: from then on clients may join it. It panics if Options.Adapter
-// fails.
+// if need be: from then on clients may join it. It waits for Options.Adapter
+// and panics if that fails.
 func (s *Server) Of(name string) *Namespace {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	name = "/" + strings.TrimPrefix(name, "/")
+	s.mu.Lock()
 	n := s.namespaces[name]
 	if n == nil {
 		n = newNamespace(s, name, nil)
 		s.namespaces[name] = n
-		if err := n.attach(); err != nil {
-			panic(err)
-		}
 	}
-	n.fixed = true
+	n.users++ // until it is known whether it stays
+	s.mu.Unlock()
+	err := n.attached()
+	s.mu.Lock()
+	n.fixed = n.fixed || err == nil
+	s.mu.Unlock()
+	s.unuse(n)
+	if err != nil {
+		panic(err)
+	}
 	return n
 }
 
@@ -96,42 +101,42 @@ func (s *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *Nam
 func (s *Server) lookup(name string, auth json.RawMessage) *Namespace {
 	s.mu.Lock()
 	parents := s.parents
-	if n := s.namespaces[name]; n != nil {
+	n := s.namespaces[name]
+	if n != nil {
 		n.users++
-		s.mu.Unlock()
-		return n
 	}
 	s.mu.Unlock()
 	for _, p := range parents {
-		if p.match(name, auth) {
-			return s.child(name, p)
+		if n == nil && p.match(name, auth) {
+			n = s.child(name, p)
 		}
 	}
-	return nil
+	if n != nil && n.attached() != nil {
+		s.unuse(n)
+		return nil
+	}
+	return n
 }
 
-// child returns a namespace that p makes.
+// child returns a namespace that p makes, in use by one more socket.
 func (s *Server) child(name string, p *parent) *Namespace {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.namespaces[name]
 	if n == nil {
 		n = newNamespace(s, name, p.template)
-		if err := n.attach(); err != nil {
-			s.o.Logger.Error("socket.io: adapter failed", "namespace", name, "error", err)
-			return nil
-		}
 		s.namespaces[name] = n
 	}
 	n.users++
 	return n
 }
 
-// unuse takes back a use of n, which is forgotten when nobody needs it.
+// unuse takes back a use of n, which is forgotten when nobody needs it: the
+// next client that asks for it tries again if it was not attached.
 func (s *Server) unuse(n *Namespace) {
 	s.mu.Lock()
 	n.users--
-	over := n.users == 0 && !n.fixed
+	over := n.users == 0 && !n.fixed && s.namespaces[n.name] == n
 	if over {
 		delete(s.namespaces, n.name)
 	}
@@ -150,10 +155,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = e
 	}
 	s.mu.Lock()
-	namespaces := s.namespaces
+	var attached []*Namespace // the others are not, or see to it themselves
+	for _, n := range s.namespaces {
+		if n.ready {
+			attached = append(attached, n)
+		}
+	}
 	s.namespaces = make(map[string]*Namespace)
 	s.mu.Unlock()
-	for _, n := range namespaces {
+	for _, n := range attached {
 		n.detach()
 	}
 	return err

@@ -1,0 +1,146 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"testing"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// A slowBus answers only when it is told to, but for the root namespace.
+type slowBus struct {
+	bus
+	asked  chan string
+	answer chan error
+	closed chan string
+}
+
+// open makes the channels, in the bubble that they are used in.
+func (b *slowBus) open() {
+	b.asked, b.answer, b.closed = make(chan string), make(chan error), make(chan string, 10)
+}
+
+func (b *slowBus) join(l *socketio.Local) (socketio.Adapter, error) {
+	if l.Name() != "/" {
+		b.asked <- l.Name()
+		if err := <-b.answer; err != nil {
+			return nil, err
+		}
+	}
+	a, err := b.bus.join(l)
+	return closing{a, func() { b.closed <- l.Name() }}, err
+}
+
+// closing tells when an adapter is closed.
+type closing struct {
+	socketio.Adapter
+	told func()
+}
+
+func (c closing) Close() error {
+	c.told()
+	return nil
+}
+
+// While an adapter keeps a namespace waiting all others are served; who wants
+// that namespace waits, the adapter is asked once.
+func TestSlowAdapter(t *testing.T) {
+	b := new(slowBus)
+	inBubble(t, &socketio.Options{Adapter: b.join}, func(s *site) {
+		b.open()
+		rooms := s.io.OfPattern(regexp.MustCompile("^/room-"))
+		rooms.OnConnect(echo)
+		s.io.OnConnect(echo)
+		one, two := s.dial(), s.dial()
+		one.send("0/room-1,")
+		if got := <-b.asked; got != "/room-1" {
+			t.Errorf("asked for %s", got)
+		}
+		two.send("0/room-1,")
+		neighbour := s.client()
+		neighbour.send(`2["message","served"]`)
+		neighbour.want(`2["message-back","served"]`)
+		if err := rooms.Emit("to nobody yet"); err != nil {
+			t.Error(err)
+		}
+		made := make(chan string)
+		go func() { made <- s.io.Of("/room-2").Name() }()
+		if got := <-b.asked; got != "/room-2" {
+			t.Errorf("asked for %s", got)
+		}
+		neighbour.send(`2["message","still served"]`)
+		neighbour.want(`2["message-back","still served"]`)
+		neighbour.c.CloseNow()
+
+		b.answer <- nil
+		b.answer <- nil
+		if got := <-made; got != "/room-2" {
+			t.Errorf("made %s", got)
+		}
+		for _, r := range []*raw{one, two} {
+			if got := r.read(); len(got) < 10 || got[:10] != "0/room-1,{" {
+				t.Errorf("CONNECT was answered %q", got)
+			}
+		}
+		rooms.Emit("to both")
+		one.want(`2/room-1,["to both"]`)
+		two.want(`2/room-1,["to both"]`)
+		one.send("1/room-1,")
+		two.send("1/room-1,")
+		if got := <-b.closed; got != "/room-1" {
+			t.Errorf("closed %s", got)
+		}
+	})
+}
+
+// An adapter that fails costs those who have waited for it their CONNECT; the
+// next one tries again.
+func TestFailingAdapter(t *testing.T) {
+	b := new(slowBus)
+	inBubble(t, &socketio.Options{Adapter: b.join}, func(s *site) {
+		b.open()
+		s.io.OfPattern(regexp.MustCompile("^/room$"))
+		r := s.dial()
+		for range 2 {
+			r.send("0/room,")
+			<-b.asked
+			b.answer <- errors.New("the broker is away")
+			r.want(`4/room,{"message":"Invalid namespace"}`)
+		}
+		r.send("0/room,")
+		<-b.asked
+		b.answer <- nil
+		if got := r.read(); len(got) < 8 || got[:8] != "0/room,{" {
+			t.Errorf("CONNECT was answered %q", got)
+		}
+	})
+}
+
+// An adapter that answers behind Shutdown is closed, and only once.
+func TestAdapterBehindShutdown(t *testing.T) {
+	b := new(slowBus)
+	inBubble(t, &socketio.Options{Adapter: b.join}, func(s *site) {
+		b.open()
+		made := make(chan *socketio.Namespace)
+		go func() { made <- s.io.Of("/late") }()
+		<-b.asked
+		ctx, cancel := context.WithCancel(s.t.Context())
+		cancel()
+		s.io.Shutdown(ctx)
+		b.answer <- nil
+		<-made
+		for range 2 {
+			s.io.Shutdown(ctx)
+		}
+		close(b.closed)
+		var closed []string
+		for name := range b.closed {
+			closed = append(closed, name)
+		}
+		if len(closed) != 2 || closed[0] != "/" || closed[1] != "/late" {
+			t.Errorf("closed %q, want / and /late", closed)
+		}
+	})
+}
