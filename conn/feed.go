@@ -217,10 +217,13 @@ func (f *feed) inflate(p []byte) (event, error) {
 // need returns the length of b at which next gets on, for a frame that is
 // completed in place; 0 if any further octet will do.
 func (f *feed) need() int {
-	if f.place != inFront {
-		return 0
+	switch f.place {
+	case inFront:
+		return int(f.size) + int(f.header.Length)
+	case apart:
+		return int(min(f.header.Length-f.seen, largeBuffer))
 	}
-	return int(f.size) + int(f.header.Length)
+	return 0
 }
 
 // directly is from how many missing octets on they are read straight into the
