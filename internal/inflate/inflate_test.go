@@ -1,0 +1,398 @@
+package inflate
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// all inflates p as a message behind window, into buffers that grow by step
+// octets over what is asked for.
+func all(d *Decoder, p, window []byte, step int) ([]byte, error) {
+	d.Reset(p, window)
+	var out []byte
+	for {
+		larger := make([]byte, len(out), len(out)+Room+step)
+		copy(larger, out)
+		var done bool
+		var err error
+		if out, done, err = d.Append(larger); done || err != nil {
+			return out, err
+		}
+	}
+}
+
+// unhex reads octets as the RFC prints them.
+func unhex(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+const hello = "f2 48 cd c9 c9 07 00"
+
+// The samples of RFC 7692, section 7.2.3, and what else ends a message.
+func TestSamples(t *testing.T) {
+	fixed, a := "0"+num(1, 2), "10010001"
+	tests := []struct{ name, window, payload, want string }{
+		{"7.2.3.1 one fixed block", "", hello, "Hello"},
+		{"7.2.3.2 sharing the window", "Hello", "f2 00 11 00 00", "Hello"},
+		{"7.2.3.3 no compression", "", "00 05 00 fa ff 48 65 6c 6c 6f 00", "Hello"},
+		{"7.2.3.4 BFINAL set", "", "f3 48 cd c9 c9 07 00 00", "Hello"},
+		{"7.2.3.5 two blocks", "", "f2 48 05 00 00 00 ff ff ca c9 c9 07 00", "Hello"},
+		{"7.2.3.6 empty", "", "00", ""},
+		{"BFINAL set, nothing behind it", "", "f3 48 cd c9 c9 07 00", "Hello"},
+		{"BFINAL set in the empty block", "", "01", ""},
+		{"two streams, one window", "", "f3 48 cd c9 c9 07 00 03 13 00 00", "HelloHello"},
+		{"a stored stream", "", "01 01 00 fe ff 48 00", "H"},
+		{"out of the window into the message", "Hello", "02 13 00 00", "Hello"},
+		{"the last octet of the window", "W", hex.EncodeToString(stream(fixed, strings.Repeat(a, 9), // 3 from 10 before
+			"0000001 00110", num(1, 2), "0000000 000")), "aaaaaaaaaWaa"},
+		{"zeros repeated", "", hex.EncodeToString(stream(dynamic(257, 1), zeros(138), repeat, zeros(115), one, one, "0 000")), ""},
+	}
+	var d Decoder
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := all(&d, unhex(t, tt.payload), []byte(tt.window), 0)
+			if err != nil || string(got) != tt.want {
+				t.Errorf("got %q, %v; want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+// stream packs bits, given in the order in which they come.
+func stream(bits ...string) []byte {
+	var b []byte
+	for i, bit := range strings.ReplaceAll(strings.Join(bits, ""), " ", "") {
+		if i%8 == 0 {
+			b = append(b, 0)
+		}
+		b[i/8] |= byte(bit-'0') << (i % 8)
+	}
+	return b
+}
+
+// num is a number of so many bits, the lowest first.
+func num(v, bits int) string {
+	var b strings.Builder
+	for i := range bits {
+		b.WriteByte('0' + byte(v>>i&1))
+	}
+	return b.String()
+}
+
+// dynamic begins a block with codes of its own: counts of their lengths, and the
+// lengths of the code for those, in the order of RFC 1951, section 3.2.7, if not
+// those for what stands below.
+func dynamic(litLens, dists int, lengths ...int) string {
+	if lengths == nil {
+		lengths = []int{3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 2}
+	}
+	s := "0" + num(2, 2) + num(litLens-257, 5) + num(dists-1, 5) + num(len(lengths)-4, 4)
+	for _, n := range lengths {
+		s += num(n, 3)
+	}
+	return s
+}
+
+// Code lengths: one, two, and three times the last one.
+const one, two, repeat = "10", "110", "111 00"
+
+// zeros are n code lengths of 0, n being 11 to 138.
+func zeros(n int) string { return "0" + num(n-11, 7) }
+
+func TestRefused(t *testing.T) {
+	fixed := "0" + num(1, 2)
+	tests := []struct {
+		name    string
+		payload []byte
+	}{
+		{"nothing at all", nil},
+		{"block type 3", unhex(t, "06 00")},
+		{"header cut", stream(fixed, "110010000 110010000 110010000 110010000 0000000")}, // two bits are left
+		{"stored length and its inverse differ", unhex(t, "00 05 00 fa fe 48 65 6c 6c 6f 00")},
+		{"stored header cut", unhex(t, "00 05")},
+		{"stored block cut", unhex(t, "00 05 00 fa ff 48 65 6c 6c")},
+		{"the tail left on", unhex(t, hello+"00 00 ff ff 00 00 ff ff")},
+		{"no end of a fixed block", unhex(t, "f2 48 cd c9 c9")},
+		{"distance before the window", unhex(t, "02 13 00 00")},
+		{"length symbol 286", stream(fixed, "11000110 00000 0000000 000")},
+		{"distance symbol 30", stream(fixed, "00110000 0000001 11110 0000000 000")},
+		{"code lengths cut", stream(dynamic(257, 1), one, one)},
+		{"code of code lengths: too many words", stream(dynamic(257, 1, 1, 1, 1, 1))},
+		{"code of code lengths: too few words", stream(dynamic(257, 1, 2, 2, 2, 0))},
+		{"code of code lengths: no word", stream(dynamic(257, 1, 0, 0, 0, 0), num(0, 64))},
+		{"code of code lengths: not that word", stream(dynamic(257, 1, 0, 0, 1, 0), "1", num(0, 64))},
+		// From here on nothing else is wrong.
+		{"287 literals and lengths", stream(dynamic(287, 1), zeros(138), zeros(118), one, zeros(30), one, "0 000")},
+		{"31 distances", stream(dynamic(257, 31), zeros(138), zeros(118), one, zeros(31), "0 000")},
+		{"nothing to repeat", stream(dynamic(257, 1), repeat, zeros(138), zeros(115), one, one, "0 000")},
+		{"more lengths than announced", stream(dynamic(257, 10), zeros(138), zeros(118), one, zeros(11), "0 000")},
+		{"literals and lengths: too few words", stream(dynamic(257, 1), zeros(138), zeros(117), two, two, one, "01 000")},
+		{"literals and lengths: too many words", stream(dynamic(257, 1), zeros(138), zeros(116), one, one, one, one, "1 000")},
+		{"distances: too few words", stream(dynamic(257, 1), zeros(138), zeros(117), one, one, two, "1 000")},
+		{"distances: a word is missing", stream(dynamic(257, 2), zeros(138), zeros(117), one, one, one, two, "1 000")},
+		{"distances: too many words", stream(dynamic(257, 3), zeros(138), zeros(117), one, one, one, one, one, "1 000")},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var d Decoder
+			for _, step := range []int{0, 1, 1000} {
+				if got, err := all(&d, tt.payload, nil, step); err != ErrCorrupt {
+					t.Errorf("room for %d: got %q, %v", Room+step, got, err)
+				}
+			}
+		})
+	}
+}
+
+// Codes with a single word, and with none, are legal where they suffice (RFC
+// 1951, section 3.2.7).
+func TestSparseCodes(t *testing.T) {
+	begin := dynamic(258, 1) + zeros('H') + one + zeros(138) + zeros(256-'H'-1-138) + two + two
+	for _, tt := range []struct{ name, dists, data, want string }{
+		{"one distance", one, "0 0 11 0 0 11 0 10 000", "HHHHHHHHH"}, // 'H', 'H', 3 from 1, 'H', 3 from 1, end
+		{"the other word of it", one, "0 11 1 10 000", ""},
+		{"no distance", "", "0 0 10 000", "HH"},
+		{"no distance, but a length", "", "0 11 0 10 000", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			head := begin + tt.dists
+			if tt.dists == "" {
+				head = strings.Replace(begin, dynamic(258, 1), dynamic(258, 11), 1) + zeros(11)
+			}
+			got, err := all(new(Decoder), stream(head, tt.data), nil, 0)
+			if ok := err == nil; ok != (tt.want != "") || ok && string(got) != tt.want {
+				t.Errorf("got %q, %v; want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+// A huffman code as an encoder has it: the word of each symbol, none being "".
+type huffman []string
+
+// newHuffman returns a complete code of the symbols below n, of which all in
+// must and up to k altogether have a word, of at most 15 bits. Its tree is
+// likely to be deep.
+func newHuffman(r *rand.Rand, n, k int, must ...int) (words huffman, lengths []int) {
+	leaves := []int{1, 1}
+	for len(leaves) < k {
+		i := len(leaves) - 1
+		if r.IntN(3) == 0 {
+			i = r.IntN(len(leaves))
+		}
+		if leaves[i] < 15 {
+			leaves[i]++
+			leaves = append(leaves, leaves[i])
+		} else if r.IntN(100) == 0 {
+			break
+		}
+	}
+	lengths = make([]int, n)
+	symbols := append(must, r.Perm(n)...)
+	for _, depth := range leaves {
+		for lengths[symbols[0]] != 0 {
+			symbols = symbols[1:]
+		}
+		lengths[symbols[0]] = depth
+	}
+	words = make(huffman, n)
+	next := 0
+	for depth := 1; depth <= 15; depth++ { // RFC 1951, section 3.2.2
+		next <<= 1
+		for s, l := range lengths {
+			if l == depth {
+				words[s] = fmt.Sprintf("%0*b", depth, next)
+				next++
+			}
+		}
+	}
+	return words, lengths
+}
+
+// Blocks of any codes and any symbols, as no compressor makes them: with words
+// and extra bits of all lengths.
+func TestAnyCodes(t *testing.T) {
+	random := rand.New(rand.NewPCG(2, 15))
+	window := someText(random, 1<<15) // no distance leaves it
+	var d Decoder
+	for range 100 {
+		litLen, litLens := newHuffman(random, 286, 2+random.IntN(284), endOfBlock, 284, 285)
+		dist, dists := newHuffman(random, 30, 2+random.IntN(28), 29)
+		var s strings.Builder
+		s.WriteString("0" + num(2, 2) + num(29, 5) + num(29, 5) + num(15, 4) + num(0, 9)) // no repetitions:
+		s.WriteString(strings.Repeat(num(4, 3), 16))                                      // 16 words of four bits
+		for _, n := range append(litLens, dists...) {
+			fmt.Fprintf(&s, "%04b", n)
+		}
+		for range 1000 {
+			symbol := random.IntN(len(litLen))
+			if random.IntN(2) == 0 {
+				symbol = 284
+			}
+			if litLen[symbol] == "" || symbol == endOfBlock {
+				continue
+			}
+			s.WriteString(litLen[symbol])
+			if symbol < endOfBlock {
+				continue
+			}
+			if symbol > 264 && symbol < 285 {
+				s.WriteString(num(random.IntN(32), (symbol-261)/4))
+			}
+			symbol = random.IntN(len(dist))
+			if dist[symbol] == "" {
+				symbol = 29
+			}
+			s.WriteString(dist[symbol])
+			if symbol > 3 {
+				s.WriteString(num(random.Int(), symbol/2-1))
+			}
+		}
+		p := stream(s.String(), litLen[endOfBlock], "000")
+		want, ok := reference(p, window)
+		got, err := all(&d, p, window, random.IntN(1<<16))
+		if !ok || err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%d octets, %v, instead of %d, %t", len(got), err, len(want), ok)
+		}
+	}
+}
+
+// someText returns n octets with repetitions near and far, and octets that are
+// so rare that their code words are long.
+func someText(r *rand.Rand, n int) []byte {
+	words := strings.Fields("a frame of the message is masked by the client and never by the server RFC6455 7692")
+	var b []byte
+	for len(b) < n {
+		switch r.IntN(20) {
+		case 0:
+			b = append(b, byte(r.Uint32()), byte(r.Uint32()))
+		case 1:
+			b = append(b, bytes.Repeat([]byte{'0' + byte(r.IntN(10))}, r.IntN(300))...)
+		}
+		b = append(b, words[r.IntN(len(words))]...)
+		b = append(b, ' ')
+	}
+	return b[:n]
+}
+
+// deflated returns text as a message that may refer to window.
+func deflated(t testing.TB, text, window []byte, level int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := flate.NewWriterDict(&b, level, window)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write(text)
+	w.Flush()
+	return b.Bytes()[:b.Len()-4]
+}
+
+// What compress/flate deflates at any level, behind any window, comes out again,
+// in any steps.
+func TestLevels(t *testing.T) {
+	random := rand.New(rand.NewPCG(1951, 7692))
+	var d Decoder
+	for level := flate.HuffmanOnly; level <= flate.BestCompression; level++ {
+		for n := 0; n < 200_000; n = 3*n/2 + 1 {
+			window := someText(random, random.IntN(1<<15))
+			want := someText(random, n)
+			p := deflated(t, want, window, level)
+			for _, step := range []int{0, 1, n + 1} {
+				if n > 10_000 && step <= 1 {
+					continue // it takes the square of n
+				}
+				got, err := all(&d, p, window, step)
+				if err != nil || !bytes.Equal(got, want) {
+					t.Fatalf("level %d, %d octets, step %d: %d octets, %v", level, n, step, len(got), err)
+				}
+			}
+		}
+	}
+}
+
+// Code words of all lengths: the number of occurrences doubles from octet to
+// octet.
+func TestLongWords(t *testing.T) {
+	var want []byte
+	for i := range 17 {
+		want = append(want, bytes.Repeat([]byte{byte(i)}, 1<<i)...)
+	}
+	rand.New(rand.NewPCG(15, 9)).Shuffle(len(want), func(i, j int) { want[i], want[j] = want[j], want[i] })
+	got, err := all(new(Decoder), deflated(t, want, nil, flate.HuffmanOnly), nil, len(want))
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d octets, %v", len(got), err)
+	}
+}
+
+// A message that lacks its end is refused wherever it was cut, except where it is
+// another whole message.
+func TestCut(t *testing.T) {
+	text := someText(rand.New(rand.NewPCG(5, 5)), 3000)
+	for _, level := range []int{flate.HuffmanOnly, flate.NoCompression, flate.BestSpeed} {
+		p := deflated(t, text, nil, level)
+		for n := range p {
+			if string(p[:n]) == "\x00" {
+				continue
+			}
+			if got, err := all(new(Decoder), p[:n], nil, 10_000); err != ErrCorrupt {
+				t.Errorf("level %d, %d of %d octets: %d octets, %v", level, n, len(p), len(got), err)
+			}
+		}
+	}
+}
+
+// No message, whatever it says, leaves anything to the next.
+func TestReset(t *testing.T) {
+	d := new(Decoder)
+	secret := []byte("the password is correct horse battery staple")
+	for _, p := range [][]byte{deflated(t, secret, nil, 9), deflated(t, secret, nil, 0)[:20]} {
+		all(d, p, secret, 0)
+		if got, err := all(d, unhex(t, "02 13 00 00"), nil, 0); err != ErrCorrupt {
+			t.Errorf("got %q, %v", got, err)
+		}
+		if got, err := all(d, unhex(t, hello), nil, 0); err != nil || string(got) != "Hello" {
+			t.Errorf("got %q, %v", got, err)
+		}
+	}
+}
+
+func TestAllocatesNothing(t *testing.T) {
+	text := someText(rand.New(rand.NewPCG(6, 6)), 50_000)
+	p, out := deflated(t, text, nil, 6), make([]byte, 0, len(text)+Room)
+	var d Decoder
+	if n := testing.AllocsPerRun(10, func() {
+		d.Reset(p, nil)
+		d.Append(out)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	for _, size := range []int{256, 1 << 10, 16 << 10, 1 << 20} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			p := deflated(b, someText(rand.New(rand.NewPCG(1, 2)), size), nil, flate.BestSpeed)
+			out := make([]byte, 0, size+Room)
+			var d Decoder
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				d.Reset(p, nil)
+				if _, done, _ := d.Append(out); !done {
+					b.Fatal("not inflated")
+				}
+			}
+		})
+	}
+}
