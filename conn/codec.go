@@ -5,13 +5,14 @@ import (
 	"io"
 )
 
-// A Codec makes the compressors and decompressors of permessage-deflate (RFC
-// 7692, section 7.2). It is what lets another implementation of DEFLATE (RFC
-// 1951) take the place of compress/flate without this module depending on it.
+// A Codec makes the compressors of permessage-deflate (RFC 7692, section
+// 7.2.1). It is what lets another implementation of DEFLATE (RFC 1951) take the
+// place of compress/flate without this module depending on it. What peers have
+// compressed is inflated without it.
 //
 // A Codec must be a comparable value, such as a pointer or an empty struct, of
 // which a program has a few: what it makes is pooled under it for the life of
-// the program and goes from connection to connection. Its methods may be
+// the program and goes from connection to connection. NewCompressor may be
 // called from several goroutines at once.
 type Codec interface {
 	// NewCompressor returns a compressor whose output refers back by at most
@@ -24,9 +25,6 @@ type Codec interface {
 	// message, without a Reset in between; otherwise it is pooled and reset
 	// for each message. One that implements DictCompressor is always pooled.
 	NewCompressor(windowBits int, takeover bool) Compressor
-
-	// NewDecompressor returns a decompressor.
-	NewDecompressor() Decompressor
 }
 
 // A Compressor writes DEFLATE blocks. *flate.Writer is one.
@@ -51,17 +49,6 @@ type DictCompressor interface {
 	ResetDict(w io.Writer, dict []byte)
 }
 
-// A Decompressor reads DEFLATE blocks up to and with the first one whose
-// BFINAL bit is set, then returns io.EOF. What flate.NewReader returns is one.
-type Decompressor interface {
-	// Reset forgets all that was read and reads from r from now on, with dict
-	// as what was read before; dict is not kept. It is called before anything
-	// else. r is an io.ByteReader and no octet behind the final block may be
-	// taken from it.
-	Reset(r io.Reader, dict []byte) error
-	Read(p []byte) (int, error)
-}
-
 // flateCodec is the codec of the standard library, for those who name none.
 type flateCodec struct{}
 
@@ -82,8 +69,3 @@ func (flateCodec) NewCompressor(windowBits int, takeover bool) Compressor {
 }
 
 const takeoverLevel = 4
-
-// NewDecompressor returns compress/flate's reader.
-func (flateCodec) NewDecompressor() Decompressor {
-	return flate.NewReader(&inflateSource{}).(Decompressor)
-}

@@ -9,10 +9,9 @@ import (
 // Nothing of a message stays behind in what is kept: it is reset before it is
 // used again.
 type codecPool struct {
-	codec         Codec
-	kinds         [maxWindowBits + 1]atomic.Uint32 // compressorKinds, by window bits
-	compressors   [maxWindowBits + 1]sync.Pool     // of *compressor, by window bits
-	decompressors sync.Pool                        // of *decompressor
+	codec       Codec
+	kinds       [maxWindowBits + 1]atomic.Uint32 // compressorKinds, by window bits
+	compressors [maxWindowBits + 1]sync.Pool     // of *compressor, by window bits
 }
 
 // A compressorKind is what a codec makes for a window.
@@ -68,14 +67,3 @@ func (p *codecPool) compressor(bits int) *compressor {
 
 // putCompressor gives back what compressor returned, which holds no slice.
 func (p *codecPool) putCompressor(bits int, c *compressor) { p.compressors[bits].Put(c) }
-
-// decompressor takes a decompressor out of the pool, or makes one.
-func (p *codecPool) decompressor() *decompressor {
-	if d, ok := p.decompressors.Get().(*decompressor); ok {
-		return d
-	}
-	return &decompressor{codec: p.codec.NewDecompressor()}
-}
-
-// putDecompressor gives back what decompressor returned, which holds no slice.
-func (p *codecPool) putDecompressor(d *decompressor) { p.decompressors.Put(d) }

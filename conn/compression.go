@@ -71,7 +71,7 @@ func newFeed(role Role, agreed *handshake.Deflate, o *Options, l *Limits) feed {
 		if role == RoleClient {
 			takeover, bits = !agreed.ServerNoContextTakeover, agreed.ServerMaxWindowBits
 		}
-		f.inflater = newInflater(o.Compression.Codec, takeover, bits)
+		f.inflater = newInflater(takeover, bits)
 	}
 	return f
 }

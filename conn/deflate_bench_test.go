@@ -12,8 +12,9 @@ func BenchmarkDeflate(b *testing.B) {
 	for _, takeover := range []bool{false, true} {
 		for _, bits := range []int{9, maxWindowBits} {
 			b.Run(fmt.Sprintf("takeover=%t/bits=%d", takeover, bits), func(b *testing.B) {
-				d, i := newDeflater(nil, takeover, bits), newInflater(nil, takeover, bits)
-				var small, large []byte
+				d, i := newDeflater(nil, takeover, bits), newInflater(takeover, bits)
+				var small []byte
+				large := getBuffer(0)
 				var err error
 				b.SetBytes(int64(len(text)))
 				b.ReportAllocs()
@@ -21,7 +22,8 @@ func BenchmarkDeflate(b *testing.B) {
 					if small, err = d.compress(small[:0], text); err != nil {
 						b.Fatal(err)
 					}
-					if large, err = i.inflate(large[:0], small, 1<<20); err != nil {
+					large.b = large.b[:0]
+					if large, err = i.inflate(large, small, 1<<20); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -36,9 +36,9 @@ func TestInflateSamples(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			i := newInflater(nil, true, maxWindowBits)
+			i := newInflater(true, maxWindowBits)
 			for n, p := range tt.messages {
-				got, err := i.inflate(nil, unhex(t, p), 5)
+				got, err := unpack(i, unhex(t, p), 5)
 				if err != nil || string(got) != tt.want {
 					t.Errorf("message %d: got %q, %v; want %q", n, got, err, tt.want)
 				}

@@ -30,7 +30,7 @@ func TestDeflateWindow(t *testing.T) {
 
 func testWindow(t *testing.T, codec Codec, takeover bool, bits int) {
 	random := rand.New(rand.NewPCG(7692, uint64(bits)))
-	d, i := newDeflater(codec, takeover, bits), newInflater(codec, takeover, bits)
+	d, i := newDeflater(codec, takeover, bits), newInflater(takeover, bits)
 	strict := strictInflater{window: 1 << bits}
 	for n := range 34 {
 		want := someText(random, random.IntN(1<<(n%17)+1))
@@ -45,7 +45,7 @@ func testWindow(t *testing.T, codec Codec, takeover bool, bits int) {
 		if err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("message %d of %d octets: %v, equal %t", n, len(want), err, bytes.Equal(got, want))
 		}
-		got, err = i.inflate(nil, p, int64(len(want)))
+		got, err = unpack(i, p, int64(len(want)))
 		if err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("message %d of %d octets: inflate: %v, equal %t", n, len(want), err, bytes.Equal(got, want))
 		}
@@ -80,7 +80,7 @@ func TestDeflateSharedOctets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, codec := range []Codec{nil, dictCodec{}} {
-		d, i := newDeflater(codec, true, maxWindowBits), newInflater(codec, true, maxWindowBits)
+		d, i := newDeflater(codec, true, maxWindowBits), newInflater(true, maxWindowBits)
 		for n, text := range []string{"for you alone", "", "for you alone", "for all of you"} {
 			p := shared
 			if text == "" {
@@ -89,7 +89,7 @@ func TestDeflateSharedOctets(t *testing.T) {
 			} else if p, err = d.compress(nil, []byte(text)); err != nil {
 				t.Fatal(err)
 			}
-			if got, err := i.inflate(nil, p, 100); err != nil || string(got) != text {
+			if got, err := unpack(i, p, 100); err != nil || string(got) != text {
 				t.Errorf("%T, message %d: got %q, %v; want %q", codec, n, got, err, text)
 			}
 		}
@@ -114,7 +114,7 @@ func TestDeflateUnordered(t *testing.T) {
 						return
 					}
 					d.reset()
-					if got, err := newInflater(nil, false, maxWindowBits).inflate(nil, p, 2000); err != nil || !bytes.Equal(got, text) {
+					if got, err := unpack(newInflater(false, maxWindowBits), p, 2000); err != nil || !bytes.Equal(got, text) {
 						t.Errorf("goroutine %d: %d octets, %v", n, len(got), err)
 					}
 				}

@@ -196,9 +196,7 @@ func (f *feed) arrived(part []byte) (event, error) {
 // inflate completes a compressed message whose octets are p (RFC 7692,
 // section 6.2). p may be the collected octets.
 func (f *feed) inflate(p []byte) (event, error) {
-	plain := getBuffer(min(3*len(p), 1<<20))
-	b, err := f.inflater.inflate(plain.b, p, f.rules.limit)
-	plain.b = b
+	plain, err := f.inflater.inflate(getBuffer(min(3*len(p), 1<<20)), p, f.rules.limit)
 	putBuffer(f.message)
 	f.message = plain
 	if err != nil {
@@ -206,11 +204,11 @@ func (f *feed) inflate(p []byte) (event, error) {
 	}
 	if f.opcode == frame.Text {
 		f.text = utf8Checker{}
-		if !f.text.write(b) || !f.text.done() {
+		if !f.text.write(plain.b) || !f.text.done() {
 			return eventNone, errText
 		}
 	}
-	f.payload = b
+	f.payload = plain.b
 	return eventMessage, nil
 }
 

@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"compress/flate"
 	"errors"
-	"io"
-	"math"
 	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/internal/inflate"
 )
 
 // pack compresses text as one message, without takeover.
@@ -22,6 +21,15 @@ func pack(t testing.TB, text []byte) []byte {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// unpack inflates p as the next message of i.
+func unpack(i *inflater, p []byte, limit int64) ([]byte, error) {
+	b, err := i.inflate(getBuffer(0), p, limit)
+	if err != nil {
+		return nil, err
+	}
+	return b.b, nil
 }
 
 // The limit counts what comes out.
@@ -37,20 +45,19 @@ func TestInflateLimit(t *testing.T) {
 		{"the limit", limit, limit, nil},
 		{"one octet over", limit + 1, limit, errMessageSize},
 		{"far over", 100 * limit, limit, errMessageSize},
-		{"greatest limit", 100 * limit, math.MaxInt64, nil},
+		{"no limit", 100 * limit, noSize, nil},
 		{"limit 0, empty", 0, 0, nil},
 		{"limit 0, one octet", 1, 0, errMessageSize},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := pack(t, make([]byte, tt.size))
-			for _, dst := range [][]byte{nil, []byte("dst"), make([]byte, 3, 1<<20), make([]byte, 3, 3+tt.size)} {
-				got, err := newInflater(nil, false, maxWindowBits).inflate(dst, p, tt.limit)
-				size := len(dst)
-				if tt.want == nil {
-					size += tt.size
+			for _, room := range []int{0, smallBuffer, tt.size, tt.size + inflate.Room, 1 << 20} {
+				b, err := newInflater(false, maxWindowBits).inflate(getBuffer(room), p, tt.limit)
+				if err != tt.want || err == nil && len(b.b) != tt.size {
+					t.Errorf("room for %d: %d octets, %v; want %d, %v", room, len(b.b), err, tt.size, tt.want)
 				}
-				if err != tt.want || len(got) != size || !bytes.Equal(got[:len(dst)], dst) {
-					t.Errorf("capacity %d: %d octets, %v; want %d, %v", cap(dst), len(got), err, size, tt.want)
+				if over := int64(len(b.b)) - tt.limit; over > inflate.Room {
+					t.Errorf("room for %d: inflated %d octets more than the limit", room, over)
 				}
 			}
 		})
@@ -71,10 +78,10 @@ func TestInflateBomb(t *testing.T) {
 	}
 	const limit = 1 << 20
 	for _, takeover := range []bool{false, true} {
-		i := newInflater(nil, takeover, maxWindowBits)
+		i := newInflater(takeover, maxWindowBits)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err = i.inflate(nil, bomb, limit)
+		_, err = unpack(i, bomb, limit)
 		runtime.ReadMemStats(&after)
 		if err != errMessageSize {
 			t.Errorf("got %v", err)
@@ -98,8 +105,8 @@ func TestInflateFinalBlocks(t *testing.T) {
 		{"the second refers to the first", hello + "03 13 00 00", "HelloHello", nil},
 		{"then one without", hello + "f2 48 cd c9 c9 07 00", "HelloHello", nil},
 		{"empty ones", strings.Repeat("03 00", 10) + "00", "", nil},
-		{"too many empty ones", strings.Repeat("03 00", 20) + "00", "", errFinalBlocks},
-		{"too many, long", strings.Repeat("03 00", 1<<16) + "00", "", errFinalBlocks},
+		{"very many empty ones", strings.Repeat("03 00", 1<<16) + "00", "", nil},
+		{"stored and empty", hello + "01", "Hello", nil},
 		{"junk behind it", hello + "ff", "", errDeflate},
 		{"more than an empty block behind it", hello + "00 00", "", errDeflate},
 		{"stored, ended by our octets", "01 04 00 fb ff", "", errDeflate},
@@ -108,8 +115,8 @@ func TestInflateFinalBlocks(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, takeover := range []bool{false, true} {
-				i := newInflater(nil, takeover, maxWindowBits)
-				got, err := i.inflate(nil, unhex(t, tt.payload), 1000)
+				i := newInflater(takeover, maxWindowBits)
+				got, err := unpack(i, unhex(t, tt.payload), 1000)
 				if err != tt.err || string(got) != tt.want {
 					t.Errorf("takeover %t: got %q, %v; want %q, %v", takeover, got, err, tt.want, tt.err)
 				}
@@ -135,8 +142,8 @@ func TestInflateFinalBlockFar(t *testing.T) {
 	p := b.Bytes()[:b.Len()-len(tail)]
 	want := append(append([]byte{}, text...), text[10_000:]...)
 	for _, takeover := range []bool{false, true} {
-		i := newInflater(nil, takeover, maxWindowBits)
-		if got, err := i.inflate(nil, p, 1<<20); err != nil || !bytes.Equal(got, want) {
+		i := newInflater(takeover, maxWindowBits)
+		if got, err := unpack(i, p, 1<<20); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("takeover %t: %d octets, %v", takeover, len(got), err)
 		}
 		if takeover && !bytes.Equal(i.window.octets, want[len(want)-1<<15:]) {
@@ -161,11 +168,7 @@ func TestInflateRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			dst := []byte("dst")
-			got, err := newInflater(nil, false, maxWindowBits).inflate(dst, unhex(t, tt.payload), 1000)
-			if string(got) != "dst" {
-				t.Errorf("got %q", got)
-			}
+			_, err := unpack(newInflater(false, maxWindowBits), unhex(t, tt.payload), 1000)
 			if e, ok := errors.AsType[*frame.Error](err); !ok || e.Code != frame.StatusInvalidPayload {
 				t.Errorf("got %v", err)
 			}
@@ -179,7 +182,7 @@ func TestInflateCut(t *testing.T) {
 	text := someText(rand.New(rand.NewPCG(5, 5)), 3000)
 	p := pack(t, text)
 	for n := range p {
-		got, err := newInflater(nil, false, maxWindowBits).inflate(nil, p[:n], 1<<20)
+		got, err := unpack(newInflater(false, maxWindowBits), p[:n], 1<<20)
 		if err != errDeflate {
 			t.Errorf("%d of %d octets: %q, %v", n, len(p), got, err)
 		}
@@ -190,7 +193,7 @@ func TestInflateCut(t *testing.T) {
 // but legal, and cost no more than their octets.
 func TestInflateEmptyBlocks(t *testing.T) {
 	p := bytes.Repeat([]byte("\x00\x00\x00\xff\xff"), 100_000)
-	got, err := newInflater(nil, false, maxWindowBits).inflate(nil, append(p, 0), 10)
+	got, err := unpack(newInflater(false, maxWindowBits), append(p, 0), 10)
 	if err != nil || len(got) != 0 {
 		t.Errorf("got %q, %v", got, err)
 	}
@@ -208,11 +211,11 @@ func TestDeflatePoolsLeakNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := newInflater(codec, takeover, maxWindowBits).inflate(nil, p, 100); err != nil {
+			if _, err := unpack(newInflater(takeover, maxWindowBits), p, 100); err != nil {
 				t.Fatal(err)
 			}
 			// A copy from just before the message's beginning.
-			got, err := newInflater(codec, takeover, maxWindowBits).inflate(nil, unhex(t, "02 13 00 00"), 100)
+			got, err := unpack(newInflater(takeover, maxWindowBits), unhex(t, "02 13 00 00"), 100)
 			if err != errDeflate {
 				t.Errorf("inflater: got %q, %v", got, err)
 			}
@@ -230,9 +233,7 @@ func TestDeflatePoolsLeakNothing(t *testing.T) {
 	}
 }
 
-// With room in dst, nothing is allocated for a message, but that compress/flate's
-// reader makes small tables anew for Huffman codes of more than nine bits,
-// which long messages have.
+// With room for it, nothing is allocated for a message.
 func TestDeflateAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("sync.Pool drops at random under the race detector")
@@ -240,7 +241,7 @@ func TestDeflateAllocatesNothing(t *testing.T) {
 	text := someText(rand.New(rand.NewPCG(6, 6)), 4000)
 	for _, takeover := range []bool{false, true} {
 		for _, bits := range []int{minWindowBits, maxWindowBits} {
-			d, i := newDeflater(nil, takeover, bits), newInflater(nil, takeover, bits)
+			d, i := newDeflater(nil, takeover, bits), newInflater(takeover, bits)
 			dst := make([]byte, 0, 8000)
 			for range 10 { // fill the window
 				if _, err := d.compress(dst, text); err != nil {
@@ -248,9 +249,11 @@ func TestDeflateAllocatesNothing(t *testing.T) {
 				}
 			}
 			compress := testing.AllocsPerRun(100, func() { d.compress(dst, text) })
-			p := pack(t, text[:300])
-			i.inflate(dst, pack(t, bytes.Repeat(text, 10)), 1<<20)
-			inflate := testing.AllocsPerRun(100, func() { i.inflate(dst, p, 300) })
+			p, b := pack(t, bytes.Repeat(text, 10)), getBuffer(largeBuffer)
+			inflate := testing.AllocsPerRun(100, func() {
+				b.b = b.b[:0]
+				b, _ = i.inflate(b, p, 1<<20)
+			})
 			if compress != 0 || inflate != 0 {
 				t.Errorf("takeover %t, %d bits: compress allocates %v times, inflate %v", takeover, bits, compress, inflate)
 			}
@@ -262,32 +265,23 @@ func TestDeflateAllocatesNothing(t *testing.T) {
 func TestFaultyCodec(t *testing.T) {
 	broken := errors.New("broken")
 	tests := []struct {
-		name     string
-		codec    *faultyCodec
-		compress error
-		inflate  error
+		name  string
+		codec *faultyCodec
+		want  error
 	}{
-		{"sound", &faultyCodec{}, nil, nil},
-		{"write fails", &faultyCodec{write: broken}, broken, nil},
-		{"flush fails", &faultyCodec{flush: broken}, broken, nil},
-		{"flush does nothing", &faultyCodec{noFlush: true}, errCodec, nil},
-		{"reset fails", &faultyCodec{reset: broken}, nil, errDeflate},
-		{"reads nothing", &faultyCodec{readNothing: true}, nil, errDeflate},
-		{"stops before the end", &faultyCodec{stop: 4}, nil, errDeflate},
+		{"sound", &faultyCodec{}, nil},
+		{"write fails", &faultyCodec{write: broken}, broken},
+		{"flush fails", &faultyCodec{flush: broken}, broken},
+		{"flush does nothing", &faultyCodec{noFlush: true}, errCodec},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, bits := range []int{minWindowBits, maxWindowBits} {
 				d := newDeflater(tt.codec, false, bits)
 				got, err := d.compress([]byte("dst"), make([]byte, 1000))
-				if err != tt.compress || err != nil && string(got) != "dst" {
-					t.Errorf("%d bits, compress: %q, %v", bits, got, err)
+				if err != tt.want || err != nil && string(got) != "dst" {
+					t.Errorf("%d bits: %q, %v", bits, got, err)
 				}
-			}
-			p := pack(t, make([]byte, 1000))
-			got, err := newInflater(tt.codec, false, maxWindowBits).inflate([]byte("dst"), p, 1000)
-			if err != tt.inflate || err != nil && string(got) != "dst" {
-				t.Errorf("inflate: %q, %v", got, err)
 			}
 		})
 	}
@@ -296,9 +290,8 @@ func TestFaultyCodec(t *testing.T) {
 // A faultyCodec is compress/flate but for what it is told to do wrong.
 type faultyCodec struct {
 	flateCodec
-	write, flush, reset  error
-	noFlush, readNothing bool
-	stop                 int // octets that a decompressor leaves unread of the finale
+	write, flush error
+	noFlush      bool
 }
 
 func (c *faultyCodec) NewCompressor(windowBits int, takeover bool) Compressor {
@@ -307,10 +300,6 @@ func (c *faultyCodec) NewCompressor(windowBits int, takeover bool) Compressor {
 		return nil
 	}
 	return &faultyCompressor{w, c}
-}
-
-func (c *faultyCodec) NewDecompressor() Decompressor {
-	return &faultyDecompressor{c.flateCodec.NewDecompressor(), c}
 }
 
 type faultyCompressor struct {
@@ -332,32 +321,6 @@ func (c *faultyCompressor) Flush() error {
 	return c.Compressor.Flush()
 }
 
-type faultyDecompressor struct {
-	Decompressor
-	codec *faultyCodec
-}
-
-func (d *faultyDecompressor) Reset(r io.Reader, dict []byte) error {
-	if d.codec.reset != nil {
-		return d.codec.reset
-	}
-	if d.codec.stop > 0 {
-		s := r.(*inflateSource)
-		s.pos = len(s.octets) + len(finale) - d.codec.stop
-		return d.Decompressor.Reset(bytes.NewReader(emptyStream), dict)
-	}
-	return d.Decompressor.Reset(r, dict)
-}
-
-var emptyStream = []byte{0x03, 0x00} // a stream that ends at once
-
-func (d *faultyDecompressor) Read(p []byte) (int, error) {
-	if d.codec.readNothing {
-		return 0, nil
-	}
-	return d.Decompressor.Read(p)
-}
-
 // Any messages, through any window: what went in comes out, under its limit.
 func FuzzDeflate(f *testing.F) {
 	f.Add([]byte("Hello Hello Hello"), uint8(5), true, uint8(0))
@@ -366,7 +329,7 @@ func FuzzDeflate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte, part uint8, takeover bool, size uint8) {
 		bits := minWindowBits + int(size)%8
 		text = text[:min(len(text), 1<<13)]
-		d, i := newDeflater(nil, takeover, bits), newInflater(nil, takeover, bits)
+		d, i := newDeflater(nil, takeover, bits), newInflater(takeover, bits)
 		strict := strictInflater{window: 1 << bits}
 		for rest := text; ; {
 			n := min(len(rest), int(part)*7+100)
@@ -381,12 +344,12 @@ func FuzzDeflate(f *testing.F) {
 			if got, err := strict.message(p); err != nil || !bytes.Equal(got, message) {
 				t.Fatalf("%d bits: %q became %q, %v", bits, message, got, err)
 			}
-			got, err := i.inflate(nil, p, int64(n))
+			got, err := unpack(i, p, int64(n))
 			if err != nil || !bytes.Equal(got, message) {
 				t.Fatalf("%d bits: %q became %q, %v", bits, message, got, err)
 			}
 			if n > 0 {
-				_, err = newInflater(nil, takeover, bits).inflate(nil, p, int64(n-1))
+				_, err = unpack(newInflater(takeover, bits), p, int64(n-1))
 				if takeover && err == nil || !takeover && err != errMessageSize {
 					t.Fatalf("limit %d passed by %d octets: %v", n-1, n, err)
 				}
@@ -398,30 +361,27 @@ func FuzzDeflate(f *testing.F) {
 	})
 }
 
-// Any octets as a compressed message: what compress/flate makes of them, or a
-// typed error; never more than the limit.
+// Any octets as a compressed message: what they say, or a typed error; never more
+// than the limit.
 func FuzzInflate(f *testing.F) {
 	f.Add([]byte("\xf2\x48\xcd\xc9\xc9\x07\x00"), uint16(100))
 	f.Add([]byte("\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), uint16(5))
 	f.Add([]byte("\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"), uint16(4))
 	f.Add([]byte("\x03\x00\x03\x00\x03\x00\x00"), uint16(0))
 	f.Fuzz(func(t *testing.T, p []byte, limit uint16) {
-		whole, wholeErr := newInflater(nil, false, maxWindowBits).inflate(nil, p, 1<<20)
-		got, err := newInflater(nil, true, maxWindowBits).inflate([]byte("dst"), p, int64(limit))
-		if !bytes.HasPrefix(got, []byte("dst")) || len(got) > 3+int(limit) {
-			t.Fatalf("%d octets for a limit of %d", len(got)-3, limit)
-		}
+		whole, wholeErr := unpack(newInflater(false, maxWindowBits), p, 1<<20)
+		got, err := unpack(newInflater(true, maxWindowBits), p, int64(limit))
 		if err != nil {
-			if _, ok := errors.AsType[*frame.Error](err); !ok || len(got) != 3 {
-				t.Fatalf("got %q, %v", got, err)
+			if _, ok := errors.AsType[*frame.Error](err); !ok {
+				t.Fatal(err)
 			}
 			if wholeErr == nil && (err != errMessageSize || len(whole) <= int(limit)) {
 				t.Fatalf("limit %d: %v for %d octets", limit, err, len(whole))
 			}
 			return
 		}
-		if wholeErr != nil || !bytes.Equal(got[3:], whole) {
-			t.Fatalf("limit %d: %q; without: %q, %v", limit, got[3:], whole, wholeErr)
+		if wholeErr != nil || !bytes.Equal(got, whole) || len(got) > int(limit) {
+			t.Fatalf("limit %d: %q; without: %q, %v", limit, got, whole, wholeErr)
 		}
 		strict, err := (&strictInflater{window: 1 << 15}).message(p)
 		if err == nil && !bytes.Equal(strict, whole) {

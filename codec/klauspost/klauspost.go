@@ -1,4 +1,4 @@
-// Package klauspost makes permessage-deflate (RFC 7692) of
+// Package klauspost compresses messages (RFC 7692) with
 // github.com/klauspost/compress, which is faster than compress/flate, knows
 // smaller windows, and whose compressors can take up a window that they have not
 // written: context takeover then costs a connection its windows alone, at most
@@ -36,20 +36,9 @@ func (Codec) NewCompressor(windowBits int, _ bool) conn.Compressor {
 
 const maxWindowBits = 15 // the window of DEFLATE itself (RFC 1951, section 2)
 
-// NewDecompressor returns a decompressor.
-func (Codec) NewDecompressor() conn.Decompressor {
-	return flate.NewReader(noOctets{}).(conn.Decompressor)
-}
-
 // A compressor is a conn.DictCompressor.
 type compressor struct{ *flate.Writer }
 
 // Reset forgets the window too. That of flate.Writer would take up the last
 // one that it was given, which may be another connection's.
 func (c compressor) Reset(w io.Writer) { c.ResetDict(w, nil) }
-
-// noOctets is what a decompressor reads from before its first Reset.
-type noOctets struct{}
-
-func (noOctets) Read([]byte) (int, error) { return 0, io.EOF }
-func (noOctets) ReadByte() (byte, error)  { return 0, io.EOF }
