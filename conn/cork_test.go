@@ -64,3 +64,31 @@ func TestCork(t *testing.T) {
 		want(n)
 	})
 }
+
+// A message of up to 64 KiB leaves in one write, with its header.
+func TestOneWrite(t *testing.T) {
+	bothRoles(t, func(t *testing.T, role conn.Role) {
+		a, b := pipe.New()
+		other := conn.RoleServer
+		if role == conn.RoleServer {
+			other = conn.RoleClient
+		}
+		stream := &countingConn{Conn: a}
+		c := conn.New(&handshake.Result{Conn: stream}, role, nil)
+		peer := conn.New(&handshake.Result{Conn: b}, other, nil)
+		defer peer.CloseNow()
+		defer c.CloseNow()
+		for _, size := range []int{0, 125, 126, 1 << 10, 1<<16 - 1, 1 << 16} {
+			before := stream.writes.Load()
+			if err := c.Write(context.Background(), frame.Binary, make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+			if _, p, err := peer.Read(context.Background()); err != nil || len(p) != size {
+				t.Fatalf("read %d octets, %v; want %d", len(p), err, size)
+			}
+			if n := stream.writes.Load() - before; n != 1 {
+				t.Errorf("%d octets: %d writes, want 1", size, n)
+			}
+		}
+	})
+}

@@ -10,7 +10,7 @@ import (
 
 // frame appends a frame and sends what is pending as far as it may.
 func (o *outbound) frame(ctx context.Context, h *frame.Header, p []byte) error {
-	if len(p) > maxBatch-frame.MaxHeaderLen {
+	if len(p) > maxBatch {
 		return o.largeFrame(ctx, *h, p)
 	}
 	b := o.pending.reserve(frame.MaxHeaderLen + len(p))

@@ -25,7 +25,7 @@ type source struct {
 	buf   *buffer         // nil while nothing is buffered
 	r, w  int             // buf.b[r:w] has come and is not used up
 	idle  *[idleRead]byte // what a waiting read of a stream that is not a socket holds
-	roomy bool            // the last read filled its buffer: the next gets a large one
+	roomy bool            // what came together last did not fit a small buffer: the next read gets a large one
 	more  bool            // the last read of such a stream filled what it had
 
 	read reading // of the socket; see source_unix.go
@@ -36,8 +36,8 @@ type source struct {
 const idleRead = 64
 
 // writePiece is how many octets are given to a blocking write at once: what
-// has WriteTimeout to go out.
-const writePiece = 64 << 10
+// has WriteTimeout to go out. A message of 64 KiB goes with its header.
+const writePiece = largeBuffer
 
 func newSource(nc net.Conn, buffered []byte) source {
 	s := source{nc: nc, raw: rawConn(nc)}
@@ -89,8 +89,8 @@ func (s *source) fill(need int, try bool) (n int, again bool, err error) {
 		free := s.buf.b[s.w:cap(s.buf.b)]
 		n, again, err := s.readSocket(free, s.r == s.w, try)
 		if n > 0 {
-			s.roomy = n == len(free) || s.roomy && n > smallBuffer
 			s.w += n
+			s.roomy = n == len(free) || s.roomy && s.w > smallBuffer
 		}
 		if n > 0 || again || err != nil {
 			return n, again, err

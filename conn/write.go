@@ -36,7 +36,7 @@ func (c *Conn) Write(ctx context.Context, op frame.Opcode, p []byte) error {
 
 // message sends p, compressed or not, as a message of one frame.
 func (o *outbound) message(ctx context.Context, op frame.Opcode, compressed bool, p []byte) error {
-	if len(p) <= maxBatch-frame.MaxHeaderLen && o.mayWrite(ctx) && o.enter() {
+	if len(p) <= maxBatch && o.mayWrite(ctx) && o.enter() {
 		b := getBuffer(frame.MaxHeaderLen + len(p))
 		b.b = frame.Header{Fin: true, Rsv1: compressed, Opcode: op, Length: int64(len(p))}.Append(b.b)
 		b.b = append(b.b, p...)
