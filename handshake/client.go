@@ -20,9 +20,11 @@ import (
 type DialOptions struct {
 	// HTTPClient sends the request, so that its proxy, TLS settings, dialer,
 	// cookie jar and Timeout (for the handshake alone) are in use. Redirects
-	// are followed only if its CheckRedirect is set. If it or its Transport is
-	// nil, a transport like http.DefaultTransport is used that speaks HTTP/1.1
-	// alone and takes at most 64 KiB and 100 fields of response head.
+	// are followed only if its CheckRedirect is set. An HTTP proxy of an
+	// http.Transport is asked for a connection, by CONNECT, for ws as for wss.
+	// If it or its Transport is nil, a transport like http.DefaultTransport is
+	// used that speaks HTTP/1.1 alone and takes at most 64 KiB and 100 fields
+	// of response head.
 	HTTPClient *http.Client
 	// Header holds further fields of the request, such as Origin, Cookie or
 	// Authorization. Those that the handshake writes itself are refused, as
@@ -157,6 +159,9 @@ func (d *dialer) client() *http.Client {
 	if c.Transport == nil {
 		c.Transport = defaultTransport()
 		d.ours = true
+	}
+	if t, ok := c.Transport.(*http.Transport); ok && t.Proxy != nil {
+		c.Transport = tunneling{t}
 	}
 	ask := c.CheckRedirect
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {

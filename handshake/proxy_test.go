@@ -2,6 +2,8 @@ package handshake
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +14,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/internal/pipe"
 )
 
 // A proxy passes connections on: CONNECT, and requests with a target in
@@ -53,17 +59,22 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.Copy(in, out)
 }
 
-// TestProxy goes to a ws and a wss server by way of a proxy.
+// TestProxy goes to a ws and a wss server by way of a proxy, which has TLS or not.
 func TestProxy(t *testing.T) {
+	t.Run("http", func(t *testing.T) { testProxy(t, httptest.NewServer) })
+	t.Run("https", func(t *testing.T) { testProxy(t, httptest.NewTLSServer) })
+}
+
+func testProxy(t *testing.T, serve func(http.Handler) *httptest.Server) {
 	handler := echo(t, nil)
 	plain := httptest.NewServer(handler)
 	defer plain.Close()
 	secure := httptest.NewTLSServer(handler)
 	defer secure.Close()
 	p := new(proxy)
-	ps := httptest.NewServer(p)
+	ps := serve(p)
 	defer ps.Close()
-	through, err := url.Parse(strings.Replace(ps.URL, "http://", "http://user:secret@", 1))
+	through, err := url.Parse(strings.Replace(ps.URL, "://", "://user:secret@", 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,12 +93,137 @@ func TestProxy(t *testing.T) {
 		res.Conn.Close()
 	}
 	const auth = " Basic dXNlcjpzZWNyZXQ="
-	want := []string{"GET " + plain.Listener.Addr().String() + auth, "CONNECT " + secure.Listener.Addr().String() + auth}
+	want := []string{"CONNECT " + plain.Listener.Addr().String() + auth, "CONNECT " + secure.Listener.Addr().String() + auth}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !slices.Equal(p.seen, want) {
 		t.Errorf("proxy saw %q, want %q", p.seen, want)
 	}
+}
+
+// proxied returns a client whose proxy, in memory, is behave, which gets the
+// request that was read.
+func proxied(proxyURL string, behave func(nc net.Conn, in *bufio.Reader, r *http.Request)) (*http.Client, *http.Transport) {
+	c := scripted(nil)
+	tr := c.Transport.(*http.Transport)
+	tr.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxyURL) }
+	tr.DialContext = func(ctx context.Context, _, addr string) (net.Conn, error) {
+		if addr != "proxy.example.com:80" {
+			return nil, errors.New("dialed " + addr)
+		}
+		a, b := pipe.New()
+		go func() {
+			in := bufio.NewReader(b)
+			if r, err := http.ReadRequest(in); err == nil {
+				behave(b, in, r)
+			}
+			b.Close()
+		}()
+		return a, nil
+	}
+	return c, tr
+}
+
+// TestProxyRequest is CONNECT as it is sent (RFC 9110, section 9.3.6), and the
+// handshake behind it; any 2xx opens the way.
+func TestProxyRequest(t *testing.T) {
+	seen := make(chan []string, 2)
+	client, tr := proxied("http://proxy.example.com", func(nc net.Conn, in *bufio.Reader, r *http.Request) {
+		seen <- []string{r.Method, r.RequestURI, r.Host, r.Header.Get("X-Team"), r.Header.Get("Upgrade")}
+		io.WriteString(nc, "HTTP/1.1 204 Go on\r\n\r\n")
+		if r, err := http.ReadRequest(in); err == nil {
+			seen <- []string{r.Method, r.RequestURI, r.Host, r.Header.Get("X-Team"), r.Header.Get("Upgrade")}
+			io.WriteString(nc, strings.ReplaceAll(goodAnswer, "ACCEPT", acceptOf(r))+"\r\n")
+		}
+	})
+	tr.ProxyConnectHeader = http.Header{"X-Team": {"red"}}
+	res, _, err := Dial(t.Context(), "ws://[::1]/path", &DialOptions{HTTPClient: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Conn.Close()
+	for _, want := range [][]string{
+		{"CONNECT", "[::1]:80", "[::1]:80", "red", ""},
+		{"GET", "/path", "[::1]", "", "websocket"},
+	} {
+		if got := <-seen; !slices.Equal(got, want) {
+			t.Errorf("sent %q, want %q", got, want)
+		}
+	}
+	if tr.ProxyConnectHeader.Get("Proxy-Authorization") != "" || tr.DisableKeepAlives != true {
+		t.Error("the transport was modified")
+	}
+}
+
+// TestProxyRefuses: what a proxy does wrong fails the call, soon, with an error
+// that says so.
+func TestProxyRefuses(t *testing.T) {
+	answer := func(text string) func(net.Conn, *bufio.Reader, *http.Request) {
+		return func(nc net.Conn, _ *bufio.Reader, _ *http.Request) { io.WriteString(nc, text) }
+	}
+	silent := func(nc net.Conn, in *bufio.Reader, _ *http.Request) { in.ReadByte() }
+	for _, tt := range []struct {
+		name, url string
+		behave    func(net.Conn, *bufio.Reader, *http.Request)
+		set       func(*http.Transport)
+		want      string
+	}{
+		{"wants a password", "http://proxy.example.com", answer("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), nil, "proxy: 407 Proxy"},
+		{"is no proxy", "http://proxy.example.com:80", answer("hello\r\n\r\n"), nil, "proxy: malformed"},
+		{"ends", "http://proxy.example.com", answer(""), nil, "proxy: unexpected EOF"},
+		{"says more", "http://proxy.example.com", answer("HTTP/1.1 200 OK\r\n\r\nmore"), nil, "proxy: octets behind"},
+		{"never ends", "http://proxy.example.com", answer("HTTP/1.1 200 OK\r\nA: " + strings.Repeat("b", 64<<10) + "\r\n\r\n"), nil, "proxy: unexpected EOF"},
+		{"is silent", "http://proxy.example.com", silent, nil, "proxy: context deadline exceeded"},
+		{"is not there", "http://elsewhere.example.com", nil, nil, "proxy: dialed elsewhere.example.com:80"},
+		{"has no TLS", "https://proxy.example.com:80", answer("HTTP/1.1 200 OK\r\n\r\n"), nil, "proxy: "},
+		{"is not wanted", "http://proxy.example.com", answer("HTTP/1.1 200 OK\r\n\r\n"), func(tr *http.Transport) {
+			tr.OnProxyConnectResponse = func(context.Context, *url.URL, *http.Request, *http.Response) error {
+				return errors.New("not this one")
+			}
+		}, "proxy: not this one"},
+		{"gets no header", "http://proxy.example.com", silent, func(tr *http.Transport) {
+			tr.GetProxyConnectHeader = func(context.Context, *url.URL, string) (http.Header, error) {
+				return nil, errors.New("no header")
+			}
+		}, "proxy: no header"},
+		{"has no URL", "http://%zz", nil, nil, "invalid URL escape"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, tr := proxied(tt.url, tt.behave)
+				if tt.set != nil {
+					tt.set(tr)
+				}
+				start := time.Now()
+				_, _, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("error %v, want %q", err, tt.want)
+				}
+				if took := time.Since(start); took > responseHeaderTime {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// TestProxyCancelled: ctx ends the wait for a proxy, and the connection to it.
+func TestProxyCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		client, _ := proxied("http://proxy.example.com", func(_ net.Conn, in *bufio.Reader, _ *http.Request) {
+			_, err := in.ReadByte()
+			ended <- err
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, _, err := Dial(ctx, "ws://example.com/", &DialOptions{HTTPClient: client}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		if err := <-ended; err != io.EOF {
+			t.Errorf("the proxy saw %v", err)
+		}
+	})
 }
 
 // TestCookies: the jar's cookies are sent, and those of the 101 kept.

@@ -1,0 +1,135 @@
+package handshake
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+// A tunneling transport asks an HTTP proxy for a connection to the server
+// with CONNECT (RFC 6455, section 4.1), as an http.Transport does for https
+// alone: what it does for http, to hand the request to the proxy, few proxies
+// take an upgrade through.
+type tunneling struct{ base *http.Transport }
+
+// RoundTrip implements http.RoundTripper.
+func (t tunneling) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme != "http" {
+		return t.base.RoundTrip(r)
+	}
+	proxy, err := t.base.Proxy(r)
+	if err != nil || proxy == nil || proxy.Scheme != "http" && proxy.Scheme != "https" {
+		return t.base.RoundTrip(r)
+	}
+	through := t.base.Clone()
+	through.Proxy = nil
+	through.DisableKeepAlives = true // nobody else finds what is left over
+	through.DialContext = func(ctx context.Context, _, addr string) (net.Conn, error) {
+		return t.connect(ctx, proxy, addr)
+	}
+	return through.RoundTrip(r)
+}
+
+// connect returns a connection to addr through the proxy.
+func (t tunneling) connect(ctx context.Context, proxy *url.URL, addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, responseHeaderTime)
+	defer cancel()
+	nc, err := t.dialProxy(ctx, proxy)
+	if err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { nc.Close() })
+	err = t.ask(ctx, nc, proxy, addr)
+	if !stop() {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	return nc, nil
+}
+
+// dialProxy connects to the proxy itself.
+func (t tunneling) dialProxy(ctx context.Context, proxy *url.URL) (net.Conn, error) {
+	secure := proxy.Scheme == "https"
+	port := proxy.Port()
+	switch {
+	case port == "" && secure:
+		port = "443"
+	case port == "":
+		port = "80"
+	}
+	addr := net.JoinHostPort(proxy.Hostname(), port)
+	if secure && t.base.DialTLSContext != nil {
+		return t.base.DialTLSContext(ctx, "tcp", addr)
+	}
+	dial := t.base.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	nc, err := dial(ctx, "tcp", addr)
+	if err != nil || !secure {
+		return nc, err
+	}
+	config := t.base.TLSClientConfig.Clone()
+	if config == nil {
+		config = new(tls.Config)
+	}
+	if config.ServerName == "" {
+		config.ServerName = proxy.Hostname()
+	}
+	config.NextProtos = nil // HTTP/1.1
+	c := tls.Client(nc, config)
+	if err := c.HandshakeContext(ctx); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// ask sends CONNECT (RFC 9110, section 9.3.6) and reads the answer.
+func (t tunneling) ask(ctx context.Context, nc net.Conn, proxy *url.URL, addr string) error {
+	header := t.base.ProxyConnectHeader
+	if get := t.base.GetProxyConnectHeader; get != nil {
+		var err error
+		if header, err = get(ctx, proxy, addr); err != nil {
+			return err
+		}
+	}
+	if header = header.Clone(); header == nil {
+		header = make(http.Header)
+	}
+	if u := proxy.User; u != nil {
+		password, _ := u.Password()
+		header.Set("Proxy-Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.Username()+":"+password)))
+	}
+	r := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: addr}, Host: addr, Header: header}
+	if err := r.Write(nc); err != nil {
+		return err
+	}
+	in := bufio.NewReader(io.LimitReader(nc, responseHeadBytes))
+	resp, err := http.ReadResponse(in, r)
+	if err != nil {
+		return err
+	}
+	if told := t.base.OnProxyConnectResponse; told != nil {
+		if err := told(ctx, proxy, r, resp); err != nil {
+			return err
+		}
+	}
+	switch {
+	case resp.StatusCode/100 != 2:
+		return errors.New(resp.Status)
+	case in.Buffered() > 0: // the server has not been asked anything yet
+		return errors.New("octets behind the answer to CONNECT")
+	}
+	return nil
+}
