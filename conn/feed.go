@@ -97,14 +97,15 @@ func (f *feed) inPlace(b []byte) (n int, e event, err error) {
 	h, size := &f.header, int(f.size)
 	end := min(int64(len(b)-size), h.Length)
 	payload := b[size : size+int(end)]
+	part := payload[f.seen:]
 	if h.Masked {
-		mask.Bytes(payload[f.seen:], h.MaskKey, int(f.seen)&3)
+		mask.Bytes(part, h.MaskKey, int(f.seen)&3)
 	}
 	if h.Opcode == frame.Text && !h.Rsv1 {
 		if f.seen == 0 {
 			f.text = utf8Checker{}
 		}
-		if !f.text.write(payload[f.seen:]) || end == h.Length && !f.text.done() {
+		if !f.text.write(part) || end == h.Length && !f.text.done() {
 			return 0, eventNone, errText
 		}
 	}
