@@ -39,14 +39,15 @@ func (in *inbound) startWatch() {
 func (in *inbound) watchAt(at time.Duration) {
 	w := &in.wait
 	w.due = at
+	d := at - clock() // asked for first: a deadline before at would be none of ours
 	switch {
 	case w.ended:
 	case at == noTime:
 		in.c.src.nc.SetReadDeadline(time.Time{})
 	case w.timer != nil:
-		w.timer.Reset(at - clock())
-	case in.c.src.nc.SetReadDeadline(time.Now().Add(at-clock())) != nil:
-		w.timer = time.AfterFunc(at-clock(), in.tick)
+		w.timer.Reset(d)
+	case in.c.src.nc.SetReadDeadline(time.Now().Add(d)) != nil:
+		w.timer = time.AfterFunc(d, in.tick)
 	}
 }
 
