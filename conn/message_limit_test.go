@@ -3,6 +3,7 @@ package conn_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -150,4 +151,19 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// A limit as large as can be is none, for compressed messages too.
+func TestMessageLimitHuge(t *testing.T) {
+	allWays(t, func(t *testing.T, w way) {
+		o := limits(conn.Limits{Message: math.MaxInt64, QueueBytes: math.MaxInt, QueueMessages: math.MaxInt})
+		c, p := wstest.PipePeer(t, conn.RoleServer, &wstest.PipeOptions{Server: o, Client: o, Deflate: deflate})
+		defer c.CloseNow()
+		p.Send(wstest.Text("hello").Deflated(), wstest.Text("plain"))
+		for _, want := range []string{"hello", "plain"} {
+			if _, got, err := w.read(c); string(got) != want || err != nil {
+				t.Errorf("got %q, %v; want %q", got, err, want)
+			}
+		}
+	})
 }

@@ -126,7 +126,7 @@ func (l Limits) resolve() Limits {
 func choose[T int | int64 | time.Duration](v, byDefault, unlimited T) T {
 	switch {
 	case v > 0:
-		return v
+		return min(v, unlimited)
 	case v < 0:
 		return unlimited
 	}
