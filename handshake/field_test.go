@@ -2,6 +2,7 @@ package handshake
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,7 +54,11 @@ func TestFieldValues(t *testing.T) {
 
 // TestEqualFold puts every octet at every place of all that is looked for.
 func TestEqualFold(t *testing.T) {
-	for _, want := range append([]string{"ws", "wss", "http", "https", "websocket"}, names[hostName:]...) {
+	all := []string{"ws", "wss", "http", "https", "websocket"}
+	for _, known := range slices.Concat(names[:]...) {
+		all = append(all, known.text)
+	}
+	for _, want := range all {
 		for _, as := range []string{want, strings.ToUpper(want)} {
 			v := []byte(as)
 			for at, c := range []byte(as) {
@@ -75,21 +80,25 @@ func TestEqualFold(t *testing.T) {
 
 // TestKnownNames: a name is known in letters of any case, before a colon.
 func TestKnownNames(t *testing.T) {
-	for n, s := range names {
-		if n == int(otherName) {
-			continue
-		}
+	seen := 0
+	for _, known := range slices.Concat(names[:]...) {
+		seen |= 1 << known.name
+		s := known.text
 		for _, as := range []string{s, strings.ToUpper(s), strings.ToUpper(s[:1]) + s[1:]} {
 			for line, want := range map[string]name{
-				as + ":": name(n), as + ": x": name(n),
+				as + ":": known.name, as + ": x": known.name,
 				as: otherName, as + " : x": otherName, as + "x: x": otherName, as[1:] + ": x": otherName,
 				as[:len(as)-1] + ": x": otherName, " " + as + ": x": otherName,
 			} {
-				if got := knownName([]byte(line)); got != want {
-					t.Errorf("knownName(%q) = %q, want %q", line, names[got], names[want])
+				got, length := knownName([]byte(line))
+				if got != want || got != otherName && length != len(s) {
+					t.Errorf("knownName(%q) = %d, %d, want %d", line, got, length, want)
 				}
 			}
 		}
+	}
+	if want := 1<<(transferEncodingName+1) - 1<<hostName; seen != want {
+		t.Errorf("names %b have a text, want %b", seen, want)
 	}
 }
 

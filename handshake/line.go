@@ -87,8 +87,7 @@ func (p *parser) field(line []byte, from int) *Error {
 	if p.fields > limit(p.q.options.Limits.Fields, defaultFields) {
 		return tooLarge("too many header fields")
 	}
-	n := knownName(line)
-	colon := len(names[n])
+	n, colon := knownName(line)
 	if n == otherName {
 		for colon < len(line) && isTokenChar(line[colon]) {
 			colon++
@@ -124,39 +123,35 @@ const (
 	transferEncodingName
 )
 
-var names = [...]string{
-	hostName:             "host",
-	originName:           "origin",
-	upgradeName:          "upgrade",
-	connectionName:       "connection",
-	keyName:              "sec-websocket-key",
-	versionName:          "sec-websocket-version",
-	protocolName:         "sec-websocket-protocol",
-	extensionsName:       "sec-websocket-extensions",
-	contentLengthName:    "content-length",
-	transferEncodingName: "transfer-encoding",
+// names holds the names by the lower five bits of their first letter, which are
+// the same in either case.
+var names = [32][]struct {
+	text string
+	name name
+}{
+	'c' % 32: {{"connection", connectionName}, {"content-length", contentLengthName}},
+	'h' % 32: {{"host", hostName}},
+	'o' % 32: {{"origin", originName}},
+	's' % 32: {
+		{"sec-websocket-key", keyName},
+		{"sec-websocket-version", versionName},
+		{"sec-websocket-extensions", extensionsName},
+		{"sec-websocket-protocol", protocolName},
+	},
+	't' % 32: {{"transfer-encoding", transferEncodingName}},
+	'u' % 32: {{"upgrade", upgradeName}},
 }
 
-// namesBy holds the names by the lower five bits of their first letter, which
-// are the same in either case.
-var namesBy = func() (by [32][]name) {
-	for n := hostName; int(n) < len(names); n++ {
-		at := names[n][0] % 32
-		by[at] = append(by[at], n)
-	}
-	return by
-}()
-
-// knownName returns the name that the line, which is not empty, starts with, if
-// it is one of ours.
-func knownName(line []byte) name {
-	for _, n := range namesBy[line[0]%32] {
-		end := len(names[n])
-		if end < len(line) && line[end] == ':' && foldsTo(line[:end], names[n]) {
-			return n
+// knownName returns the name that the line, which is not empty, starts with,
+// and its length, if it is one of ours.
+func knownName(line []byte) (n name, length int) {
+	for _, known := range names[line[0]%32] {
+		end := len(known.text)
+		if end < len(line) && line[end] == ':' && foldsTo(line[:end], known.text) {
+			return known.name, end
 		}
 	}
-	return otherName
+	return otherName, 0
 }
 
 // take hands a field that matters to those who know what it means.
