@@ -131,7 +131,7 @@ func TestDeflateUnordered(t *testing.T) {
 
 // dictCodec is a codec whose compressors take a dictionary, and of which those
 // for small windows never refer back at all.
-type dictCodec struct{ flateCodec }
+type dictCodec struct{}
 
 func (dictCodec) NewCompressor(windowBits int, _ bool) Compressor {
 	if windowBits < 10 {

@@ -96,11 +96,12 @@ func dynamic(litLens, dists int, lengths ...int) string {
 	if lengths == nil {
 		lengths = []int{3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 2}
 	}
-	s := "0" + num(2, 2) + num(litLens-257, 5) + num(dists-1, 5) + num(len(lengths)-4, 4)
+	var s strings.Builder
+	s.WriteString("0" + num(2, 2) + num(litLens-257, 5) + num(dists-1, 5) + num(len(lengths)-4, 4))
 	for _, n := range lengths {
-		s += num(n, 3)
+		s.WriteString(num(n, 3))
 	}
-	return s
+	return s.String()
 }
 
 // Code lengths: one, two, and three times the last one.
