@@ -1,0 +1,192 @@
+package conn_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
+	"github.com/parleyws/parley/wstest"
+)
+
+// writes are the ways to send a text.
+var writes = map[string]func(*conn.Conn, string) error{
+	"Write": func(c *conn.Conn, s string) error { return c.Write(context.Background(), frame.Text, []byte(s)) },
+	"WritePrepared": func(c *conn.Conn, s string) error {
+		return c.WritePrepared(context.Background(), conn.NewPrepared(frame.Text, []byte(s)))
+	},
+	"Send": func(c *conn.Conn, s string) error { return c.Send(conn.NewPrepared(frame.Text, []byte(s))) },
+	"Writer": func(c *conn.Conn, s string) error {
+		w, err := c.Writer(context.Background(), frame.Text)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write([]byte(s)); err != nil {
+			return err
+		}
+		return w.Close()
+	},
+}
+
+// A handler that blocks, with another message at hand for which what is written
+// is held back, delays neither what it has written nor what others write: both
+// come while it blocks, and in virtual time at once.
+func TestHandlerBlocks(t *testing.T) {
+	for name, write := range writes {
+		t.Run(name, func(t *testing.T) {
+			inBubbles(t, conn.Limits{}, func(b *bubble) {
+				testHandlerBlocks(b.T, b.c, b.p, write)
+				b.at(0)
+			})
+			allStreams(t, func(t *testing.T, s stream) {
+				server, client := s.make(t)
+				c := conn.New(&handshake.Result{Conn: server}, conn.RoleServer, nil)
+				defer within(t, time.Minute, c)()
+				testHandlerBlocks(t, c, wstest.NewPeer(t, client, conn.RoleClient), write)
+			})
+		})
+	}
+}
+
+func testHandlerBlocks(t *testing.T, c *conn.Conn, p *wstest.Peer, write func(*conn.Conn, string) error) {
+	enough := make(chan struct{})
+	failed := make(chan error, 1)
+	go func() {
+		failed <- c.Each(context.Background(), func(m conn.Message) error {
+			err := write(c, "to "+string(m.Payload))
+			if string(m.Payload) == "first" {
+				<-enough
+			}
+			return err
+		})
+	}()
+	p.Send(wstest.Text("first"), wstest.Text("second"))
+	p.Want(wstest.Text("to first"))
+	must(t, write(c, "from others"))
+	p.Want(wstest.Text("from others"))
+	close(enough)
+	p.Want(wstest.Text("to second"))
+	c.CloseNow()
+	wantClosedHere(t, <-failed)
+}
+
+// A reluctant stream counts its writes and lets none go on before it may. What
+// is tried of it takes nothing.
+type reluctant struct {
+	net.Conn
+	writes atomic.Int32
+	may    chan struct{}
+}
+
+func (r *reluctant) Write(p []byte) (int, error) {
+	r.writes.Add(1)
+	<-r.may
+	return r.Conn.Write(p)
+}
+
+// A tried one has TryWrite.
+type tried struct{ *reluctant }
+
+func (tried) TryWrite([]byte) (int, error) { return 0, nil }
+
+// meet is how many messages meet.
+const meet = 100
+
+// testMeet runs do with a server over a stream that can be tried, or can't be,
+// and takes nothing, and its peer. The messages that handler or do write by then
+// must leave in two writes: one that is under way, and one for all the rest.
+func testMeet(t *testing.T, handler func(*conn.Conn, conn.Message) error, do func(*conn.Conn, *wstest.Peer)) {
+	for _, try := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := pipe.New()
+			s := &reluctant{Conn: a, may: make(chan struct{})}
+			hs := &handshake.Result{Conn: s}
+			if try {
+				hs.Conn = tried{s}
+			}
+			c := conn.New(hs, conn.RoleServer, nil)
+			p := wstest.NewPeer(t, b, conn.RoleClient)
+			failed := make(chan error, 1)
+			go func() {
+				failed <- c.Each(t.Context(), func(m conn.Message) error { return handler(c, m) })
+			}()
+			do(c, p)
+			synctest.Wait()
+			if n := s.writes.Load(); n != 1 {
+				t.Errorf("try %t: %d writes of a stream that takes nothing", try, n)
+			}
+			close(s.may)
+			p.Want(numberedFrames()...)
+			if n := s.writes.Load(); n > 2 {
+				t.Errorf("try %t: %d writes for %d messages, want 2 at most", try, n, meet)
+			}
+			c.CloseNow()
+			<-failed
+		})
+	}
+}
+
+func numberedFrames() (frames []wstest.Frame) {
+	for i := range meet {
+		frames = append(frames, wstest.Text(fmt.Sprint("message ", i)))
+	}
+	return frames
+}
+
+func ignore(*conn.Conn, conn.Message) error { return nil }
+
+// Broadcasts that meet in a queue leave in one write.
+func TestBroadcastsMeet(t *testing.T) {
+	testMeet(t, ignore, func(c *conn.Conn, _ *wstest.Peer) {
+		for _, f := range numberedFrames() {
+			must(t, c.Send(conn.NewPrepared(frame.Text, f.Payload)))
+		}
+	})
+}
+
+// So do messages of all kinds that are written while a write is under way.
+func TestWritesMeet(t *testing.T) {
+	testMeet(t, ignore, func(c *conn.Conn, _ *wstest.Peer) {
+		ways := []string{"Send", "Write", "WritePrepared", "Writer"}
+		for i, f := range numberedFrames() {
+			must(t, writes[ways[i%len(ways)]](c, string(f.Payload)))
+			synctest.Wait() // the first is under way
+		}
+	})
+}
+
+// So do the answers to messages that came together.
+func TestAnswersMeet(t *testing.T) {
+	echo := func(c *conn.Conn, m conn.Message) error { return c.Write(context.Background(), m.Opcode, m.Payload) }
+	testMeet(t, echo, func(_ *conn.Conn, p *wstest.Peer) { p.Send(numberedFrames()...) })
+}
+
+// Behind a large frame that is half out come the control frames, of Pongs the
+// latest, and then the messages that wait.
+func TestControlBehindLargeFrame(t *testing.T) {
+	inBubblesWith(t, nil, 1<<10, func(b *bubble) {
+		failed := reading(b.c)
+		large := bytes.Repeat([]byte("0123456789abcdef"), 64<<10)
+		wrote := make(chan error, 2)
+		go func() { wrote <- b.c.Write(context.Background(), frame.Binary, large) }()
+		synctest.Wait()
+		go func() { wrote <- b.c.Write(context.Background(), frame.Text, []byte("next")) }()
+		for _, ping := range []string{"1", "2", "3"} {
+			b.p.Send(wstest.Ping(ping))
+			synctest.Wait()
+		}
+		b.p.Want(wstest.Binary(large), wstest.Pong("3"), wstest.Text("next"))
+		must(b.T, <-wrote)
+		must(b.T, <-wrote)
+		b.c.CloseNow()
+		wantClosedHere(b.T, <-failed)
+	})
+}
