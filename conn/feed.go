@@ -61,9 +61,9 @@ func (f *feed) next(b []byte) (n int, e event, err error) {
 	if f.place == apart {
 		return f.collect(b)
 	}
-	h, size := &f.header, int(f.size)
+	h := &f.header
 	if f.place == between {
-		size, err = h.Parse(b)
+		size, err := h.Parse(b)
 		if err != nil && (err != frame.ErrLengthForm || !f.lenient) {
 			return 0, eventNone, err
 		}

@@ -214,9 +214,6 @@ var past = time.Unix(1, 0)
 // deadlines.
 func (s *source) wake() bool { return s.nc.SetReadDeadline(past) == nil }
 
-// rest undoes wake, or a deadline of discard.
-func (s *source) rest() { s.nc.SetReadDeadline(time.Time{}) }
-
 // closeWrite ends our direction of the stream and reports whether it could.
 // Over TLS the alert alone would leave the peer's TCP waiting.
 func (s *source) closeWrite() bool {
