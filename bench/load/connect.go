@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"crypto/tls"
 	"errors"
@@ -40,11 +41,27 @@ const dialers = 32 // connections that are made at once
 
 // connect adds connections.
 func (g *generator) connect(t Target) error {
+	files := make([]*os.File, t.Conns)
+	failed := g.dialAll(t, files)
+	for _, file := range files {
+		switch {
+		case file == nil:
+		case failed != nil:
+			file.Close()
+		default:
+			failed = g.add(file, t.SocketIO)
+		}
+	}
+	return failed
+}
+
+// dialAll opens connections, some at a time. It gives up when it takes too
+// long: nobody answers the first ones' pings meanwhile.
+func (g *generator) dialAll(t Target, files []*os.File) error {
 	var (
 		wait   sync.WaitGroup
 		mu     sync.Mutex
 		failed error
-		files  = make([]*os.File, t.Conns)
 		index  = make(chan int)
 	)
 	for range min(dialers, t.Conns) {
@@ -55,24 +72,21 @@ func (g *generator) connect(t Target) error {
 				if files[i] = file; held != nil {
 					g.held = append(g.held, held)
 				}
-				if failed == nil {
-					failed = err
-				}
+				failed = cmp.Or(failed, err)
 				mu.Unlock()
 			}
 		})
 	}
-	for i := range t.Conns {
+	var late error
+	for begin, i := time.Now(), 0; i < t.Conns && late == nil; i++ {
 		index <- i
+		if time.Since(begin) > silence {
+			late = fmt.Errorf("it took %v to connect %d", silence, i+1)
+		}
 	}
 	close(index)
 	wait.Wait()
-	for _, file := range files {
-		if file != nil && failed == nil {
-			failed = g.add(file, t.SocketIO)
-		}
-	}
-	return failed
+	return cmp.Or(failed, late)
 }
 
 // attempts is how often a connection is tried: some servers drop a few of many
@@ -166,7 +180,7 @@ func (t Target) upgrade(nc net.Conn, r *bufio.Reader) error {
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		return errors.New(response.Status)
 	}
-	if agreed := response.Header.Get("Sec-WebSocket-Extensions"); t.Deflate && strings.Contains(agreed, "no_context_takeover") || t.Deflate && agreed == "" {
+	if agreed := response.Header.Get("Sec-WebSocket-Extensions"); t.Deflate && (agreed == "" || strings.Contains(agreed, "no_context_takeover")) {
 		return fmt.Errorf("no context takeover: %q", agreed)
 	}
 	return nil

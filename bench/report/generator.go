@@ -1,10 +1,6 @@
 package main
 
-import (
-	"fmt"
-
-	"github.com/parleyws/parley/bench/proc"
-)
+import "github.com/parleyws/parley/bench/proc"
 
 // A generator is the process that makes the load.
 type generator struct {
@@ -60,7 +56,7 @@ func (g *generator) drive(s *server, w work) (o outcome, err error) {
 		return o, err
 	}
 	if err := g.Call("run", w, &o); err != nil {
-		return o, fmt.Errorf("%s: %w", s.name, err)
+		return o, err
 	}
 	after, err := s.cpu()
 	o.server = after - before
@@ -72,7 +68,7 @@ func (g *generator) drive(s *server, w work) (o outcome, err error) {
 func (g *generator) once(s *server, t target, w work) (outcome, error) {
 	t.Address = s.address
 	if err := g.connect(t); err != nil {
-		return outcome{}, fmt.Errorf("%s: %w", s.name, err)
+		return outcome{}, err
 	}
 	defer g.close()
 	return g.drive(s, w)

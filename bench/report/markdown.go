@@ -90,9 +90,9 @@ func (r *report) failures(w io.Writer) {
 	if r.notes == nil {
 		return
 	}
-	fmt.Fprint(w, "\nRivals that failed, in one round or more:\n\n")
-	for _, note := range r.notes {
-		fmt.Fprintf(w, "- %s\n", note)
+	fmt.Fprint(w, "\nRounds in which a rival failed, and which count for nothing:\n\n")
+	for _, n := range r.notes {
+		fmt.Fprintf(w, "- %s (%d)\n", n.what, n.times)
 	}
 }
 
@@ -175,7 +175,7 @@ func (r *report) figuresOf(w io.Writer, work string, m metric) {
 		f, _ := r.figure(work, lib, m)
 		if m == generatorBusy {
 			if f.greatest > 0.9 {
-				fmt.Fprintf(w, "| %s | generator | %s | %.0f %%, busy | | | |\n", work, lib, 100*f.median)
+				fmt.Fprintf(w, "| %s | generator | %s | %.0f %%, busy | | | |\n", work, lib, 100*f.greatest)
 			}
 			continue
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -73,7 +72,7 @@ func (r *report) held(l library, args []string, t target, conns int) (kb float64
 	for i, n := range []int{firstConns, conns} {
 		t.Conns = n
 		if err := r.load.connect(t); err != nil {
-			return 0, fmt.Errorf("%s: %w", s.name, err)
+			return 0, err
 		}
 		time.Sleep(settle)
 		if at[i], err = s.memory(); err != nil {

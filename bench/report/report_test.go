@@ -113,11 +113,11 @@ func TestExcuse(t *testing.T) {
 			t.Error("a rival may fail:", err)
 		}
 	}
-	if err := r.excuse("L1", us, wrong); err != wrong {
+	if err := r.excuse("L1", us, wrong); !errors.Is(err, wrong) {
 		t.Error("we may not")
 	}
-	if len(r.notes) != 1 {
-		t.Errorf("notes: %q", r.notes)
+	if want := []note{{"L1, gws: refused", 2}}; !slices.Equal(r.notes, want) {
+		t.Errorf("got %v, want %v", r.notes, want)
 	}
 }
 

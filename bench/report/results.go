@@ -19,7 +19,13 @@ type key struct {
 type results struct {
 	figures map[key][]float64
 	absent  map[string]string // by work or by the first letter of ids: why it was not measured
-	notes   []string          // which rivals failed at what
+	notes   []note            // which rivals failed at what
+}
+
+// A note is a failure of a rival, and how often it happened.
+type note struct {
+	what  string
+	times int
 }
 
 func newResults() *results {
@@ -34,12 +40,19 @@ func (r *results) add(work, lib string, m metric, v float64) {
 // excuse lets a rival fail: it is noted, and the report goes on. When we fail
 // it ends.
 func (r *results) excuse(work, lib string, err error) error {
-	if err == nil || strings.HasPrefix(lib, us) {
-		return err
+	switch {
+	case err == nil:
+		return nil
+	case strings.HasPrefix(lib, us):
+		return fmt.Errorf("%s: %w", work, err)
 	}
-	if note := fmt.Sprintf("%s, %s: %v", work, lib, err); !slices.Contains(r.notes, note) {
-		r.notes = append(r.notes, note)
+	what := fmt.Sprintf("%s, %s: %v", work, lib, err)
+	i := slices.IndexFunc(r.notes, func(n note) bool { return n.what == what })
+	if i < 0 {
+		i = len(r.notes)
+		r.notes = append(r.notes, note{what: what})
 	}
+	r.notes[i].times++
 	return nil
 }
 

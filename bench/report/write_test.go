@@ -41,7 +41,7 @@ func measured() *report {
 
 func TestWrite(t *testing.T) {
 	r := measured()
-	r.notes = []string{"L1, gws: refused"}
+	r.notes = []note{{"L1, gws: refused", 2}}
 	dir := t.TempDir()
 	if err := r.write(dir); err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestWrite(t *testing.T) {
 		}
 		wellFormed(t, c)
 	}
-	if !strings.Contains(text, r.notes[0]) {
+	if !strings.Contains(text, "L1, gws: refused (2)") {
 		t.Error("it hides that a rival failed")
 	}
 }
