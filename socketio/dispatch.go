@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"time"
 )
 
@@ -200,7 +199,7 @@ func (s *Socket) ended(wasConnected bool) {
 		return
 	}
 	s.mu.Lock()
-	h := s.handlers
+	h := s.handlers.others()
 	s.mu.Unlock()
 	defer n.rooms.remove(s)
 	for _, f := range h.disconnecting {
@@ -215,99 +214,25 @@ func (s *Socket) ended(wasConnected bool) {
 	}
 }
 
-// handlers are what is called on a socket's events.
-type handlers struct {
-	events        map[string][]func(*Event) error
-	middleware    []func(*Event) error
-	any           []func(*Event)
-	anyOutgoing   []func(event string, args []any)
-	disconnecting []func(Reason)
-	disconnect    []func(Reason)
-}
-
-// OnEvent adds a handler for the events of a name. It decodes the arguments
-// itself, and answers by Event.Ack if the client asks. An error is logged. See
-// On and Handle for handlers whose arguments have types.
-func (s *Socket) OnEvent(event string, f func(*Event) error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.handlers.events == nil {
-		s.handlers.events = make(map[string][]func(*Event) error)
-	}
-	s.handlers.events[event] = append(s.handlers.events[event], f)
-}
-
-// Use adds a function that is called with each event, before its handlers. An
-// error is logged, and the event is dropped.
-func (s *Socket) Use(f func(*Event) error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.handlers.middleware = append(s.handlers.middleware, f)
-}
-
-// OnAny adds a handler for all events, called before those of their name.
-func (s *Socket) OnAny(f func(*Event)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.handlers.any = append(s.handlers.any, f)
-}
-
-// OnAnyOutgoing adds a handler that is called with each event that is sent to
-// the client, by the goroutine that sends it: before that, or with recovery on
-// behind it. args are not to be modified.
-func (s *Socket) OnAnyOutgoing(f func(event string, args []any)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.handlers.anyOutgoing = append(s.handlers.anyOutgoing, f)
-	s.watched.Store(true)
-}
-
-// OnDisconnecting adds a handler for the end of the socket, which still sees
-// its rooms.
-func (s *Socket) OnDisconnecting(f func(Reason)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.handlers.disconnecting = append(s.handlers.disconnecting, f)
-}
-
-// OnDisconnect adds a handler for the end of the socket.
-func (s *Socket) OnDisconnect(f func(Reason)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.handlers.disconnect = append(s.handlers.disconnect, f)
-}
-
-// notifyOutgoing tells of an event that was sent to the client.
-func (s *Socket) notifyOutgoing(event string, args []any) {
-	if !s.watched.Load() {
-		return
-	}
-	s.mu.Lock()
-	list := slices.Clip(s.handlers.anyOutgoing)
-	s.mu.Unlock()
-	for _, f := range list {
-		f(event, args)
-	}
-}
-
 // event calls the handlers of an event.
 func (s *Socket) event(u *unit) {
+	var few [4]func(*Event) error
 	s.mu.Lock()
-	named := s.handlers.events[string(u.packet.Name())]
-	middleware, all := s.handlers.middleware, s.handlers.any
+	named := s.handlers.named(few[:0], u.packet.Name())
+	more := s.handlers.others()
 	s.mu.Unlock()
-	if len(named)+len(middleware)+len(all) == 0 {
+	if len(named)+len(more.middleware)+len(more.any) == 0 {
 		return
 	}
 	e := &Event{s: s, u: u, wantsAck: u.packet.HasID, id: u.packet.ID}
 	defer e.end()
-	for _, f := range middleware {
+	for _, f := range more.middleware {
 		if err := f(e); err != nil {
 			s.report(u, err)
 			return
 		}
 	}
-	for _, f := range all {
+	for _, f := range more.any {
 		f(e)
 	}
 	for _, f := range named {

@@ -1,0 +1,34 @@
+package socketio
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// Handlers are found by the name of their event in the order in which they were
+// added, however many there are.
+func TestHandlersNamed(t *testing.T) {
+	for _, n := range []int{1, fewEvents / 3, fewEvents, 3 * fewEvents} {
+		var h handlers
+		var called []int
+		for i := range 3 * n { // 3 for each name
+			h.add(fmt.Sprint("event", i%n), func(*Event) error {
+				called = append(called, i)
+				return nil
+			})
+		}
+		for i := range n {
+			called = nil
+			for _, f := range h.named(nil, fmt.Append(nil, "event", i)) {
+				f(nil)
+			}
+			if want := []int{i, i + n, i + 2*n}; !slices.Equal(called, want) {
+				t.Errorf("event %d of %d: handlers %v, want %v", i, n, called, want)
+			}
+		}
+		if got := h.named(nil, []byte("event")); len(got) > 0 {
+			t.Errorf("%d handlers for a name that nobody asked for", len(got))
+		}
+	}
+}
