@@ -3,7 +3,6 @@ package engineio
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -25,16 +24,6 @@ type Receiver interface {
 	// Closed is called once, when the session has ended. No call of Message
 	// begins after it; one that runs may still be running.
 	Closed(Reason)
-}
-
-// A Handshake is what is known of the request that opened a session.
-type Handshake struct {
-	Header     http.Header // of the request; not to be modified
-	URL        *url.URL    // path and query; not to be modified
-	Host       string
-	RemoteAddr string // of the connection: behind a proxy, the proxy's
-	Secure     bool   // TLS ended at this server
-	Time       time.Time
 }
 
 // A Session is a client, as long as it is connected. All methods may be called
@@ -64,7 +53,9 @@ type Session struct {
 	greeted  bool       // a message has come over the WebSocket; guarded by delivery, as is
 	grown    bool       // one has come since its reading goroutine was started
 
-	handshake Handshake
+	opened  time.Time
+	secure  bool // TLS ended at this server
+	request kept
 }
 
 // ErrClosed is what Send returns once the session has ended.
@@ -76,8 +67,7 @@ var ErrQueueFull = errors.New("engine.io: Limits.SendQueue exceeded, session clo
 
 func newSession(server *Server, id string, r *http.Request) *Session {
 	now := time.Now()
-	s := &Session{server: server, id: id}
-	s.handshake = Handshake{r.Header, r.URL, r.Host, r.RemoteAddr, r.TLS != nil, now}
+	s := &Session{server: server, id: id, opened: now, secure: r.TLS != nil, request: keep(r)}
 	s.beat = heartbeat{interval: server.o.Limits.PingInterval, timeout: server.o.Limits.PingTimeout}
 	s.beat.start(now)
 	return s
@@ -86,8 +76,13 @@ func newSession(server *Server, id string, r *http.Request) *Session {
 // ID returns the session's id, which is a secret between client and server.
 func (s *Session) ID() string { return s.id }
 
-// Handshake returns what is known of the request that opened the session.
-func (s *Session) Handshake() *Handshake { return &s.handshake }
+// Handshake returns what is known of the request that opened the session. Each
+// call makes it anew from what is kept of it.
+func (s *Session) Handshake() *Handshake {
+	h := s.request.handshake()
+	h.Secure, h.Time = s.secure, s.opened
+	return h
+}
 
 // Transport returns what carries the session's packets: "polling" or
 // "websocket". It may change once, from the one to the other.
@@ -143,7 +138,7 @@ func (s *Session) transmit(ms []*Message) error {
 // overflow ends a session whose client does not keep up.
 func (s *Session) overflow() {
 	s.server.o.Logger.Warn("engine.io: Limits.SendQueue exceeded, session closed",
-		"limit", s.server.o.Limits.SendQueue, "address", s.handshake.RemoteAddr)
+		"limit", s.server.o.Limits.SendQueue, "address", s.Handshake().RemoteAddr)
 	s.end(TransportError)
 }
 

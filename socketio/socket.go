@@ -108,7 +108,7 @@ func (s *Socket) Transport() string { return s.session.Transport() }
 // A Handshake is what is known of the request and the CONNECT packet that a
 // socket came with.
 type Handshake struct {
-	Header  http.Header // of the request; not to be modified
+	Header  http.Header // of the request
 	Time    time.Time
 	Issued  int64  // Time in milliseconds since 1970
 	Address string // without a port; behind a proxy, the proxy's
@@ -119,7 +119,8 @@ type Handshake struct {
 	Auth    json.RawMessage // a JSON object; not to be modified
 }
 
-// Handshake returns what the socket came with.
+// Handshake returns what the socket came with. Each call makes it anew, but for
+// Auth.
 func (s *Socket) Handshake() Handshake {
 	h := s.session.Handshake()
 	address, _, err := net.SplitHostPort(h.RemoteAddr)

@@ -1,0 +1,35 @@
+package engineio
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What is kept of a request is what the request had.
+func TestKept(t *testing.T) {
+	for _, target := range []string{"/engine.io/?EIO=4&transport=polling&a=%2Fb&a=c", "//x/y", "/%2F?", "/a%20b?c=%zz", "/?q=" + strings.Repeat("x", 70_000)} {
+		r := httptest.NewRequest("GET", target, nil)
+		r.Host, r.RemoteAddr = "", "[::1]:1"
+		r.Header = http.Header{
+			"X-Two":   {"1", "2"},
+			"X-Empty": {""},
+			"lower":   {"kept as it is"},
+			"X-Lines": {"a\nb\x00c: d"},
+			"X-Long":  {strings.Repeat("y", 300)},
+		}
+		h := keep(r).handshake()
+		if diff := cmp.Diff(r.Header, h.Header); diff != "" {
+			t.Errorf("%.40s: header (-want +got):\n%s", target, diff)
+		}
+		if diff := cmp.Diff(r.URL, h.URL); diff != "" {
+			t.Errorf("%.40s: URL (-want +got):\n%s", target, diff)
+		}
+		if h.Host != r.Host || h.RemoteAddr != r.RemoteAddr {
+			t.Errorf("%.40s: host %q, address %q", target, h.Host, h.RemoteAddr)
+		}
+	}
+}
