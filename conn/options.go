@@ -2,6 +2,7 @@ package conn
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/parleyws/parley/handshake"
@@ -100,6 +101,11 @@ const (
 // defaultLimits is what connections without limits of their own share.
 var defaultLimits = Limits{}.resolve()
 
+// recentLimits are those that were made last for connections with limits of
+// their own. The connections of a server have the same ones, and so share them:
+// that saves their memory, and a broadcast finds them in the processor's cache.
+var recentLimits atomic.Pointer[Limits]
+
 // withDefaults returns l with every zero replaced by its default and every
 // negative number by what stands for no limit.
 func (l Limits) withDefaults() *Limits {
@@ -107,7 +113,12 @@ func (l Limits) withDefaults() *Limits {
 		return &defaultLimits
 	}
 	l = l.resolve()
-	return &l
+	if recent := recentLimits.Load(); recent != nil && *recent == l {
+		return recent
+	}
+	own := l
+	recentLimits.Store(&own)
+	return &own
 }
 
 func (l Limits) resolve() Limits {
