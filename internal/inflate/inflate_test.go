@@ -290,10 +290,13 @@ func someText(r *rand.Rand, n int) []byte {
 func deflated(t testing.TB, text, window []byte, level int) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := flate.NewWriterDict(&b, level, window)
+	w, err := flate.NewWriter(&b, level)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.Write(window)
+	w.Flush()
+	b.Reset()
 	w.Write(text)
 	w.Flush()
 	return b.Bytes()[:b.Len()-4]
