@@ -31,7 +31,7 @@ func (r *report) charts() (all []chart) {
 		{"upgrade on the connection itself", "P14", nanoseconds},
 		{"echo 1 KB with deflate, compress/flate", "P21", nanoseconds},
 	}))
-	add(r.bars("socketio.svg", "Socket.IO: processor time of the server", []panel{
+	add(r.bars("socketio.svg", "Socket.IO: processor time of the server, a message, and memory", []panel{
 		{"echo 64 B, 100 clients, 1 in flight", "S1", cpuTime},
 		{"echo 64 B, 100 clients, 16 in flight", "S2", cpuTime},
 		{"broadcast, one recipient of 2,000", "S3", cpuTime},
