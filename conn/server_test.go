@@ -248,10 +248,14 @@ func TestServerShutdown(t *testing.T) {
 
 // A Shutdown whose ctx ends cuts what is left and says so.
 func TestServerShutdownEnds(t *testing.T) {
-	release := make(chan struct{})
-	s := &conn.Server{Serve: func(context.Context, *conn.Conn, *http.Request) { <-release }}
+	serving, release := make(chan struct{}), make(chan struct{})
+	s := &conn.Server{Serve: func(context.Context, *conn.Conn, *http.Request) {
+		close(serving)
+		<-release
+	}}
 	dial := serveInMemory(t, s)
 	c := mustDial(t, dial) // does not read, so that it does not answer
+	<-serving
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	wantError(t, s.Shutdown(ctx), context.DeadlineExceeded)
