@@ -22,7 +22,8 @@
 // Slices that are written are neither modified nor kept.
 //
 // While it waits a connection holds no buffer. A Server's connection waits on
-// a goroutine with a small stack.
+// a goroutine with a small stack: with Server.Handle even if its messages take
+// a large one.
 //
 // # Limits
 //

@@ -18,6 +18,7 @@ type inbound struct {
 	feed  feed
 	parts *partsReader // the Reader whose message is not finished
 	pings *bucket      // of the peer's Pings; nil before the first
+	grown bool         // a message has been handled that Server.receive wants to wait apart from
 
 	mu   sync.Mutex
 	turn turn
@@ -107,6 +108,9 @@ func (in *inbound) fill(ctx context.Context) (event, error) {
 			in.register(ctx, true)
 		case !ours:
 			return eventNone, in.broken(err)
+		case in.grown:
+			in.grown = false
+			return eventNone, errMoved
 		}
 	}
 }

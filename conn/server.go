@@ -23,7 +23,13 @@ type Server struct {
 	// connection. r is the upgrade request; r.Context() has ended, and keeping
 	// r keeps its memory.
 	Serve func(ctx context.Context, c *Conn, r *http.Request)
-	// OnPanic is told what Serve panicked with, on the goroutine that did, so
+	// Handle may be set instead of Serve. It returns the function that is then
+	// called with each message of the connection, as by Each, until it fails or
+	// the connection ends; ctx ends then too. What that function needs of stack
+	// is given back when the connection falls silent, where the goroutine of
+	// Serve keeps what it has grown to: decoding JSON, for one, takes 4 KiB.
+	Handle func(ctx context.Context, c *Conn, r *http.Request) func(Message) error
+	// OnPanic is told what Serve or Handle panicked with, on the goroutine that did, so
 	// that debug.Stack shows where. If it is nil both are logged by
 	// slog.Default, as net/http does. The process lives.
 	OnPanic func(c *Conn, v any)
@@ -55,16 +61,30 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // run serves c to its end.
 func (s *Server) run(c *Conn, r *http.Request) {
+	moved := false
+	defer s.ended(c, &moved)
+	if s.Handle == nil {
+		s.Serve(connContext{c}, c, r)
+		c.Close(frame.StatusNormalClosure, "")
+		return
+	}
+	f := s.Handle(connContext{c}, c, r)
+	moved = true
+	go s.receive(c, f, true)
+}
+
+// ended is deferred by those who serve c. It does nothing if they have moved
+// to another goroutine.
+func (s *Server) ended(c *Conn, moved *bool) {
+	if *moved {
+		return
+	}
 	defer s.remove(c)
 	defer c.CloseNow()
-	defer func() {
-		if v := recover(); v != nil {
-			s.panicked(c, v)
-			c.Close(frame.StatusInternalError, "")
-		}
-	}()
-	s.Serve(connContext{c}, c, r)
-	c.Close(frame.StatusNormalClosure, "")
+	if v := recover(); v != nil {
+		s.panicked(c, v)
+		c.Close(frame.StatusInternalError, "")
+	}
 }
 
 func (s *Server) panicked(c *Conn, v any) {
@@ -72,7 +92,7 @@ func (s *Server) panicked(c *Conn, v any) {
 		s.OnPanic(c, v)
 		return
 	}
-	slog.Error("websocket: panic in Serve", "remote", c.RemoteAddr(), "panic", v, "stack", string(debug.Stack()))
+	slog.Error("websocket: panic while serving", "remote", c.RemoteAddr(), "panic", v, "stack", string(debug.Stack()))
 }
 
 func (s *Server) isDown() bool {

@@ -183,6 +183,59 @@ func TestServerPanicLogged(t *testing.T) {
 	}
 }
 
+// What Handle returns is called with each message, until it fails, which closes
+// with 1000, or panics, which closes with 1011.
+func TestServerHandle(t *testing.T) {
+	ended := make(chan struct{}, 3)
+	causes := make(chan any, 1)
+	s := &conn.Server{
+		Handle: func(ctx context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
+			context.AfterFunc(ctx, func() { ended <- struct{}{} })
+			return func(m conn.Message) error {
+				switch string(m.Payload) {
+				case "stop":
+					return errors.New("enough")
+				case "panic":
+					panic("message")
+				}
+				return c.Write(ctx, m.Opcode, m.Payload)
+			}
+		},
+		OnPanic: func(_ *conn.Conn, v any) { causes <- v },
+	}
+	dial := serveInMemory(t, s)
+	ctx := t.Context()
+	for message, code := range map[string]frame.StatusCode{"stop": frame.StatusNormalClosure, "panic": frame.StatusInternalError} {
+		c := mustDial(t, dial)
+		for range 3 {
+			wantEcho(t, c)
+		}
+		must(t, c.Write(ctx, frame.Text, []byte(message)))
+		_, _, err := c.Read(ctx)
+		wantClosed(t, err, code)
+		<-ended
+	}
+	if v := <-causes; v != "message" {
+		t.Errorf("OnPanic was told %v", v)
+	}
+	c := mustDial(t, dial)
+	wantEcho(t, c)
+	go c.Read(ctx)
+	must(t, s.Shutdown(ctx))
+	<-ended
+}
+
+// A Handle that panics closes with 1011.
+func TestServerHandlePanics(t *testing.T) {
+	s := &conn.Server{
+		Handle:  func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error { panic("Handle") },
+		OnPanic: func(*conn.Conn, any) {},
+	}
+	_, _, err := mustDial(t, serveInMemory(t, s)).Read(t.Context())
+	wantClosed(t, err, frame.StatusInternalError)
+	must(t, s.Shutdown(t.Context()))
+}
+
 // A request that is no upgrade is refused, and the connection is not Serve's.
 func TestServerRefuses(t *testing.T) {
 	s := &conn.Server{Serve: func(context.Context, *conn.Conn, *http.Request) { t.Error("served") }}

@@ -13,16 +13,21 @@ import (
 
 func main() {
 	harness.HTTP(func(work harness.Work) http.HandlerFunc {
-		server := &conn.Server{
-			Options: options(work),
-			Serve: func(ctx context.Context, c *conn.Conn, _ *http.Request) {
-				c.Each(ctx, func(m conn.Message) error {
-					if err := work.Decode(m.Payload); err != nil {
-						return err
-					}
-					return c.Write(ctx, m.Opcode, m.Payload)
-				})
-			},
+		message := func(ctx context.Context, c *conn.Conn, m conn.Message) error {
+			if err := work.Decode(m.Payload); err != nil {
+				return err
+			}
+			return c.Write(ctx, m.Opcode, m.Payload)
+		}
+		server := &conn.Server{Options: options(work)}
+		if work.Idle && work.JSON { // decoding takes stack, for which there is Handle
+			server.Handle = func(ctx context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
+				return func(m conn.Message) error { return message(ctx, c, m) }
+			}
+		} else {
+			server.Serve = func(ctx context.Context, c *conn.Conn, _ *http.Request) {
+				c.Each(ctx, func(m conn.Message) error { return message(ctx, c, m) })
+			}
 		}
 		return server.ServeHTTP
 	})
