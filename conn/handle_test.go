@@ -1,11 +1,8 @@
 package conn
 
 import (
-	"context"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -53,66 +50,4 @@ func TestHandleMoves(t *testing.T) {
 			t.Error("the connection is over, and the server does not know")
 		}
 	})
-}
-
-// A connection that waits behind its first message costs the small stack of a
-// goroutine, however much that message needed.
-func TestHandleStack(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector needs more stack")
-	}
-	const clients = 200
-	s := &Server{Handle: func(ctx context.Context, c *Conn, _ *http.Request) func(Message) error {
-		return func(m Message) error {
-			descend(100)
-			return c.Write(ctx, m.Opcode, m.Payload)
-		}
-	}}
-	web := httptest.NewServer(s)
-	defer web.Close()
-	defer s.Shutdown(context.Background())
-	ctx := context.Background()
-	conns := make([]*Conn, clients)
-	for i := range conns {
-		c, _, err := Dial(ctx, "ws"+strings.TrimPrefix(web.URL, "http"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.CloseNow()
-		conns[i] = c
-	}
-	stacks()
-	before := stacks()
-	for _, c := range conns {
-		c.Write(ctx, frame.Text, nil)
-		if _, _, err := c.Read(ctx); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// Without the move each takes at least 2 KiB more.
-	for deadline := time.Now().Add(20 * time.Second); stacks() > before+clients<<10; {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d octets of stack more a connection", (stacks()-before)/clients)
-		}
-	}
-}
-
-// descend needs some stack.
-//
-//go:noinline
-func descend(n int) int {
-	var frame [8]int
-	frame[n%8] = n
-	if n > 0 {
-		frame[0] += descend(n - 1)
-	}
-	return frame[n%8] + frame[0]
-}
-
-// stacks returns what goroutines take.
-func stacks() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.StackInuse
 }

@@ -90,7 +90,7 @@ func (in *inbound) endWait(n int, err error) (ours bool) {
 	w.woken = false
 	in.mu.Unlock()
 	if ours {
-		in.look()
+		in.lookApart()
 	}
 	return ours
 }

@@ -11,10 +11,10 @@ import (
 // The watch looks after a read that waits: it asks for a sign of life, gives
 // up a peer that does not answer and a message that comes too slowly. It is
 // the read deadline of the stream, which takes no memory that is not there
-// already: when it passes the read returns, the reading goroutine looks, and
-// goes on reading. It is not moved when octets come, so that they cost nothing
-// here; it then looks in vain, and sees how long it has been quiet. If nobody
-// reads when it passes the next read looks.
+// already: when it passes the read returns, the connection is looked at, and
+// reading goes on. It is not moved when octets come, so that they cost nothing
+// here; the look is in vain then, and sees how long it has been quiet. If
+// nobody reads when it passes the next read has a look.
 //
 // A stream that has no deadlines is watched by a timer.
 
@@ -65,6 +65,17 @@ func (in *inbound) tick() {
 	if on {
 		in.look()
 	}
+}
+
+// lookApart is look for the goroutine that reads, whose stack setting a
+// deadline, let alone a Ping, would grow to 4 KiB: for good.
+func (in *inbound) lookApart() {
+	done := make(chan struct{})
+	go func() {
+		in.look()
+		close(done)
+	}()
+	<-done
 }
 
 // look judges the connection, whose read waits or is about to go on, and asks
