@@ -44,7 +44,7 @@ func (o *outbound) writeDirect(p []byte) (int, error) {
 	o.unlock()
 	n, err := o.writeNow(p)
 	o.lock()
-	return n, o.wrote(nil, err)
+	return n, o.wrote(batch{}, err)
 }
 
 // push sends what is pending, or sees to it that it is sent. It blocks in a
@@ -62,32 +62,38 @@ func (o *outbound) push(block bool) error {
 		return nil
 	}
 	o.writing = true
-	p := o.take()
+	b := o.take()
 	o.unlock()
-	n, err := o.writeNow(p)
+	n, err := o.writeNow(b.p)
 	o.lock()
-	return o.wrote(p[n:], err)
+	b.p = b.p[n:]
+	return o.wrote(b, err)
+}
+
+// A batch is what is given to the stream at once.
+type batch struct {
+	p   []byte
+	buf *buffer // that p lies in; nil if it is none
 }
 
 // take takes what is to be written next out of pending.
-func (o *outbound) take() (p []byte) {
+func (o *outbound) take() (b batch) {
 	if !o.mid {
 		o.pending.endFrame()
 	}
-	p, o.batch = o.pending.take()
-	return p
+	b.p, b.buf = o.pending.take()
+	return b
 }
 
 // wrote is the end of a write: rest was not taken.
-func (o *outbound) wrote(rest []byte, err error) error {
-	if err == nil && len(rest) > 0 {
-		o.rest = rest
+func (o *outbound) wrote(rest batch, err error) error {
+	if err == nil && len(rest.p) > 0 {
+		o.rest = &batch{rest.p, rest.buf} // a copy, so that rest itself stays off the heap
 		o.startFlusher()
 		return nil
 	}
 	o.writing = false
-	putBuffer(o.batch)
-	o.batch = nil
+	putBuffer(rest.buf)
 	if err != nil {
 		return o.broken(err)
 	}
@@ -147,18 +153,18 @@ func (o *outbound) runFlusher() {
 		return
 	}
 	for o.rest != nil || o.pending.len() > 0 {
-		p := o.rest
-		o.rest = nil
-		if p == nil {
+		var b batch
+		if o.rest != nil {
+			b, o.rest = *o.rest, nil
+		} else {
 			o.writing = true
-			p = o.take()
+			b = o.take()
 		}
 		o.unlock()
-		err := o.c.src.writeAll(p, o.c.limits.WriteTimeout)
+		err := o.c.src.writeAll(b.p, o.c.limits.WriteTimeout)
 		o.lock()
 		o.writing = false
-		putBuffer(o.batch)
-		o.batch = nil
+		putBuffer(b.buf)
 		if err != nil {
 			o.broken(err)
 			break

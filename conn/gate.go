@@ -38,8 +38,8 @@ func (o *outbound) pass(p []byte, b *buffer) error {
 func (o *outbound) leave(rest []byte, b *buffer, err error) error {
 	o.mu.Lock()
 	o.gate.Store(gateClosed)
-	o.writing, o.batch = true, b
-	err = o.wrote(rest, err)
+	o.writing = true
+	err = o.wrote(batch{rest, b}, err)
 	o.unlock()
 	return err
 }

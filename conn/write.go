@@ -37,10 +37,13 @@ func (c *Conn) Write(ctx context.Context, op frame.Opcode, p []byte) error {
 // message sends p, compressed or not, as a message of one frame.
 func (o *outbound) message(ctx context.Context, op frame.Opcode, compressed bool, p []byte) error {
 	if len(p) <= maxBatch && o.mayWrite(ctx) && o.enter() {
-		b := getBuffer(frame.MaxHeaderLen + len(p))
-		b.b = frame.Header{Fin: true, Rsv1: compressed, Opcode: op, Length: int64(len(p))}.Append(b.b)
-		b.b = append(b.b, p...)
-		return o.pass(b.b, b)
+		b, buf := o.small[:0], (*buffer)(nil)
+		if len(p) > len(o.small)-shortHeader {
+			buf = getBuffer(frame.MaxHeaderLen + len(p))
+			b = buf.b
+		}
+		b = frame.Header{Fin: true, Rsv1: compressed, Opcode: op, Length: int64(len(p))}.Append(b)
+		return o.pass(append(b, p...), buf)
 	}
 	o.lock()
 	err := o.admit(ctx, false)
@@ -50,6 +53,9 @@ func (o *outbound) message(ctx context.Context, op frame.Opcode, compressed bool
 	o.unlock()
 	return err
 }
+
+// shortHeader is the length of the header of a short frame that is not masked.
+const shortHeader = 2
 
 // compressed compresses p and sends it.
 func (o *outbound) compressed(ctx context.Context, op frame.Opcode, p []byte) error {
