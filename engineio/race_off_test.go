@@ -1,5 +1,0 @@
-//go:build !race
-
-package engineio_test
-
-const raceEnabled = false

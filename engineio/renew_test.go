@@ -1,0 +1,85 @@
+package engineio_test
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// reader returns the first line of the goroutine that reads the only WebSocket.
+func reader(t *testing.T) string {
+	t.Helper()
+	synctest.Wait()
+	buf := make([]byte, 1<<22)
+	found := ""
+	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(stack, "engineio.(*Session).read(") {
+			if found != "" {
+				t.Fatal("two goroutines read")
+			}
+			found, _, _ = strings.Cut(stack, " [")
+		}
+	}
+	if found == "" {
+		t.Fatal("nobody reads")
+	}
+	return found
+}
+
+// Behind the first message, an upgrade, and the first pong behind other
+// messages a WebSocket is read by another goroutine, whose stack has not grown.
+// Otherwise it stays with the one that it has.
+func TestReaderRenewed(t *testing.T) {
+	inBubble(t, fast, func(s *site) {
+		w := s.openWebSocket()
+		before := reader(t)
+		step := func(what string, renewed bool) {
+			t.Helper()
+			after := reader(t)
+			if (after != before) != renewed {
+				t.Errorf("%s: read by %q, then by %q", what, before, after)
+			}
+			before = after
+		}
+		echo := func(text string) {
+			w.send("4" + text)
+			w.want("4" + text)
+		}
+		beat := func() {
+			w.want("2")
+			w.send("3")
+		}
+		beat()
+		step("a pong before any message", false)
+		echo("first")
+		step("the first message", true)
+		echo("second")
+		echo("third")
+		step("further messages", false)
+		beat()
+		step("the first pong behind them", true)
+		beat()
+		step("another pong", false)
+		echo("fourth")
+		step("another message", false)
+		beat()
+		step("the first pong behind it", true)
+	})
+	inBubble(t, fast, func(s *site) {
+		sid := s.open()
+		w := s.websocket("&sid=" + sid)
+		before := reader(t)
+		w.send("2probe")
+		w.want("3probe")
+		if reader(t) != before {
+			t.Error("renewed by a probe")
+		}
+		w.send("5")
+		if reader(t) == before {
+			t.Error("not renewed by an upgrade")
+		}
+		w.send("4a")
+		w.want("4a")
+	})
+}
