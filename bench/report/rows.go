@@ -78,7 +78,9 @@ var rows = []row{
 	{id: "P19", measure: "check UTF-8, ASCII, 1 KB", work: "UTF8/ascii/1024", metric: nanoseconds, rivals: []string{"utf8.Valid"}, most: 1},
 	{id: "P19", measure: "check UTF-8, ASCII, 64 KB", work: "UTF8/ascii/65536", metric: nanoseconds, rivals: []string{"utf8.Valid"}, most: 1},
 	{id: "P20", measure: "echo 1 KB with deflate, klauspost/compress", work: "P20", metric: nanoseconds, rivals: []string{"gws"}, most: 1},
+	{id: "P20", measure: "the same, many messages in a read", work: "P20batch", metric: nanoseconds, rivals: []string{"gws"}},
 	{id: "P21", measure: "echo 1 KB with deflate, compress/flate", work: "P21", metric: nanoseconds, rivals: []string{"gorilla"}, most: 0.85},
+	{id: "P21", measure: "the same, many messages in a read", work: "P21batch", metric: nanoseconds, rivals: []string{"gorilla"}},
 
 	{id: "L1", measure: "echo, 100 connections, 16 B, 1 in flight", work: "L1", metric: cpuTime, rivals: libs, most: 0.95},
 	{id: "L2", measure: "echo, 100 connections, 16 KB, 1 in flight", work: "L2", metric: cpuTime, rivals: libs, most: 0.85},
