@@ -18,8 +18,9 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// patience bounds what can only hang when something is wrong.
-const patience = time.Minute
+// patience bounds what can only hang when something is wrong. All messages take
+// seconds, and on a machine that does much else a minute or more.
+const patience = 5 * time.Minute
 
 var count = flag.Int("messages", 1000, "random messages to exchange with each library, role and mode")
 
@@ -125,7 +126,7 @@ func wait(t *testing.T, done chan error, want error, other chan error) {
 			}
 		}
 	case <-time.After(patience):
-		t.Fatal("nothing happened for ", patience)
+		t.Fatal("not done after ", patience)
 	}
 }
 

@@ -56,8 +56,10 @@ func (w *world) serve(s *socketio.Socket) {
 	s.OnDisconnect(func(reason socketio.Reason) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		if _, again := w.reasons[s.ID()]; !again { // a socket that has recovered keeps its id
+			close(w.ending(s.ID()))
+		}
 		w.reasons[s.ID()] = reason.String()
-		close(w.ending(s.ID()))
 	})
 	s.Emit("hello", map[string]any{"id": s.ID(), "recovered": s.Recovered()})
 	thereAndBack(s)
