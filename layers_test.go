@@ -31,7 +31,18 @@ var layers = []layer{
 	{dir: "mask", ours: []string{"internal/x86"}, banned: []string{"net", "io", "sync", "time", "context"}},
 	{dir: "frame", banned: []string{"net", "io", "sync", "time", "context"}},
 	{dir: "handshake"},
-	{dir: "conn", ours: []string{"mask", "frame", "handshake", "internal/inflate", "internal/x86"}},
+	{dir: "conn", ours: []string{
+		"frame", "handshake", "mask", "internal/inflate",
+		"conn/internal/inflater", "conn/internal/message", "conn/internal/pool", "conn/internal/stream",
+	}},
+	{dir: "conn/internal"},
+	{dir: "conn/internal/pool", banned: []string{"net", "time", "context"}},
+	{dir: "conn/internal/text", ours: []string{"internal/x86"}, banned: pureBanned},
+	{dir: "conn/internal/inflater", ours: []string{"frame", "conn/internal/pool", "internal/inflate"}, banned: []string{"net", "time", "context"}},
+	{dir: "conn/internal/message", ours: []string{
+		"frame", "mask", "conn/internal/inflater", "conn/internal/pool", "conn/internal/text",
+	}, banned: pureBanned},
+	{dir: "conn/internal/stream", ours: []string{"conn/internal/pool"}, banned: []string{"net/http", "context"}},
 	{dir: "engineio", ours: []string{"frame", "handshake", "conn"}},
 	{dir: "socketio", ours: []string{"engineio"}},
 	{dir: "internal"},
@@ -44,13 +55,13 @@ var layers = []layer{
 // pureFiles decide and never wait: they see no stream, no lock and no clock.
 var pureFiles = []string{
 	"handshake/extension.go", "handshake/deflate.go",
-	"conn/rules.go", "conn/closing.go", "conn/utf8.go", "conn/feed.go",
+	"conn/closing.go",
 	"engineio/packet.go", "engineio/payload.go", "engineio/upgrade.go",
 	"socketio/packet.go", "socketio/args.go", "socketio/scan.go", "socketio/attachment.go",
 }
 
 // assembly is all that there is, each with its generic twin.
-var assembly = []string{"mask/mask_amd64.s", "conn/utf8_amd64.s", "internal/x86/x86_amd64.s"}
+var assembly = []string{"mask/mask_amd64.s", "conn/internal/text/text_amd64.s", "internal/x86/x86_amd64.s"}
 
 var pureBanned = []string{"net", "sync", "time", "context"}
 
@@ -124,7 +135,7 @@ func TestLayers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{"mask", "frame"} {
+	for _, dir := range []string{"mask", "frame", "conn/internal/message"} {
 		if !seen[dir] {
 			t.Errorf("no file of %s was looked at", dir)
 		}
@@ -185,13 +196,31 @@ func TestWrongArrowsAreSeen(t *testing.T) {
 		{"handshake/deflate.go", "net/http", true},
 		{"conn/read.go", us + "frame", false},
 		{"conn/read.go", "sync", false},
-		{"conn/inflate.go", us + "internal/inflate", false},
+		{"conn/deflate.go", us + "internal/inflate", false},
+		{"conn/inbound.go", us + "conn/internal/message", false},
+		{"conn/inbound.go", us + "conn/internal/text", true},
 		{"conn/read.go", us + "internal/pipe", true},
 		{"conn/read.go", us + "engineio", true},
-		{"conn/rules.go", us + "frame", false},
-		{"conn/rules.go", "sync", true},
 		{"conn/closing.go", "time", true},
-		{"conn/utf8.go", "net/netip", true},
+		{"conn/internal/message/rules.go", us + "frame", false},
+		{"conn/internal/message/rules.go", "sync", true},
+		{"conn/internal/message/parser.go", us + "conn/internal/text", false},
+		{"conn/internal/message/parser.go", us + "conn/internal/stream", true},
+		{"conn/internal/message/parser.go", us + "conn", true},
+		{"conn/internal/message/parser.go", us + "handshake", true},
+		{"conn/internal/text/text.go", "net/netip", true},
+		{"conn/internal/text/text_amd64.go", us + "internal/x86", false},
+		{"conn/internal/inflater/inflater.go", "sync", false},
+		{"conn/internal/inflater/inflater.go", "time", true},
+		{"conn/internal/inflater/inflater.go", us + "internal/inflate", false},
+		{"conn/internal/pool/pool.go", "sync", false},
+		{"conn/internal/pool/pool.go", "time", true},
+		{"conn/internal/pool/pool.go", us + "frame", true},
+		{"conn/internal/stream/stream.go", "net", false},
+		{"conn/internal/stream/stream.go", "context", true},
+		{"conn/internal/stream/stream.go", us + "conn/internal/pool", false},
+		{"conn/internal/stream/stream.go", us + "conn/internal/message", true},
+		{"engineio/session.go", us + "conn/internal/message", true},
 		{"engineio/session.go", us + "conn", false},
 		{"engineio/session.go", us + "mask", true},
 		{"engineio/session.go", us + "socketio", true},

@@ -17,7 +17,7 @@ func (o *outbound) sendClose(code frame.StatusCode, reason string, half bool) {
 		return
 	}
 	b := o.pending.reserve(frame.MaxHeaderLen + len(p))
-	b.b = o.append(b.b, &h, p)
+	b.B = o.append(b.B, &h, p)
 	o.push(false)
 }
 
@@ -28,7 +28,7 @@ func (o *outbound) halfClose(half bool) {
 	o.half = half
 	switch {
 	case o.writing || o.flush || o.pending.len() > 0: // done behind it
-	case o.c.src.raw != nil:
+	case o.c.src.CanTry():
 		o.drained()
 	default: // the end of a TLS stream is an alert, which may block
 		o.startFlusher()

@@ -1,9 +1,9 @@
 package conn
 
 import (
-	"crypto/rand"
 	"sync"
 
+	"github.com/parleyws/parley/conn/internal/pool"
 	"github.com/parleyws/parley/handshake"
 )
 
@@ -60,35 +60,13 @@ func newDeflation(role Role, agreed *handshake.Deflate, o Compression) *deflatio
 	return d.(*deflation)
 }
 
-// newFeed makes the feed of a Conn that plays role.
-func newFeed(role Role, agreed *handshake.Deflate, o *Options, l *Limits) feed {
-	f := feed{
-		rules:   newRules(role == RoleServer, agreed != nil, l.Message),
-		lenient: o.LenientLength,
-	}
-	if agreed != nil {
-		takeover, bits := !agreed.ClientNoContextTakeover, agreed.ClientMaxWindowBits
-		if role == RoleClient {
-			takeover, bits = !agreed.ServerNoContextTakeover, agreed.ServerMaxWindowBits
-		}
-		f.inflater = newInflater(takeover, bits)
-	}
-	return f
-}
-
 // applies reports whether p is to be compressed.
 func (d *deflation) applies(p []byte) bool { return d != nil && len(p) >= d.min }
 
 // compress returns p, compressed, in a buffer.
-func (d *deflation) compress(p []byte) (*buffer, error) {
-	b := getBuffer(len(p)/2 + smallBuffer/2)
+func (d *deflation) compress(p []byte) (*pool.Buffer, error) {
+	b := pool.Get(len(p)/2 + pool.Small/2)
 	var err error
-	b.b, err = d.deflater.compress(b.b, p)
+	b.B, err = d.deflater.compress(b.B, p)
 	return b, err
-}
-
-// seed returns octets that nobody can guess.
-func seed() (s [32]byte) {
-	rand.Read(s[:])
-	return s
 }

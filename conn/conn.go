@@ -1,12 +1,12 @@
 package conn
 
 import (
-	"math/rand/v2"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/parleyws/parley/conn/internal/stream"
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 )
@@ -20,7 +20,7 @@ type Conn struct {
 	out    outbound // in front: a broadcast touches one cache line of each recipient
 
 	in   inbound
-	src  source
+	src  stream.Stream
 	end  ending
 	ping atomic.Pointer[pinger] // nil before the first call of Ping
 
@@ -41,7 +41,7 @@ func New(hs *handshake.Result, role Role, o *Options) *Conn {
 		o = &Options{}
 	}
 	c := &Conn{
-		src:         newSource(hs.Conn, hs.Buffered),
+		src:         stream.New(hs.Conn, hs.Buffered),
 		limits:      o.Limits.withDefaults(),
 		subprotocol: hs.Subprotocol,
 	}
@@ -56,11 +56,11 @@ func New(hs *handshake.Result, role Role, o *Options) *Conn {
 func (c *Conn) Subprotocol() string { return c.subprotocol }
 
 // LocalAddr returns our address on the stream.
-func (c *Conn) LocalAddr() net.Addr { return c.src.nc.LocalAddr() }
+func (c *Conn) LocalAddr() net.Addr { return c.src.NetConn().LocalAddr() }
 
 // RemoteAddr returns the peer's address on the stream. Behind a proxy that is
 // the proxy's.
-func (c *Conn) RemoteAddr() net.Addr { return c.src.nc.RemoteAddr() }
+func (c *Conn) RemoteAddr() net.Addr { return c.src.NetConn().RemoteAddr() }
 
 // An ending is the end of a connection: its cause, which is that of whatever
 // came first, and the moment at which the stream was closed.
@@ -173,7 +173,7 @@ func (c *Conn) drop(ev closeEvent, cause error) {
 	if c.end.happens(ev, cause) != dropStream {
 		return
 	}
-	c.src.close()
+	c.src.Close()
 	c.in.over()
 	c.out.over()
 }
@@ -218,10 +218,4 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 	}
 	<-c.end.done()
 	return c.end.verdict()
-}
-
-// newMasker returns the source of a client's masking keys: unpredictable, as
-// RFC 6455, sections 5.3 and 10.3, demand, and cheap.
-func newMasker() *rand.ChaCha8 {
-	return rand.NewChaCha8(seed())
 }

@@ -6,15 +6,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parleyws/parley/conn/internal/message"
 	"github.com/parleyws/parley/frame"
 )
 
-// control deals with the control frame in the feed (RFC 6455, section 5.5).
-// more tells that octets lie behind it. An error ends the read.
-func (in *inbound) control(more bool) error {
+// control deals with the control frame e (RFC 6455, section 5.5). more tells that
+// bytes have come after it. An error ends the read.
+func (in *inbound) control(e message.Event, more bool) error {
 	c := in.c
-	p := in.feed.payload
-	switch in.feed.opcode {
+	p := e.Payload
+	switch e.Opcode {
 	case frame.Ping: // section 5.5.2
 		if in.pings == nil {
 			in.pings = &bucket{left: bucketSize}
@@ -54,7 +55,7 @@ func (o *outbound) control(op frame.Opcode, p []byte, hold bool) error {
 		return nil
 	}
 	b := o.pending.reserve(frame.MaxHeaderLen + len(p))
-	b.b = o.append(b.b, &h, p)
+	b.B = o.append(b.B, &h, p)
 	if hold && !o.writing {
 		o.startFlusher()
 		return nil

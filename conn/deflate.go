@@ -4,6 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"io"
+
+	"github.com/parleyws/parley/internal/inflate"
+)
+
+// The sizes of an LZ77 sliding window (RFC 7692, section 7.1.2), as the
+// exponent of two.
+const (
+	minWindowBits = 8
+	maxWindowBits = 15
 )
 
 // tail is the end of an empty stored block, which the sender cuts off each
@@ -21,10 +30,10 @@ var errCodec = errors.New("websocket: the codec did not flush the message")
 // once.
 type deflater struct {
 	pool   *codecPool
-	bits   int         // of the compressor, which may be more than the window's
-	chunk  int         // reset before so many octets; 0: never inside a message
-	window window      // takeover by dictionary: what the next message may refer to
-	own    *compressor // takeover without one: made for the first message
+	bits   int            // of the compressor, which may be more than the window's
+	chunk  int            // reset before so many octets; 0: never inside a message
+	window inflate.Window // takeover by dictionary: what the next message may refer to
+	own    *compressor    // takeover without one: made for the first message
 
 	takeover takeover
 }
@@ -51,7 +60,7 @@ func newDeflater(codec Codec, contextTakeover bool, bits int) *deflater {
 	case !contextTakeover:
 	case kind == compressorDict:
 		d.takeover = takeoverDict
-		d.window.size = 1 << bits
+		d.window.Size = 1 << bits
 	default:
 		d.takeover = takeoverOwn
 	}
@@ -87,7 +96,7 @@ func (d *deflater) compress(dst, p []byte) ([]byte, error) {
 func (d *deflater) reset() {
 	switch {
 	case d.takeover == takeoverDict:
-		d.window.forget()
+		d.window.Forget()
 	case d.own != nil:
 		d.own.fresh = false
 	}
@@ -105,7 +114,7 @@ func (d *deflater) take(dst []byte) *compressor {
 	c := d.pool.compressor(d.bits)
 	c.sink.octets = dst
 	if d.takeover == takeoverDict {
-		c.dict.ResetDict(&c.sink, d.window.octets)
+		c.dict.ResetDict(&c.sink, d.window.Bytes)
 	} else {
 		c.codec.Reset(&c.sink)
 	}
@@ -118,7 +127,7 @@ func (d *deflater) give(c *compressor, p []byte) {
 	case takeoverOwn:
 		return
 	case takeoverDict:
-		d.window.push(p)
+		d.window.Push(p)
 	}
 	d.pool.putCompressor(d.bits, c)
 }

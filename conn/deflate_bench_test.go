@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/parleyws/parley/conn/internal/inflater"
+	"github.com/parleyws/parley/conn/internal/pool"
 )
 
 // One message of 1 KB through both directions.
@@ -12,9 +15,9 @@ func BenchmarkDeflate(b *testing.B) {
 	for _, takeover := range []bool{false, true} {
 		for _, bits := range []int{9, maxWindowBits} {
 			b.Run(fmt.Sprintf("takeover=%t/bits=%d", takeover, bits), func(b *testing.B) {
-				d, i := newDeflater(nil, takeover, bits), newInflater(takeover, bits)
+				d, i := newDeflater(nil, takeover, bits), inflater.New(takeover, bits)
 				var small []byte
-				large := getBuffer(0)
+				large := pool.Get(0)
 				var err error
 				b.SetBytes(int64(len(text)))
 				b.ReportAllocs()
@@ -22,8 +25,8 @@ func BenchmarkDeflate(b *testing.B) {
 					if small, err = d.compress(small[:0], text); err != nil {
 						b.Fatal(err)
 					}
-					large.b = large.b[:0]
-					if large, err = i.inflate(large, small, 1<<20); err != nil {
+					large.B = large.B[:0]
+					if large, err = i.Inflate(large, small, 1<<20); err != nil {
 						b.Fatal(err)
 					}
 				}

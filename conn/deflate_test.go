@@ -20,33 +20,6 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// The samples of RFC 7692, section 7.2.3, as a receiver sees them.
-func TestInflateSamples(t *testing.T) {
-	tests := []struct {
-		name     string
-		messages []string // payloads, in order, on one connection
-		want     string   // each of them
-	}{
-		{"7.2.3.1 one fixed block", []string{"f2 48 cd c9 c9 07 00"}, "Hello"},
-		{"7.2.3.2 sharing the window", []string{"f2 48 cd c9 c9 07 00", "f2 00 11 00 00"}, "Hello"},
-		{"7.2.3.3 no compression", []string{"00 05 00 fa ff 48 65 6c 6c 6f 00"}, "Hello"},
-		{"7.2.3.4 BFINAL set", []string{"f3 48 cd c9 c9 07 00 00"}, "Hello"},
-		{"7.2.3.5 two blocks", []string{"f2 48 05 00 00 00 ff ff ca c9 c9 07 00"}, "Hello"},
-		{"7.2.3.6 empty", []string{"00"}, ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			i := newInflater(true, maxWindowBits)
-			for n, p := range tt.messages {
-				got, err := unpack(i, unhex(t, p), 5)
-				if err != nil || string(got) != tt.want {
-					t.Errorf("message %d: got %q, %v; want %q", n, got, err, tt.want)
-				}
-			}
-		})
-	}
-}
-
 // What we send: the octets of the samples, except that a codec is free to find
 // a shorter way to say it again than zlib did.
 func TestDeflateSamples(t *testing.T) {

@@ -43,6 +43,5 @@ var (
 
 	errTrickle     error = &frame.Error{Code: frame.StatusPolicyViolation, Reason: "message takes too long"}
 	errPings       error = &frame.Error{Code: frame.StatusPolicyViolation, Reason: "too many pings"}
-	errText        error = &frame.Error{Code: frame.StatusInvalidPayload, Reason: "text is not UTF-8"}
 	errNotExpected error = &frame.Error{Code: frame.StatusPolicyViolation, Reason: "no message expected"}
 )

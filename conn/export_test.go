@@ -3,7 +3,12 @@ package conn
 import (
 	"context"
 	"testing"
+
+	"github.com/parleyws/parley/conn/internal/pool"
+	"github.com/parleyws/parley/internal/race"
 )
+
+const raceEnabled = race.Enabled
 
 // RaceEnabled tells the tests that they run under the race detector.
 const RaceEnabled = raceEnabled
@@ -11,10 +16,10 @@ const RaceEnabled = raceEnabled
 // ServeContext returns what Server gives to Serve.
 func ServeContext(c *Conn) context.Context { return connContext{c} }
 
-func init() { poison = true }
+func init() { pool.Poison = true }
 
 // Unpoisoned keeps what poison costs out of a benchmark.
 func Unpoisoned(b *testing.B) {
-	poison = false
-	b.Cleanup(func() { poison = true })
+	pool.Poison = false
+	b.Cleanup(func() { pool.Poison = true })
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/parleyws/parley/conn/internal/pool"
 )
 
 // direct reports whether a caller's octets may go to the stream without being
@@ -32,7 +34,7 @@ func (o *outbound) writeNow(p []byte) (int, error) {
 	if o.try != nil {
 		return o.try.TryWrite(p)
 	}
-	if err := o.c.src.writeAll(p, o.c.limits.WriteTimeout); err != nil {
+	if err := o.c.src.WriteAll(p, o.c.limits.WriteTimeout); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -73,7 +75,7 @@ func (o *outbound) push(block bool) error {
 // A batch is what is given to the stream at once.
 type batch struct {
 	p   []byte
-	buf *buffer // that p lies in; nil if it is none
+	buf *pool.Buffer // that p lies in; nil if it is none
 }
 
 // take takes what is to be written next out of pending.
@@ -93,7 +95,7 @@ func (o *outbound) wrote(rest batch, err error) error {
 		return nil
 	}
 	o.writing = false
-	putBuffer(rest.buf)
+	pool.Put(rest.buf)
 	if err != nil {
 		return o.broken(err)
 	}
@@ -115,7 +117,7 @@ func (o *outbound) drained() {
 	if o.half && !o.halved {
 		o.halved = true
 		o.unlock()
-		o.c.src.closeWrite()
+		o.c.src.CloseWrite()
 		o.lock()
 	}
 }
@@ -161,10 +163,10 @@ func (o *outbound) runFlusher() {
 			b = o.take()
 		}
 		o.unlock()
-		err := o.c.src.writeAll(b.p, o.c.limits.WriteTimeout)
+		err := o.c.src.WriteAll(b.p, o.c.limits.WriteTimeout)
 		o.lock()
 		o.writing = false
-		putBuffer(b.buf)
+		pool.Put(b.buf)
 		if err != nil {
 			o.broken(err)
 			break

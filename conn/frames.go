@@ -2,7 +2,6 @@ package conn
 
 import (
 	"context"
-	"encoding/binary"
 
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/mask"
@@ -14,7 +13,7 @@ func (o *outbound) frame(ctx context.Context, h *frame.Header, p []byte) error {
 		return o.largeFrame(ctx, *h, p)
 	}
 	b := o.pending.reserve(frame.MaxHeaderLen + len(p))
-	b.b = o.append(b.b, h, p)
+	b.B = o.append(b.B, h, p)
 	return o.push(o.mayWrite(ctx))
 }
 
@@ -40,17 +39,8 @@ func (o *outbound) append(b []byte, h *frame.Header, p []byte) []byte {
 func (o *outbound) header(h frame.Header) (key [4]byte) {
 	h = o.masked(h)
 	b := o.pending.reserve(frame.MaxHeaderLen)
-	b.b = h.Append(b.b)
+	b.B = h.Append(b.B)
 	return h.MaskKey
-}
-
-// masked returns h with a fresh key if frames are to be masked.
-func (o *outbound) masked(h frame.Header) frame.Header {
-	if o.masker != nil {
-		h.Masked = true
-		binary.LittleEndian.PutUint32(h.MaskKey[:], uint32(o.masker.Uint64()))
-	}
-	return h
 }
 
 // payload appends octets of a payload from position pos on, masked if frames
@@ -58,12 +48,12 @@ func (o *outbound) masked(h frame.Header) frame.Header {
 func (o *outbound) payload(key [4]byte, p []byte, pos int) {
 	b := o.pending.reserve(len(p))
 	if o.masker == nil {
-		b.b = append(b.b, p...)
+		b.B = append(b.B, p...)
 		return
 	}
-	have := len(b.b)
-	b.b = b.b[:have+len(p)]
-	mask.Copy(b.b[have:], p, key, pos&3)
+	have := len(b.B)
+	b.B = b.B[:have+len(p)]
+	mask.Copy(b.B[have:], p, key, pos&3)
 }
 
 // largeFrame sends a frame that is larger than a batch, piece by piece as there

@@ -1,5 +1,7 @@
 package conn
 
+import "github.com/parleyws/parley/conn/internal/pool"
+
 // The gate lets a write that meets nobody pass without the mutex: it costs two
 // atomic operations instead of four, which is half of what a write costs
 // beside its system call. Whatever is not as simple as that goes through lock,
@@ -22,11 +24,11 @@ func (o *outbound) enter() bool {
 
 // pass writes p for the one who has taken the gate, and gives the gate up. p
 // lies in b, if b is not nil.
-func (o *outbound) pass(p []byte, b *buffer) error {
+func (o *outbound) pass(p []byte, b *pool.Buffer) error {
 	n, err := o.writeNow(p)
 	if err == nil && n == len(p) && o.gate.CompareAndSwap(gateTaken, gateOpen) {
 		if b != nil {
-			putBuffer(b)
+			pool.Put(b)
 		}
 		return nil
 	}
@@ -35,7 +37,7 @@ func (o *outbound) pass(p []byte, b *buffer) error {
 
 // leave gives the gate up to those who lock. rest is what the stream did not
 // take, err why.
-func (o *outbound) leave(rest []byte, b *buffer, err error) error {
+func (o *outbound) leave(rest []byte, b *pool.Buffer, err error) error {
 	o.mu.Lock()
 	o.gate.Store(gateClosed)
 	o.writing = true

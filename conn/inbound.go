@@ -7,6 +7,8 @@ import (
 	"io"
 	"sync"
 
+	"github.com/parleyws/parley/conn/internal/inflater"
+	"github.com/parleyws/parley/conn/internal/message"
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 )
@@ -14,11 +16,11 @@ import (
 // inbound is the receiving half of a Conn. What stands before mu belongs to
 // the goroutine that has the turn to read.
 type inbound struct {
-	c     *Conn
-	feed  feed
-	parts *partsReader // the Reader whose message is not finished
-	pings *bucket      // of the peer's Pings; nil before the first
-	grown bool         // a message has been handled that Server.receive wants to wait apart from
+	c      *Conn
+	parser message.Parser
+	parts  *partsReader // the Reader whose message is not finished
+	pings  *bucket      // of the peer's Pings; nil before the first
+	grown  bool         // a message has been handled that Server.receive wants to wait apart from
 
 	mu   sync.Mutex
 	turn turn
@@ -28,45 +30,58 @@ type inbound struct {
 
 func (in *inbound) init(c *Conn, role Role, agreed *handshake.Deflate, o *Options) {
 	in.c = c
-	in.feed = newFeed(role, agreed, o, c.limits)
+	in.parser = newParser(role, agreed, o, c.limits)
 }
 
-// next reads until there is a message, or with stream a part of one, which is
-// valid until the next call. While the closing handshake is on, what comes is
-// discarded.
-func (in *inbound) next(ctx context.Context, stream bool) error {
-	in.feed.settle()
-	in.feed.stream = stream
+// newParser makes the parser of a Conn that plays role.
+func newParser(role Role, agreed *handshake.Deflate, o *Options, l *Limits) message.Parser {
+	p := message.Options{Masked: role == RoleServer, Limit: l.Message, LenientLength: o.LenientLength}
+	if agreed != nil {
+		takeover, bits := !agreed.ClientNoContextTakeover, agreed.ClientMaxWindowBits
+		if role == RoleClient {
+			takeover, bits = !agreed.ServerNoContextTakeover, agreed.ServerMaxWindowBits
+		}
+		p.Inflater = inflater.New(takeover, bits)
+	}
+	return message.New(p)
+}
+
+// next reads until there is a message, or as mode has it a part of one, whose
+// payload is valid until the next call. While the closing handshake is on, what
+// comes is discarded.
+func (in *inbound) next(ctx context.Context, mode message.Mode) (message.Event, error) {
+	in.parser.Settle()
+	in.parser.SetMode(mode)
 	src := &in.c.src
 	for {
-		b := src.buffered()
-		n, e, err := in.feed.next(b)
+		b := src.Buffered()
+		n, e, err := in.parser.Next(b)
 		if err != nil {
-			return in.fail(err)
+			return message.Event{}, in.fail(err)
 		}
-		src.advance(n) // a view of these octets stays good until the next fill
-		if n == 0 && e == eventNone {
+		src.Advance(n) // a view of these octets stays good until the next Fill
+		if n == 0 && e.Kind == message.None {
 			if e, err = in.fill(ctx); err != nil {
-				return err
+				return message.Event{}, err
 			}
 		}
-		switch e {
-		case eventNone:
-		case eventControl:
-			if err := in.control(len(b) > n); err != nil {
-				return err
+		switch e.Kind {
+		case message.None:
+		case message.Control:
+			if err := in.control(e, len(b) > n); err != nil {
+				return message.Event{}, err
 			}
 		default:
 			if in.deliver(len(b) > n) {
-				return nil
+				return e, nil
 			}
-			in.feed.settle()
+			in.parser.Settle()
 		}
 	}
 }
 
-// deliver reports whether the message in the feed is to be handed out: not
-// while the closing handshake is on. more tells that octets lie behind it.
+// deliver reports whether the message that has come is to be handed out:
+// not while the closing handshake is on. more tells that octets lie behind it.
 func (in *inbound) deliver(more bool) bool {
 	in.c.out.cork(more)
 	return !in.c.out.closed()
@@ -74,43 +89,42 @@ func (in *inbound) deliver(more bool) bool {
 
 // fill waits for octets: into the buffer, or straight into the message under
 // way. Held output leaves first.
-func (in *inbound) fill(ctx context.Context) (event, error) {
+func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 	in.c.out.uncork()
-	in.feed.payload = nil // it would keep a buffer that goes back to its pool
 	src, room := &in.c.src, []byte(nil)
-	if src.r == src.w {
-		room = in.feed.room()
+	if len(src.Buffered()) == 0 {
+		room = in.parser.Room()
 	}
 	for {
-		registered := in.register(ctx, src.raw == nil)
+		registered := in.register(ctx, !src.CanTry())
 		if err := in.beginWait(ctx); err != nil {
-			return eventNone, err
+			return message.Event{}, err
 		}
 		var n int
 		var again bool
 		var err error
 		if room != nil {
-			n, again, err = src.into(room, !registered)
+			n, again, err = src.Into(room, !registered)
 		} else {
-			n, again, err = src.fill(in.feed.need(), !registered)
+			n, again, err = src.Fill(in.parser.Need(), !registered)
 		}
 		ours := in.endWait(n, err)
 		switch {
 		case n > 0 && room != nil:
-			e, err := in.feed.filled(n)
+			e, err := in.parser.Filled(n)
 			if err != nil {
 				err = in.fail(err)
 			}
 			return e, err
 		case n > 0:
-			return eventNone, nil
+			return message.Event{}, nil
 		case again:
 			in.register(ctx, true)
 		case !ours:
-			return eventNone, in.broken(err)
+			return message.Event{}, in.broken(err)
 		case in.grown:
 			in.grown = false
-			return eventNone, errMoved
+			return message.Event{}, errMoved
 		}
 	}
 }
@@ -154,7 +168,7 @@ func (in *inbound) shut(ev closeEvent, cause error, code frame.StatusCode, reaso
 	if !c.end.serving {
 		wait = c.limits.CloseTimeout
 	}
-	in.feed.release()
-	c.src.discard(wait)
+	in.parser.Release()
+	c.src.Discard(wait)
 	c.drop(streamEnd, cause)
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/parleyws/parley/conn/internal/stream"
 	"github.com/parleyws/parley/handshake"
 )
 
@@ -95,7 +96,7 @@ type DialOptions struct {
 // What stands for no limit: more than any connection sees, yet safe to add to.
 const (
 	noSize = int64(1) << 62
-	noTime = time.Duration(1) << 62
+	noTime = stream.Forever
 )
 
 // defaultLimits is what connections without limits of their own share.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/parleyws/parley/conn/internal/stream"
 	"github.com/parleyws/parley/handshake"
 )
 
@@ -25,9 +26,9 @@ import (
 type outbound struct {
 	// What a write that meets nobody touches: with Conn.limits one cache line.
 	c       *Conn
-	deflate *deflation   // nil: off
-	try     tryWriter    // the stream, if it can be tried
-	gate    atomic.Int32 // see gate.go
+	deflate *deflation       // nil: off
+	try     stream.TryWriter // the stream, if it can be tried
+	gate    atomic.Int32     // see gate.go
 	// corks: who wants output held back. The read that is delivering does
 	// while it has more messages at hand: ahead, which belongs to it.
 	corks    atomic.Int32
@@ -68,7 +69,7 @@ func (o *outbound) init(c *Conn, role Role, agreed *handshake.Deflate, opts *Opt
 		o.masker = newMasker()
 	}
 	o.deflate = newDeflation(role, agreed, opts.Compression)
-	o.try = c.src.tryWriter()
+	o.try = c.src.TryWriter()
 	o.ordered = o.masker != nil || o.deflate != nil && o.deflate.takeover
 	o.overflow = opts.Overflow
 }

@@ -3,6 +3,7 @@ package conn
 import (
 	"slices"
 
+	"github.com/parleyws/parley/conn/internal/pool"
 	"github.com/parleyws/parley/frame"
 )
 
@@ -10,10 +11,10 @@ import (
 // that are shared with other connections and only referred to. It is guarded
 // by outbound.mu and does no I/O.
 type pending struct {
-	buf  *buffer // our own octets; nil while there are none
-	head int     // how many of them have been taken
-	refs refs    // shared frames, each with its place among them
-	late *late   // what has to wait; nil while there is nothing
+	buf  *pool.Buffer // our own octets; nil while there are none
+	head int          // how many of them have been taken
+	refs refs         // shared frames, each with its place among them
+	late *late        // what has to wait; nil while there is nothing
 }
 
 // late is what can't be appended yet.
@@ -79,14 +80,14 @@ func (r *refs) clear() {
 func (p *pending) len() int {
 	n := p.refs.bytes
 	if p.buf != nil {
-		n += len(p.buf.b) - p.head
+		n += len(p.buf.B) - p.head
 	}
 	return n
 }
 
 // reserve returns the buffer of our own octets, with room for n more.
-func (p *pending) reserve(n int) *buffer {
-	if p.buf == nil || cap(p.buf.b)-len(p.buf.b) < n {
+func (p *pending) reserve(n int) *pool.Buffer {
+	if p.buf == nil || cap(p.buf.B)-len(p.buf.B) < n {
 		p.grow(n)
 	}
 	return p.buf
@@ -94,16 +95,16 @@ func (p *pending) reserve(n int) *buffer {
 
 func (p *pending) grow(n int) {
 	if p.buf != nil {
-		n += len(p.buf.b)
+		n += len(p.buf.B)
 	}
-	p.buf = growBuffer(p.buf, n)
+	p.buf = pool.Grow(p.buf, n)
 }
 
 // share appends a shared frame.
 func (p *pending) share(x ref) {
 	x.at = 0
 	if p.buf != nil {
-		x.at = len(p.buf.b)
+		x.at = len(p.buf.B)
 	}
 	p.refs.push(x)
 }
@@ -147,7 +148,7 @@ func (p *pending) endFrame() {
 		return
 	}
 	b := p.reserve(len(l.pong) + len(l.others))
-	b.b = append(append(b.b, l.pong...), l.others...)
+	b.B = append(append(b.B, l.pong...), l.others...)
 	l.pong, l.others = nil, nil
 	if l.parked.len() == 0 {
 		p.late = nil
@@ -160,61 +161,61 @@ const gatherLimit = 4 << 10
 
 // take returns the octets that are to be written next, which are no longer
 // pending, and the buffer that they lie in, nil if they are a shared frame.
-func (p *pending) take() ([]byte, *buffer) {
+func (p *pending) take() ([]byte, *pool.Buffer) {
 	if p.refs.len() == 0 {
 		b, head := p.buf, p.head
 		p.buf, p.head = nil, 0
-		return b.b[head:], b
+		return b.B[head:], b
 	}
 	own := 0
 	if p.buf != nil {
-		own = len(p.buf.b) - p.head
+		own = len(p.buf.B) - p.head
 	}
 	if first := p.refs.list[p.refs.first]; first.at == p.head && (len(first.p) >= gatherLimit || own == 0 && p.refs.len() == 1) {
 		b := p.refs.pop().p
 		p.tidy()
 		return b, nil
 	}
-	g := getBuffer(largeBuffer)
+	g := pool.Get(pool.Large)
 	p.gather(g)
 	p.tidy()
-	return g.b, g
+	return g.B, g
 }
 
 // gather moves octets and short shared frames to g, up to a batch.
-func (p *pending) gather(g *buffer) {
+func (p *pending) gather(g *pool.Buffer) {
 	for {
 		end := 0
 		if p.buf != nil {
-			end = len(p.buf.b)
+			end = len(p.buf.B)
 		}
 		if p.refs.len() > 0 {
 			end = p.refs.list[p.refs.first].at
 		}
-		if n := min(end-p.head, maxBatch-len(g.b)); n > 0 {
-			g.b = append(g.b, p.buf.b[p.head:p.head+n]...)
+		if n := min(end-p.head, maxBatch-len(g.B)); n > 0 {
+			g.B = append(g.B, p.buf.B[p.head:p.head+n]...)
 			p.head += n
 		}
 		if p.head < end || p.refs.len() == 0 {
 			return
 		}
-		if n := len(p.refs.list[p.refs.first].p); n >= gatherLimit || len(g.b)+n > maxBatch {
+		if n := len(p.refs.list[p.refs.first].p); n >= gatherLimit || len(g.B)+n > maxBatch {
 			return
 		}
-		g.b = append(g.b, p.refs.pop().p...)
+		g.B = append(g.B, p.refs.pop().p...)
 	}
 }
 
 // tidy gives the buffer back once all of it has been taken.
 func (p *pending) tidy() {
-	if p.buf != nil && p.head == len(p.buf.b) && p.refs.len() == 0 {
-		putBuffer(p.buf)
+	if p.buf != nil && p.head == len(p.buf.B) && p.refs.len() == 0 {
+		pool.Put(p.buf)
 		p.buf, p.head = nil, 0
 	}
 }
 
 // forget drops all that has not been taken.
 func (p *pending) forget() {
-	putBuffer(p.buf)
+	pool.Put(p.buf)
 	*p = pending{}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/parleyws/parley/conn/internal/pool"
 )
 
 // TestPendingOrder checks pending against a plain slice of octets: whatever is
@@ -28,7 +30,7 @@ func TestPendingOrder(t *testing.T) {
 			case 0:
 				b := octets(r.IntN(3000))
 				own := p.reserve(len(b))
-				own.b = append(own.b, b...)
+				own.B = append(own.B, b...)
 			case 1:
 				p.share(ref{p: octets(1 + r.IntN(300))})
 			case 2:
@@ -37,7 +39,7 @@ func TestPendingOrder(t *testing.T) {
 				if p.len() > 0 {
 					b, buf := p.take()
 					got = append(got, b...)
-					putBuffer(buf)
+					pool.Put(buf)
 				}
 			}
 			if p.len() != len(want)-len(got) {
@@ -47,7 +49,7 @@ func TestPendingOrder(t *testing.T) {
 		for p.len() > 0 {
 			b, buf := p.take()
 			got = append(got, b...)
-			putBuffer(buf)
+			pool.Put(buf)
 		}
 		if !bytes.Equal(got, want) {
 			t.Fatalf("seed %d: order lost", seed)
@@ -80,5 +82,5 @@ func TestPendingDrop(t *testing.T) {
 	if string(b) != "ac" {
 		t.Errorf("left %q", b)
 	}
-	putBuffer(buf)
+	pool.Put(buf)
 }

@@ -1,9 +1,9 @@
 package conn
 
 import (
-	"bytes"
 	"context"
 
+	"github.com/parleyws/parley/conn/internal/message"
 	"github.com/parleyws/parley/frame"
 )
 
@@ -33,10 +33,11 @@ func (c *Conn) Read(ctx context.Context) (frame.Opcode, []byte, error) {
 		return 0, nil, err
 	}
 	defer in.finishTurn()
-	if err := in.next(ctx, false); err != nil {
+	e, err := in.next(ctx, message.Whole)
+	if err != nil {
 		return 0, nil, err
 	}
-	return in.feed.opcode, in.feed.take(), nil
+	return e.Opcode, in.parser.Take(e), nil
 }
 
 // Each calls f with one message after the other, until f returns an error, ctx
@@ -53,23 +54,12 @@ func (c *Conn) Each(ctx context.Context, f func(Message) error) error {
 	}
 	defer in.finishTurn()
 	for {
-		if err := in.next(ctx, false); err != nil {
+		e, err := in.next(ctx, message.Whole)
+		if err != nil {
 			return err
 		}
-		if err := f(Message{in.feed.opcode, in.feed.payload}); err != nil {
+		if err := f(Message{e.Opcode, e.Payload}); err != nil {
 			return err
 		}
 	}
-}
-
-// take returns the payload as a slice that is the caller's.
-func (f *feed) take() []byte {
-	if m := f.message; m != nil && len(m.b) == len(f.payload) && cap(m.b)-len(m.b) <= len(m.b)/4 {
-		f.message = nil
-		return m.b
-	}
-	if len(f.payload) == 0 {
-		return []byte{}
-	}
-	return bytes.Clone(f.payload)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/parleyws/parley/conn/internal/message"
 	"github.com/parleyws/parley/frame"
 )
 
@@ -19,18 +20,19 @@ func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {
 		return 0, nil, err
 	}
 	defer in.finishTurn()
-	if err := in.next(ctx, true); err != nil {
+	e, err := in.next(ctx, message.Parts)
+	if err != nil {
 		return 0, nil, err
 	}
-	in.parts = &partsReader{in: in, ctx: ctx, part: in.feed.payload, last: in.feed.last}
-	return in.feed.opcode, in.parts, nil
+	in.parts = &partsReader{in: in, ctx: ctx, part: e.Payload, last: e.Last}
+	return e.Opcode, in.parts, nil
 }
 
 // A partsReader is what Reader returns. Its fields belong to the turn.
 type partsReader struct {
 	in   *inbound
 	ctx  context.Context
-	part []byte // view: of the source, or of the message if it was compressed
+	part []byte // view: of what is buffered, or of the message if it was compressed
 	last bool
 	lost bool // another read has discarded some of it
 }
@@ -55,10 +57,11 @@ func (r *partsReader) readWith(ctx context.Context, p []byte) (int, error) {
 		return 0, errStaleReader
 	}
 	for len(r.part) == 0 && !r.last {
-		if err := in.next(ctx, true); err != nil {
+		e, err := in.next(ctx, message.Parts)
+		if err != nil {
 			return 0, err
 		}
-		r.part, r.last = in.feed.payload, in.feed.last
+		r.part, r.last = e.Payload, e.Last
 	}
 	n := copy(p, r.part)
 	r.part = r.part[n:]
@@ -83,16 +86,17 @@ func (in *inbound) begin(ctx context.Context) error {
 			break
 		}
 		in.parts.part, in.parts.lost = nil, true
-		if err := in.next(ctx, true); err != nil {
+		e, err := in.next(ctx, message.Parts)
+		if err != nil {
 			in.finishTurn()
 			return err
 		}
-		in.parts.last = in.feed.last
+		in.parts.last = e.Last
 	}
 	return nil
 }
 
 func (in *inbound) endParts() {
-	in.feed.settle()
+	in.parser.Settle()
 	in.parts = nil
 }

@@ -3,6 +3,8 @@ package conn
 import (
 	"context"
 	"fmt"
+
+	"github.com/parleyws/parley/conn/internal/message"
 )
 
 // A turn lets one goroutine at a time do something for as long as it takes.
@@ -77,7 +79,7 @@ func (in *inbound) finishTurn() {
 // complete reads until the connection is over.
 func (in *inbound) complete() {
 	for !in.c.end.is(over) {
-		in.next(context.Background(), false)
+		in.next(context.Background(), message.Whole)
 	}
 }
 

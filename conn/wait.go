@@ -58,7 +58,7 @@ func (in *inbound) beginWait(ctx context.Context) error {
 // What the application takes between its reads does not count.
 func (in *inbound) budget() bool {
 	w := &in.wait
-	if !in.feed.underWay() {
+	if !in.parser.UnderWay() {
 		w.slow = false
 		return true
 	}
@@ -105,7 +105,7 @@ func (w *wait) waited(now time.Duration) {
 // wake makes the read that waits return. Called with mu held.
 func (in *inbound) wake() {
 	in.wait.woken = true
-	if !in.c.src.wake() {
+	if !in.c.src.Wake() {
 		go in.c.cut()
 	}
 }

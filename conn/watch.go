@@ -25,9 +25,7 @@ const userTimeout = 30 * time.Second
 func (in *inbound) startWatch() {
 	in.wait.due = noTime
 	if d := in.c.limits.PingInterval; d < noTime {
-		if raw := in.c.src.socket(); raw != nil {
-			setUserTimeout(raw, userTimeout)
-		}
+		in.c.src.SetUserTimeout(userTimeout)
 		in.mu.Lock()
 		in.watchAt(clock() + d)
 		in.mu.Unlock()
@@ -43,10 +41,10 @@ func (in *inbound) watchAt(at time.Duration) {
 	switch {
 	case w.ended:
 	case at == noTime:
-		in.c.src.nc.SetReadDeadline(time.Time{})
+		in.c.src.NetConn().SetReadDeadline(time.Time{})
 	case w.timer != nil:
 		w.timer.Reset(d)
-	case in.c.src.nc.SetReadDeadline(time.Now().Add(d)) != nil:
+	case in.c.src.NetConn().SetReadDeadline(time.Now().Add(d)) != nil:
 		w.timer = time.AfterFunc(d, in.tick)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/parleyws/parley/conn/internal/pool"
 	"github.com/parleyws/parley/frame"
 )
 
@@ -37,10 +38,10 @@ func (c *Conn) Write(ctx context.Context, op frame.Opcode, p []byte) error {
 // message sends p, compressed or not, as a message of one frame.
 func (o *outbound) message(ctx context.Context, op frame.Opcode, compressed bool, p []byte) error {
 	if len(p) <= maxBatch && o.mayWrite(ctx) && o.enter() {
-		b, buf := o.small[:0], (*buffer)(nil)
+		b, buf := o.small[:0], (*pool.Buffer)(nil)
 		if len(p) > len(o.small)-shortHeader {
-			buf = getBuffer(frame.MaxHeaderLen + len(p))
-			b = buf.b
+			buf = pool.Get(frame.MaxHeaderLen + len(p))
+			b = buf.B
 		}
 		b = frame.Header{Fin: true, Rsv1: compressed, Opcode: op, Length: int64(len(p))}.Append(b)
 		return o.pass(append(b, p...), buf)
@@ -66,8 +67,8 @@ func (o *outbound) compressed(ctx context.Context, op frame.Opcode, p []byte) er
 	if err != nil {
 		return err
 	}
-	err = o.message(ctx, op, true, b.b)
-	putBuffer(b)
+	err = o.message(ctx, op, true, b.B)
+	pool.Put(b)
 	return err
 }
 
@@ -83,8 +84,8 @@ func (o *outbound) inOrder(ctx context.Context, op frame.Opcode, p []byte) error
 	if err != nil {
 		return err
 	}
-	defer putBuffer(b)
-	return o.frame(ctx, &frame.Header{Fin: true, Rsv1: true, Opcode: op}, b.b)
+	defer pool.Put(b)
+	return o.frame(ctx, &frame.Header{Fin: true, Rsv1: true, Opcode: op}, b.B)
 }
 
 // Writer returns a writer of one message of kind op, whose octets are sent as
@@ -111,7 +112,7 @@ type messageWriter struct {
 	o     *outbound
 	ctx   context.Context
 	op    frame.Opcode // of the next frame: frame.Continuation behind the first
-	buf   *buffer
+	buf   *pool.Buffer
 	begun bool // a fragment is out: the message token is held
 	err   error
 }
@@ -125,17 +126,17 @@ func (w *messageWriter) Write(p []byte) (int, error) {
 	for w.err == nil && len(p) > 0 {
 		have := 0
 		if w.buf != nil {
-			have = len(w.buf.b)
+			have = len(w.buf.B)
 		}
 		n := len(p)
 		if w.o.deflate == nil {
 			n = min(n, fragmentSize-have)
 		}
-		w.buf = growBuffer(w.buf, have+n)
-		w.buf.b = append(w.buf.b, p[:n]...)
+		w.buf = pool.Grow(w.buf, have+n)
+		w.buf.B = append(w.buf.B, p[:n]...)
 		p = p[n:]
 		written += n
-		if len(w.buf.b) >= fragmentSize && w.o.deflate == nil && len(p) > 0 {
+		if len(w.buf.B) >= fragmentSize && w.o.deflate == nil && len(p) > 0 {
 			w.flush(false)
 		}
 	}
@@ -153,7 +154,7 @@ func (w *messageWriter) Close() error {
 	if err == nil {
 		w.err = errWriterDone
 	}
-	putBuffer(w.buf)
+	pool.Put(w.buf)
 	w.buf = nil
 	return err
 }
@@ -162,7 +163,7 @@ func (w *messageWriter) Close() error {
 func (w *messageWriter) whole() error {
 	var p []byte
 	if w.buf != nil {
-		p = w.buf.b
+		p = w.buf.B
 	}
 	return w.o.c.Write(w.ctx, w.op, p)
 }
@@ -183,9 +184,9 @@ func (w *messageWriter) fragment(fin bool) error {
 		return err
 	}
 	o.token.held, w.begun = true, true
-	err := o.frame(w.ctx, &frame.Header{Fin: fin, Opcode: w.op}, w.buf.b)
+	err := o.frame(w.ctx, &frame.Header{Fin: fin, Opcode: w.op}, w.buf.B)
 	w.op = frame.Continuation
-	w.buf.b = w.buf.b[:0]
+	w.buf.B = w.buf.B[:0]
 	if fin {
 		o.endMessage()
 	}

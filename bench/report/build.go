@@ -15,7 +15,7 @@ func (r *report) build() error {
 	for _, args := range [][]string{
 		{"build", "-o", r.dir + "/", "./load", "./servers/..."},
 		{"test", "-c", "-o", r.path("bench.test"), "."},
-		{"-C", "..", "test", "-c", "-o", r.path("conn.test"), "./conn"},
+		{"-C", "..", "test", "-c", "-o", r.path("text.test"), "./conn/internal/text"},
 	} {
 		if err := show(exec.Command("go", args...)); err != nil {
 			return err

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// inMemory runs the benchmarks of this module, and those of conn for what conn
-// does not export. In each round each is run once, ours and its rivals in
+// inMemory runs the benchmarks of this module, and those of package text,
+// which is internal. In each round each is run once, ours and its rivals in
 // turn.
 func (r *report) inMemory() error {
 	rounds := 2*r.rounds - 1 // they are short
@@ -20,7 +20,7 @@ func (r *report) inMemory() error {
 		if err := r.benchmarks("bench.test", "^BenchmarkP[0-9]"); err != nil {
 			return err
 		}
-		if err := r.benchmarks("conn.test", "^BenchmarkUTF8(Std)?$/^(ascii|cjk)$/^(1024|65536)$"); err != nil {
+		if err := r.benchmarks("text.test", "^BenchmarkUTF8(Std)?$/^(ascii|cjk)$/^(1024|65536)$"); err != nil {
 			return err
 		}
 	}

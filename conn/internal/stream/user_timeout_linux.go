@@ -1,4 +1,4 @@
-package conn
+package stream
 
 import (
 	"syscall"
@@ -9,8 +9,7 @@ import (
 // every architecture (tcp(7)).
 const tcpUserTimeout = 18
 
-// setUserTimeout bounds how long what was sent may stay unacknowledged before
-// the kernel cuts the connection. It does nothing on other than TCP sockets.
+// setUserTimeout sets TCP_USER_TIMEOUT. It does nothing on other than TCP sockets.
 func setUserTimeout(raw syscall.RawConn, d time.Duration) {
 	raw.Control(func(fd uintptr) {
 		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(d/time.Millisecond))

@@ -1,4 +1,6 @@
-package conn
+// Package strictinflate reads DEFLATE for our own tests, as a peer with a small
+// window does.
+package strictinflate
 
 import (
 	"errors"
@@ -6,20 +8,20 @@ import (
 	"io"
 )
 
-// A strictInflater reads DEFLATE (RFC 1951) as a peer with a small window does:
+// An Inflater reads DEFLATE (RFC 1951) as a peer with a small window does:
 // unlike compress/flate's reader it refuses a distance beyond the window, and
 // it takes a message to its very last bit. It is written for clarity and
 // shares nothing with what it judges.
-type strictInflater struct {
-	window  int    // octets
-	history []byte // all that came before, of the messages that may be referred to
+type Inflater struct {
+	Window  int    // bytes
+	History []byte // all that came before, of the messages that may be referred to
 }
 
-// message inflates one message of permessage-deflate. Without takeover the
-// caller empties the history before each.
-func (s *strictInflater) message(p []byte) ([]byte, error) {
+// Message inflates one message of permessage-deflate. Without takeover the
+// caller empties History before each.
+func (s *Inflater) Message(p []byte) ([]byte, error) {
 	r := &bitReader{p: append(append([]byte{}, p...), 0, 0, 0xFF, 0xFF)}
-	out := s.history
+	out := s.History
 	for !r.atEnd() {
 		final := r.bits(1)
 		kind := r.bits(2)
@@ -47,13 +49,13 @@ func (s *strictInflater) message(p []byte) ([]byte, error) {
 			r.align()
 		}
 	}
-	message := out[len(s.history):]
-	s.history = out
+	message := out[len(s.History):]
+	s.History = out
 	return message, nil
 }
 
 // block inflates a block of two Huffman codes (RFC 1951, section 3.2.3).
-func (s *strictInflater) block(r *bitReader, out []byte, literals, distances *code) ([]byte, error) {
+func (s *Inflater) block(r *bitReader, out []byte, literals, distances *code) ([]byte, error) {
 	for {
 		symbol := literals.read(r)
 		switch {
@@ -73,8 +75,8 @@ func (s *strictInflater) block(r *bitReader, out []byte, literals, distances *co
 			return nil, errors.New("distance symbol 30 or 31")
 		}
 		distance := distanceBase(symbol) + r.bits(distanceExtra(symbol))
-		if distance > s.window || distance > len(out) {
-			return nil, fmt.Errorf("distance %d, window %d, %d octets so far", distance, s.window, len(out))
+		if distance > s.Window || distance > len(out) {
+			return nil, fmt.Errorf("distance %d, window %d, %d bytes so far", distance, s.Window, len(out))
 		}
 		for range length {
 			out = append(out, out[len(out)-distance])

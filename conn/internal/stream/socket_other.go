@@ -1,6 +1,6 @@
 //go:build !unix
 
-package conn
+package stream
 
 import (
 	"net"
@@ -13,5 +13,5 @@ func rawConn(net.Conn) syscall.RawConn { return nil }
 // reading has nothing to hold where sockets can't be tried.
 type reading struct{}
 
-func (*source) readSocket([]byte, bool, bool) (int, bool, error) { return 0, false, nil }
-func (*source) writeSocket([]byte) (int, error)                  { return 0, nil }
+func (*Stream) readSocket([]byte, bool, bool) (int, bool, error) { return 0, false, nil }
+func (*Stream) writeSocket([]byte) (int, error)                  { return 0, nil }

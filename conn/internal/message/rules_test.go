@@ -1,10 +1,11 @@
-package conn
+package message
 
 import (
 	"fmt"
 	"math"
 	"testing"
 
+	"github.com/parleyws/parley/conn/internal/inflater"
 	"github.com/parleyws/parley/frame"
 )
 
@@ -71,7 +72,7 @@ var sentences = []sentence{
 				s.size = 0
 			}
 			return b0&0xF < 3 && uint64(s.size)+uint64(length) > uint64(limit)
-		}, errMessageSize},
+		}, inflater.ErrMessageSize},
 }
 
 // Every first two octets, in each length form at its edges, for each role and
@@ -125,7 +126,7 @@ func checkHeader(t *testing.T, s situation, r rules, b0, b1 byte, length int64) 
 	err := r.check(&frame.Header{
 		Fin: b0&0x80 != 0, Rsv1: b0&0x40 != 0, Rsv2: b0&0x20 != 0, Rsv3: b0&0x10 != 0,
 		Opcode: frame.Opcode(b0 & 0xF), Masked: b1&0x80 != 0, Length: length,
-	})
+	}, false)
 	legal, given := true, false // given: err is the reason of a sentence that is broken
 	for _, rule := range sentences {
 		if rule.broken(b0, b1, length, s) {
@@ -151,7 +152,7 @@ func rulesIn(t *testing.T, s situation) rules {
 	r := newRules(s.server, s.deflate, oracleLimit)
 	if s.inside {
 		h := frame.Header{Opcode: frame.Binary, Rsv1: s.zipped, Masked: s.server, Length: s.size}
-		if err := r.check(&h); err != nil {
+		if err := r.check(&h, false); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,8 +1,9 @@
-package conn
+package message
 
 import (
 	"math"
 
+	"github.com/parleyws/parley/conn/internal/inflater"
 	"github.com/parleyws/parley/frame"
 )
 
@@ -15,14 +16,16 @@ type rules struct {
 	deflate    bool  // permessage-deflate was agreed
 	open       bool  // a message is under way: its last frame is still to come
 	compressed bool  // it is compressed
+	free       bool  // its latest frame is not counted in held
 	fragments  int64 // its frames so far
 	octets     int64 // the sum of their declared lengths
-	limit      int64 // octets of a message after inflation
+	held       int64 // the same without those that are free: never more than the limit allows
+	limit      int64 // bytes of a message after inflation
 }
 
 // newRules returns the rules for one connection: masked is what the mask bit
 // of each frame must be, deflate whether permessage-deflate was agreed, limit
-// the greatest size of a message after inflation, in octets.
+// the greatest size of a message after inflation, in bytes.
 func newRules(masked, deflate bool, limit int64) rules {
 	return rules{masked: masked, deflate: deflate, limit: limit}
 }
@@ -38,14 +41,14 @@ var (
 	errControlLength  error = &frame.Error{Code: frame.StatusProtocolError, Reason: "control frame longer than 125 octets"}
 	errNoMessage      error = &frame.Error{Code: frame.StatusProtocolError, Reason: "continuation without a message"}
 	errInterleaved    error = &frame.Error{Code: frame.StatusProtocolError, Reason: "new message inside a fragmented one"}
-	errMessageSize    error = &frame.Error{Code: frame.StatusMessageTooBig, Reason: "message over the limit"}
 	errFragments      error = &frame.Error{Code: frame.StatusPolicyViolation, Reason: "message in too many fragments"}
 )
 
 // check decides whether a frame with header h may come now and moves on to the
-// next one. What it refuses is a *frame.Error; the connection is failed then
-// and check is not called again.
-func (r *rules) check(h *frame.Header) error {
+// next one. free frees the frame of the limit on the size of a message, unless
+// that is compressed: nothing of the payload will be held. What check refuses is
+// a *frame.Error; the connection is failed then and check is not called again.
+func (r *rules) check(h *frame.Header, free bool) error {
 	begins := h.Opcode == frame.Text || h.Opcode == frame.Binary
 	switch {
 	case h.Rsv2 || h.Rsv3: // RFC 6455, section 5.2: no extension gives them a meaning
@@ -59,11 +62,11 @@ func (r *rules) check(h *frame.Header) error {
 	switch { // RFC 6455, section 5.4: what comes, and whether a message is under way
 	case begins && !r.open:
 		r.begin(h.Rsv1)
-		return r.count(h.Length, h.Fin)
+		return r.count(h.Length, h.Fin, free)
 	case begins:
 		return errInterleaved
 	case h.Opcode == frame.Continuation && r.open:
-		return r.count(h.Length, h.Fin)
+		return r.count(h.Length, h.Fin, free)
 	case h.Opcode == frame.Continuation:
 		return errNoMessage
 	case h.Opcode.IsReserved(): // section 5.2
@@ -94,22 +97,21 @@ func checkControl(length int64, fin bool) error {
 
 // begin starts a message.
 func (r *rules) begin(compressed bool) {
-	r.fragments, r.octets, r.compressed = 0, 0, compressed
+	r.fragments, r.octets, r.held, r.compressed = 0, 0, 0, compressed
 }
 
 // count adds one frame to the message under way and holds it to the limits,
-// which RFC 6455, section 10.4, asks for. A message of as many octets as the
+// which RFC 6455, section 10.4, asks for. A message of as many bytes as the
 // limit may come in any sensible fragmentation; a stream of empty or tiny
 // fragments may not go on for ever.
-func (r *rules) count(length int64, fin bool) error {
-	bound := r.limit
-	if r.compressed {
-		bound = compressedBound(bound)
+func (r *rules) count(length int64, fin, free bool) error {
+	r.free = free && !r.compressed
+	if !r.free {
+		if err := r.hold(length); err != nil {
+			return err
+		}
 	}
-	if length > bound-r.octets { // octets never exceeds bound: no overflow
-		return errMessageSize
-	}
-	r.octets += length
+	r.octets += min(length, math.MaxInt64-r.octets)
 	r.fragments++
 	if r.fragments > freeFragments+r.octets/minFragment {
 		return errFragments
@@ -118,16 +120,31 @@ func (r *rules) count(length int64, fin bool) error {
 	return nil
 }
 
+// hold counts length bytes of the message under way that may be held, be it
+// that a frame begins or that the rest of one is free no longer.
+func (r *rules) hold(length int64) error {
+	bound := r.limit
+	if r.compressed {
+		bound = compressedBound(bound)
+	}
+	if length > bound-r.held { // held never exceeds bound: no overflow
+		return inflater.ErrMessageSize
+	}
+	r.held += length
+	r.free = false
+	return nil
+}
+
 // A message may come in freeFragments frames and one more for each minFragment
-// octets. Neither is an option.
+// bytes. Neither is an option.
 const (
 	freeFragments = 1024
 	minFragment   = 16
 )
 
-// compressedBound returns how many compressed octets a message of limit octets
-// may take: DEFLATE adds five octets to a block that it can't compress and
-// five for each flush, which an eighth covers down to blocks of 80 octets.
+// compressedBound returns how many compressed bytes a message of limit bytes may
+// take: DEFLATE adds five bytes to a block that it can't compress and five for
+// each flush, which an eighth covers down to blocks of 80 bytes.
 func compressedBound(limit int64) int64 {
 	const extra = 1 << 10
 	if limit > (math.MaxInt64-extra)/9*8 {

@@ -1,16 +1,17 @@
-package conn
+package message
 
 import (
 	"errors"
 	"math"
 	"testing"
 
+	"github.com/parleyws/parley/conn/internal/inflater"
 	"github.com/parleyws/parley/frame"
 )
 
 // send gives r one frame of a server, FIN as told.
 func send(r *rules, op frame.Opcode, length int64, fin, rsv1 bool) error {
-	return r.check(&frame.Header{Fin: fin, Rsv1: rsv1, Opcode: op, Length: length})
+	return r.check(&frame.Header{Fin: fin, Rsv1: rsv1, Opcode: op, Length: length}, false)
 }
 
 func TestRulesMessageSize(t *testing.T) {
@@ -24,20 +25,20 @@ func TestRulesMessageSize(t *testing.T) {
 	}{
 		{"one octet below", limit, false, []int64{limit - 1}, nil},
 		{"the limit", limit, false, []int64{limit}, nil},
-		{"one octet over", limit, false, []int64{limit + 1}, errMessageSize},
+		{"one octet over", limit, false, []int64{limit + 1}, inflater.ErrMessageSize},
 		{"fragments to the limit", limit, false, []int64{1, limit - 2, 0, 1}, nil},
-		{"fragments over it", limit, false, []int64{1, limit - 2, 0, 2}, errMessageSize},
+		{"fragments over it", limit, false, []int64{1, limit - 2, 0, 2}, inflater.ErrMessageSize},
 		{"compressed, all that it may take", limit, true, []int64{bound}, nil},
-		{"compressed, more", limit, true, []int64{bound + 1}, errMessageSize},
+		{"compressed, more", limit, true, []int64{bound + 1}, inflater.ErrMessageSize},
 		{"compressed fragments, all", limit, true, []int64{limit, bound - limit}, nil},
-		{"compressed fragments, more", limit, true, []int64{limit, bound - limit + 1}, errMessageSize},
+		{"compressed fragments, more", limit, true, []int64{limit, bound - limit + 1}, inflater.ErrMessageSize},
 		{"limit 0", 0, false, []int64{0, 0}, nil},
-		{"limit 0, one octet", 0, false, []int64{0, 1}, errMessageSize},
+		{"limit 0, one octet", 0, false, []int64{0, 1}, inflater.ErrMessageSize},
 		{"greatest limit", math.MaxInt64, false, []int64{math.MaxInt64}, nil},
 		{"greatest limit, compressed", math.MaxInt64, true, []int64{math.MaxInt64}, nil},
-		{"a sum that overflows", math.MaxInt64, false, []int64{1, math.MaxInt64}, errMessageSize},
+		{"a sum that overflows", math.MaxInt64, false, []int64{1, math.MaxInt64}, inflater.ErrMessageSize},
 		{"greatest limit, compressed fragments", math.MaxInt64, true, []int64{math.MaxInt64, 0}, nil},
-		{"a sum that overflows, compressed", math.MaxInt64, true, []int64{math.MaxInt64, math.MaxInt64}, errMessageSize},
+		{"a sum that overflows, compressed", math.MaxInt64, true, []int64{math.MaxInt64, math.MaxInt64}, inflater.ErrMessageSize},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -115,7 +116,7 @@ func FuzzRules(f *testing.F) {
 			}
 			stream = stream[n:]
 			before := r
-			if err := r.check(&h); err != nil {
+			if err := r.check(&h, false); err != nil {
 				checkRefusal(t, err)
 				return
 			}
@@ -181,7 +182,7 @@ func TestRulesAllocateNothing(t *testing.T) {
 	legal := frame.Header{Fin: true, Opcode: frame.Text, Masked: true, Length: 16}
 	illegal := frame.Header{Fin: true, Opcode: frame.Continuation, Masked: true}
 	allocs := testing.AllocsPerRun(100, func() {
-		if r.check(&legal) != nil || r.check(&illegal) == nil {
+		if r.check(&legal, false) != nil || r.check(&illegal, false) == nil {
 			t.Error("wrong verdict")
 		}
 	})

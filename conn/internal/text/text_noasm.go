@@ -1,6 +1,6 @@
 //go:build !amd64 || purego
 
-package conn
+package text
 
 // validVectors leaves everything to asciiPrefix and the automaton.
 func validVectors([]byte) (int, bool) { return 0, false }

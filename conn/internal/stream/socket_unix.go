@@ -1,6 +1,6 @@
 //go:build unix
 
-package conn
+package stream
 
 import (
 	"io"
@@ -39,7 +39,7 @@ type reading struct {
 // without having read, which 0 and no error tell: work that is done in it would
 // grow the goroutine's stack for good. With try nothing waits, and again tells
 // that there is nothing.
-func (s *source) readSocket(p []byte, release, try bool) (n int, again bool, err error) {
+func (s *Stream) readSocket(p []byte, release, try bool) (n int, again bool, err error) {
 	a := &s.read
 	a.p, a.n, a.release, a.try, a.again = p, 0, release, try, false
 	if a.call == nil {
@@ -57,7 +57,7 @@ func (s *source) readSocket(p []byte, release, try bool) (n int, again bool, err
 	return int(a.n), a.again, nil
 }
 
-func (s *source) onReadable(fd uintptr) bool {
+func (s *Stream) onReadable(fd uintptr) bool {
 	a := &s.read
 	if a.p == nil {
 		return true
@@ -77,7 +77,7 @@ func (s *source) onReadable(fd uintptr) bool {
 	default:
 		if a.release {
 			a.p = nil
-			s.drop()
+			s.Drop()
 		}
 		return false
 	}
@@ -100,7 +100,7 @@ var writings = sync.Pool{New: func() any {
 }}
 
 // writeSocket writes of p what goes without blocking, in one call.
-func (s *source) writeSocket(p []byte) (int, error) {
+func (s *Stream) writeSocket(p []byte) (int, error) {
 	w := writings.Get().(*writing)
 	w.p, w.n, w.err = p, 0, nil
 	err := s.raw.Write(w.call)

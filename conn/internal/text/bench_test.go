@@ -1,4 +1,4 @@
-package conn
+package text
 
 import (
 	"fmt"
@@ -23,8 +23,8 @@ func BenchmarkUTF8(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d", text.name, size), func(b *testing.B) {
 				b.SetBytes(int64(len(p)))
 				for b.Loop() {
-					var u utf8Checker
-					if !u.write(p) || !u.done() {
+					var u Checker
+					if !u.Write(p) || !u.Done() {
 						b.Fatal("refused")
 					}
 				}

@@ -1,10 +1,12 @@
 //go:build unix
 
-package conn
+package stream
 
 import (
 	"net"
 	"testing"
+
+	"github.com/parleyws/parley/conn/internal/pool"
 )
 
 // A message that is larger than a small buffer costs two reads when the first
@@ -25,29 +27,29 @@ func TestReadsOfMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	s := newSource(nc, nil)
-	defer s.drop()
+	s := New(nc, nil)
+	defer s.Drop()
 	for i, c := range []struct{ size, reads int }{
-		{smallBuffer + 8, 2},
-		{smallBuffer + 8, 1},
-		{smallBuffer + 8, 1},
-		{largeBuffer - 1, 1},
+		{pool.Small + 8, 2},
+		{pool.Small + 8, 1},
+		{pool.Small + 8, 1},
+		{pool.Large - 1, 1},
 		{100, 1},
-		{smallBuffer + 8, 2},
+		{pool.Small + 8, 2},
 	} {
 		if _, err := peer.Write(make([]byte, c.size)); err != nil {
 			t.Fatal(err)
 		}
 		reads := 0
-		for ; len(s.buffered()) < c.size; reads++ {
-			if _, _, err := s.fill(0, false); err != nil {
+		for ; len(s.Buffered()) < c.size; reads++ {
+			if _, _, err := s.Fill(0, false); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if reads != c.reads {
 			t.Errorf("message %d, of %d octets: %d reads, want %d", i, c.size, reads, c.reads)
 		}
-		s.advance(c.size)
-		s.drop() // as a wait does
+		s.Advance(c.size)
+		s.Drop() // as a wait does
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !purego
 
-package conn
+package text
 
 import "github.com/parleyws/parley/internal/x86"
 

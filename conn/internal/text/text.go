@@ -1,19 +1,22 @@
-package conn
+// Package text checks that text is UTF-8 while it arrives. It is pure: it neither
+// waits nor keeps anything but the state between two parts.
+package text
 
 import "encoding/binary"
 
-// utf8Checker tells whether text is UTF-8 (RFC 3629) while it arrives, in
-// parts of any length: RFC 6455, section 8.1, has the connection fail where it
-// is not, and there is no need to wait for the rest of a frame to know it. The
-// zero value is ready for a message.
-type utf8Checker struct {
+// A Checker tells whether text is UTF-8 (RFC 3629) while it arrives, in parts of
+// any length: RFC 6455, section 8.1, has the connection fail where it is not,
+// and there is no need to wait for the rest of a frame to know it. The zero value
+// is ready for a message. A Checker is a value: an assignment of the zero value
+// makes it ready for the next one.
+type Checker struct {
 	state uint64 // the lower six bits: one of the states below
 }
 
-// write checks the next part of the text and reports whether some text could
-// go on like this: false as soon as p holds the first octet that can't be, be
-// it inside a character, and ever after.
-func (u *utf8Checker) write(p []byte) bool {
+// Write checks the next part of the text and reports whether some text could
+// go on like this: false as soon as p holds the first byte that can't be, be it
+// inside a character, and ever after. It does not keep p.
+func (u *Checker) Write(p []byte) bool {
 	s := u.state & stateBits
 	if s == utf8Done && isShortASCII(p) {
 		return true
@@ -33,9 +36,9 @@ func (u *utf8Checker) write(p []byte) bool {
 	return s != utf8Bad
 }
 
-// done reports whether the text so far is whole: legal, and not in the middle
+// Done reports whether the text so far is whole: legal, and not in the middle
 // of a character.
-func (u *utf8Checker) done() bool { return u.state == utf8Done }
+func (u *Checker) Done() bool { return u.state == utf8Done }
 
 // stride is how many octets go through the automaton, once it is needed,
 // before the faster way is tried again.

@@ -1,15 +1,17 @@
-package conn
+package text
 
 import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/parleyws/parley/internal/race"
 )
 
 // Every sequence of up to three octets, in parts at every split, against
 // unicode/utf8.
 func TestUTF8Exhaustive(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("67 million checks of a pure function: without the race detector")
 	}
 	for first := range 1 << 8 {
@@ -36,19 +38,19 @@ func TestUTF8Exhaustive(t *testing.T) {
 func checkSplits(t *testing.T, p []byte, bad int) {
 	whole := utf8.Valid(p)
 	for cuts := range 1 << (len(p) - 1) {
-		var u utf8Checker
+		var u Checker
 		begin := 0
 		for end := 1; end <= len(p); end++ {
 			if end < len(p) && cuts>>(end-1)&1 == 0 {
 				continue
 			}
-			if ok := u.write(p[begin:end]); ok != (end <= bad) {
-				t.Fatalf("% x, cuts %b: after octet %d write = %t; the first bad octet is %d", p, cuts, end-1, ok, bad)
+			if ok := u.Write(p[begin:end]); ok != (end <= bad) {
+				t.Fatalf("% x, cuts %b: after octet %d Write = %t; the first bad octet is %d", p, cuts, end-1, ok, bad)
 			}
 			begin = end
 		}
-		if got := u.done(); got != whole {
-			t.Fatalf("% x, cuts %b: done = %t, utf8.Valid = %t", p, cuts, got, whole)
+		if got := u.Done(); got != whole {
+			t.Fatalf("% x, cuts %b: Done = %t, utf8.Valid = %t", p, cuts, got, whole)
 		}
 	}
 }
@@ -128,21 +130,21 @@ func TestUTF8FailsFast(t *testing.T) {
 	for _, tt := range tests {
 		for _, before := range []int{0, 1, 7, 8, 31, 32, 63, 64, 65, 127, 200} {
 			p := []byte(strings.Repeat("a", before) + tt.text)
-			var u utf8Checker
+			var u Checker
 			bad := -1
 			for i := range p {
-				if !u.write(p[i : i+1]) {
+				if !u.Write(p[i : i+1]) {
 					bad = i - before
 					break
 				}
 			}
-			if bad != tt.bad || u.done() != tt.done {
-				t.Errorf("%s behind %d: bad at %d, done %t; want %d, %t", tt.name, before, bad, u.done(), tt.bad, tt.done)
+			if bad != tt.bad || u.Done() != tt.done {
+				t.Errorf("%s behind %d: bad at %d, done %t; want %d, %t", tt.name, before, bad, u.Done(), tt.bad, tt.done)
 			}
-			if u = (utf8Checker{}); u.write(p) != (tt.bad < 0) || u.done() != tt.done {
-				t.Errorf("%s behind %d, at once: done %t", tt.name, before, u.done())
+			if u = (Checker{}); u.Write(p) != (tt.bad < 0) || u.Done() != tt.done {
+				t.Errorf("%s behind %d, at once: done %t", tt.name, before, u.Done())
 			}
-			if tt.bad >= 0 && u.write([]byte("a")) {
+			if tt.bad >= 0 && u.Write([]byte("a")) {
 				t.Errorf("%s: goes on after its error", tt.name)
 			}
 		}
@@ -161,14 +163,14 @@ func TestUTF8Vectors(t *testing.T) {
 			for i := range n * n * n * n {
 				p := []byte(text)
 				copy(p[at:], []byte{edges[i/n/n/n], edges[i/n/n%n], edges[i/n%n], edges[i%n]})
-				var whole, single utf8Checker
-				legal := whole.write(p)
+				var whole, single Checker
+				legal := whole.Write(p)
 				want := true
 				for j := range p {
-					want = want && single.write(p[j:j+1])
+					want = want && single.Write(p[j:j+1])
 				}
-				if legal != want || whole.done() != single.done() {
-					t.Fatalf("%x: legal %t, done %t; octet by octet %t, %t", p, legal, whole.done(), want, single.done())
+				if legal != want || whole.Done() != single.Done() {
+					t.Fatalf("%x: legal %t, done %t; octet by octet %t, %t", p, legal, whole.Done(), want, single.Done())
 				}
 			}
 		}
@@ -183,10 +185,10 @@ func TestUTF8Lengths(t *testing.T) {
 			for at := range max(n-len(odd)+1, 0) {
 				p := []byte(strings.Repeat("a", n))
 				copy(p[at:], odd)
-				var u utf8Checker
-				legal := u.write(p)
-				if bad := firstBad(p); legal != (bad == n) || u.done() != utf8.Valid(p) {
-					t.Fatalf("%q: legal %t, done %t; the first bad octet is %d", p, legal, u.done(), bad)
+				var u Checker
+				legal := u.Write(p)
+				if bad := firstBad(p); legal != (bad == n) || u.Done() != utf8.Valid(p) {
+					t.Fatalf("%q: legal %t, done %t; the first bad octet is %d", p, legal, u.Done(), bad)
 				}
 			}
 		}
@@ -201,16 +203,16 @@ func FuzzUTF8(f *testing.F) {
 	f.Add([]byte("\xf4\x8f\xbf\xbf\xf4\x90"), uint8(1))
 	f.Fuzz(func(t *testing.T, p []byte, part uint8) {
 		bad := firstBad(p)
-		var u utf8Checker
+		var u Checker
 		for begin := 0; begin < len(p); {
 			end := min(len(p), begin+int(part)%97+1)
-			if ok := u.write(p[begin:end]); ok != (end <= bad) {
+			if ok := u.Write(p[begin:end]); ok != (end <= bad) {
 				t.Fatalf("%d to %d: %t, the first bad octet is %d", begin, end, ok, bad)
 			}
 			begin = end
 		}
-		if u.done() != utf8.Valid(p) {
-			t.Fatalf("done = %t", u.done())
+		if u.Done() != utf8.Valid(p) {
+			t.Fatalf("Done = %t", u.Done())
 		}
 		if n := validPrefix(p); !utf8.Valid(p[:n]) {
 			t.Fatalf("validPrefix = %d", n)

@@ -1,0 +1,187 @@
+package conn
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/parleyws/parley/conn/internal/inflater"
+	"github.com/parleyws/parley/conn/internal/pool"
+	"github.com/parleyws/parley/internal/strictinflate"
+)
+
+// pack compresses text as one message, without takeover.
+func pack(t testing.TB, text []byte) []byte {
+	t.Helper()
+	p, err := newDeflater(nil, false, maxWindowBits).compress(nil, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// unpack inflates p as the next message of i.
+func unpack(i *inflater.Inflater, p []byte, limit int64) ([]byte, error) {
+	b, err := i.Inflate(pool.Get(0), p, limit)
+	if err != nil {
+		return nil, err
+	}
+	return b.B, nil
+}
+
+// What one connection said is not there for the next, though it used the same
+// pooled state.
+func TestDeflatePoolsLeakNothing(t *testing.T) {
+	secret := []byte("the password is correct horse battery staple")
+	want := pack(t, []byte("the password is unknown"))
+	for _, codec := range []Codec{nil, dictCodec{}} {
+		for _, takeover := range []bool{false, true} {
+			a, b := newDeflater(codec, takeover, maxWindowBits), newDeflater(codec, takeover, maxWindowBits)
+			p, err := a.compress(nil, secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := unpack(inflater.New(takeover, maxWindowBits), p, 100); err != nil {
+				t.Fatal(err)
+			}
+			// A copy from just before the message's beginning.
+			got, err := unpack(inflater.New(takeover, maxWindowBits), unhex(t, "02 13 00 00"), 100)
+			if err == nil {
+				t.Errorf("inflater: got %q, %v", got, err)
+			}
+			mine, err := b.compress(nil, []byte("the password is unknown"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := (&strictinflate.Inflater{Window: 1 << 15}).Message(mine); err != nil {
+				t.Errorf("deflater refers to another connection's message: %v", err)
+			}
+			if codec == nil && !takeover && !bytes.Equal(mine, want) {
+				t.Errorf("deflater: got %x, want %x", mine, want)
+			}
+		}
+	}
+}
+
+// With room for it, nothing is allocated for a message.
+func TestDeflateAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("sync.Pool drops at random under the race detector")
+	}
+	text := someText(rand.New(rand.NewPCG(6, 6)), 4000)
+	for _, takeover := range []bool{false, true} {
+		for _, bits := range []int{minWindowBits, maxWindowBits} {
+			d := newDeflater(nil, takeover, bits)
+			dst := make([]byte, 0, 8000)
+			for range 10 { // fill the window
+				if _, err := d.compress(dst, text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if allocs := testing.AllocsPerRun(100, func() { d.compress(dst, text) }); allocs != 0 {
+				t.Errorf("takeover %t, %d bits: %v allocations", takeover, bits, allocs)
+			}
+		}
+	}
+}
+
+// A codec that breaks its promises is an error, never a wrong message.
+func TestFaultyCodec(t *testing.T) {
+	broken := errors.New("broken")
+	tests := []struct {
+		name  string
+		codec *faultyCodec
+		want  error
+	}{
+		{"sound", &faultyCodec{}, nil},
+		{"write fails", &faultyCodec{write: broken}, broken},
+		{"flush fails", &faultyCodec{flush: broken}, broken},
+		{"flush does nothing", &faultyCodec{noFlush: true}, errCodec},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, bits := range []int{minWindowBits, maxWindowBits} {
+				d := newDeflater(tt.codec, false, bits)
+				got, err := d.compress([]byte("dst"), make([]byte, 1000))
+				if err != tt.want || err != nil && string(got) != "dst" {
+					t.Errorf("%d bits: %q, %v", bits, got, err)
+				}
+			}
+		})
+	}
+}
+
+// A faultyCodec is compress/flate but for what it is told to do wrong.
+type faultyCodec struct {
+	flateCodec
+	write, flush error
+	noFlush      bool
+}
+
+func (c *faultyCodec) NewCompressor(windowBits int, takeover bool) Compressor {
+	w := c.flateCodec.NewCompressor(windowBits, takeover)
+	if w == nil {
+		return nil
+	}
+	return &faultyCompressor{w, c}
+}
+
+type faultyCompressor struct {
+	Compressor
+	codec *faultyCodec
+}
+
+func (c *faultyCompressor) Write(p []byte) (int, error) {
+	if c.codec.write != nil {
+		return 0, c.codec.write
+	}
+	return c.Compressor.Write(p)
+}
+
+func (c *faultyCompressor) Flush() error {
+	if c.codec.flush != nil || c.codec.noFlush {
+		return c.codec.flush
+	}
+	return c.Compressor.Flush()
+}
+
+// Any messages, through any window: what went in comes out, under its limit.
+func FuzzDeflate(f *testing.F) {
+	f.Add([]byte("Hello Hello Hello"), uint8(5), true, uint8(0))
+	f.Add(bytes.Repeat([]byte("0123456789abcdef"), 300), uint8(200), false, uint8(1))
+	f.Add([]byte{}, uint8(1), true, uint8(7))
+	f.Fuzz(func(t *testing.T, text []byte, part uint8, takeover bool, size uint8) {
+		bits := minWindowBits + int(size)%8
+		text = text[:min(len(text), 1<<13)]
+		d, i := newDeflater(nil, takeover, bits), inflater.New(takeover, bits)
+		strict := strictinflate.Inflater{Window: 1 << bits}
+		for rest := text; ; {
+			n := min(len(rest), int(part)*7+100)
+			message := rest[:n]
+			p, err := d.compress(nil, message)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !takeover {
+				strict.History = nil
+			}
+			if got, err := strict.Message(p); err != nil || !bytes.Equal(got, message) {
+				t.Fatalf("%d bits: %q became %q, %v", bits, message, got, err)
+			}
+			got, err := unpack(i, p, int64(n))
+			if err != nil || !bytes.Equal(got, message) {
+				t.Fatalf("%d bits: %q became %q, %v", bits, message, got, err)
+			}
+			if n > 0 {
+				_, err = unpack(inflater.New(takeover, bits), p, int64(n-1))
+				if takeover && err == nil || !takeover && err != inflater.ErrMessageSize {
+					t.Fatalf("limit %d passed by %d octets: %v", n-1, n, err)
+				}
+			}
+			if rest = rest[n:]; len(rest) == 0 {
+				return
+			}
+		}
+	})
+}

@@ -1,0 +1,232 @@
+package message
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/parleyws/parley/conn/internal/inflater"
+	"github.com/parleyws/parley/frame"
+)
+
+// header returns the header of a frame as a client sends it.
+func header(h frame.Header) []byte {
+	h.Masked = true
+	return h.Append(nil)
+}
+
+// show shows b to p, which is to use all of it up, and returns the last event.
+func show(t *testing.T, p *Parser, b []byte) Event {
+	t.Helper()
+	var last Event
+	for {
+		n, e, err := p.Next(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind != None {
+			last = e
+		}
+		if b = b[n:]; len(b) == 0 {
+			return last
+		}
+		if n == 0 {
+			t.Fatalf("%d bytes are left", len(b))
+		}
+	}
+}
+
+// Of a message that is handed out in parts nothing is held: it may be of any
+// length.
+func TestOctetsHaveNoLimit(t *testing.T) {
+	p := testParser(false)
+	p.SetMode(Octets)
+	show(t, p, header(frame.Header{Fin: true, Opcode: frame.Binary, Length: 1 << 40}))
+	piece := make([]byte, 64<<10)
+	for came := 0; came < 4<<20; came += len(piece) { // four times the limit
+		if e := show(t, p, piece); e.Kind != Part || e.Opcode != frame.Binary || e.Last || len(e.Payload) != len(piece) {
+			t.Fatalf("got kind %d, %v, last %t, %d bytes", e.Kind, e.Opcode, e.Last, len(e.Payload))
+		}
+		if p.Room() != nil || p.collected != nil {
+			t.Fatal("something is held")
+		}
+	}
+}
+
+// Fragments may come to any length too, even one that overflows, and in no
+// stranger a number than in the other modes.
+func TestOctetsFragments(t *testing.T) {
+	r := newRules(false, false, 10)
+	h := frame.Header{Opcode: frame.Binary, Length: 1<<63 - 1}
+	for range 3 {
+		if err := r.check(&h, true); err != nil {
+			t.Fatal(err)
+		}
+		h.Opcode = frame.Continuation
+	}
+	r = newRules(false, false, 10)
+	h = frame.Header{Opcode: frame.Binary}
+	for n := 1; n <= freeFragments; n++ {
+		if err := r.check(&h, true); err != nil {
+			t.Fatalf("fragment %d: %v", n, err)
+		}
+		h.Opcode = frame.Continuation
+	}
+	if err := r.check(&h, true); err != errFragments {
+		t.Errorf("one more: %v", err)
+	}
+}
+
+// What is collected has the limit in mode Octets too.
+func TestOctetsLimit(t *testing.T) {
+	const limit = 1 << 20 // of testParser
+	var z packer
+	large := z.pack(make([]byte, limit+1))
+	tests := []struct {
+		name  string
+		begin func(*testing.T, *Parser) // before the mode is Octets
+		b     []byte
+	}{
+		{"compressed, declared", nil, header(frame.Header{Fin: true, Rsv1: true, Opcode: frame.Binary, Length: 1 << 40})},
+		{"compressed, inflated", nil, appendFrame(nil, frame.Header{Fin: true, Rsv1: true, Opcode: frame.Binary}, large)},
+		{"collected before", func(t *testing.T, p *Parser) {
+			show(t, p, appendFrame(nil, frame.Header{Opcode: frame.Binary}, make([]byte, 10)))
+		}, header(frame.Header{Fin: true, Opcode: frame.Continuation, Length: limit - 9})},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := testParser(true)
+			if tt.begin != nil {
+				tt.begin(t, p)
+			}
+			p.SetMode(Octets)
+			if _, _, err := p.Next(tt.b); err != inflater.ErrMessageSize {
+				t.Errorf("got %v", err)
+			}
+			p.Release()
+		})
+	}
+}
+
+// A message that began in mode Octets and is read on in another mode has the limit
+// again, for what is left of it.
+func TestOctetsThenOtherwise(t *testing.T) {
+	const limit = 1 << 20 // of testParser
+	for _, mode := range []Mode{Whole, Parts} {
+		for _, tt := range []struct {
+			name   string
+			length int64 // declared
+			came   int   // of it, in mode Octets
+			want   error // of what follows
+		}{
+			{"nothing has come", 1 << 40, 0, inflater.ErrMessageSize},
+			{"some has come", 1 << 40, 100, inflater.ErrMessageSize},
+			{"one byte too many is left", limit + 101, 100, inflater.ErrMessageSize},
+			{"the limit is left", limit + 100, 100, nil},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				p := testParser(false)
+				p.SetMode(Octets)
+				show(t, p, header(frame.Header{Opcode: frame.Binary, Length: tt.length}))
+				if tt.came > 0 {
+					show(t, p, make([]byte, tt.came))
+				}
+				p.SetMode(mode)
+				if p.Room() != nil {
+					t.Error("there is room for what is not judged")
+				}
+				_, _, err := p.Next(nil)
+				if err != tt.want {
+					t.Fatalf("got %v, want %v", err, tt.want)
+				}
+				if err != nil {
+					return
+				}
+				got := 0
+				if e := show(t, p, make([]byte, limit)); mode == Parts {
+					got = len(e.Payload)
+				}
+				if p.collected != nil && len(p.collected.B) != limit {
+					t.Errorf("%d bytes are collected", len(p.collected.B))
+				}
+				// Its limit is used up: a fragment of one byte is too much.
+				_, _, err = p.Next(header(frame.Header{Fin: true, Opcode: frame.Continuation, Length: 1}))
+				if err != inflater.ErrMessageSize || mode == Parts && got != limit {
+					t.Errorf("behind %d bytes: %v", got, err)
+				}
+				p.Release()
+			})
+		}
+	}
+}
+
+// What is left of a message after parts is a Message of its own in mode Whole.
+func TestOctetsThenWhole(t *testing.T) {
+	p := testParser(false)
+	p.SetMode(Octets)
+	b := appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("hello, world"))
+	if e := show(t, p, b[:len(b)-5]); e.Kind != Part || string(e.Payload) != "hello, " || e.Last {
+		t.Fatalf("got kind %d, %q", e.Kind, e.Payload)
+	}
+	p.SetMode(Whole)
+	if e := show(t, p, b[len(b)-5:]); e.Kind != Message || string(e.Payload) != "world" || !e.Last || e.Opcode != frame.Text {
+		t.Fatalf("got kind %d, %q", e.Kind, e.Payload)
+	}
+	p.Settle()
+	if p.collected != nil || p.UnderWay() {
+		t.Error("something is held after it")
+	}
+}
+
+// However the mode changes, inside messages too, no more is collected than the
+// limit allows.
+func TestOctetsCollectWithinLimit(t *testing.T) {
+	const limit = 1000
+	ended, passed := 0, 0
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		var stream []byte
+		h := frame.Header{Opcode: frame.Binary}
+		for i := range 20 {
+			h.Fin = r.IntN(3) == 0 || i == 19
+			stream = appendFrame(stream, h, make([]byte, r.IntN(1+r.IntN(2*limit))))
+			h.Opcode = frame.Continuation
+			if h.Fin {
+				h.Opcode = frame.Binary
+			}
+		}
+		p := New(Options{Masked: true, Limit: limit})
+		mode := Octets
+		for buffered := 0; ; {
+			if r.IntN(10) == 0 {
+				mode = Mode(r.IntN(3))
+			}
+			p.SetMode(mode)
+			n, e, err := p.Next(stream[:buffered])
+			if p.collected != nil && len(p.collected.B) > limit || e.Kind == Message && len(e.Payload) > limit {
+				t.Fatalf("seed %d: %d bytes are collected", seed, len(p.collected.B))
+			}
+			if err != nil {
+				if err != inflater.ErrMessageSize {
+					t.Fatalf("seed %d: %v", seed, err)
+				}
+				ended++
+				break
+			}
+			stream = stream[n:]
+			buffered -= n
+			if n > 0 || e.Kind != None {
+				p.Settle()
+				continue
+			}
+			if buffered == len(stream) {
+				passed++
+				break
+			}
+			buffered = min(len(stream), buffered+1+r.IntN(300))
+		}
+		p.Release()
+	}
+	if ended == 0 || passed == 0 {
+		t.Errorf("%d streams were refused, %d were not", ended, passed)
+	}
+}

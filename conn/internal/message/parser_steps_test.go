@@ -1,0 +1,166 @@
+package message
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"testing"
+
+	"github.com/parleyws/parley/conn/internal/pool"
+	"github.com/parleyws/parley/frame"
+)
+
+// Take gives a collected message away that fills its buffer, copies what does
+// not, and never returns nil.
+func TestTake(t *testing.T) {
+	for _, size := range []int{0, 5, pool.Small - 100, pool.Large, 1 << 20} {
+		for _, fragments := range []int{1, 2} {
+			want := bytes.Repeat([]byte("x"), size)
+			p := testParser(false)
+			var b []byte
+			if fragments == 2 {
+				b = appendFrame(b, frame.Header{Opcode: frame.Binary}, want[:size/2])
+				b = appendFrame(b, frame.Header{Fin: true, Opcode: frame.Continuation}, want[size/2:])
+			} else {
+				b = appendFrame(b, frame.Header{Fin: true, Opcode: frame.Binary}, want)
+			}
+			e := show(t, p, b)
+			collected := p.collected != nil
+			got := p.Take(e)
+			if away, fills := collected && p.collected == nil, collected && size > pool.Small/2; away != fills {
+				t.Errorf("%d bytes in %d: given away %t, want %t", size, fragments, away, fills)
+			}
+			p.Settle() // which poisons what is not the caller's
+			clear(b)
+			if got == nil || !bytes.Equal(got, want) {
+				t.Errorf("%d bytes in %d: Take returns something else", size, fragments)
+			}
+		}
+	}
+}
+
+// Need tells how much of a frame that lies in place, or of a payload, is missing.
+func TestNeed(t *testing.T) {
+	p := testParser(false)
+	if got := p.Need(); got != 0 {
+		t.Errorf("between frames: %d", got)
+	}
+	b := appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Binary}, make([]byte, 1000))
+	if n, e, err := p.Next(b[:500]); n != 0 || e.Kind != None || err != nil || p.Need() != len(b) || !p.UnderWay() {
+		t.Errorf("inside a frame: %d, kind %d, %v; need %d, want %d", n, e.Kind, err, p.Need(), len(b))
+	}
+	show(t, p, b)
+	show(t, p, header(frame.Header{Opcode: frame.Binary, Length: 1 << 20}))
+	if got := p.Need(); got != pool.Large {
+		t.Errorf("with much missing: %d", got)
+	}
+	show(t, p, make([]byte, 1<<20-1))
+	if got := p.Need(); got != 1 {
+		t.Errorf("with one byte missing: %d", got)
+	}
+	p.Release()
+}
+
+// A length that is not in its shortest form (RFC 6455, section 5.2) is an error
+// unless it is tolerated.
+func TestLenientLength(t *testing.T) {
+	b := []byte{0x82, 0x80 | 126, 0, 1, 0, 0, 0, 0, 'x'}
+	for _, lenient := range []bool{false, true} {
+		p := New(Options{Masked: true, Limit: 10, LenientLength: lenient})
+		_, e, err := p.Next(bytes.Clone(b))
+		if lenient && (err != nil || string(e.Payload) != "x") || !lenient && err != frame.ErrLengthForm {
+			t.Errorf("lenient %t: %q, %v", lenient, e.Payload, err)
+		}
+	}
+}
+
+// Text that is not UTF-8 is an error with 1007 wherever it is looked at.
+func TestTextErrors(t *testing.T) {
+	var z packer
+	large := bytes.Repeat([]byte("a"), 100_000)
+	tests := []struct {
+		name string
+		mode Mode
+		b    []byte
+	}{
+		{"in place", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("\xff"))},
+		{"in place, ends inside a character", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("\xc3"))},
+		{"collected", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, append(large, 0xff))},
+		{"in parts", Parts, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("a\xff"))},
+		{"as octets", Octets, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("a\xc3"))},
+		{"compressed", Whole, appendFrame(nil, frame.Header{Fin: true, Rsv1: true, Opcode: frame.Text}, z.pack([]byte("a\xff")))},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := testParser(true)
+			p.SetMode(tt.mode)
+			_, _, err := p.Next(tt.b)
+			if e, ok := errors.AsType[*frame.Error](err); !ok || e.Code != frame.StatusInvalidPayload {
+				t.Errorf("got %v", err)
+			}
+			p.Release()
+		})
+	}
+}
+
+// What Filled puts into place is unmasked and checked like all else.
+func TestFilled(t *testing.T) {
+	for _, masked := range []bool{false, true} {
+		p := New(Options{Masked: masked, Limit: 1 << 20})
+		want := bytes.Repeat([]byte("Grüße "), 20_000)
+		b := appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, want)
+		if !masked {
+			b = append(frame.Header{Fin: true, Opcode: frame.Text, Length: int64(len(want))}.Append(nil), want...)
+		}
+		size := len(b) - len(want)
+		if n, e, err := p.Next(b[:size]); n != size || e.Kind != None || err != nil {
+			t.Fatal(n, e.Kind, err)
+		}
+		rest := b[size:]
+		var e Event
+		for len(rest) > 0 {
+			room := p.Room()
+			if room == nil { // what is missing is short
+				e = show(t, &p, rest)
+				break
+			}
+			n := copy(room[:min(len(room), 30_001)], rest)
+			rest = rest[n:]
+			var err error
+			if e, err = p.Filled(n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if e.Kind != Message || !bytes.Equal(e.Payload, want) {
+			t.Errorf("masked %t: kind %d, %d bytes", masked, e.Kind, len(e.Payload))
+		}
+		p.Release()
+	}
+}
+
+// A Parser allocates nothing for what lies in place.
+func TestParserAllocatesNothing(t *testing.T) {
+	p := testParser(false)
+	stream := appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Binary}, make([]byte, 100))
+	for _, mode := range []Mode{Whole, Parts, Octets} {
+		p.SetMode(mode)
+		allocs := testing.AllocsPerRun(100, func() {
+			if n, e, err := p.Next(stream); n != len(stream) || e.Kind == None || err != nil {
+				t.Error(n, e.Kind, err)
+			}
+			p.Settle()
+		})
+		if allocs != 0 {
+			t.Errorf("mode %d: %v allocations", mode, allocs)
+		}
+	}
+}
+
+// An Event is small enough to stay in registers: the compiler keeps a struct of
+// up to four words and four fields there.
+func TestEventSize(t *testing.T) {
+	event := reflect.TypeFor[Event]()
+	if word := reflect.TypeFor[uintptr]().Size(); event.Size() > 4*word || event.NumField() > 4 {
+		t.Errorf("an Event has %d bytes and %d fields", event.Size(), event.NumField())
+	}
+}

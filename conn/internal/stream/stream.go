@@ -1,0 +1,288 @@
+// Package stream is the seam to the net.Conn below a connection: here alone bytes
+// are read and written. Nothing above it asks what kind of net.Conn it is.
+package stream
+
+import (
+	"crypto/tls"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/parleyws/parley/conn/internal/pool"
+)
+
+// A Stream reads and writes a net.Conn.
+//
+// On a plain TCP or Unix socket reads and writes are tried without blocking and
+// nothing is held while a read waits (socket_unix.go). On everything else (TLS, a
+// wrapped connection, an in-memory pipe, other systems) a read waits with a few
+// bytes of its own, and every write may block.
+//
+// Buffered, Advance, Fill, Into, Drop and Discard belong to one goroutine at a
+// time, TryWrite and WriteAll to one at a time, which may be another. The others
+// may be called at any time. A Stream must not be copied once it is used.
+type Stream struct {
+	nc  net.Conn
+	raw syscall.RawConn // nil: not a plain socket
+
+	buf   *pool.Buffer    // nil while nothing is buffered
+	r, w  int             // buf.B[r:w] has come and is not used up
+	idle  *[idleRead]byte // what a waiting read of a stream that is not a socket holds
+	roomy bool            // what came together last did not fit a small buffer: the next read gets a large one
+	more  bool            // the last read of such a stream filled what it had
+
+	read reading // of the socket; see socket_unix.go
+}
+
+// Forever is a timeout that never passes.
+const Forever = time.Duration(1) << 62
+
+// idleRead is the size of a read that waits on a stream that is not a plain
+// socket: it holds a small message, or the start of a longer one.
+const idleRead = 64
+
+// writePiece is how many bytes are given to a blocking write at once: what has
+// the timeout of WriteAll to go out. A message of 64 KiB goes with its header.
+const writePiece = pool.Large
+
+// New returns the Stream of nc, of which buffered has been read already. It takes
+// nc over and copies buffered.
+func New(nc net.Conn, buffered []byte) Stream {
+	s := Stream{nc: nc, raw: rawConn(nc)}
+	if s.raw == nil {
+		s.idle = new([idleRead]byte)
+	}
+	if len(buffered) > 0 {
+		s.buf = pool.Get(len(buffered))
+		s.w = copy(s.buf.B[:cap(s.buf.B)], buffered)
+	}
+	return s
+}
+
+// NetConn returns what New was given, for its addresses and its read deadline.
+func (s *Stream) NetConn() net.Conn { return s.nc }
+
+// CanTry reports whether Fill and Into can try a read: the stream is a plain
+// socket.
+func (s *Stream) CanTry() bool { return s.raw != nil }
+
+// Buffered returns the bytes that have come and are not used up. They are valid
+// until the next Fill, Drop or Discard, and may be modified.
+func (s *Stream) Buffered() []byte {
+	if s.r == s.w {
+		return nil
+	}
+	return s.buf.B[s.r:s.w:s.w]
+}
+
+// Advance uses up n bytes of Buffered, which stay valid as they were.
+func (s *Stream) Advance(n int) {
+	s.r += n
+	if s.r == s.w {
+		s.r, s.w = 0, 0
+	}
+}
+
+// Fill reads once, to the end of what is buffered, and waits until there is
+// something. The buffer is made to hold need bytes. With try, a socket that has
+// nothing to give returns at once and again is true. n, again or err is set, and
+// only one of them.
+func (s *Stream) Fill(need int, try bool) (n int, again bool, err error) {
+	if s.raw == nil {
+		n, err = s.fillBlocking(need)
+		return n, false, err
+	}
+	for {
+		s.space(need)
+		free := s.buf.B[s.w:cap(s.buf.B)]
+		n, again, err := s.readSocket(free, s.r == s.w, try)
+		if n > 0 {
+			s.w += n
+			s.roomy = n == len(free) || s.roomy && s.w > pool.Small
+		}
+		if n > 0 || again || err != nil {
+			return n, again, err
+		}
+		// Woken with no buffer in hand: there is something to read now.
+	}
+}
+
+// Into reads once straight into p, as Fill does. Nothing may be buffered.
+func (s *Stream) Into(p []byte, try bool) (n int, again bool, err error) {
+	if s.raw == nil {
+		n, err = s.nc.Read(p)
+		return n, false, readError(n, err)
+	}
+	return s.readSocket(p, false, try)
+}
+
+// fillBlocking is Fill for a stream that can't be tried. It waits with the few
+// bytes of idle, unless the last read shows that there is more.
+func (s *Stream) fillBlocking(need int) (int, error) {
+	if s.r == s.w && !s.more {
+		s.Drop()
+		n, err := s.nc.Read(s.idle[:])
+		if n > 0 {
+			s.space(0)
+			s.w = copy(s.buf.B[:cap(s.buf.B)], s.idle[:n])
+			s.more = n == len(s.idle)
+		}
+		return n, readError(n, err)
+	}
+	s.space(need)
+	free := s.buf.B[s.w:cap(s.buf.B)]
+	n, err := s.nc.Read(free)
+	s.w += n
+	s.more = n == len(free)
+	s.roomy = s.more
+	return n, readError(n, err)
+}
+
+// readError returns the error of a read that brought n bytes: none as long as
+// there are some, since the next read reports the error again.
+func readError(n int, err error) error {
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// space makes room after what is buffered, for need bytes altogether.
+func (s *Stream) space(need int) {
+	size := pool.Small
+	if s.roomy || need > pool.Small {
+		size = pool.Large
+	}
+	if s.buf == nil {
+		s.buf, s.r, s.w = pool.Get(size), 0, 0
+		return
+	}
+	if have := s.w - s.r; cap(s.buf.B) < size {
+		larger := pool.Get(size)
+		larger.B = append(larger.B, s.buf.B[s.r:s.w]...)
+		pool.Put(s.buf)
+		s.buf, s.r, s.w = larger, 0, have
+	} else if s.r > 0 {
+		copy(s.buf.B[:have], s.buf.B[s.r:s.w])
+		s.r, s.w = 0, have
+	}
+}
+
+// Drop gives the buffer back. What it held is lost.
+func (s *Stream) Drop() {
+	pool.Put(s.buf)
+	s.buf, s.r, s.w = nil, 0, 0
+}
+
+// A TryWriter is a stream to which a write can be tried as to a socket: TryWrite
+// takes what it can without blocking and returns how many bytes that is.
+type TryWriter interface {
+	TryWrite(p []byte) (int, error)
+}
+
+// TryWriter returns what tries a write to the stream: the Stream itself if it is
+// a plain socket, the net.Conn if it has a method TryWrite, or nil.
+func (s *Stream) TryWriter() TryWriter {
+	if s.raw != nil {
+		return s
+	}
+	try, _ := s.nc.(TryWriter)
+	return try
+}
+
+// TryWrite implements TryWriter for a plain socket.
+func (s *Stream) TryWrite(p []byte) (int, error) { return s.writeSocket(p) }
+
+// WriteAll writes p, in pieces of 64 KiB that have timeout to go out each. One
+// that does not is os.ErrDeadlineExceeded; a stream that has no deadlines is
+// closed then. A timeout of Forever sets no deadline.
+func (s *Stream) WriteAll(p []byte, timeout time.Duration) error {
+	for len(p) > 0 {
+		var expiry *time.Timer // where the stream has no deadlines
+		if timeout < Forever && s.nc.SetWriteDeadline(time.Now().Add(timeout)) != nil {
+			expiry = time.AfterFunc(timeout, s.Close)
+		}
+		n, err := s.nc.Write(p[:min(len(p), writePiece)])
+		if expiry != nil && !expiry.Stop() && err != nil {
+			err = os.ErrDeadlineExceeded
+		}
+		if err != nil {
+			return err
+		}
+		p = p[n:]
+	}
+	if s.TryWriter() != nil { // a deadline that has passed would stop TryWrite
+		s.nc.SetWriteDeadline(time.Time{})
+	}
+	return nil
+}
+
+// past is a deadline that wakes a call at once.
+var past = time.Unix(1, 0)
+
+// Wake makes a waiting read return. It reports false where the stream has no
+// deadlines.
+func (s *Stream) Wake() bool { return s.nc.SetReadDeadline(past) == nil }
+
+// CloseWrite ends our direction of the stream and reports whether it could.
+// Over TLS it may block for a second, to send the alert; the alert alone would
+// leave the peer's TCP waiting.
+func (s *Stream) CloseWrite() bool {
+	t, ok := s.nc.(*tls.Conn)
+	if ok {
+		t.SetWriteDeadline(time.Now().Add(time.Second))
+		t.CloseWrite()
+		return halfClose(t.NetConn())
+	}
+	return halfClose(s.nc)
+}
+
+func halfClose(nc net.Conn) bool {
+	h, ok := nc.(interface{ CloseWrite() error })
+	return ok && h.CloseWrite() == nil
+}
+
+// Discard reads and forgets what comes until the stream ends, or nothing has
+// come for d.
+func (s *Stream) Discard(d time.Duration) {
+	s.Drop()
+	b := pool.Get(pool.Small)
+	defer pool.Put(b)
+	for {
+		var expiry *time.Timer // where the stream has no deadlines
+		if d < Forever && s.nc.SetReadDeadline(time.Now().Add(d)) != nil {
+			expiry = time.AfterFunc(d, s.Close)
+		}
+		_, err := s.nc.Read(b.B[:cap(b.B)])
+		if expiry != nil {
+			expiry.Stop()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Close closes the stream without waiting: a TLS alert would wait for a peer
+// that does not read.
+func (s *Stream) Close() {
+	if t, ok := s.nc.(*tls.Conn); ok {
+		t.NetConn().Close()
+		return
+	}
+	s.nc.Close()
+}
+
+// SetUserTimeout bounds how long what was sent may stay unacknowledged before
+// the kernel cuts the connection. It does nothing on other than TCP sockets, be
+// they below TLS, nor on systems other than Linux.
+func (s *Stream) SetUserTimeout(d time.Duration) {
+	raw := s.raw
+	if t, ok := s.nc.(*tls.Conn); ok {
+		raw = rawConn(t.NetConn())
+	}
+	if raw != nil {
+		setUserTimeout(raw, d)
+	}
+}

@@ -1,0 +1,26 @@
+package conn
+
+import (
+	crand "crypto/rand"
+	"encoding/binary"
+	"math/rand/v2"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// newMasker returns the source of a client's masking keys: unpredictable, as
+// RFC 6455, sections 5.3 and 10.3, demand, and cheap.
+func newMasker() *rand.ChaCha8 {
+	var seed [32]byte
+	crand.Read(seed[:]) // never fails
+	return rand.NewChaCha8(seed)
+}
+
+// masked returns h with a fresh key if frames are to be masked.
+func (o *outbound) masked(h frame.Header) frame.Header {
+	if o.masker != nil {
+		h.Masked = true
+		binary.LittleEndian.PutUint32(h.MaskKey[:], uint32(o.masker.Uint64()))
+	}
+	return h
+}
