@@ -2,7 +2,6 @@ package parley_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -40,13 +39,12 @@ func Example_socketIO() {
 
 func Example_server() {
 	server := &conn.Server{
-		Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) {
+		Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) error {
 			err := c.Each(ctx, func(m conn.Message) error {
-				return c.Write(ctx, m.Opcode, m.Payload)
+				return c.Write(ctx, m.Type, m.Payload)
 			})
-			if closed, ok := errors.AsType[*conn.CloseError](err); ok {
-				log.Println(r.RemoteAddr, "closed:", closed.Code, closed.Reason)
-			}
+			log.Println(r.RemoteAddr, "closed with", conn.CloseStatus(err))
+			return err
 		},
 	}
 	web := &http.Server{
@@ -65,7 +63,7 @@ func Example_client() {
 		log.Fatal(err)
 	}
 	defer c.CloseNow()
-	if err := c.Write(ctx, frame.Text, []byte("hello")); err != nil {
+	if err := c.Write(ctx, conn.Text, []byte("hello")); err != nil {
 		log.Fatal(err)
 	}
 	_, p, err := c.Read(ctx)

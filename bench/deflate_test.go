@@ -47,7 +47,7 @@ func echoParley(b *testing.B, stream []byte, codec conn.Codec) {
 	b.ResetTimer()
 	left := b.N
 	if err := c.Each(ctx, func(m conn.Message) error {
-		if err := c.Write(ctx, m.Opcode, m.Payload); err != nil {
+		if err := c.Write(ctx, m.Type, m.Payload); err != nil {
 			return err
 		}
 		if left--; left == 0 {

@@ -96,7 +96,11 @@ func parleyConn(nc *stub, deflate bool, o *conn.Options) *conn.Conn {
 	if deflate {
 		hs.Deflate = &handshake.Deflate{ServerNoContextTakeover: true, ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
 	}
-	return conn.New(hs, conn.RoleServer, o)
+	c, err := conn.New(hs, conn.RoleServer, o)
+	if err != nil {
+		panic(err)
+	}
+	return c
 }
 
 func gorillaConn(b *testing.B, nc *stub, deflate bool) *gorilla.Conn {

@@ -10,7 +10,6 @@ import (
 	gorilla "github.com/gorilla/websocket"
 	"github.com/lxzan/gws"
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 )
 
 // benchmarkWrite writes messages as a server does, and tells how many writes
@@ -37,7 +36,7 @@ func benchmarkWrite(b *testing.B, size int) {
 	run("parley", func(b *testing.B, nc *stub) func() error {
 		c := parleyConn(nc, false, nil)
 		b.Cleanup(func() { c.CloseNow() })
-		return func() error { return c.Write(context.Background(), frame.Text, p) }
+		return func() error { return c.Write(context.Background(), conn.Text, p) }
 	})
 	run("gorilla", func(b *testing.B, nc *stub) func() error {
 		c := gorillaConn(b, nc, false)
@@ -83,7 +82,7 @@ func benchmarkBroadcast(b *testing.B, deflate, bySend bool) {
 			conns[i] = parleyConn(&stub{}, deflate, nil)
 			defer conns[i].CloseNow()
 		}
-		m := conn.NewPrepared(frame.Text, p)
+		m := conn.NewPrepared(conn.Text, p)
 		ctx := context.Background()
 		i := 0
 		b.ReportAllocs()

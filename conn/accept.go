@@ -2,15 +2,15 @@ package conn
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 )
 
 // Accept answers the upgrade request r and returns the connection, in the role
-// of the server. nil options are the defaults. When it fails a refusal has
-// been written already and the error is a *handshake.Error.
+// of the server. nil options are the defaults. When it fails a refusal has been
+// written already and the error is a *handshake.Error, or the stream is closed.
 //
 // The connection outlives the handler, but r.Context() ends with it. A handler
 // that stays to serve the connection keeps the buffers and the stack of
@@ -19,11 +19,27 @@ func Accept(w http.ResponseWriter, r *http.Request, o *AcceptOptions) (*Conn, er
 	if o == nil {
 		o = &AcceptOptions{}
 	}
-	hs, err := handshake.Accept(w, r, &o.Handshake)
+	s, err := o.Conn.settings()
+	if err != nil {
+		return nil, refuse(w, err)
+	}
+	return accept(w, r, &o.Handshake, s)
+}
+
+// accept is Accept with options that have been judged.
+func accept(w http.ResponseWriter, r *http.Request, o *handshake.Options, s *settings) (*Conn, error) {
+	hs, err := handshake.Accept(w, r, o)
 	if err != nil {
 		return nil, err
 	}
-	return New(hs, RoleServer, &o.Conn), nil
+	return newConn(hs, RoleServer, s), nil
+}
+
+// refuse answers a request that can't be accepted for a fault of ours.
+func refuse(w http.ResponseWriter, err error) error {
+	w.Header().Set("Connection", "close")
+	http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+	return &handshake.Error{Status: http.StatusInternalServerError, Err: err}
 }
 
 // Dial opens a connection to url, whose scheme is ws, wss, http or https, and
@@ -34,24 +50,13 @@ func Dial(ctx context.Context, url string, o *DialOptions) (*Conn, *http.Respons
 	if o == nil {
 		o = &DialOptions{}
 	}
+	s, err := o.Conn.settings()
+	if err != nil {
+		return nil, nil, fmt.Errorf("websocket: dial: %w", err)
+	}
 	hs, response, err := handshake.Dial(ctx, url, &o.Handshake)
 	if err != nil {
 		return nil, response, err
 	}
-	return New(hs, RoleClient, &o.Conn), response, nil
-}
-
-// CloseRead is for those who only write. A goroutine reads from now on, so
-// that Pings are answered and the end is noticed; the returned ctx ends when
-// the connection does, or when ctx does, which ends the reading. A message
-// from the peer fails the connection with 1008 (policy violation).
-func (c *Conn) CloseRead(ctx context.Context) context.Context {
-	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		cancel(c.Each(ctx, func(Message) error {
-			c.Close(frame.StatusPolicyViolation, "no message expected")
-			return errNotExpected
-		}))
-	}()
-	return ctx
+	return newConn(hs, RoleClient, s), response, nil
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 )
 
 // Neither a message that fits the buffer nor its echo allocates, at either
@@ -21,9 +20,9 @@ func TestAllocations(t *testing.T) {
 	defer cancel()
 	contexts := map[string]context.Context{"Background": context.Background(), "ctx": cancellable}
 	payload := make([]byte, 100)
-	prepared := conn.NewPrepared(frame.Binary, payload)
+	prepared := conn.NewPrepared(conn.Binary, payload)
 	writes := map[string]func(*conn.Conn, context.Context) error{
-		"Write":         func(c *conn.Conn, ctx context.Context) error { return c.Write(ctx, frame.Binary, payload) },
+		"Write":         func(c *conn.Conn, ctx context.Context) error { return c.Write(ctx, conn.Binary, payload) },
 		"WritePrepared": func(c *conn.Conn, ctx context.Context) error { return c.WritePrepared(ctx, prepared) },
 		"Send":          func(c *conn.Conn, _ context.Context) error { return c.Send(prepared) },
 	}
@@ -35,7 +34,7 @@ func TestAllocations(t *testing.T) {
 				came := make(chan struct{}, 1)
 				go client.Each(ctx, func(m conn.Message) error {
 					came <- struct{}{}
-					return client.Write(ctx, m.Opcode, m.Payload)
+					return client.Write(ctx, m.Type, m.Payload)
 				})
 				go server.Each(ctx, func(conn.Message) error {
 					came <- struct{}{}

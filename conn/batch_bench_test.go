@@ -23,7 +23,7 @@ func BenchmarkBatch(b *testing.B) {
 	for name, op := range map[string]frame.Opcode{"text": frame.Text, "binary": frame.Binary} {
 		b.Run(name, func(b *testing.B) {
 			stream := bytes.Repeat(message(op, []byte(strings.Repeat("a", 16)), 1), 64)
-			c := conn.New(&handshake.Result{Conn: &tryLoop{loop{stream: stream}}}, conn.RoleServer, nil)
+			c := must(conn.New(&handshake.Result{Conn: &tryLoop{loop{stream: stream}}}, conn.RoleServer, nil))
 			defer c.CloseNow()
 			ctx, stop := conn.ServeContext(c), errors.New("stop")
 			left := b.N
@@ -33,7 +33,7 @@ func BenchmarkBatch(b *testing.B) {
 				if left--; left <= 0 {
 					return stop
 				}
-				return c.Write(ctx, m.Opcode, m.Payload)
+				return c.Write(ctx, m.Type, m.Payload)
 			})
 		})
 	}

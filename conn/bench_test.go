@@ -49,7 +49,7 @@ func looped(op frame.Opcode, p []byte, fragments int) *conn.Conn {
 	for len(stream) < 64<<10 {
 		stream = append(stream, one...)
 	}
-	return conn.New(&handshake.Result{Conn: &loop{stream: stream}}, conn.RoleServer, nil)
+	return must(conn.New(&handshake.Result{Conn: &loop{stream: stream}}, conn.RoleServer, nil))
 }
 
 // message returns a message as a client sends it, in so many fragments.
@@ -114,13 +114,13 @@ func BenchmarkWrite(b *testing.B) {
 		{"client 1 KB", conn.RoleClient, 1024},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			c := conn.New(&handshake.Result{Conn: &loop{}}, bb.role, nil)
+			c := must(conn.New(&handshake.Result{Conn: &loop{}}, bb.role, nil))
 			defer c.CloseNow()
 			p := make([]byte, bb.size)
 			b.SetBytes(int64(bb.size))
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := c.Write(context.Background(), frame.Binary, p); err != nil {
+				if err := c.Write(context.Background(), conn.Binary, p); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -136,10 +136,10 @@ func BenchmarkBroadcast(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			conns := make([]*conn.Conn, 10000)
 			for i := range conns {
-				conns[i] = conn.New(&handshake.Result{Conn: &loop{}, Deflate: terms}, conn.RoleServer, nil)
+				conns[i] = must(conn.New(&handshake.Result{Conn: &loop{}, Deflate: terms}, conn.RoleServer, nil))
 				defer conns[i].CloseNow()
 			}
-			p := conn.NewPrepared(frame.Text, []byte(strings.Repeat("hello, w", 16)))
+			p := conn.NewPrepared(conn.Text, []byte(strings.Repeat("hello, w", 16)))
 			i := 0
 			b.ReportAllocs()
 			for b.Loop() {

@@ -113,7 +113,7 @@ func TestReadCancelledAnywhere(t *testing.T) {
 				t.Parallel()
 				a, b := s.make(t)
 				defer b.Close()
-				c := conn.New(&handshake.Result{Conn: a, Deflate: deflate}, conn.RoleServer, nil)
+				c := must(conn.New(&handshake.Result{Conn: a, Deflate: deflate}, conn.RoleServer, nil))
 				defer c.CloseNow()
 				defer within(t, time.Minute, c)()
 				go writePieces(b, wire(conn.RoleServer, shape, messages))
@@ -157,8 +157,8 @@ func TestCancelTimes(t *testing.T) {
 		_, _, err = b.c.Reader(ctx)
 		wantError(b.T, err, context.DeadlineExceeded)
 		wantError(b.T, b.c.Ping(ctx), context.DeadlineExceeded)
-		wantError(b.T, b.c.Write(ctx, frame.Text, nil), context.DeadlineExceeded)
-		_, err = b.c.Writer(ctx, frame.Text)
+		wantError(b.T, b.c.Write(ctx, conn.Text, nil), context.DeadlineExceeded)
+		_, err = b.c.Writer(ctx, conn.Text)
 		wantError(b.T, err, context.DeadlineExceeded)
 		b.at(3 * time.Second)
 
@@ -167,7 +167,7 @@ func TestCancelTimes(t *testing.T) {
 		if _, got, err := b.c.Read(background); err != nil || string(got) != "alive" {
 			b.Errorf("got %q, %v", got, err)
 		}
-		if err := b.c.Write(background, frame.Text, []byte("alive")); err != nil {
+		if err := b.c.Write(background, conn.Text, []byte("alive")); err != nil {
 			b.Error(err)
 		}
 		b.p.Want(wstest.Text("alive"))
@@ -176,7 +176,7 @@ func TestCancelTimes(t *testing.T) {
 		message := make([]byte, 1<<20)
 		ctx, cancel = context.WithTimeout(background, 3*time.Second)
 		defer cancel()
-		wantError(b.T, b.c.Write(ctx, frame.Binary, message), context.DeadlineExceeded)
+		wantError(b.T, b.c.Write(ctx, conn.Binary, message), context.DeadlineExceeded)
 		b.at(6 * time.Second)
 		b.p.WantMessage(frame.Binary, message)
 	})
@@ -224,7 +224,7 @@ func TestWriteCancelled(t *testing.T) {
 					writers.Go(func() {
 						ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i%9)*time.Second)
 						defer cancel()
-						err := b.c.Write(ctx, frame.Binary, bytes.Repeat([]byte{byte(i), byte(i >> 8)}, size/2))
+						err := b.c.Write(ctx, conn.Binary, bytes.Repeat([]byte{byte(i), byte(i >> 8)}, size/2))
 						sent[i] = err == nil
 						if err != nil && !isContextError(err) {
 							b.Errorf("message %d: %v", i, err)
@@ -233,7 +233,7 @@ func TestWriteCancelled(t *testing.T) {
 				}
 				b.sleep(9 * time.Second)
 				writers.Wait()
-				if err := b.c.Send(conn.NewPrepared(frame.Text, []byte("the end"))); err != nil {
+				if err := b.c.Send(conn.NewPrepared(conn.Text, []byte("the end"))); err != nil {
 					b.Error(err)
 				}
 				came := b.messagesUntil(frame.Text, size)

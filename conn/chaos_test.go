@@ -20,8 +20,8 @@ func TestChaos(t *testing.T) {
 		allStreams(t, func(t *testing.T, s stream) {
 			for round := range 3 {
 				a, b := s.make(t)
-				server := conn.New(&handshake.Result{Conn: a, Deflate: deflate}, conn.RoleServer, o)
-				client := conn.New(&handshake.Result{Conn: b, Deflate: deflate}, conn.RoleClient, o)
+				server := must(conn.New(&handshake.Result{Conn: a, Deflate: deflate}, conn.RoleServer, o))
+				client := must(conn.New(&handshake.Result{Conn: b, Deflate: deflate}, conn.RoleClient, o))
 				stop := within(t, time.Minute, server)
 				var calls sync.WaitGroup
 				for i := range 64 {
@@ -45,7 +45,7 @@ func TestChaos(t *testing.T) {
 // chaos calls this and that until the connection is over.
 func chaos(c *conn.Conn, rnd *rand.Rand) {
 	payload := make([]byte, 200_000)
-	prepared := conn.NewPrepared(frame.Text, payload[:rnd.IntN(3000)])
+	prepared := conn.NewPrepared(conn.Text, payload[:rnd.IntN(3000)])
 	for range 30 {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rnd.IntN(2000))*time.Microsecond)
 		p := payload[:rnd.IntN(1<<rnd.IntN(17))]
@@ -53,17 +53,17 @@ func chaos(c *conn.Conn, rnd *rand.Rand) {
 		case 0, 1:
 			c.Read(ctx)
 		case 2, 3:
-			c.Each(ctx, func(m conn.Message) error { return c.Write(ctx, m.Opcode, m.Payload[:len(m.Payload)/2]) })
+			c.Each(ctx, func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload[:len(m.Payload)/2]) })
 		case 4:
 			if _, r, err := c.Reader(ctx); err == nil {
 				r.Read(p)
 			}
 		case 5, 6:
-			c.Write(ctx, frame.Binary, p)
+			c.Write(ctx, conn.Binary, p)
 		case 7:
 			c.WritePrepared(ctx, prepared)
 		case 8:
-			if w, err := c.Writer(ctx, frame.Binary); err == nil {
+			if w, err := c.Writer(ctx, conn.Binary); err == nil {
 				w.Write(p)
 				w.Write(p)
 				w.Close()

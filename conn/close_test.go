@@ -22,10 +22,10 @@ func startClose(c *conn.Conn) <-chan error {
 	return closed
 }
 
-// Close sends a Close frame, waits for the peer's, and ends the stream in the
-// way of its role, whether somebody reads or not: a server half-closes at once
-// and waits a second for the client to close, a client waits for the server for
-// what is left of its 5 s.
+// Close sends a Close frame and waits for the peer's, whether somebody reads or
+// not. The stream ends after it in the way of the role: a server half-closes at
+// once and waits a second for the client to close, a client waits for the server
+// for what is left of its 5 s.
 func TestClose(t *testing.T) {
 	for _, reads := range []bool{false, true} {
 		inBubbles(t, conn.Limits{}, func(b *bubble) {
@@ -47,13 +47,15 @@ func TestClose(t *testing.T) {
 			if err := <-closed; err != nil {
 				b.Errorf("Close = %v", err)
 			}
+			b.at(3 * time.Second)
+			if reads {
+				wantClosedHere(b.T, <-failed)
+			}
+			<-conn.Gone(b.c)
 			if b.role == conn.RoleServer {
 				b.at(4 * time.Second)
 			} else {
 				b.at(5 * time.Second)
-			}
-			if reads {
-				wantClosedHere(b.T, <-failed)
 			}
 			b.wantOver()
 		})
@@ -66,8 +68,8 @@ func (b *bubble) wantOver() {
 	ctx := context.Background()
 	_, _, err := b.c.Read(ctx)
 	wantClosedHere(b.T, err)
-	wantClosedHere(b.T, b.c.Write(ctx, frame.Text, nil))
-	wantClosedHere(b.T, b.c.Send(conn.NewPrepared(frame.Text, nil)))
+	wantClosedHere(b.T, b.c.Write(ctx, conn.Text, nil))
+	wantClosedHere(b.T, b.c.Send(conn.NewPrepared(conn.Text, nil)))
 	wantClosedHere(b.T, b.c.Ping(ctx))
 	wantClosedHere(b.T, b.c.Close(frame.StatusNormalClosure, ""))
 	wantClosedHere(b.T, b.c.CloseNow())
@@ -153,7 +155,7 @@ func TestPeerCloses(t *testing.T) {
 			b.Errorf("got %q", got)
 		}
 		b.p.WantClose(3000)
-		wantClosed(b.T, b.c.Write(context.Background(), frame.Text, nil), 3000)
+		wantClosed(b.T, b.c.Write(context.Background(), conn.Text, nil), 3000)
 		wantClosedHere(b.T, b.c.Close(frame.StatusNormalClosure, ""))
 	})
 }
@@ -169,6 +171,8 @@ func TestPeerClosesAndStays(t *testing.T) {
 			b.at(0)
 		}
 		wantClosed(b.T, <-failed, frame.StatusNoStatus)
+		b.at(0)
+		<-conn.Gone(b.c)
 		if b.role == conn.RoleServer {
 			b.at(time.Second)
 		} else {
@@ -184,7 +188,7 @@ func TestPeerGone(t *testing.T) {
 		b.p.Close()
 		wantError(b.T, <-failed, io.ErrUnexpectedEOF)
 		b.at(0)
-		wantError(b.T, b.c.Write(context.Background(), frame.Text, nil), io.ErrUnexpectedEOF)
+		wantError(b.T, b.c.Write(context.Background(), conn.Text, nil), io.ErrUnexpectedEOF)
 	})
 }
 
@@ -236,7 +240,7 @@ func TestCloseDuringWrite(t *testing.T) {
 	inBubblesWith(t, nil, 1<<10, func(b *bubble) {
 		message := make([]byte, 300_000)
 		wrote := make(chan error, 1)
-		go func() { wrote <- b.c.Write(context.Background(), frame.Binary, message) }()
+		go func() { wrote <- b.c.Write(context.Background(), conn.Binary, message) }()
 		synctest.Wait()
 		closed := startClose(b.c)
 		synctest.Wait()
@@ -255,7 +259,7 @@ func TestCloseDuringWrite(t *testing.T) {
 func TestCloseStalledWrite(t *testing.T) {
 	inBubblesWith(t, nil, 1<<10, func(b *bubble) {
 		wrote := make(chan error, 1)
-		go func() { wrote <- b.c.Write(context.Background(), frame.Binary, make([]byte, 1<<20)) }()
+		go func() { wrote <- b.c.Write(context.Background(), conn.Binary, make([]byte, 1<<20)) }()
 		synctest.Wait()
 		if err := <-startClose(b.c); err == nil {
 			b.Error("Close = nil")
@@ -299,7 +303,7 @@ func TestCloseCodes(t *testing.T) {
 			}
 		}
 		b.p.WantSilence(time.Second)
-		if err := b.c.Write(context.Background(), frame.Text, []byte("alive")); err != nil {
+		if err := b.c.Write(context.Background(), conn.Text, []byte("alive")); err != nil {
 			b.Error(err)
 		}
 	})
@@ -310,7 +314,7 @@ func TestCloseCodes(t *testing.T) {
 func TestRefusalArrives(t *testing.T) {
 	allStreams(t, func(t *testing.T, s stream) {
 		a, b := s.make(t)
-		server := conn.New(&handshake.Result{Conn: a}, conn.RoleServer, nil)
+		server := must(conn.New(&handshake.Result{Conn: a}, conn.RoleServer, nil))
 		defer server.CloseNow()
 		failed := reading(server)
 		p := wstest.NewPeer(t, b, conn.RoleClient)
@@ -343,6 +347,7 @@ func TestRefusalDrains(t *testing.T) {
 			p.WantClose(frame.StatusMessageTooBig)
 			p.WantEOF()
 			wantCode(t, <-failed, frame.StatusMessageTooBig)
+			<-conn.Gone(c)
 			if d := time.Since(start); d != want {
 				t.Errorf("%d pieces: over after %v, want %v", pieces, d, want)
 			}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 )
@@ -20,8 +19,8 @@ import (
 func pairs(t *testing.T, o *conn.Options, terms *handshake.Deflate) map[string][2]*conn.Conn {
 	t.Helper()
 	make2 := func(a, b net.Conn) [2]*conn.Conn {
-		s := conn.New(&handshake.Result{Conn: a, Deflate: terms}, conn.RoleServer, o)
-		c := conn.New(&handshake.Result{Conn: b, Deflate: terms}, conn.RoleClient, o)
+		s := must(conn.New(&handshake.Result{Conn: a, Deflate: terms}, conn.RoleServer, o))
+		c := must(conn.New(&handshake.Result{Conn: b, Deflate: terms}, conn.RoleClient, o))
 		t.Cleanup(func() { s.CloseNow(); c.CloseNow() })
 		return [2]*conn.Conn{s, c}
 	}
@@ -49,7 +48,7 @@ func TestEcho(t *testing.T) {
 				ended := make(chan error, 1)
 				go func() {
 					ended <- server.Each(ctx, func(m conn.Message) error {
-						return server.Write(ctx, m.Opcode, m.Payload)
+						return server.Write(ctx, m.Type, m.Payload)
 					})
 				}()
 				for i, n := range sizes {
@@ -82,11 +81,11 @@ func TestEcho(t *testing.T) {
 func send(ctx context.Context, c *conn.Conn, i int, p []byte) error {
 	switch i % 3 {
 	case 0:
-		return c.Write(ctx, frame.Binary, p)
+		return c.Write(ctx, conn.Binary, p)
 	case 1:
-		return c.WritePrepared(ctx, conn.NewPrepared(frame.Text, p))
+		return c.WritePrepared(ctx, conn.NewPrepared(conn.Text, p))
 	}
-	w, err := c.Writer(ctx, frame.Binary)
+	w, err := c.Writer(ctx, conn.Binary)
 	if err != nil {
 		return err
 	}

@@ -2,11 +2,12 @@ package conn
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
-// A connContext is a context.Context that ends with its connection. It costs
-// nothing: it is the connection.
+// A connContext is a context.Context that ends when its connection does, and has
+// the values of the upgrade request. It costs nothing: it is the connection.
 type connContext struct{ c *Conn }
 
 var _ context.Context = connContext{}
@@ -15,27 +16,55 @@ var _ context.Context = connContext{}
 func (connContext) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // Done implements context.Context.
-func (x connContext) Done() <-chan struct{} { return x.c.end.done() }
+func (x connContext) Done() <-chan struct{} { return x.c.life.left() }
 
 // Err implements context.Context.
 func (x connContext) Err() error {
-	if x.c.end.is(over) {
-		return context.Canceled
+	if x.c.life.is(open) {
+		return nil
 	}
-	return nil
+	return context.Canceled
 }
+
+// Value implements context.Context.
+func (x connContext) Value(key any) any {
+	if x.c.values == nil {
+		return nil
+	}
+	return x.c.values.Value(key)
+}
+
+// AfterFunc lets package context watch for the end without a goroutine.
+func (x connContext) AfterFunc(f func()) (stop func() bool) { return x.c.life.after(f) }
 
 // done returns what tells that ctx ends while the connection lives: nil for one
 // that can't end or is the connection's own, which costs no channel then.
 func (c *Conn) done(ctx context.Context) <-chan struct{} {
-	if x, ok := ctx.(connContext); ok && x.c == c {
+	if c.owns(ctx) {
 		return nil
 	}
 	return ctx.Done()
 }
 
-// Value implements context.Context: there are none.
-func (connContext) Value(any) any { return nil }
+// owns reports whether ctx is the connection's own, which ends with it: what the
+// connection has ended with says more than that.
+func (c *Conn) owns(ctx context.Context) bool {
+	x, ok := ctx.(connContext)
+	return ok && x.c == c
+}
 
-// AfterFunc lets package context watch for the end without a goroutine.
-func (x connContext) AfterFunc(f func()) (stop func() bool) { return x.c.end.after(f) }
+// contextError returns the error of a ctx that has ended, nil for one that has
+// not.
+func (c *Conn) contextError(op string, ctx context.Context) error {
+	if c.owns(ctx) {
+		return nil
+	}
+	return contextError(op, ctx)
+}
+
+func contextError(op string, ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("websocket: %s: %w", op, err)
+	}
+	return nil
+}

@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 )
@@ -31,8 +30,8 @@ func TestCork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pipe.New()
 		stream := &countingConn{Conn: a}
-		s := conn.New(&handshake.Result{Conn: stream}, conn.RoleServer, nil)
-		c := conn.New(&handshake.Result{Conn: b}, conn.RoleClient, nil)
+		s := must(conn.New(&handshake.Result{Conn: stream}, conn.RoleServer, nil))
+		c := must(conn.New(&handshake.Result{Conn: b}, conn.RoleClient, nil))
 		defer c.CloseNow()
 		defer s.CloseNow()
 		want := func(i int) {
@@ -42,23 +41,22 @@ func TestCork(t *testing.T) {
 			}
 		}
 		const n = 100
-		s.Cork()
-		s.Cork()
+		first, second := s.Cork(), s.Cork()
 		for i := range n {
-			if err := s.Send(conn.NewPrepared(frame.Text, fmt.Append(nil, i))); err != nil {
+			if err := s.Send(conn.NewPrepared(conn.Text, fmt.Append(nil, i))); err != nil {
 				t.Fatal(err)
 			}
 		}
-		s.Uncork()
+		first.Release()
 		synctest.Wait() // the sender blocks
 		for i := range n {
 			want(i)
 		}
-		s.Uncork()
+		second.Release()
 		if w := stream.writes.Load(); w > n/2 {
 			t.Errorf("%d writes for %d messages", w, n)
 		}
-		if err := s.Send(conn.NewPrepared(frame.Text, []byte("100"))); err != nil {
+		if err := s.Send(conn.NewPrepared(conn.Text, []byte("100"))); err != nil {
 			t.Fatal(err)
 		}
 		want(n)
@@ -74,13 +72,13 @@ func TestOneWrite(t *testing.T) {
 			other = conn.RoleClient
 		}
 		stream := &countingConn{Conn: a}
-		c := conn.New(&handshake.Result{Conn: stream}, role, nil)
-		peer := conn.New(&handshake.Result{Conn: b}, other, nil)
+		c := must(conn.New(&handshake.Result{Conn: stream}, role, nil))
+		peer := must(conn.New(&handshake.Result{Conn: b}, other, nil))
 		defer peer.CloseNow()
 		defer c.CloseNow()
 		for _, size := range []int{0, 125, 126, 1 << 10, 1<<16 - 1, 1 << 16} {
 			before := stream.writes.Load()
-			if err := c.Write(context.Background(), frame.Binary, make([]byte, size)); err != nil {
+			if err := c.Write(context.Background(), conn.Binary, make([]byte, size)); err != nil {
 				t.Fatal(err)
 			}
 			if _, p, err := peer.Read(context.Background()); err != nil || len(p) != size {

@@ -23,3 +23,19 @@ func Unpoisoned(b *testing.B) {
 	pool.Poison = false
 	b.Cleanup(func() { pool.Poison = true })
 }
+
+func init() { checkLives = true }
+
+// must returns v of a call that can't fail.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// LateTime is how long a read may take after a write has failed.
+const LateTime = lateTime
+
+// Gone returns a channel that is closed with the stream.
+func Gone(c *Conn) <-chan struct{} { return c.life.gone() }

@@ -25,7 +25,7 @@ func goroutine() string {
 func TestHandleMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
-		c := New(&handshake.Result{Conn: ours}, RoleClient, nil)
+		c := must(New(&handshake.Result{Conn: ours}, RoleClient, nil))
 		go io.Copy(io.Discard, theirs)
 		s := &Server{}
 		s.add(c)

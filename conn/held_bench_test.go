@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/wstest"
 )
@@ -26,7 +25,7 @@ func BenchmarkBlockedHandler(b *testing.B) {
 		b.Run(bb.name, func(b *testing.B) {
 			server, client := tcpPair(b)
 			defer client.Close()
-			c := conn.New(&handshake.Result{Conn: server}, conn.RoleServer, nil)
+			c := must(conn.New(&handshake.Result{Conn: server}, conn.RoleServer, nil))
 			defer c.CloseNow()
 
 			came := make(chan time.Time)
@@ -43,7 +42,7 @@ func BenchmarkBlockedHandler(b *testing.B) {
 			defer close(others)
 			write := func() {
 				wrote <- time.Now()
-				c.Write(context.Background(), frame.Text, []byte("!"))
+				c.Write(context.Background(), conn.Text, []byte("!"))
 			}
 			go func() {
 				for range others {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/wstest"
@@ -19,13 +18,13 @@ import (
 
 // writes are the ways to send a text.
 var writes = map[string]func(*conn.Conn, string) error{
-	"Write": func(c *conn.Conn, s string) error { return c.Write(context.Background(), frame.Text, []byte(s)) },
+	"Write": func(c *conn.Conn, s string) error { return c.Write(context.Background(), conn.Text, []byte(s)) },
 	"WritePrepared": func(c *conn.Conn, s string) error {
-		return c.WritePrepared(context.Background(), conn.NewPrepared(frame.Text, []byte(s)))
+		return c.WritePrepared(context.Background(), conn.NewPrepared(conn.Text, []byte(s)))
 	},
-	"Send": func(c *conn.Conn, s string) error { return c.Send(conn.NewPrepared(frame.Text, []byte(s))) },
+	"Send": func(c *conn.Conn, s string) error { return c.Send(conn.NewPrepared(conn.Text, []byte(s))) },
 	"Writer": func(c *conn.Conn, s string) error {
-		w, err := c.Writer(context.Background(), frame.Text)
+		w, err := c.Writer(context.Background(), conn.Text)
 		if err != nil {
 			return err
 		}
@@ -48,7 +47,7 @@ func TestHandlerBlocks(t *testing.T) {
 			})
 			allStreams(t, func(t *testing.T, s stream) {
 				server, client := s.make(t)
-				c := conn.New(&handshake.Result{Conn: server}, conn.RoleServer, nil)
+				c := must(conn.New(&handshake.Result{Conn: server}, conn.RoleServer, nil))
 				defer within(t, time.Minute, c)()
 				testHandlerBlocks(t, c, wstest.NewPeer(t, client, conn.RoleClient), write)
 			})
@@ -70,7 +69,7 @@ func testHandlerBlocks(t *testing.T, c *conn.Conn, p *wstest.Peer, write func(*c
 	}()
 	p.Send(wstest.Text("first"), wstest.Text("second"))
 	p.Want(wstest.Text("to first"))
-	must(t, write(c, "from others"))
+	wantNoError(t, write(c, "from others"))
 	p.Want(wstest.Text("from others"))
 	close(enough)
 	p.Want(wstest.Text("to second"))
@@ -112,7 +111,7 @@ func testMeet(t *testing.T, handler func(*conn.Conn, conn.Message) error, do fun
 			if try {
 				hs.Conn = tried{s}
 			}
-			c := conn.New(hs, conn.RoleServer, nil)
+			c := must(conn.New(hs, conn.RoleServer, nil))
 			p := wstest.NewPeer(t, b, conn.RoleClient)
 			failed := make(chan error, 1)
 			go func() {
@@ -147,7 +146,7 @@ func ignore(*conn.Conn, conn.Message) error { return nil }
 func TestBroadcastsMeet(t *testing.T) {
 	testMeet(t, ignore, func(c *conn.Conn, _ *wstest.Peer) {
 		for _, f := range numberedFrames() {
-			must(t, c.Send(conn.NewPrepared(frame.Text, f.Payload)))
+			wantNoError(t, c.Send(conn.NewPrepared(conn.Text, f.Payload)))
 		}
 	})
 }
@@ -157,7 +156,7 @@ func TestWritesMeet(t *testing.T) {
 	testMeet(t, ignore, func(c *conn.Conn, _ *wstest.Peer) {
 		ways := []string{"Send", "Write", "WritePrepared", "Writer"}
 		for i, f := range numberedFrames() {
-			must(t, writes[ways[i%len(ways)]](c, string(f.Payload)))
+			wantNoError(t, writes[ways[i%len(ways)]](c, string(f.Payload)))
 			synctest.Wait() // the first is under way
 		}
 	})
@@ -165,7 +164,7 @@ func TestWritesMeet(t *testing.T) {
 
 // So do the answers to messages that came together.
 func TestAnswersMeet(t *testing.T) {
-	echo := func(c *conn.Conn, m conn.Message) error { return c.Write(context.Background(), m.Opcode, m.Payload) }
+	echo := func(c *conn.Conn, m conn.Message) error { return c.Write(context.Background(), m.Type, m.Payload) }
 	testMeet(t, echo, func(_ *conn.Conn, p *wstest.Peer) { p.Send(numberedFrames()...) })
 }
 
@@ -176,16 +175,16 @@ func TestControlBehindLargeFrame(t *testing.T) {
 		failed := reading(b.c)
 		large := bytes.Repeat([]byte("0123456789abcdef"), 64<<10)
 		wrote := make(chan error, 2)
-		go func() { wrote <- b.c.Write(context.Background(), frame.Binary, large) }()
+		go func() { wrote <- b.c.Write(context.Background(), conn.Binary, large) }()
 		synctest.Wait()
-		go func() { wrote <- b.c.Write(context.Background(), frame.Text, []byte("next")) }()
+		go func() { wrote <- b.c.Write(context.Background(), conn.Text, []byte("next")) }()
 		for _, ping := range []string{"1", "2", "3"} {
 			b.p.Send(wstest.Ping(ping))
 			synctest.Wait()
 		}
 		b.p.Want(wstest.Binary(large), wstest.Pong("3"), wstest.Text("next"))
-		must(b.T, <-wrote)
-		must(b.T, <-wrote)
+		wantNoError(b.T, <-wrote)
+		wantNoError(b.T, <-wrote)
 		b.c.CloseNow()
 		wantClosedHere(b.T, <-failed)
 	})

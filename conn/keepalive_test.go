@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/wstest"
 )
 
@@ -36,7 +35,7 @@ func TestKeepaliveSilent(t *testing.T) {
 		b.p.WantEOF()
 		b.at(45 * time.Second)
 		wantError(b.T, <-failed, os.ErrDeadlineExceeded)
-		wantError(b.T, b.c.Write(context.Background(), frame.Text, nil), os.ErrDeadlineExceeded)
+		wantError(b.T, b.c.Write(context.Background(), conn.Text, nil), os.ErrDeadlineExceeded)
 	})
 }
 
@@ -156,7 +155,7 @@ func TestKeepaliveBusyHandler(t *testing.T) {
 func TestKeepaliveNotReading(t *testing.T) {
 	inBubbles(t, conn.Limits{}, func(b *bubble) {
 		b.p.WantSilence(24 * time.Hour)
-		if err := b.c.Write(context.Background(), frame.Text, []byte("alive")); err != nil {
+		if err := b.c.Write(context.Background(), conn.Text, []byte("alive")); err != nil {
 			b.Error(err)
 		}
 		b.p.Want(wstest.Text("alive"))

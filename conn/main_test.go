@@ -23,16 +23,16 @@ func bothRoles(t *testing.T, f func(t *testing.T, role conn.Role)) {
 // A way is one of the ways to read a message.
 type way struct {
 	name string
-	read func(*conn.Conn) (frame.Opcode, []byte, error)
+	read func(*conn.Conn) (conn.MessageType, []byte, error)
 }
 
 var errEnough = errors.New("enough")
 
 var ways = []way{
-	{"Read", func(c *conn.Conn) (frame.Opcode, []byte, error) { return c.Read(context.Background()) }},
-	{"Each", func(c *conn.Conn) (op frame.Opcode, p []byte, err error) {
+	{"Read", func(c *conn.Conn) (conn.MessageType, []byte, error) { return c.Read(context.Background()) }},
+	{"Each", func(c *conn.Conn) (op conn.MessageType, p []byte, err error) {
 		err = c.Each(context.Background(), func(m conn.Message) error {
-			op, p = m.Opcode, append([]byte{}, m.Payload...)
+			op, p = m.Type, append([]byte{}, m.Payload...)
 			return errEnough
 		})
 		if err == errEnough {
@@ -40,7 +40,7 @@ var ways = []way{
 		}
 		return op, p, err
 	}},
-	{"Reader", func(c *conn.Conn) (frame.Opcode, []byte, error) {
+	{"Reader", func(c *conn.Conn) (conn.MessageType, []byte, error) {
 		op, r, err := c.Reader(context.Background())
 		if err != nil {
 			return op, nil, err
@@ -94,4 +94,12 @@ func wantClosedHere(t *testing.T, err error) {
 // isContextError reports whether err says that a ctx has ended.
 func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// must returns v of a call that can't fail.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

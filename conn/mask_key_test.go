@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 )
@@ -18,11 +17,11 @@ import (
 func maskKeys(t *testing.T, n int) []uint32 {
 	t.Helper()
 	a, b := pipe.New()
-	c := conn.New(&handshake.Result{Conn: a}, conn.RoleClient, limits(conn.Limits{WriteTimeout: -1}))
+	c := must(conn.New(&handshake.Result{Conn: a}, conn.RoleClient, limits(conn.Limits{WriteTimeout: -1})))
 	defer c.CloseNow()
 	go func() {
 		for range n {
-			if c.Write(context.Background(), frame.Binary, nil) != nil {
+			if c.Write(context.Background(), conn.Binary, nil) != nil {
 				return
 			}
 		}

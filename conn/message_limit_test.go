@@ -67,7 +67,7 @@ func testMessageLimit(t *testing.T, limit int, s shape, role conn.Role, w way) {
 		c, p := wstest.PipePeer(t, role, &wstest.PipeOptions{Server: o, Client: o, Deflate: deflate, Size: 8 << 20})
 		m := strings.Repeat("x", size)
 		p.Send(s.frames(m)...)
-		if op, got, err := w.read(c); err != nil || op != frame.Text || string(got) != m {
+		if op, got, err := w.read(c); err != nil || op != conn.Text || string(got) != m {
 			t.Fatalf("%d octets: got %v, %d octets, %v", size, op, len(got), err)
 		}
 	}

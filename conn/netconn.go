@@ -5,34 +5,36 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/parleyws/parley/conn/internal/message"
 	"github.com/parleyws/parley/frame"
 )
 
-// NetConn returns c as a net.Conn, for protocols that are made of octets. Each
-// Write is a message of kind op; the messages that are read, which must be of
-// the same kind, are one stream. An end with 1000 or 1001 is io.EOF. Close
-// closes with 1000. A message of another kind fails the connection with 1003.
+// NetConn returns c as a net.Conn, for protocols that are made of bytes. What
+// is written goes out as messages of type t, of 32 KiB at most; the messages that
+// are read, which must be of that type, are one stream. Limits.Message and
+// Limits.MessageTime do not hold for them, since nothing of them is held, unless
+// they are compressed. An end with 1000 or 1001 is io.EOF. Close closes with
+// 1000. A message of the other type fails the connection with 1003.
 //
 // As with any net.Conn, calls that run into a deadline lose nothing, and go on
 // when it has been moved.
-func NetConn(c *Conn, op frame.Opcode) net.Conn {
-	return &netConn{c: c, op: op, read: newDeadline(), write: newDeadline()}
+func NetConn(c *Conn, t MessageType) net.Conn {
+	return &netConn{c: c, kind: t, read: newDeadline(), write: newDeadline()}
 }
 
 type netConn struct {
 	c     *Conn
-	op    frame.Opcode
+	kind  MessageType
 	read  *deadline
 	write *deadline
 	ended atomic.Bool // by Close
 
 	mu     sync.Mutex
-	reader io.Reader // of the message under way
+	reader *partsReader // of the message under way
 }
 
 // Read implements net.Conn.
@@ -45,17 +47,11 @@ func (n *netConn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		if n.reader == nil {
-			op, r, err := n.c.Reader(ctx)
-			if err != nil {
+			if err := n.open(ctx); err != nil {
 				return 0, netError(ctx, err)
 			}
-			if op != n.op {
-				n.c.Close(frame.StatusUnsupportedData, "")
-				return 0, &frame.Error{Code: frame.StatusUnsupportedData, Reason: "message of another kind"}
-			}
-			n.reader = r
 		}
-		m, err := n.reader.(*partsReader).readWith(ctx, p)
+		m, err := n.reader.readWith(ctx, p)
 		if errors.Is(err, io.EOF) {
 			n.reader, err = nil, nil
 		}
@@ -65,16 +61,38 @@ func (n *netConn) Read(p []byte) (int, error) {
 	}
 }
 
+// open waits for the next message.
+func (n *netConn) open(ctx context.Context) error {
+	t, r, err := n.c.in.reader(ctx, message.Octets)
+	if err != nil {
+		return err
+	}
+	if t != n.kind {
+		return n.c.in.fail(errOtherType)
+	}
+	n.reader = r
+	return nil
+}
+
+// netConnPiece is the length of the messages that a NetConn writes, in bytes: a
+// peer that holds whole messages can take them.
+const netConnPiece = 32 << 10
+
 // Write implements net.Conn.
 func (n *netConn) Write(p []byte) (int, error) {
-	ctx, err := n.write.context()
-	if err != nil {
-		return 0, err
+	for written := 0; ; {
+		ctx, err := n.write.context()
+		if err != nil {
+			return written, err
+		}
+		piece := p[written:min(len(p), written+netConnPiece)]
+		if err := n.c.Write(ctx, n.kind, piece); err != nil {
+			return written, netError(ctx, err)
+		}
+		if written += len(piece); written == len(p) {
+			return written, nil
+		}
 	}
-	if err := n.c.Write(ctx, n.op, p); err != nil {
-		return 0, netError(ctx, err)
-	}
-	return len(p), nil
 }
 
 // netError turns the error of a Conn into that of a net.Conn.
@@ -119,50 +137,3 @@ func (n *netConn) SetReadDeadline(t time.Time) error { n.read.set(t); return nil
 
 // SetWriteDeadline implements net.Conn.
 func (n *netConn) SetWriteDeadline(t time.Time) error { n.write.set(t); return nil }
-
-// A deadline is a ctx that ends at a time that can be moved. As long as it is
-// not it stays the same ctx.
-type deadline struct {
-	mu     sync.Mutex
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
-}
-
-func newDeadline() *deadline {
-	d := &deadline{}
-	d.ctx, d.cancel = context.WithCancelCause(context.Background())
-	return d
-}
-
-// context returns the ctx of a call, or the error of one that would be late.
-func (d *deadline) context() (context.Context, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.ctx.Err() != nil {
-		return nil, context.Cause(d.ctx)
-	}
-	return d.ctx, nil
-}
-
-// set moves the deadline; calls that wait follow it.
-func (d *deadline) set(t time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.timer != nil {
-		d.timer.Stop()
-		d.timer = nil
-	}
-	if d.ctx.Err() != nil {
-		d.ctx, d.cancel = context.WithCancelCause(context.Background())
-	}
-	if t.IsZero() {
-		return
-	}
-	cancel := d.cancel
-	if left := time.Until(t); left > 0 {
-		d.timer = time.AfterFunc(left, func() { cancel(os.ErrDeadlineExceeded) })
-		return
-	}
-	cancel(os.ErrDeadlineExceeded)
-}

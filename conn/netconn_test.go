@@ -19,9 +19,12 @@ func TestNetConn(t *testing.T) {
 		t.Parallel()
 		nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
 			server, client := s.conns(t, nil)
-			return conn.NetConn(server, frame.Binary), conn.NetConn(client, frame.Binary), func() {
-				server.CloseNow()
-				client.CloseNow()
+			return conn.NetConn(server, conn.Binary), conn.NetConn(client, conn.Binary), func() {
+				for _, c := range []*conn.Conn{server, client} { // one may be in the middle of its Close
+					if c.Close(frame.StatusNormalClosure, "") == nil {
+						c.CloseNow()
+					}
+				}
 			}, nil
 		})
 	})
@@ -32,7 +35,7 @@ func TestNetConn(t *testing.T) {
 func TestNetConnOctets(t *testing.T) {
 	for code, want := range map[frame.StatusCode]error{1000: io.EOF, 1001: io.EOF, 1011: nil} {
 		inBubbles(t, conn.Limits{}, func(b *bubble) {
-			nc := conn.NetConn(b.c, frame.Text)
+			nc := conn.NetConn(b.c, conn.Text)
 			b.p.Send(wstest.Text("a").More(), wstest.Ping(""), wstest.Cont("b"), wstest.Text(""), wstest.Text("cd"),
 				wstest.Close(code, ""))
 			p := make([]byte, 4)
@@ -66,7 +69,7 @@ func TestNetConnKind(t *testing.T) {
 		b.p.Send(wstest.Text("not binary"))
 		failed := make(chan error, 1)
 		go func() {
-			_, err := conn.NetConn(b.c, frame.Binary).Read(make([]byte, 1))
+			_, err := conn.NetConn(b.c, conn.Binary).Read(make([]byte, 1))
 			failed <- err
 		}()
 		b.p.WantClose(frame.StatusUnsupportedData)
@@ -77,7 +80,7 @@ func TestNetConnKind(t *testing.T) {
 // Close closes with 1000, and nothing is left of the Conn.
 func TestNetConnClose(t *testing.T) {
 	inBubbles(t, conn.Limits{}, func(b *bubble) {
-		nc := conn.NetConn(b.c, frame.Binary)
+		nc := conn.NetConn(b.c, conn.Binary)
 		if nc.LocalAddr() != b.c.LocalAddr() || nc.RemoteAddr() != b.c.RemoteAddr() {
 			b.Errorf("addresses %v, %v", nc.LocalAddr(), nc.RemoteAddr())
 		}
@@ -93,6 +96,6 @@ func TestNetConnClose(t *testing.T) {
 		wantClosedHere(b.T, err)
 		_, err = nc.Write(make([]byte, 1))
 		wantClosedHere(b.T, err)
-		wantClosedHere(b.T, b.c.Write(context.Background(), frame.Text, nil))
+		wantClosedHere(b.T, b.c.Write(context.Background(), conn.Text, nil))
 	})
 }

@@ -30,9 +30,9 @@ func inTimelessBubbles(t *testing.T, size int, f func(b *bubble)) {
 	bothRoles(t, func(t *testing.T, role conn.Role) {
 		synctest.Test(t, func(t *testing.T) {
 			ours, theirs := pipe.NewSize(size)
-			c := conn.New(&handshake.Result{Conn: timeless{ours}}, role, nil)
+			c := must(conn.New(&handshake.Result{Conn: timeless{ours}}, role, nil))
 			t.Cleanup(func() { c.CloseNow() })
-			p := wstest.NewPeer(t, theirs, 1-role)
+			p := wstest.NewPeer(t, theirs, !role)
 			p.Timeout = time.Hour
 			f(&bubble{t, role, c, p, time.Now()})
 		})
@@ -46,7 +46,7 @@ func TestNoDeadlines(t *testing.T) {
 	inTimelessBubbles(t, 1<<10, func(b *bubble) {
 		failed := make(chan error, 1)
 		go func() {
-			failed <- b.c.Each(ctx, func(m conn.Message) error { return b.c.Write(ctx, m.Opcode, m.Payload) })
+			failed <- b.c.Each(ctx, func(m conn.Message) error { return b.c.Write(ctx, m.Type, m.Payload) })
 		}()
 		message := make([]byte, 500)
 		b.p.Send(wstest.Binary(message))
@@ -78,7 +78,7 @@ func TestNoDeadlinesTimeouts(t *testing.T) {
 		b.at(3 * time.Second)
 	})
 	inTimelessBubbles(t, 1<<10, func(b *bubble) {
-		if err := b.c.Write(context.Background(), frame.Binary, make([]byte, 1<<20)); err == nil {
+		if err := b.c.Write(context.Background(), conn.Binary, make([]byte, 1<<20)); err == nil {
 			b.Error("a Write that nobody read succeeded")
 		}
 		b.at(10 * time.Second)
@@ -106,7 +106,7 @@ func TestTimeoutOfTheStream(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ours, theirs := net.Pipe()
 			defer theirs.Close()
-			c := conn.New(&handshake.Result{Conn: hasty{ours}}, role, nil)
+			c := must(conn.New(&handshake.Result{Conn: hasty{ours}}, role, nil))
 			_, _, err := c.Read(t.Context())
 			wantError(t, err, io.ErrUnexpectedEOF)
 		})

@@ -1,26 +1,28 @@
 package conn
 
 import (
+	"fmt"
 	"math"
-	"sync/atomic"
+	"reflect"
 	"time"
 
 	"github.com/parleyws/parley/conn/internal/stream"
 	"github.com/parleyws/parley/handshake"
 )
 
-// A Role is the side of a connection that a Conn plays.
-type Role uint8
+// A Role is the side of a connection that a Conn plays. There are two, and a
+// Role can be no other.
+type Role bool
 
 // The two roles.
 const (
-	RoleServer Role = iota // sends unmasked frames, wants masked ones, drops the stream first
-	RoleClient
+	RoleServer Role = false // sends unmasked frames, wants masked ones, ends the stream first
+	RoleClient Role = true
 )
 
 // Options say how a Conn behaves once the handshake is done. Nil and the zero
-// value are the defaults. A Conn reads its Options when it is made and does
-// not keep them.
+// value are the defaults. A Conn reads its Options when it is made and does not
+// keep them. Options that can't be meant are an error of what they are given to.
 type Options struct {
 	// Limits bound what the peer can make us hold or wait for.
 	Limits Limits
@@ -37,11 +39,11 @@ type Options struct {
 // Limits bound what a peer can cost. In every field zero is the default and a
 // negative number turns the limit off.
 type Limits struct {
-	// Message is the size of a received message in octets, after inflation
-	// and over all its fragments. Default 1 MiB. A longer one fails the
-	// connection with 1009.
+	// Message is the size of a received message in bytes, after inflation and
+	// over all its fragments. Default 1 MiB. A longer one fails the connection
+	// with 1009.
 	Message int64
-	// MessageTime is how long a message may take from its first octet to its
+	// MessageTime is how long a message may take from its first byte to its
 	// last, to which comes a second for each KiB received. Default 120 s; a
 	// slower one fails the connection with 1008.
 	MessageTime time.Duration
@@ -49,15 +51,18 @@ type Limits struct {
 	QueueBytes    int
 	QueueMessages int
 	// WriteTimeout is how long a write to the stream may make no progress
-	// before the connection is cut. Default 10 s.
+	// before the connection is given up. Default 10 s. On a socket every byte
+	// that the kernel takes is progress; over TLS 16 KiB that have gone out are,
+	// and elsewhere 64 KiB.
 	WriteTimeout time.Duration
-	// CloseTimeout is how long Close waits for the peer's Close frame once
-	// ours is out. Default 5 s.
+	// CloseTimeout is how long the end of a connection may take, once our Close
+	// frame is out: the peer's Close frame, and then the end of the stream, are
+	// awaited for so long. Default 5 s.
 	CloseTimeout time.Duration
-	// PingInterval is how long a waiting read may see no octet before a Ping
+	// PingInterval is how long a waiting read may see no byte before a Ping
 	// asks for one. Default 25 s. Negative turns the keepalive off.
 	PingInterval time.Duration
-	// PingTimeout is how long the peer has for an octet after that Ping before
+	// PingTimeout is how long the peer has for a byte after that Ping before
 	// the connection is cut. Default 20 s.
 	PingTimeout time.Duration
 }
@@ -67,18 +72,19 @@ type Limits struct {
 type Compression struct {
 	// Codec makes the compressors; nil is compress/flate.
 	Codec Codec
-	// MinSize is the size in octets from which on a message is compressed.
+	// MinSize is the size in bytes from which on a message is compressed.
 	// Default 128; negative compresses every message.
 	MinSize int
 }
 
-// An Overflow is a policy for a full queue.
-type Overflow uint8
+// An Overflow is a policy for a full queue. There are two, and an Overflow can
+// be no other.
+type Overflow bool
 
 // What Send does when the queue is full.
 const (
-	OverflowClose      Overflow = iota // fail the connection with 1013 (try again later)
-	OverflowDropOldest                 // forget the oldest queued messages
+	OverflowClose      Overflow = false // close the connection with 1013 (try again later)
+	OverflowDropOldest Overflow = true  // forget the oldest queued messages
 )
 
 // AcceptOptions configure Accept and Server.
@@ -93,36 +99,43 @@ type DialOptions struct {
 	Conn      Options
 }
 
+// settings are Options that have been judged, with every default filled in.
+// They are constant. The connections of a Server share theirs.
+type settings struct {
+	limits        Limits
+	compression   Compression
+	overflow      Overflow
+	lenientLength bool
+}
+
+// defaults are the settings of those who give no options.
+var defaults = settings{limits: Limits{}.withDefaults()}
+
+// settings judges o, which may be nil.
+func (o *Options) settings() (*settings, error) {
+	if o == nil || *o == (Options{}) {
+		return &defaults, nil
+	}
+	if c := o.Compression.Codec; c != nil && !reflect.ValueOf(c).Comparable() {
+		return nil, fmt.Errorf("conn.Options.Compression.Codec: a %T can't be compared, and what it makes is kept by it", c)
+	}
+	return &settings{
+		limits:        o.Limits.withDefaults(),
+		compression:   o.Compression,
+		overflow:      o.Overflow,
+		lenientLength: o.LenientLength,
+	}, nil
+}
+
 // What stands for no limit: more than any connection sees, yet safe to add to.
 const (
 	noSize = int64(1) << 62
 	noTime = stream.Forever
 )
 
-// defaultLimits is what connections without limits of their own share.
-var defaultLimits = Limits{}.resolve()
-
-// recentLimits are those that were made last for connections with limits of
-// their own. The connections of a server have the same ones, and so share them:
-// that saves their memory, and a broadcast finds them in the processor's cache.
-var recentLimits atomic.Pointer[Limits]
-
 // withDefaults returns l with every zero replaced by its default and every
 // negative number by what stands for no limit.
-func (l Limits) withDefaults() *Limits {
-	if l == (Limits{}) {
-		return &defaultLimits
-	}
-	l = l.resolve()
-	if recent := recentLimits.Load(); recent != nil && *recent == l {
-		return recent
-	}
-	own := l
-	recentLimits.Store(&own)
-	return &own
-}
-
-func (l Limits) resolve() Limits {
+func (l Limits) withDefaults() Limits {
 	l.Message = choose(l.Message, 1<<20, noSize)
 	l.MessageTime = choose(l.MessageTime, 120*time.Second, noTime)
 	l.QueueBytes = choose(l.QueueBytes, 1<<20, math.MaxInt/2)

@@ -32,9 +32,9 @@ func TestPendingOrder(t *testing.T) {
 				own := p.reserve(len(b))
 				own.B = append(own.B, b...)
 			case 1:
-				p.share(ref{p: octets(1 + r.IntN(300))})
+				p.share(sharedFrame{p: octets(1 + r.IntN(300))})
 			case 2:
-				p.share(ref{p: octets(1 + r.IntN(10000))})
+				p.share(sharedFrame{p: octets(1 + r.IntN(10000))})
 			case 3:
 				if p.len() > 0 {
 					b, buf := p.take()
@@ -54,7 +54,7 @@ func TestPendingOrder(t *testing.T) {
 		if !bytes.Equal(got, want) {
 			t.Fatalf("seed %d: order lost", seed)
 		}
-		if p.buf != nil || p.refs.len() != 0 {
+		if p.own != nil || p.len() != 0 {
 			t.Fatalf("seed %d: something is held with nothing pending", seed)
 		}
 	}
@@ -64,14 +64,14 @@ func TestPendingOrder(t *testing.T) {
 // first.
 func TestPendingDrop(t *testing.T) {
 	var p pending
-	p.share(ref{p: []byte("a")})
-	p.share(ref{p: []byte("b"), sent: true})
-	p.share(ref{p: []byte("c")})
-	p.share(ref{p: []byte("d"), sent: true})
-	p.park(ref{p: []byte("e"), sent: true})
+	p.share(sharedFrame{p: []byte("a")})
+	p.share(sharedFrame{p: []byte("b"), sent: true})
+	p.share(sharedFrame{p: []byte("c")})
+	p.share(sharedFrame{p: []byte("d"), sent: true})
+	p.park(sharedFrame{p: []byte("e"), sent: true})
 	for i, want := range []int{4, 3, 2} {
 		dropped := p.dropOldest()
-		if _, left := p.queued(); !dropped || left != want {
+		if left, _ := p.queued(); !dropped || left != want {
 			t.Fatalf("drop %d: %d messages left, want %d", i, left, want)
 		}
 	}

@@ -145,7 +145,7 @@ func TestPingDuringWrite(t *testing.T) {
 		failed := reading(b.c)
 		message := make([]byte, 300_000)
 		wrote := make(chan error, 1)
-		go func() { wrote <- b.c.Write(context.Background(), frame.Binary, message) }()
+		go func() { wrote <- b.c.Write(context.Background(), conn.Binary, message) }()
 		synctest.Wait()
 		b.p.Send(wstest.Ping("now"))
 		synctest.Wait()

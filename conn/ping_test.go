@@ -40,8 +40,8 @@ func TestPing(t *testing.T) {
 			}
 		}
 		b.p.Send(pong2)
-		must(b.T, <-first)
-		must(b.T, <-second)
+		wantNoError(b.T, <-first)
+		wantNoError(b.T, <-second)
 		b.p.Send(pong1, pong2)
 		synctest.Wait()
 		if len(third) > 0 {
@@ -49,7 +49,7 @@ func TestPing(t *testing.T) {
 		}
 		b.sleep(time.Second)
 		b.p.Send(pong3)
-		must(b.T, <-third)
+		wantNoError(b.T, <-third)
 		b.at(time.Second)
 		b.c.CloseNow()
 		wantClosedHere(b.T, <-failed)
@@ -82,7 +82,7 @@ func TestCloseRead(t *testing.T) {
 		ctx := b.c.CloseRead(context.Background())
 		b.p.Send(wstest.Ping("a"))
 		b.p.Want(wstest.Pong("a"))
-		must(b.T, b.c.Write(ctx, frame.Text, []byte("written")))
+		wantNoError(b.T, b.c.Write(ctx, conn.Text, []byte("written")))
 		b.p.Want(wstest.Text("written"))
 		b.p.Send(wstest.Text("not expected"))
 		b.p.WantClose(frame.StatusPolicyViolation)

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 )
 
@@ -64,10 +63,10 @@ func TestPreparedOnce(t *testing.T) {
 			ServerNoContextTakeover: true, ClientNoContextTakeover: true,
 			ServerMaxWindowBits: maxWindowBits - i%windows, ClientMaxWindowBits: maxWindowBits,
 		}
-		conns[i] = New(&handshake.Result{Conn: &streams[i], Deflate: agreed}, RoleServer, o)
+		conns[i] = must(New(&handshake.Result{Conn: &streams[i], Deflate: agreed}, RoleServer, o))
 		defer conns[i].CloseNow()
 	}
-	p := NewPrepared(frame.Text, bytes.Repeat([]byte("as often "), 100))
+	p := NewPrepared(Text, bytes.Repeat([]byte("as often "), 100))
 	ctx := context.Background()
 	for name, write := range map[string]func(*Conn) error{
 		"WritePrepared": func(c *Conn) error { return c.WritePrepared(ctx, p) },

@@ -52,7 +52,7 @@ func play(t *testing.T, role conn.Role, o *conn.Options, terms *handshake.Deflat
 	if cut {
 		ours = octetwise.New(ours)
 	}
-	c := conn.New(&handshake.Result{Conn: ours, Deflate: terms}, role, o)
+	c := must(conn.New(&handshake.Result{Conn: ours, Deflate: terms}, role, o))
 	defer c.CloseNow()
 	ended := make(chan transcript)
 	go func() { ended <- readAll(t.Context(), c) }()
@@ -116,7 +116,7 @@ func readAll(ctx context.Context, c *conn.Conn) (read transcript) {
 		if err != nil {
 			return append(read, ending(err))
 		}
-		read = append(read, line(op, p))
+		read = append(read, messageLine(op, p))
 	}
 }
 
@@ -132,6 +132,14 @@ func ending(err error) string {
 		return "cut"
 	}
 	return err.Error()
+}
+
+// messageLine puts a message in a line.
+func messageLine(t conn.MessageType, p []byte) string {
+	if t == conn.Text {
+		return line(frame.Text, p)
+	}
+	return line(frame.Binary, p)
 }
 
 // line puts a frame or a message in a line, a long payload as its length.

@@ -28,7 +28,7 @@ func watch(t *testing.T, role conn.Role, terms *handshake.Deflate, do func(ctx c
 	ours, peer := pipe.New()
 	defer peer.Close()
 	peer.SetDeadline(time.Now().Add(20 * time.Second))
-	c := conn.New(&handshake.Result{Conn: ours, Deflate: terms}, role, nil)
+	c := must(conn.New(&handshake.Result{Conn: ours, Deflate: terms}, role, nil))
 	defer c.CloseNow()
 	done := make(chan struct{})
 	go func() {
@@ -41,8 +41,8 @@ func watch(t *testing.T, role conn.Role, terms *handshake.Deflate, do func(ctx c
 	return frames
 }
 
-// must fails the test on an error of a call that has to succeed.
-func must(t *testing.T, err error) {
+// wantNoError fails the test on an error of a call that has to succeed.
+func wantNoError(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Error(err)
@@ -57,8 +57,8 @@ func TestSendsWholeMessages(t *testing.T) {
 	for name, role := range roles {
 		frames := watch(t, role, nil, func(ctx context.Context, c *conn.Conn) {
 			for i, size := range sizes {
-				op := []frame.Opcode{frame.Text, frame.Binary}[i%2]
-				must(t, c.Write(ctx, op, bytes.Repeat([]byte("x"), size)))
+				op := conn.MessageType(i%2 == 1)
+				wantNoError(t, c.Write(ctx, op, bytes.Repeat([]byte("x"), size)))
 			}
 		})
 		if len(frames) != len(sizes)+1 {
@@ -88,19 +88,19 @@ func TestSendsFragments(t *testing.T) {
 
 func testSendsFragments(t *testing.T, name string, role conn.Role, p []byte) {
 	frames := watch(t, role, nil, func(ctx context.Context, c *conn.Conn) {
-		w, err := c.Writer(ctx, frame.Text)
-		must(t, err)
+		w, err := c.Writer(ctx, conn.Text)
+		wantNoError(t, err)
 		_, err = w.Write(p[:150_000])
-		must(t, err)
+		wantNoError(t, err)
 		expiring, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		if err := c.Ping(expiring); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Ping: %v", err)
 		}
 		_, err = w.Write(p[150_000:])
-		must(t, err)
-		must(t, w.Close())
-		must(t, c.Write(ctx, frame.Binary, nil))
+		wantNoError(t, err)
+		wantNoError(t, w.Close())
+		wantNoError(t, c.Write(ctx, conn.Binary, nil))
 	})
 	var got []byte
 	var kinds []string
@@ -124,7 +124,7 @@ func TestSendsFreshMaskKeys(t *testing.T) {
 	const n = 20_000
 	frames := watch(t, conn.RoleClient, nil, func(ctx context.Context, c *conn.Conn) {
 		for range n {
-			must(t, c.Write(ctx, frame.Binary, []byte("same")))
+			wantNoError(t, c.Write(ctx, conn.Binary, []byte("same")))
 		}
 	})
 	seen := map[[4]byte]bool{}
@@ -148,7 +148,7 @@ func TestSendsFreshMaskKeys(t *testing.T) {
 		}
 	}
 	for _, f := range watch(t, conn.RoleServer, nil, func(ctx context.Context, c *conn.Conn) {
-		must(t, c.Write(ctx, frame.Binary, []byte("same")))
+		wantNoError(t, c.Write(ctx, conn.Binary, []byte("same")))
 	}) {
 		if f.Masked {
 			t.Errorf("a server sent % x", f.raw)
@@ -164,15 +164,15 @@ func TestSendsCompressed(t *testing.T) {
 	for name, role := range roles {
 		for terms, takeover := range map[*handshake.Deflate]bool{noTakeover: false, withTakeover: true} {
 			frames := watch(t, role, terms, func(ctx context.Context, c *conn.Conn) {
-				must(t, c.Write(ctx, frame.Text, text))
-				must(t, c.Write(ctx, frame.Text, []byte("short")))
-				must(t, c.WritePrepared(ctx, conn.NewPrepared(frame.Text, text)))
-				w, err := c.Writer(ctx, frame.Text)
-				must(t, err)
+				wantNoError(t, c.Write(ctx, conn.Text, text))
+				wantNoError(t, c.Write(ctx, conn.Text, []byte("short")))
+				wantNoError(t, c.WritePrepared(ctx, conn.NewPrepared(conn.Text, text)))
+				w, err := c.Writer(ctx, conn.Text)
+				wantNoError(t, err)
 				_, err = w.Write(text)
-				must(t, err)
-				must(t, w.Close())
-				must(t, c.Write(ctx, frame.Text, text))
+				wantNoError(t, err)
+				wantNoError(t, w.Close())
+				wantNoError(t, c.Write(ctx, conn.Text, text))
 			})
 			var sizes []int
 			for i, f := range frames {
@@ -253,7 +253,7 @@ func TestNothingBehindClose(t *testing.T) {
 	for name, role := range roles {
 		ours, peer := pipe.New()
 		peer.SetDeadline(time.Now().Add(20 * time.Second))
-		c := conn.New(&handshake.Result{Conn: ours}, role, nil)
+		c := must(conn.New(&handshake.Result{Conn: ours}, role, nil))
 		closed := make(chan error)
 		read := make(chan transcript)
 		go func() { read <- readAll(t.Context(), c) }()
@@ -262,7 +262,7 @@ func TestNothingBehindClose(t *testing.T) {
 		if _, err := io.ReadFull(peer, header); err != nil || header[0] != 0x88 {
 			t.Fatalf("%s: % x, %v", name, header, err)
 		}
-		if err := c.Write(t.Context(), frame.Text, nil); !errors.Is(err, net.ErrClosed) {
+		if err := c.Write(t.Context(), conn.Text, nil); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("%s: Write: %v", name, err)
 		}
 		if err := c.Ping(t.Context()); !errors.Is(err, net.ErrClosed) {
@@ -295,7 +295,7 @@ func TestWhoEndsTheStream(t *testing.T) {
 		for _, failing := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
 				ours, peer := pipe.New()
-				c := conn.New(&handshake.Result{Conn: ours}, roles[name], nil)
+				c := must(conn.New(&handshake.Result{Conn: ours}, roles[name], nil))
 				go readAll(t.Context(), c)
 				begin := time.Now()
 				if failing {

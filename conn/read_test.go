@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/octetwise"
 	"github.com/parleyws/parley/wstest"
@@ -20,17 +19,17 @@ import (
 func TestOctetByOctet(t *testing.T) {
 	allStreams(t, func(t *testing.T, s stream) {
 		a, b := s.make(t)
-		server := conn.New(&handshake.Result{Conn: octetwise.New(a), Deflate: deflate}, conn.RoleServer, nil)
-		client := conn.New(&handshake.Result{Conn: octetwise.New(b), Deflate: deflate}, conn.RoleClient, nil)
+		server := must(conn.New(&handshake.Result{Conn: octetwise.New(a), Deflate: deflate}, conn.RoleServer, nil))
+		client := must(conn.New(&handshake.Result{Conn: octetwise.New(b), Deflate: deflate}, conn.RoleClient, nil))
 		defer server.CloseNow()
 		defer client.CloseNow()
 		defer within(t, time.Minute, server)()
 		go server.Each(context.Background(), func(m conn.Message) error {
-			return server.Write(context.Background(), m.Opcode, m.Payload)
+			return server.Write(context.Background(), m.Type, m.Payload)
 		})
 		for _, size := range []int{0, 1, 125, 126, 200, 5000} {
 			want := []byte(fmt.Sprintf("%0*d", size, 0)[:size])
-			must(t, client.Write(context.Background(), frame.Text, want))
+			wantNoError(t, client.Write(context.Background(), conn.Text, want))
 			if _, got, err := client.Read(context.Background()); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%d octets: got %q, %v", size, got, err)
 			}
@@ -44,7 +43,7 @@ func TestBuffered(t *testing.T) {
 		octets := wire(role, shapes[0], []string{"one", "two", "three"})
 		for cut := range len(octets) {
 			a, b := pipePair(t)
-			c := conn.New(&handshake.Result{Conn: a, Buffered: bytes.Clone(octets[:cut])}, role, nil)
+			c := must(conn.New(&handshake.Result{Conn: a, Buffered: bytes.Clone(octets[:cut])}, role, nil))
 			go b.Write(octets[cut:])
 			for _, want := range []string{"one", "two", "three"} {
 				if _, got, err := c.Read(context.Background()); err != nil || string(got) != want {
@@ -87,7 +86,7 @@ func TestReadGivesAway(t *testing.T) {
 			for i := range 20 {
 				p.Send(s.frames(numberedText(i, 1000*i+10))...)
 				_, got, err := c.Read(context.Background())
-				must(t, err)
+				wantNoError(t, err)
 				kept = append(kept, got)
 			}
 			for i, got := range kept {
@@ -108,7 +107,7 @@ func TestReaderLeft(t *testing.T) {
 				p.Send(s.frames("the first message")...)
 				p.Send(s.frames("the second message")...)
 				_, r, err := c.Reader(context.Background())
-				must(t, err)
+				wantNoError(t, err)
 				first := make([]byte, 3)
 				if _, err := io.ReadFull(r, first); err != nil || string(first) != "the" {
 					t.Fatalf("got %q, %v", first, err)

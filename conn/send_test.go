@@ -16,7 +16,7 @@ import (
 
 // numbered returns message number i, of size octets.
 func numbered(i, size int) *conn.Prepared {
-	return conn.NewPrepared(frame.Text, []byte(numberedText(i, size)))
+	return conn.NewPrepared(conn.Text, []byte(numberedText(i, size)))
 }
 
 func numberedText(i, size int) string {
@@ -55,8 +55,10 @@ func TestSendOverflowClose(t *testing.T) {
 				failed := reading(b.c)
 				synctest.Wait()
 				sent, err := fill(b.c, tt.size)
-				wantCode(b.T, err, frame.StatusTryAgainLater)
 				wantError(b.T, err, conn.ErrQueueFull)
+				if code := conn.CloseStatus(err); code != frame.StatusTryAgainLater {
+					b.Errorf("status %v", code)
+				}
 				if sent < tt.min || sent > tt.max {
 					b.Errorf("%d messages were taken, want %d to %d", sent, tt.min, tt.max)
 				}
@@ -94,7 +96,9 @@ func TestSendOverflowStopped(t *testing.T) {
 		if _, err := fill(b.c, 1000); err == nil {
 			b.Error("a queue without an end")
 		}
-		<-failed
+		wantError(b.T, <-failed, conn.ErrQueueFull)
+		b.at(0)
+		<-conn.Gone(b.c)
 		b.at(5 * time.Second)
 	})
 }
@@ -150,7 +154,7 @@ func TestSendOrder(t *testing.T) {
 				case 0:
 					err = b.c.Send(numbered(i, 100+i))
 				case 1:
-					err = b.c.Write(ctx, frame.Text, []byte(numberedText(i, 100+i)))
+					err = b.c.Write(ctx, conn.Text, []byte(numberedText(i, 100+i)))
 				case 2:
 					err = b.c.WritePrepared(ctx, numbered(i, 100+i))
 				}

@@ -2,97 +2,201 @@ package conn
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"sync"
 
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
 )
 
 // A Server is an http.Handler for WebSocket connections. For each it accepts
-// the upgrade, lets net/http go, and runs Serve on a fresh goroutine: what an
-// idle connection costs is little more than that goroutine's stack.
+// the upgrade, lets net/http go, and serves the connection on a fresh goroutine:
+// what an idle connection costs is little more than that goroutine's stack.
 //
-// The fields must not be changed once the Server is in use.
+// Either Serve or Handle is set. The fields must not be changed once the Server
+// is in use. What is wrong with them is the answer to the first request: 500, and
+// OnRefuse is told.
 type Server struct {
 	// Options configure the connections; nil is the defaults.
 	Options *AcceptOptions
 	// Serve serves one connection, which is closed when it returns: with 1000,
-	// unless Serve has closed it, or with 1011 if it panics. ctx ends with the
-	// connection. r is the upgrade request; r.Context() has ended, and keeping
-	// r keeps its memory.
-	Serve func(ctx context.Context, c *Conn, r *http.Request)
+	// with the code and reason of a *CloseError, or, after any other error, with
+	// 1011. Nothing is done to a connection that has ended by then. ctx ends
+	// when the connection does and has the values of r.Context(), whose
+	// cancellation it does not share. r is the upgrade request; keeping it keeps
+	// its memory.
+	Serve func(ctx context.Context, c *Conn, r *http.Request) error
 	// Handle may be set instead of Serve. It returns the function that is then
 	// called with each message of the connection, as by Each, until it fails or
-	// the connection ends; ctx ends then too. What that function needs of stack
-	// is given back when the connection falls silent, where the goroutine of
-	// Serve keeps what it has grown to: decoding JSON, for one, takes 4 KiB.
+	// the connection ends. Its error closes the connection as that of Serve
+	// does. What that function needs of stack is given back when the connection
+	// falls silent, where the goroutine of Serve keeps what it has grown to:
+	// decoding JSON, for one, takes 4 KiB.
 	Handle func(ctx context.Context, c *Conn, r *http.Request) func(Message) error
-	// OnPanic is told what Serve or Handle panicked with, on the goroutine that did, so
-	// that debug.Stack shows where. If it is nil both are logged by
-	// slog.Default, as net/http does. The process lives.
-	OnPanic func(c *Conn, v any)
+	// OnError is told of the errors of Serve and Handle, and of their panics as
+	// *PanicError, before the connection is closed. It is not told of a
+	// *CloseError, nor of what only says that the connection has ended. If it is
+	// nil they are logged by slog.Default at the level Error. The process lives.
+	OnError func(c *Conn, err error)
+	// OnRefuse is told of each request that was refused, once it has been
+	// answered: err is a *handshake.Error, or says why the stream failed. If it
+	// is nil, refusals with a status of 500 or more, which are a fault of the
+	// program and not of its clients, are logged by slog.Default at the level
+	// Error.
+	OnRefuse func(r *http.Request, err error)
+
+	once     sync.Once
+	settings *settings // of Options
+	invalid  error     // what is wrong with the fields
 
 	mu    sync.Mutex
 	conns map[*Conn]struct{}
-	idle  chan struct{} // closed when the last connection ends after Shutdown
+	idle  signal // fired when the last connection has ended after Shutdown
 	down  bool
 }
+
+// A PanicError is a panic of Serve or Handle.
+type PanicError struct {
+	Value any    // what panic was called with; nil: the function ended its goroutine
+	Stack []byte // of the goroutine that panicked, as by debug.Stack
+}
+
+// Error returns the value, without the stack.
+func (e *PanicError) Error() string {
+	if e.Value == nil {
+		return "the goroutine was ended by runtime.Goexit"
+	}
+	return fmt.Sprintf("panic: %v", e.Value)
+}
+
+// Unwrap returns the value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// errShutdown refuses a request that comes after Shutdown.
+var errShutdown error = &handshake.Error{Status: http.StatusServiceUnavailable, Reason: "shutting down"}
 
 // ServeHTTP implements http.Handler. It returns when the handshake is done.
 // After Shutdown requests are answered with 503.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.isDown() {
-		w.Header().Set("Connection", "close")
-		http.Error(w, "shutting down", http.StatusServiceUnavailable)
-		return
-	}
-	c, err := Accept(w, r, s.Options)
+	c, err := s.accept(w, r)
 	if err != nil {
-		return // the refusal has been written
+		s.refused(r, err)
+		return
 	}
 	if !s.add(c) {
 		go c.Close(frame.StatusGoingAway, "")
 		return
 	}
+	c.values = r.Context()
 	go s.run(c, r)
+}
+
+// accept answers the request.
+func (s *Server) accept(w http.ResponseWriter, r *http.Request) (*Conn, error) {
+	s.once.Do(s.judge)
+	if s.invalid != nil {
+		return nil, refuse(w, s.invalid)
+	}
+	if s.isDown() {
+		w.Header().Set("Connection", "close")
+		http.Error(w, "shutting down", http.StatusServiceUnavailable)
+		return nil, errShutdown
+	}
+	var o *handshake.Options
+	if s.Options != nil {
+		o = &s.Options.Handshake
+	}
+	return accept(w, r, o, s.settings)
+}
+
+// judge finds out what is wrong with the fields.
+func (s *Server) judge() {
+	if (s.Serve == nil) == (s.Handle == nil) {
+		s.invalid = errors.New("conn.Server: either Serve or Handle must be set, and not both")
+		return
+	}
+	var o *Options
+	if s.Options != nil {
+		o = &s.Options.Conn
+	}
+	s.settings, s.invalid = o.settings()
+}
+
+// refused tells of a request that was refused with err.
+func (s *Server) refused(r *http.Request, err error) {
+	if s.OnRefuse != nil {
+		s.OnRefuse(r, err)
+		return
+	}
+	if e, ok := errors.AsType[*handshake.Error](err); ok && e.Status >= 500 && err != errShutdown {
+		slog.Error("websocket: request refused", "error", err, "remote", r.RemoteAddr, "target", r.RequestURI)
+	}
 }
 
 // run serves c to its end.
 func (s *Server) run(c *Conn, r *http.Request) {
-	moved := false
-	defer s.ended(c, &moved)
-	if s.Handle == nil {
-		s.Serve(connContext{c}, c, r)
-		c.Close(frame.StatusNormalClosure, "")
+	if s.Handle != nil {
+		s.handle(c, r)
 		return
 	}
-	f := s.Handle(connContext{c}, c, r)
-	moved = true
-	go s.receive(c, f, true)
+	s.attend(c, func() error { return s.Serve(connContext{c}, c, r) })
 }
 
-// ended is deferred by those who serve c. It does nothing if they have moved
-// to another goroutine.
-func (s *Server) ended(c *Conn, moved *bool) {
-	if *moved {
-		return
-	}
-	defer s.remove(c)
-	defer c.CloseNow()
-	if v := recover(); v != nil {
-		s.panicked(c, v)
+// attend calls f, which serves c, and closes c with what it returns. If that is
+// errMoved another goroutine goes on.
+func (s *Server) attend(c *Conn, f func() error) {
+	err := error(&PanicError{}) // unless f returns: it has ended the goroutine
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{v, debug.Stack()}
+		}
+		if err == errMoved {
+			return
+		}
+		s.end(c, err)
+		<-c.life.gone()
+		s.remove(c)
+	}()
+	err = f()
+}
+
+// end closes c, whose function has returned err.
+func (s *Server) end(c *Conn, err error) {
+	chosen, isClose := errors.AsType[*CloseError](err)
+	cause := c.life.writeErr()
+	switch {
+	case cause != nil && (errors.Is(err, cause) || errors.Is(err, context.Canceled)):
+		// It only says that the connection has ended.
+	case err == nil:
+		c.Close(frame.StatusNormalClosure, "")
+	case isClose:
+		if c.Close(chosen.Code, chosen.Reason) == errCode {
+			c.Close(frame.StatusInternalError, "")
+		}
+	default:
+		s.failed(c, err)
 		c.Close(frame.StatusInternalError, "")
 	}
 }
 
-func (s *Server) panicked(c *Conn, v any) {
-	if s.OnPanic != nil {
-		s.OnPanic(c, v)
+// failed tells of an error of Serve or Handle.
+func (s *Server) failed(c *Conn, err error) {
+	if s.OnError != nil {
+		s.OnError(c, err)
 		return
 	}
-	slog.Error("websocket: panic while serving", "remote", c.RemoteAddr(), "panic", v, "stack", string(debug.Stack()))
+	attrs := []any{"error", err, "remote", c.RemoteAddr()}
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		attrs = append(attrs, "stack", string(p.Stack))
+	}
+	slog.Error("websocket: serving a connection failed", attrs...)
 }
 
 func (s *Server) isDown() bool {
@@ -118,14 +222,13 @@ func (s *Server) remove(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	if s.down && len(s.conns) == 0 && s.idle != nil {
-		close(s.idle)
-		s.idle = nil
+	if s.down && len(s.conns) == 0 {
+		s.idle.fire()
 	}
 }
 
-// Shutdown closes all connections with 1001 (going away) and waits until they
-// and their Serve calls have ended. When ctx ends first it cuts those that are
+// Shutdown closes all connections with 1001 (going away) and waits until they,
+// and what serves them, have ended. When ctx ends first it cuts those that are
 // left and returns the error of ctx. It does not touch the http.Server, which
 // should be shut down first, so that no new connections come.
 func (s *Server) Shutdown(ctx context.Context) error {
@@ -135,15 +238,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for c := range s.conns {
 		conns = append(conns, c)
 	}
+	idle := s.idle.wait(false)
+	s.mu.Unlock()
 	if len(conns) == 0 {
-		s.mu.Unlock()
 		return nil
 	}
-	if s.idle == nil {
-		s.idle = make(chan struct{})
-	}
-	idle := s.idle
-	s.mu.Unlock()
 	for _, c := range conns {
 		go c.Close(frame.StatusGoingAway, "")
 	}
@@ -153,7 +252,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	for _, c := range conns {
-		c.CloseNow()
+		c.end(cut, errClosed, 0, "")
 	}
 	return contextError("shutdown", ctx)
 }

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -91,14 +91,14 @@ func mustDial(t *testing.T, dial func() (*conn.Conn, error)) *conn.Conn {
 }
 
 // echo serves a connection by sending back what comes.
-func echo(ctx context.Context, c *conn.Conn, _ *http.Request) {
-	c.Each(ctx, func(m conn.Message) error { return c.Write(ctx, m.Opcode, m.Payload) })
+func echo(ctx context.Context, c *conn.Conn, _ *http.Request) error {
+	return c.Each(ctx, func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload) })
 }
 
 // wantEcho fails the test unless c is served by echo.
 func wantEcho(t *testing.T, c *conn.Conn) {
 	t.Helper()
-	if err := c.Write(t.Context(), frame.Text, []byte("alive")); err != nil {
+	if err := c.Write(t.Context(), conn.Text, []byte("alive")); err != nil {
 		t.Error(err)
 	}
 	if _, got, err := c.Read(t.Context()); err != nil || string(got) != "alive" {
@@ -107,7 +107,7 @@ func wantEcho(t *testing.T, c *conn.Conn) {
 }
 
 // A Serve that panics, wherever it is, costs its own connection alone: the
-// peer sees 1011, OnPanic what it was, and the others live.
+// peer sees 1011, OnError what it was, and the others live.
 func TestServerPanic(t *testing.T) {
 	ctx := context.Background()
 	panics := map[string]func(context.Context, *conn.Conn){
@@ -125,7 +125,7 @@ func TestServerPanic(t *testing.T) {
 		},
 		"Writer": func(ctx context.Context, c *conn.Conn) {
 			c.Read(ctx)
-			w, _ := c.Writer(ctx, frame.Text)
+			w, _ := c.Writer(ctx, conn.Text)
 			w.Write([]byte("never sent"))
 			panic("Writer")
 		},
@@ -136,24 +136,26 @@ func TestServerPanic(t *testing.T) {
 			var first atomic.Bool
 			panicked := make(chan any, 1)
 			dial := serveInMemory(t, &conn.Server{
-				Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) {
+				Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) error {
 					if first.CompareAndSwap(false, true) {
-						echo(ctx, c, r)
-						return
+						return echo(ctx, c, r)
 					}
 					serve(ctx, c)
+					return nil
 				},
-				OnPanic: func(c *conn.Conn, v any) {
-					if c == nil || !bytes.Contains(debug.Stack(), []byte("TestServerPanic")) {
-						t.Errorf("Conn %p, stack %s", c, debug.Stack())
+				OnError: func(c *conn.Conn, err error) {
+					p, ok := errors.AsType[*conn.PanicError](err)
+					if c == nil || !ok || !bytes.Contains(p.Stack, []byte("TestServerPanic")) {
+						t.Errorf("Conn %p, error %v", c, err)
+						p = &conn.PanicError{}
 					}
-					panicked <- v
+					panicked <- p.Value
 				},
 			})
 			other := mustDial(t, dial)
 			wantEcho(t, other) // its Serve is the first
 			c := mustDial(t, dial)
-			if err := c.Write(ctx, frame.Text, []byte("hello")); err != nil {
+			if err := c.Write(ctx, conn.Text, []byte("hello")); err != nil {
 				t.Fatal(err)
 			}
 			_, _, err := c.Read(ctx)
@@ -166,16 +168,16 @@ func TestServerPanic(t *testing.T) {
 	}
 }
 
-// Without OnPanic what Serve panicked with is logged with its stack.
+// Without OnError what Serve panicked with is logged with its stack.
 func TestServerPanicLogged(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	defer slog.SetDefault(before)
-	s := &conn.Server{Serve: func(context.Context, *conn.Conn, *http.Request) { panic("a cause") }}
+	s := &conn.Server{Serve: func(context.Context, *conn.Conn, *http.Request) error { panic("a cause") }}
 	_, _, err := mustDial(t, serveInMemory(t, s)).Read(context.Background())
 	wantClosed(t, err, frame.StatusInternalError)
-	must(t, s.Shutdown(context.Background())) // the log is written
+	wantNoError(t, s.Shutdown(context.Background())) // the log is written
 	for _, want := range []string{"a cause", "TestServerPanicLogged"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log does not contain %q: %s", want, &log)
@@ -183,78 +185,99 @@ func TestServerPanicLogged(t *testing.T) {
 	}
 }
 
-// What Handle returns is called with each message, until it fails, which closes
-// with 1000, or panics, which closes with 1011.
+// What Handle returns is called with each message, until it fails or panics,
+// which closes with 1011, or returns a *CloseError, which closes with its code.
 func TestServerHandle(t *testing.T) {
 	ended := make(chan struct{}, 3)
-	causes := make(chan any, 1)
+	causes := make(chan string, 3)
 	s := &conn.Server{
 		Handle: func(ctx context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
 			context.AfterFunc(ctx, func() { ended <- struct{}{} })
 			return func(m conn.Message) error {
 				switch string(m.Payload) {
 				case "stop":
-					return errors.New("enough")
+					return fmt.Errorf("enough: %w", &conn.CloseError{Code: 4001, Reason: "stopped"})
+				case "fail":
+					return errors.New("a fault")
 				case "panic":
 					panic("message")
 				}
-				return c.Write(ctx, m.Opcode, m.Payload)
+				return c.Write(ctx, m.Type, m.Payload)
 			}
 		},
-		OnPanic: func(_ *conn.Conn, v any) { causes <- v },
+		OnError: func(_ *conn.Conn, err error) { causes <- err.Error() },
 	}
 	dial := serveInMemory(t, s)
 	ctx := t.Context()
-	for message, code := range map[string]frame.StatusCode{"stop": frame.StatusNormalClosure, "panic": frame.StatusInternalError} {
+	for _, tt := range []struct {
+		message string
+		code    frame.StatusCode
+		told    string
+	}{
+		{"stop", 4001, ""},
+		{"fail", frame.StatusInternalError, "a fault"},
+		{"panic", frame.StatusInternalError, "panic: message"},
+	} {
 		c := mustDial(t, dial)
 		for range 3 {
 			wantEcho(t, c)
 		}
-		must(t, c.Write(ctx, frame.Text, []byte(message)))
+		wantNoError(t, c.Write(ctx, conn.Text, []byte(tt.message)))
 		_, _, err := c.Read(ctx)
-		wantClosed(t, err, code)
+		wantClosed(t, err, tt.code)
 		<-ended
-	}
-	if v := <-causes; v != "message" {
-		t.Errorf("OnPanic was told %v", v)
+		if tt.told != "" {
+			if got := <-causes; got != tt.told {
+				t.Errorf("%s: OnError was told %q", tt.message, got)
+			}
+		}
 	}
 	c := mustDial(t, dial)
 	wantEcho(t, c)
 	go c.Read(ctx)
-	must(t, s.Shutdown(ctx))
+	wantNoError(t, s.Shutdown(ctx))
 	<-ended
+	select {
+	case got := <-causes:
+		t.Errorf("OnError was told %q as well", got)
+	default:
+	}
 }
 
 // A Handle that panics closes with 1011.
 func TestServerHandlePanics(t *testing.T) {
 	s := &conn.Server{
 		Handle:  func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error { panic("Handle") },
-		OnPanic: func(*conn.Conn, any) {},
+		OnError: func(*conn.Conn, error) {},
 	}
 	_, _, err := mustDial(t, serveInMemory(t, s)).Read(t.Context())
 	wantClosed(t, err, frame.StatusInternalError)
-	must(t, s.Shutdown(t.Context()))
+	wantNoError(t, s.Shutdown(t.Context()))
 }
 
 // A request that is no upgrade is refused, and the connection is not Serve's.
 func TestServerRefuses(t *testing.T) {
-	s := &conn.Server{Serve: func(context.Context, *conn.Conn, *http.Request) { t.Error("served") }}
+	s := &conn.Server{Serve: func(context.Context, *conn.Conn, *http.Request) error {
+		t.Error("served")
+		return nil
+	}}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if w.Code != http.StatusUpgradeRequired {
 		t.Errorf("status %d, want %d", w.Code, http.StatusUpgradeRequired)
 	}
-	must(t, s.Shutdown(context.Background()))
+	wantNoError(t, s.Shutdown(context.Background()))
 }
 
 // When Serve returns the connection is closed with 1000, and its ctx ends.
 func TestServerReturns(t *testing.T) {
 	ended := make(chan error, 1)
-	dial := serveInMemory(t, &conn.Server{Serve: func(ctx context.Context, _ *conn.Conn, _ *http.Request) {
+	dial := serveInMemory(t, &conn.Server{Serve: func(ctx context.Context, _ *conn.Conn, _ *http.Request) error {
 		go func() {
 			<-ctx.Done()
 			ended <- ctx.Err()
 		}()
+		return nil
 	}})
 	_, _, err := mustDial(t, dial).Read(context.Background())
 	wantClosed(t, err, frame.StatusNormalClosure)
@@ -265,10 +288,10 @@ func TestServerReturns(t *testing.T) {
 func TestServerShutdown(t *testing.T) {
 	count := scale(1000)
 	var serving atomic.Int64
-	s := &conn.Server{Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) {
+	s := &conn.Server{Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) error {
 		serving.Add(1)
 		defer serving.Add(-1)
-		echo(ctx, c, r)
+		return echo(ctx, c, r)
 	}}
 	dial := serveInMemory(t, s)
 	failed := make(chan error, count)
@@ -302,9 +325,10 @@ func TestServerShutdown(t *testing.T) {
 // A Shutdown whose ctx ends cuts what is left and says so.
 func TestServerShutdownEnds(t *testing.T) {
 	serving, release := make(chan struct{}), make(chan struct{})
-	s := &conn.Server{Serve: func(context.Context, *conn.Conn, *http.Request) {
+	s := &conn.Server{Serve: func(context.Context, *conn.Conn, *http.Request) error {
 		close(serving)
 		<-release
+		return nil
 	}}
 	dial := serveInMemory(t, s)
 	c := mustDial(t, dial) // does not read, so that it does not answer
@@ -333,7 +357,7 @@ func TestServerGoroutines(t *testing.T) {
 	for range count {
 		c := mustDial(t, dial)
 		clients = append(clients, c)
-		if err := c.Write(context.Background(), frame.Text, nil); err != nil {
+		if err := c.Write(context.Background(), conn.Text, nil); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := c.Read(context.Background()); err != nil {

@@ -21,7 +21,7 @@ func TestCacheLine(t *testing.T) {
 	const line = 64 - 8
 	conn := reflect.TypeFor[Conn]()
 	out, _ := conn.FieldByName("out")
-	for _, name := range []string{"c", "deflate", "try", "gate", "corks", "ordered"} {
+	for _, name := range []string{"c", "deflate", "try", "token", "corks", "serial"} {
 		f, ok := out.Type.FieldByName(name)
 		if end := out.Offset + f.Offset + f.Type.Size(); !ok || end > line {
 			t.Errorf("%s ends at octet %d of a Conn, want %d at most", name, end, line)

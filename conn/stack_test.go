@@ -25,7 +25,7 @@ func TestHandleStack(t *testing.T) {
 	s := &Server{Handle: func(ctx context.Context, c *Conn, _ *http.Request) func(Message) error {
 		return func(m Message) error {
 			descend(100)
-			return c.Write(ctx, m.Opcode, m.Payload)
+			return c.Write(ctx, m.Type, m.Payload)
 		}
 	}}
 	web := httptest.NewServer(s)
@@ -43,7 +43,7 @@ func TestHandleStack(t *testing.T) {
 	}
 	before := stacks()
 	for _, c := range conns {
-		c.Write(ctx, frame.Text, nil)
+		c.Write(ctx, Text, nil)
 		if _, _, err := c.Read(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -60,8 +60,8 @@ func TestPingStack(t *testing.T) {
 	const clients = 200
 	s := &Server{
 		Options: &AcceptOptions{Conn: Options{Limits: Limits{PingInterval: 500 * time.Millisecond, PingTimeout: -1}}},
-		Serve: func(ctx context.Context, c *Conn, _ *http.Request) {
-			c.Each(ctx, func(Message) error { return nil })
+		Serve: func(ctx context.Context, c *Conn, _ *http.Request) error {
+			return c.Each(ctx, func(Message) error { return nil })
 		},
 	}
 	web := httptest.NewServer(s)
@@ -77,7 +77,7 @@ func TestPingStack(t *testing.T) {
 		streams[i] = io.MultiReader(bytes.NewReader(hs.Buffered), hs.Conn)
 	}
 	before := stacks()
-	ping := frame.Header{Fin: true, Opcode: frame.Ping}.Append(nil)
+	ping := append(frame.Header{Fin: true, Opcode: frame.Ping, Length: pingSize}.Append(nil), pingNumber(1).payload()...)
 	for _, r := range streams {
 		got := make([]byte, len(ping))
 		if _, err := io.ReadFull(r, got); err != nil || !bytes.Equal(got, ping) {

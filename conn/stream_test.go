@@ -36,8 +36,8 @@ func allStreams(t *testing.T, f func(t *testing.T, s stream)) {
 // conns returns two Conns that are connected through s, and end with the test.
 func (s stream) conns(t testing.TB, o *conn.Options) (server, client *conn.Conn) {
 	a, b := s.make(t)
-	server = conn.New(&handshake.Result{Conn: a}, conn.RoleServer, o)
-	client = conn.New(&handshake.Result{Conn: b}, conn.RoleClient, o)
+	server = must(conn.New(&handshake.Result{Conn: a}, conn.RoleServer, o))
+	client = must(conn.New(&handshake.Result{Conn: b}, conn.RoleClient, o))
 	t.Cleanup(func() {
 		server.CloseNow()
 		client.CloseNow()

@@ -129,12 +129,12 @@ func TestTrickleSlowReader(t *testing.T) {
 		}
 		octet := make([]byte, 1)
 		read := func() error { _, err := r.Read(octet); return err }
-		must(b.T, read())
+		wantNoError(b.T, read())
 		go func() {
 			b.sleep(10 * time.Second)
 			b.p.NetConn().Write(octet)
 		}()
-		must(b.T, read())
+		wantNoError(b.T, read())
 		b.at(10 * time.Second)
 		b.sleep(time.Hour)
 		failed := make(chan error, 1)

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 )
@@ -26,17 +25,17 @@ func (s *stingy) TryWrite(p []byte) (int, error) { return s.Write(p[:min(len(p),
 func TestTryWrite(t *testing.T) {
 	for _, most := range []int{0, 1, 7, 1 << 20} {
 		a, b := pipe.New()
-		s := conn.New(&handshake.Result{Conn: &stingy{a, most}}, conn.RoleServer, nil)
-		c := conn.New(&handshake.Result{Conn: b}, conn.RoleClient, nil)
+		s := must(conn.New(&handshake.Result{Conn: &stingy{a, most}}, conn.RoleServer, nil))
+		c := must(conn.New(&handshake.Result{Conn: b}, conn.RoleClient, nil))
 		go func() {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			for i := range 50 {
 				p := bytes.Repeat([]byte{byte(i)}, i*i*i/16)
 				if i%2 == 0 {
-					s.Send(conn.NewPrepared(frame.Binary, p))
+					s.Send(conn.NewPrepared(conn.Binary, p))
 				} else {
-					s.Write(ctx, frame.Binary, p)
+					s.Write(ctx, conn.Binary, p)
 				}
 			}
 		}()

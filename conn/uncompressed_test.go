@@ -16,10 +16,10 @@ import (
 func TestUncompressed(t *testing.T) {
 	a, b := pipe.New()
 	terms := &handshake.Deflate{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
-	s := conn.New(&handshake.Result{Conn: a, Deflate: terms}, conn.RoleServer, nil)
+	s := must(conn.New(&handshake.Result{Conn: a, Deflate: terms}, conn.RoleServer, nil))
 	defer s.CloseNow()
 	text := bytes.Repeat([]byte("again and "), 100)
-	p := conn.NewPrepared(frame.Text, text)
+	p := conn.NewPrepared(conn.Text, text)
 	for _, tt := range []struct {
 		p    *conn.Prepared
 		rsv1 bool

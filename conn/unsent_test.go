@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 )
@@ -15,14 +14,14 @@ import (
 func TestUnsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pipe.New()
-		s := conn.New(&handshake.Result{Conn: a}, conn.RoleServer, &conn.Options{Limits: conn.Limits{QueueBytes: -1}})
-		c := conn.New(&handshake.Result{Conn: b}, conn.RoleClient, nil)
+		s := must(conn.New(&handshake.Result{Conn: a}, conn.RoleServer, &conn.Options{Limits: conn.Limits{QueueBytes: -1}}))
+		c := must(conn.New(&handshake.Result{Conn: b}, conn.RoleClient, nil))
 		defer c.CloseNow()
 		defer s.CloseNow()
 		if s.Unsent() {
 			t.Error("octets on their way before anything was sent")
 		}
-		p := conn.NewPrepared(frame.Binary, make([]byte, 1<<20))
+		p := conn.NewPrepared(conn.Binary, make([]byte, 1<<20))
 		if len(p.Payload()) != p.Len() {
 			t.Errorf("payload of %d octets, want %d", len(p.Payload()), p.Len())
 		}

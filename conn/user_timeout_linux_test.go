@@ -69,9 +69,10 @@ func TestUserTimeout(t *testing.T) {
 			opened := make(chan struct{})
 			hs := httptest.NewUnstartedServer(&conn.Server{
 				Options: &conn.AcceptOptions{Conn: tt.options},
-				Serve: func(ctx context.Context, c *conn.Conn, _ *http.Request) {
+				Serve: func(ctx context.Context, c *conn.Conn, _ *http.Request) error {
 					close(opened)
-					c.Read(ctx)
+					_, _, err := c.Read(ctx)
+					return err
 				},
 			})
 			hs.Listener = acceptor{hs.Listener, accepted}

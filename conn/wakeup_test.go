@@ -45,7 +45,7 @@ func TestPeerWritesFirst(t *testing.T) {
 			if role == conn.RoleClient {
 				a, b, other = b, a, conn.RoleServer
 			}
-			c := conn.New(&handshake.Result{Conn: a}, role, nil)
+			c := must(conn.New(&handshake.Result{Conn: a}, role, nil))
 			defer c.CloseNow()
 			defer within(t, time.Minute, c)()
 			p := wstest.NewPeer(t, b, other)
@@ -82,7 +82,7 @@ func countAndAnswer(c *conn.Conn, count int) error {
 		if messages < count {
 			return nil
 		}
-		return c.Write(context.Background(), frame.Text, fmt.Append(nil, messages, " messages, ", octets, " octets"))
+		return c.Write(context.Background(), conn.Text, fmt.Append(nil, messages, " messages, ", octets, " octets"))
 	})
 }
 
@@ -115,7 +115,7 @@ func TestPingPong(t *testing.T) {
 				echoed := make(chan error, 1)
 				go func() {
 					echoed <- server.Each(ctx, func(m conn.Message) error {
-						return server.Write(ctx, m.Opcode, m.Payload)
+						return server.Write(ctx, m.Type, m.Payload)
 					})
 				}()
 				if err := pingPong(ctx, client, n/2); err != nil {
@@ -133,7 +133,7 @@ func TestPingPong(t *testing.T) {
 // pingPong sends n numbers, each when the one before has come back.
 func pingPong(ctx context.Context, c *conn.Conn, n int) error {
 	var number [8]byte
-	if err := c.Write(ctx, frame.Binary, number[:]); err != nil {
+	if err := c.Write(ctx, conn.Binary, number[:]); err != nil {
 		return err
 	}
 	i := 0
@@ -145,7 +145,7 @@ func pingPong(ctx context.Context, c *conn.Conn, n int) error {
 			return errEnough
 		}
 		binary.BigEndian.PutUint64(number[:], uint64(i))
-		return c.Write(ctx, frame.Binary, number[:])
+		return c.Write(ctx, conn.Binary, number[:])
 	})
 	if errors.Is(err, errEnough) {
 		return nil

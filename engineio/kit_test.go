@@ -16,7 +16,6 @@ import (
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/leakcheck"
 	"github.com/parleyws/parley/internal/pipe"
@@ -293,14 +292,14 @@ func (s *site) openWebSocket() socket {
 
 func (w socket) send(packet string) {
 	w.t.Helper()
-	if err := w.c.Write(w.t.Context(), frame.Text, []byte(packet)); err != nil {
+	if err := w.c.Write(w.t.Context(), conn.Text, []byte(packet)); err != nil {
 		w.t.Errorf("send %.40q: %v", packet, err)
 	}
 }
 
 func (w socket) sendBinary(data string) {
 	w.t.Helper()
-	if err := w.c.Write(w.t.Context(), frame.Binary, []byte(data)); err != nil {
+	if err := w.c.Write(w.t.Context(), conn.Binary, []byte(data)); err != nil {
 		w.t.Errorf("send %.40q: %v", data, err)
 	}
 }
@@ -312,7 +311,7 @@ func (w socket) read() string {
 	if err != nil {
 		w.t.Fatalf("read: %v", err)
 	}
-	if op == frame.Binary {
+	if op == conn.Binary {
 		return "binary:" + string(data)
 	}
 	return string(data)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 )
 
@@ -141,7 +140,7 @@ func moveUnderLoad(t *testing.T, client *http.Client, base string) {
 	}
 	defer c.CloseNow()
 	write := func(packet string) {
-		if err := c.Write(t.Context(), frame.Text, []byte(packet)); err != nil {
+		if err := c.Write(t.Context(), conn.Text, []byte(packet)); err != nil {
 			t.Errorf("write: %v", err)
 		}
 	}

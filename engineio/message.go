@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 )
 
 // A Message is data of the application, encoded once for any number of
@@ -19,13 +18,13 @@ type Message struct {
 // must not hold a Separator.
 func NewMessage(data []byte, binary bool) *Message {
 	if binary {
-		m := &Message{binary: true, frame: conn.NewPrepared(frame.Binary, data)}
+		m := &Message{binary: true, frame: conn.NewPrepared(conn.Binary, data)}
 		m.data = m.frame.Payload()
 		return m
 	}
 	b := texts.Get().(*[]byte)
 	*b = append(append((*b)[:0], '0'+byte(TypeMessage)), data...)
-	m := &Message{frame: conn.NewPrepared(frame.Text, *b)}
+	m := &Message{frame: conn.NewPrepared(conn.Text, *b)}
 	m.data = m.frame.Payload()
 	if cap(*b) <= maxPooled {
 		texts.Put(b)
@@ -50,7 +49,7 @@ func (m *Message) Uncompressed() *Message {
 // control makes a packet that is not of the application.
 func control(t PacketType, data string) *Message {
 	b := Packet{Type: t, Data: []byte(data)}.Append(nil)
-	return &Message{frame: conn.NewPrepared(frame.Text, b), data: b}
+	return &Message{frame: conn.NewPrepared(conn.Text, b), data: b}
 }
 
 // The packets that all sessions share.

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio"
-	"github.com/parleyws/parley/frame"
 )
 
 // "Upgrade: WebSocket with the sid, client sends 2probe, server 3probe. Client
@@ -371,7 +371,7 @@ func (s *site) moveWhileBusy(round int) {
 	w.send("5")
 	go func() {
 		for i := range after {
-			w.c.Write(context.Background(), frame.Text, fmt.Append(nil, "4", before+i))
+			w.c.Write(context.Background(), conn.Text, fmt.Append(nil, "4", before+i))
 		}
 	}()
 	for len(got) < before+after && !s.t.Failed() {

@@ -159,25 +159,13 @@ func (s *Session) Writable() bool {
 // Cork holds back what is sent over the WebSocket until Release, so that it
 // leaves in one piece: for those who are about to send several messages. Who
 // blocks in between is no hindrance: see conn.Conn.Cork.
-func (s *Session) Cork() Cork {
+func (s *Session) Cork() conn.Cork {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state != upgraded {
-		return Cork{}
+		return conn.Cork{}
 	}
-	c := s.ws.Load()
-	c.Cork()
-	return Cork{c}
-}
-
-// A Cork is what Session.Cork has put in.
-type Cork struct{ c *conn.Conn } // nil: nothing
-
-// Release takes the cork out. It never waits.
-func (k Cork) Release() {
-	if k.c != nil {
-		k.c.Uncork()
-	}
+	return s.ws.Load().Cork()
 }
 
 // begin asks open for the session's receiver and takes the session into use.

@@ -43,7 +43,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, id string
 	n.state = upgraded
 	n.ws.Store(c)
 	open := Packet{Type: TypeOpen, Data: s.openData(id, false)}.Append(nil)
-	c.Send(conn.NewPrepared(frame.Text, open)) // an error comes up again when it is read
+	c.Send(conn.NewPrepared(conn.Text, open)) // an error comes up again when it is read
 	n.begin()
 	s.run(c, func() { n.read(c) })
 }
@@ -120,7 +120,7 @@ func (s *Session) received(c *conn.Conn, m conn.Message) (renew bool) {
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
 	p, err := Packet{Type: TypeMessage, Binary: true, Data: m.Payload}, error(nil)
-	if m.Opcode != frame.Binary {
+	if m.Type != conn.Binary {
 		p, err = ParsePacket(m.Payload)
 	}
 	if err != nil {
@@ -146,13 +146,13 @@ func (s *Session) probed(c *conn.Conn, m conn.Message) {
 		return
 	}
 	switch text := string(m.Payload); {
-	case m.Opcode == frame.Text && text == "2probe":
+	case m.Type == conn.Text && text == "2probe":
 		if s.state.on(probe) == answerProbe {
 			c.Send(probeMessage.frame)
 			s.beat.release = time.Now().Add(releaseAfter)
 			s.arm()
 		}
-	case m.Opcode == frame.Text && text == "5":
+	case m.Type == conn.Text && text == "5":
 		if s.state.on(switchTo) == moveOver {
 			s.moveOver(c)
 		}

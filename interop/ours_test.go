@@ -20,7 +20,10 @@ var ours = library{
 			if err != nil {
 				return // the client has been told, and its test fails
 			}
-			c := conn.New(agreed, conn.RoleServer, nil)
+			c, err := conn.New(agreed, conn.RoleServer, nil)
+			if err != nil {
+				return
+			}
 			defer c.CloseNow()
 			if (m == plain) == (agreed.Deflate == nil) {
 				serve(ourSession{c})
@@ -32,7 +35,10 @@ var ours = library{
 		if err != nil {
 			return nil, err
 		}
-		c := conn.New(agreed, conn.RoleClient, nil)
+		c, err := conn.New(agreed, conn.RoleClient, nil)
+		if err != nil {
+			return nil, err
+		}
 		if m != plain && agreed.Deflate == nil {
 			c.CloseNow()
 			return nil, errNoDeflate
@@ -55,10 +61,11 @@ type ourSession struct{ c *conn.Conn }
 
 func (s ourSession) write(op frame.Opcode, p []byte, n int) error {
 	ctx := context.Background()
+	t := conn.MessageType(op == frame.Binary)
 	if n == 1 {
-		return s.c.Write(ctx, op, p)
+		return s.c.Write(ctx, t, p)
 	}
-	w, err := s.c.Writer(ctx, op)
+	w, err := s.c.Writer(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -71,11 +78,14 @@ func (s ourSession) write(op frame.Opcode, p []byte, n int) error {
 }
 
 func (s ourSession) read() (frame.Opcode, []byte, error) {
-	op, p, err := s.c.Read(context.Background())
+	t, p, err := s.c.Read(context.Background())
 	if closed, ok := errors.AsType[*conn.CloseError](err); ok {
 		return 0, nil, closedError{closed.Code}
 	}
-	return op, p, err
+	if t == conn.Binary {
+		return frame.Binary, p, err
+	}
+	return frame.Text, p, err
 }
 
 func (s ourSession) close() error { return s.c.Close(frame.StatusNormalClosure, "done") }

@@ -48,7 +48,7 @@ func members(tb testing.TB, n int) (*Server, []member) {
 			tb.Fatal(err)
 		}
 		go c.Each(context.Background(), func(conn.Message) error { return nil })
-		c.Write(context.Background(), 1, []byte("40"))
+		c.Write(context.Background(), conn.Text, []byte("40"))
 		list[i] = member{<-joined, c}
 	}
 	return s, list

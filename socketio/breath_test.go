@@ -39,7 +39,7 @@ func TestBreath(t *testing.T) {
 			return time.Now()
 		}
 		read("0{")
-		c.Write(ctx, 1, []byte("40"))
+		c.Write(ctx, conn.Text, []byte("40"))
 		answered := read("40{")
 		if gap := read(`42["auth"]`).Sub(answered); gap != breath {
 			t.Errorf("the first event came %v after the answer, want %v", gap, breath)

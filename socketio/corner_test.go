@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/socketio"
 )
 
@@ -94,7 +95,7 @@ func TestNoLimits(t *testing.T) {
 		if got := r.next(); got != "2" {
 			t.Errorf("read %q", got)
 		}
-		r.c.Write(s.t.Context(), 1, []byte("3"))
+		r.c.Write(s.t.Context(), conn.Text, []byte("3"))
 		time.Sleep(10 * time.Second)
 		r.connect("")
 	})

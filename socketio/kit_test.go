@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/socketio"
@@ -159,7 +158,7 @@ func (r *raw) next() string {
 	if err != nil {
 		r.t.Fatalf("read: %v", err)
 	}
-	if op == frame.Binary {
+	if op == conn.Binary {
 		return "binary:" + string(data)
 	}
 	return string(data)
@@ -175,7 +174,7 @@ func (r *raw) read() string {
 		p := r.next()
 		switch {
 		case p == "2":
-			r.c.Write(r.t.Context(), frame.Text, []byte("3"))
+			r.c.Write(r.t.Context(), conn.Text, []byte("3"))
 		case strings.HasPrefix(p, "4"):
 			return p[1:]
 		default:
@@ -194,14 +193,14 @@ func (r *raw) want(packet string) {
 // send sends a Socket.IO packet.
 func (r *raw) send(packet string) {
 	r.t.Helper()
-	if err := r.c.Write(r.t.Context(), frame.Text, []byte("4"+packet)); err != nil {
+	if err := r.c.Write(r.t.Context(), conn.Text, []byte("4"+packet)); err != nil {
 		r.t.Errorf("send %.50q: %v", packet, err)
 	}
 }
 
 func (r *raw) sendBinary(data string) {
 	r.t.Helper()
-	if err := r.c.Write(r.t.Context(), frame.Binary, []byte(data)); err != nil {
+	if err := r.c.Write(r.t.Context(), conn.Binary, []byte(data)); err != nil {
 		r.t.Errorf("send %.50q: %v", data, err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/socketio"
 )
@@ -152,7 +153,7 @@ func TestConnectTimeout(t *testing.T) {
 			var p []byte
 			_, p, err = r.c.Read(s.t.Context())
 			if string(p) == "2" {
-				r.c.Write(s.t.Context(), 1, []byte("3"))
+				r.c.Write(s.t.Context(), conn.Text, []byte("3"))
 			}
 		}
 		if d := time.Since(start); d != 45*time.Second {
@@ -178,7 +179,7 @@ func TestAttachmentTimeout(t *testing.T) {
 			var p []byte
 			_, p, err = r.c.Read(s.t.Context())
 			if string(p) == "2" {
-				r.c.Write(s.t.Context(), 1, []byte("3"))
+				r.c.Write(s.t.Context(), conn.Text, []byte("3"))
 			}
 		}
 		if d := time.Since(start); d != 30*time.Second {
@@ -425,7 +426,7 @@ func TestCallTimeout(t *testing.T) {
 				if _, p, err := r.c.Read(context.Background()); err != nil {
 					return
 				} else if string(p) == "2" {
-					r.c.Write(context.Background(), 1, []byte("3"))
+					r.c.Write(context.Background(), conn.Text, []byte("3"))
 				}
 			}
 		}()
@@ -563,8 +564,8 @@ func TestDisconnect(t *testing.T) {
 		{socketio.ServerNamespaceDisconnect, func(r *raw, n *socketio.Socket) { n.Disconnect(false); r.want("1") }},
 		{socketio.ServerNamespaceDisconnect, func(r *raw, n *socketio.Socket) { n.Disconnect(true); r.want("1"); r.wantClosed() }},
 		{socketio.TransportClose, func(r *raw, _ *socketio.Socket) { r.c.CloseNow() }},
-		{socketio.TransportError, func(r *raw, _ *socketio.Socket) { r.c.Write(r.t.Context(), 1, []byte("2")) }},
-		{socketio.ParseError, func(r *raw, _ *socketio.Socket) { r.c.Write(r.t.Context(), 1, []byte("x")) }},
+		{socketio.TransportError, func(r *raw, _ *socketio.Socket) { r.c.Write(r.t.Context(), conn.Text, []byte("2")) }},
+		{socketio.ParseError, func(r *raw, _ *socketio.Socket) { r.c.Write(r.t.Context(), conn.Text, []byte("x")) }},
 		{socketio.PingTimeout, func(r *raw, _ *socketio.Socket) { time.Sleep(time.Minute) }},
 		{socketio.ServerShuttingDown, func(r *raw, _ *socketio.Socket) {
 			go r.io.Shutdown(context.Background())

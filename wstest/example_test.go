@@ -13,7 +13,7 @@ import (
 // A handler to be tested: it answers each message with its length.
 func serve(ctx context.Context, c *conn.Conn) error {
 	return c.Each(ctx, func(m conn.Message) error {
-		return c.Write(ctx, frame.Text, fmt.Append(nil, len(m.Payload)))
+		return c.Write(ctx, conn.Text, fmt.Append(nil, len(m.Payload)))
 	})
 }
 
@@ -23,7 +23,7 @@ func ExamplePipe() {
 	defer client.CloseNow()
 	go serve(ctx, server)
 
-	client.Write(ctx, frame.Text, []byte("hello"))
+	client.Write(ctx, conn.Text, []byte("hello"))
 	_, answer, err := client.Read(ctx)
 	fmt.Println(string(answer), err)
 	// Output: 5 <nil>

@@ -29,11 +29,11 @@ func TestPipe(t *testing.T) {
 				closed := make(chan error, 1)
 				go func() {
 					closed <- server.Each(ctx, func(m conn.Message) error {
-						return server.Write(ctx, m.Opcode, m.Payload)
+						return server.Write(ctx, m.Type, m.Payload)
 					})
 				}()
 				for range 3 {
-					if err := client.Write(ctx, frame.Text, make([]byte, 1000)); err != nil {
+					if err := client.Write(ctx, conn.Text, make([]byte, 1000)); err != nil {
 						t.Fatal(err)
 					}
 					if _, got, err := client.Read(ctx); err != nil || len(got) != 1000 {
@@ -58,7 +58,7 @@ func TestPipePeer(t *testing.T) {
 		for _, role := range []conn.Role{conn.RoleServer, conn.RoleClient} {
 			t.Run(name, func(t *testing.T) {
 				c, p := PipePeer(t, role, o)
-				go c.Write(context.Background(), frame.Text, make([]byte, 1000))
+				go c.Write(context.Background(), conn.Text, make([]byte, 1000))
 				p.WantMessage(frame.Text, make([]byte, 1000))
 				p.Send(Text("answer"))
 				if _, got, err := c.Read(t.Context()); err != nil || string(got) != "answer" {

@@ -47,14 +47,27 @@ type PipeOptions struct {
 }
 
 // Pipe returns two Conns that are connected in memory, as after a handshake.
-// They are to be closed like any other.
+// They are to be closed like any other. Options that can't be meant panic.
 func Pipe(o *PipeOptions) (server, client *conn.Conn) {
 	if o == nil {
 		o = &PipeOptions{}
 	}
 	s, c := o.streams()
-	return conn.New(o.result(s), conn.RoleServer, o.Server),
-		conn.New(o.result(c), conn.RoleClient, o.Client)
+	return o.conn(s, conn.RoleServer), o.conn(c, conn.RoleClient)
+}
+
+// conn returns a Conn in the given role on nc. Options that can't be meant
+// panic.
+func (o *PipeOptions) conn(nc net.Conn, role conn.Role) *conn.Conn {
+	options := o.Server
+	if role == conn.RoleClient {
+		options = o.Client
+	}
+	c, err := conn.New(o.result(nc), role, options)
+	if err != nil {
+		panic(err)
+	}
+	return c
 }
 
 // PipePeer returns a Conn in the given role, connected in memory, and a Peer
@@ -64,13 +77,9 @@ func PipePeer(tb testing.TB, role conn.Role, o *PipeOptions) (*conn.Conn, *Peer)
 		o = &PipeOptions{}
 	}
 	ours, theirs := o.streams()
-	options, other := o.Server, conn.RoleClient
-	if role == conn.RoleClient {
-		options, other = o.Client, conn.RoleServer
-	}
-	c := conn.New(o.result(ours), role, options)
+	c := o.conn(ours, role)
 	tb.Cleanup(func() { c.CloseNow() })
-	return c, NewPeer(tb, theirs, other)
+	return c, NewPeer(tb, theirs, !role)
 }
 
 // streams returns the two ends of the stream.

@@ -73,7 +73,7 @@ func echo(ctx context.Context, url string) error {
 		return err
 	}
 	_ = c.Each(ctx, func(m conn.Message) error {
-		return c.Write(ctx, m.Opcode, m.Payload)
+		return c.Write(ctx, m.Type, m.Payload)
 	})
 	_ = c.CloseNow() // does nothing but where the echo could not be written
 	return ctx.Err()

@@ -40,19 +40,19 @@ func (s *suite) start(t *testing.T) string {
 	return "ws" + strings.TrimPrefix(server.URL, "http")
 }
 
-func (s *suite) serve(ctx context.Context, c *conn.Conn, r *http.Request) {
+func (s *suite) serve(ctx context.Context, c *conn.Conn, r *http.Request) error {
 	switch r.URL.Path {
 	case "/getCaseCount":
-		_ = c.Write(ctx, frame.Text, []byte(s.count))
+		_ = c.Write(ctx, conn.Text, []byte(s.count))
 	case "/runCase":
-		_ = c.Write(ctx, frame.Text, []byte("case "+r.FormValue("case")))
+		_ = c.Write(ctx, conn.Text, []byte("case "+r.FormValue("case")))
 		_, p, err := c.Read(ctx)
 		if err != nil {
 			p = []byte(err.Error())
 		}
 		s.note(&s.echoes, string(p))
 	}
-	_ = c.Close(frame.StatusNoStatus, "")
+	return &conn.CloseError{Code: frame.StatusNoStatus}
 }
 
 func (s *suite) note(list *[]string, what string) {

@@ -64,9 +64,8 @@ func options() *conn.AcceptOptions {
 
 // echo sends back each message until the connection ends. How it ends is for
 // the suite to judge.
-func echo(ctx context.Context, c *conn.Conn, _ *http.Request) {
-	_ = c.Each(ctx, func(m conn.Message) error {
-		return c.Write(ctx, m.Opcode, m.Payload)
+func echo(ctx context.Context, c *conn.Conn, _ *http.Request) error {
+	return c.Each(ctx, func(m conn.Message) error {
+		return c.Write(ctx, m.Type, m.Payload)
 	})
-	_ = c.CloseNow() // does nothing but where the echo could not be written
 }

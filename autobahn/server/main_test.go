@@ -36,11 +36,11 @@ func TestServe(t *testing.T) {
 			}
 			defer c.CloseNow()
 			message := bytes.Repeat([]byte("sixteen octets, "), 1<<17)
-			if err := c.Write(t.Context(), frame.Binary, message); err != nil {
+			if err := c.Write(t.Context(), conn.Binary, message); err != nil {
 				t.Fatal(err)
 			}
 			op, p, err := c.Read(t.Context())
-			if err != nil || op != frame.Binary || !bytes.Equal(p, message) {
+			if err != nil || op != conn.Binary || !bytes.Equal(p, message) {
 				t.Errorf("%v of %d octets, error %v; want the binary message of %d", op, len(p), err, len(message))
 			}
 			if err := c.Close(frame.StatusNormalClosure, ""); err != nil {

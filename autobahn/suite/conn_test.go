@@ -102,7 +102,11 @@ func serveWith(nc net.Conn, deflate *handshake.DeflateOptions) error {
 	if err != nil {
 		return err
 	}
-	echo(conn.New(hs, conn.RoleServer, &options))
+	c, err := conn.New(hs, conn.RoleServer, &options)
+	if err != nil {
+		return err
+	}
+	echo(c)
 	return nil
 }
 
@@ -126,7 +130,7 @@ func echo(c *conn.Conn) {
 	ctx := context.Background()
 	// How the connection ends is for the referee to judge.
 	_ = c.Each(ctx, func(m conn.Message) error {
-		return c.Write(ctx, m.Opcode, m.Payload)
+		return c.Write(ctx, m.Type, m.Payload)
 	})
 	_ = c.CloseNow()
 }

@@ -20,8 +20,11 @@ func Example() {
 				return
 			}
 			ctx := context.Background()
-			ws := conn.New(hs, conn.RoleServer, nil)
-			_ = ws.Each(ctx, func(m conn.Message) error { return ws.Write(ctx, m.Opcode, m.Payload) })
+			ws, err := conn.New(hs, conn.RoleServer, nil)
+			if err != nil {
+				return
+			}
+			_ = ws.Each(ctx, func(m conn.Message) error { return ws.Write(ctx, m.Type, m.Payload) })
 		}()
 		v := suite.RunServer(nc, c, nil)
 		fmt.Println(c.Title, "-", v, v.Passed())

@@ -13,7 +13,6 @@ import (
 	"github.com/klauspost/compress/flate"
 	"github.com/parleyws/parley/codec/klauspost"
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/wstest"
 )
@@ -129,11 +128,11 @@ func testConn(t *testing.T, bits int, takeover bool) {
 	defer server.CloseNow()
 	defer client.CloseNow()
 	ctx := context.Background()
-	go server.Each(ctx, func(m conn.Message) error { return server.Write(ctx, m.Opcode, m.Payload) })
+	go server.Each(ctx, func(m conn.Message) error { return server.Write(ctx, m.Type, m.Payload) })
 	text := strings.Repeat("Once upon a midnight dreary, while I pondered, weak and weary, ", 2000)
 	for i, n := range []int{0, 1, 10, 200, 200, 5000, 1, 70000, 40000, 100} {
 		for _, p := range [][]byte{[]byte(text[i : i+n]), noise(n)} {
-			if err := client.Write(ctx, frame.Binary, p); err != nil {
+			if err := client.Write(ctx, conn.Binary, p); err != nil {
 				t.Fatal(err)
 			}
 			if _, got, err := client.Read(ctx); err != nil || !bytes.Equal(got, p) {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 )
 
@@ -75,7 +74,7 @@ func enter(t *testing.T, addr, auth string) *client {
 
 func (s *client) send(text string) {
 	s.t.Helper()
-	if err := s.c.Write(s.t.Context(), frame.Text, []byte(text)); err != nil {
+	if err := s.c.Write(s.t.Context(), conn.Text, []byte(text)); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 func serve(ctx context.Context, listener net.Listener, options *conn.AcceptOptions) error {
 	sockets := &conn.Server{
 		Options: options,
-		Serve:   func(ctx context.Context, c *conn.Conn, _ *http.Request) { echo(ctx, c) },
+		Serve:   func(ctx context.Context, c *conn.Conn, _ *http.Request) error { return echo(ctx, c) },
 	}
 	web := &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
@@ -104,7 +104,6 @@ func serve(ctx context.Context, listener net.Listener, options *conn.AcceptOptio
 
 // echo sends each message back until the connection ends. The payload is a
 // view into the read buffer: Write has copied or sent it when it returns.
-func echo(ctx context.Context, c *conn.Conn) {
-	defer c.CloseNow()
-	c.Each(ctx, func(m conn.Message) error { return c.Write(ctx, m.Opcode, m.Payload) })
+func echo(ctx context.Context, c *conn.Conn) error {
+	return c.Each(ctx, func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload) })
 }

@@ -64,16 +64,16 @@ func TestEcho(t *testing.T) {
 			addr, stop, ended := start(t, strings.Fields(flags)...)
 			c := dial(t, ctx, addr)
 			for _, m := range []conn.Message{
-				{Opcode: frame.Text, Payload: []byte("žluťoučký kůň")},
-				{Opcode: frame.Text},
-				{Opcode: frame.Binary, Payload: make([]byte, 1<<20)},
+				{Type: conn.Text, Payload: []byte("žluťoučký kůň")},
+				{Type: conn.Text},
+				{Type: conn.Binary, Payload: make([]byte, 1<<20)},
 			} {
-				if err := c.Write(ctx, m.Opcode, m.Payload); err != nil {
+				if err := c.Write(ctx, m.Type, m.Payload); err != nil {
 					t.Fatal(err)
 				}
 				op, p, err := c.Read(ctx)
-				if err != nil || op != m.Opcode || string(p) != string(m.Payload) {
-					t.Fatalf("%v of %d octets came back as %v of %d: %v", m.Opcode, len(m.Payload), op, len(p), err)
+				if err != nil || op != m.Type || string(p) != string(m.Payload) {
+					t.Fatalf("%v of %d octets came back as %v of %d: %v", m.Type, len(m.Payload), op, len(p), err)
 				}
 			}
 			stop()
@@ -91,7 +91,7 @@ func TestMax(t *testing.T) {
 		defer cancel()
 		addr, _, _ := start(t, strings.Fields(flags)...)
 		c := dial(t, ctx, addr)
-		if err := c.Write(ctx, frame.Binary, make([]byte, 1001)); err != nil {
+		if err := c.Write(ctx, conn.Binary, make([]byte, 1001)); err != nil {
 			t.Fatal(err)
 		}
 		wantClose(t, ctx, c, frame.StatusMessageTooBig)

@@ -43,7 +43,12 @@ func serveConn(ctx context.Context, nc net.Conn, options *conn.AcceptOptions) {
 	if err != nil {
 		return // the refusal has been sent, and nc closed
 	}
-	c := conn.New(agreed, conn.RoleServer, &options.Conn)
+	c, err := conn.New(agreed, conn.RoleServer, &options.Conn)
+	if err != nil {
+		nc.Close()
+		return
+	}
+	defer c.CloseNow()
 	stop := context.AfterFunc(ctx, func() { c.Close(frame.StatusGoingAway, "server shuts down") })
 	defer stop()
 	echo(context.Background(), c)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 )
 
 // start runs the command and returns where it listens.
@@ -54,13 +53,13 @@ func exchange(t *testing.T, path string, steps ...string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if op == frame.Binary {
+			if op == conn.Binary {
 				return "binary:" + string(p)
 			}
 			if string(p) != "2" {
 				return string(p)
 			}
-			if err := c.Write(ctx, frame.Text, []byte("3")); err != nil {
+			if err := c.Write(ctx, conn.Text, []byte("3")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -70,9 +69,9 @@ func exchange(t *testing.T, path string, steps ...string) {
 		t.Errorf("handshake %s", handshake)
 	}
 	for _, step := range steps {
-		op, text := frame.Text, step[1:]
+		op, text := conn.Text, step[1:]
 		if data, ok := strings.CutPrefix(text, "binary:"); ok && step[0] == '>' {
-			op, text = frame.Binary, data
+			op, text = conn.Binary, data
 		}
 		if step[0] == '>' {
 			if err := c.Write(ctx, op, []byte(text)); err != nil {

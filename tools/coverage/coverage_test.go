@@ -64,7 +64,7 @@ func TestFloors(t *testing.T) {
 		{"package below", "conn 95", false, "conn: 90.9 % is below the floor of 95 %\n  not run: example.org/m/conn/read.go:3.1,4.2\n"},
 		{"file below", "conn/read.go 100", false, "conn/read.go: 90.0 % is below"},
 		{"no such package", "onn 10", false, "onn: in no profile"},
-		{"no such file", "conn/closing.go 10", false, "conn/closing.go: in no profile"},
+		{"no such file", "conn/life.go 10", false, "conn/life.go: in no profile"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -17,7 +17,7 @@ func main() {
 			if err := work.Decode(m.Payload); err != nil {
 				return err
 			}
-			return c.Write(ctx, m.Opcode, m.Payload)
+			return c.Write(ctx, m.Type, m.Payload)
 		}
 		server := &conn.Server{Options: options(work)}
 		if work.Idle && work.JSON { // decoding takes stack, for which there is Handle
@@ -25,8 +25,8 @@ func main() {
 				return func(m conn.Message) error { return message(ctx, c, m) }
 			}
 		} else {
-			server.Serve = func(ctx context.Context, c *conn.Conn, _ *http.Request) {
-				c.Each(ctx, func(m conn.Message) error { return message(ctx, c, m) })
+			server.Serve = func(ctx context.Context, c *conn.Conn, _ *http.Request) error {
+				return c.Each(ctx, func(m conn.Message) error { return message(ctx, c, m) })
 			}
 		}
 		return server.ServeHTTP

@@ -77,6 +77,9 @@ func New(o Options) Parser {
 // of the limit, as mode Octets has it, the limit holds again for what is left.
 func (p *Parser) SetMode(m Mode) { p.mode = m }
 
+// Mode returns what SetMode was called with last.
+func (p *Parser) Mode() Mode { return p.mode }
+
 // Next looks at b, the bytes that have come and are not used up, and returns
 // how many of them are used up and what came of it. With an event of kind None
 // and n = 0 it wants to see more: b and what follows it, Need bytes at least.

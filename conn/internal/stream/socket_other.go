@@ -5,6 +5,7 @@ package stream
 import (
 	"net"
 	"syscall"
+	"time"
 )
 
 // rawConn says that sockets can't be tried on this system.
@@ -14,4 +15,5 @@ func rawConn(net.Conn) syscall.RawConn { return nil }
 type reading struct{}
 
 func (*Stream) readSocket([]byte, bool, bool) (int, bool, error) { return 0, false, nil }
-func (*Stream) writeSocket([]byte) (int, error)                  { return 0, nil }
+func (*Stream) writeSocket([]byte, bool) (int, error)            { return 0, nil }
+func (*Stream) writeAllSocket([]byte, time.Duration) error       { return nil }

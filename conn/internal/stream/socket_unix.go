@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // rawConn returns the socket of a plain TCP or Unix connection. A type that
@@ -85,12 +86,13 @@ func (s *Stream) onReadable(fd uintptr) bool {
 }
 
 // A writing is a write to the socket as its callback sees it. Unlike a reading
-// it lasts no longer than its system call, so that connections share a few.
+// it lasts no longer than its call, so that connections share a few.
 type writing struct {
 	call func(fd uintptr) bool
 	p    []byte
 	n    int
 	err  error
+	wait bool // for room, where there is none
 }
 
 var writings = sync.Pool{New: func() any {
@@ -99,10 +101,12 @@ var writings = sync.Pool{New: func() any {
 	return w
 }}
 
-// writeSocket writes of p what goes without blocking, in one call.
-func (s *Stream) writeSocket(p []byte) (int, error) {
+// writeSocket writes of p what goes in one system call. Where nothing goes it
+// returns 0, or with wait waits for room until the write deadline. The callback
+// tries the write itself, as that of readSocket does, and for the same reason.
+func (s *Stream) writeSocket(p []byte, wait bool) (int, error) {
 	w := writings.Get().(*writing)
-	w.p, w.n, w.err = p, 0, nil
+	w.p, w.n, w.err, w.wait = p, 0, nil, wait
 	err := s.raw.Write(w.call)
 	if err == nil {
 		err = w.err
@@ -122,8 +126,26 @@ func (w *writing) onWritable(fd uintptr) bool {
 	case nil:
 		w.n = n
 	case syscall.EAGAIN:
+		return !w.wait
 	default:
 		w.err = err
 	}
 	return true
+}
+
+// writeAllSocket writes p, and waits for room as long as some comes within
+// timeout again and again.
+func (s *Stream) writeAllSocket(p []byte, timeout time.Duration) error {
+	for waited := false; ; waited = true {
+		n, err := s.writeSocket(p, waited)
+		if p = p[n:]; err != nil || len(p) == 0 {
+			if waited && timeout < Forever { // a deadline that has passed would stop TryWrite
+				s.nc.SetWriteDeadline(time.Time{})
+			}
+			return err
+		}
+		if timeout < Forever {
+			s.nc.SetWriteDeadline(time.Now().Add(timeout))
+		}
+	}
 }

@@ -4,6 +4,7 @@ package stream
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -23,8 +24,9 @@ import (
 // time, TryWrite and WriteAll to one at a time, which may be another. The others
 // may be called at any time. A Stream must not be copied once it is used.
 type Stream struct {
-	nc  net.Conn
-	raw syscall.RawConn // nil: not a plain socket
+	nc      net.Conn
+	raw     syscall.RawConn // nil: not a plain socket
+	trusted bool            // the deadlines of nc are those of the runtime
 
 	buf   *pool.Buffer    // nil while nothing is buffered
 	r, w  int             // buf.B[r:w] has come and is not used up
@@ -42,14 +44,18 @@ const Forever = time.Duration(1) << 62
 // socket: it holds a small message, or the start of a longer one.
 const idleRead = 64
 
-// writePiece is how many bytes are given to a blocking write at once: what has
-// the timeout of WriteAll to go out. A message of 64 KiB goes with its header.
-const writePiece = pool.Large
+// How many bytes are given to a blocking write at once: what has the timeout of
+// WriteAll to go out. A message of 64 KiB goes with its header; TLS cuts it into
+// records anyway.
+const (
+	writePiece    = pool.Large
+	writePieceTLS = 16 << 10
+)
 
 // New returns the Stream of nc, of which buffered has been read already. It takes
 // nc over and copies buffered.
 func New(nc net.Conn, buffered []byte) Stream {
-	s := Stream{nc: nc, raw: rawConn(nc)}
+	s := Stream{nc: nc, raw: rawConn(nc), trusted: isTrusted(nc)}
 	if s.raw == nil {
 		s.idle = new([idleRead]byte)
 	}
@@ -58,6 +64,20 @@ func New(nc net.Conn, buffered []byte) Stream {
 		s.w = copy(s.buf.B[:cap(s.buf.B)], buffered)
 	}
 	return s
+}
+
+// isTrusted reports whether the deadlines of nc are those of the runtime: nc is a
+// socket, or TLS right above one. Anything else may have no deadlines, or some
+// that do nothing.
+func isTrusted(nc net.Conn) bool {
+	if t, ok := nc.(*tls.Conn); ok {
+		nc = t.NetConn()
+	}
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	}
+	return false
 }
 
 // NetConn returns what New was given, for its addresses and its read deadline.
@@ -75,6 +95,9 @@ func (s *Stream) Buffered() []byte {
 	}
 	return s.buf.B[s.r:s.w:s.w]
 }
+
+// Holds reports whether the Stream holds a buffer.
+func (s *Stream) Holds() bool { return s.buf != nil }
 
 // Advance uses up n bytes of Buffered, which stay valid as they were.
 func (s *Stream) Advance(n int) {
@@ -192,21 +215,22 @@ func (s *Stream) TryWriter() TryWriter {
 }
 
 // TryWrite implements TryWriter for a plain socket.
-func (s *Stream) TryWrite(p []byte) (int, error) { return s.writeSocket(p) }
+func (s *Stream) TryWrite(p []byte) (int, error) { return s.writeSocket(p, false) }
 
-// WriteAll writes p, in pieces of 64 KiB that have timeout to go out each. One
-// that does not is os.ErrDeadlineExceeded; a stream that has no deadlines is
-// closed then. A timeout of Forever sets no deadline.
+// WriteAll writes p, which has to make progress within timeout again and again.
+// On a plain socket every byte that it takes is progress; over TLS p goes out in
+// pieces of 16 KiB, elsewhere of 64 KiB, and each that has gone out is. Without progress the error is
+// os.ErrDeadlineExceeded. Forever is no timeout.
 func (s *Stream) WriteAll(p []byte, timeout time.Duration) error {
+	if s.raw != nil {
+		return s.writeAllSocket(p, timeout)
+	}
+	piece := writePiece
+	if _, ok := s.nc.(*tls.Conn); ok {
+		piece = writePieceTLS
+	}
 	for len(p) > 0 {
-		var expiry *time.Timer // where the stream has no deadlines
-		if timeout < Forever && s.nc.SetWriteDeadline(time.Now().Add(timeout)) != nil {
-			expiry = time.AfterFunc(timeout, s.Close)
-		}
-		n, err := s.nc.Write(p[:min(len(p), writePiece)])
-		if expiry != nil && !expiry.Stop() && err != nil {
-			err = os.ErrDeadlineExceeded
-		}
+		n, err := s.writePiece(p[:min(len(p), piece)], timeout)
 		if err != nil {
 			return err
 		}
@@ -218,12 +242,64 @@ func (s *Stream) WriteAll(p []byte, timeout time.Duration) error {
 	return nil
 }
 
+// writePiece writes p, within timeout.
+func (s *Stream) writePiece(p []byte, timeout time.Duration) (int, error) {
+	if timeout >= Forever {
+		return s.nc.Write(p)
+	}
+	limit := s.limit(timeout, s.nc.SetWriteDeadline)
+	n, err := s.nc.Write(p)
+	if passed := limit.stop(); passed && err != nil {
+		err = os.ErrDeadlineExceeded
+	}
+	return n, err
+}
+
+// A limit bounds a call by the deadline that was set for it. Where deadlines
+// can't be trusted a timer stands behind it, which closes the stream.
+type limit struct{ timer *time.Timer }
+
+// grace is how much later the timer comes where there is a deadline, which
+// leaves the stream usable and so goes first.
+const grace = time.Second
+
+// limit sets a deadline after d with set.
+func (s *Stream) limit(d time.Duration, set func(time.Time) error) limit {
+	err := set(time.Now().Add(d))
+	switch {
+	case err != nil:
+		return limit{time.AfterFunc(d, s.Close)}
+	case !s.trusted:
+		return limit{time.AfterFunc(d+grace, s.Close)}
+	}
+	return limit{}
+}
+
+// stop ends the limit and reports whether its timer has closed the stream.
+func (l limit) stop() (passed bool) { return l.timer != nil && !l.timer.Stop() }
+
+// Trusted reports whether the stream's deadlines work for sure.
+func (s *Stream) Trusted() bool { return s.trusted }
+
 // past is a deadline that wakes a call at once.
 var past = time.Unix(1, 0)
 
-// Wake makes a waiting read return. It reports false where the stream has no
-// deadlines.
+// Wake makes a waiting read return, until EndWake. It reports false where the
+// stream has no deadlines.
 func (s *Stream) Wake() bool { return s.nc.SetReadDeadline(past) == nil }
+
+// EndWake lets reads wait again.
+func (s *Stream) EndWake() { s.nc.SetReadDeadline(time.Time{}) }
+
+// LimitRead makes the next read return within d, if the stream can do that, and
+// closes the stream otherwise. end is to be called after the read.
+func (s *Stream) LimitRead(d time.Duration) (end func()) {
+	l := s.limit(d, s.nc.SetReadDeadline)
+	return func() {
+		l.stop()
+		s.EndWake()
+	}
+}
 
 // CloseWrite ends our direction of the stream and reports whether it could.
 // Over TLS it may block for a second, to send the alert; the alert alone would
@@ -243,23 +319,22 @@ func halfClose(nc net.Conn) bool {
 	return ok && h.CloseWrite() == nil
 }
 
-// Discard reads and forgets what comes until the stream ends, or nothing has
-// come for d.
-func (s *Stream) Discard(d time.Duration) {
+// Discard reads and forgets what comes until the stream ends, and ended is
+// true, or nothing has come for d. Forever is no bound.
+func (s *Stream) Discard(d time.Duration) (ended bool) {
 	s.Drop()
 	b := pool.Get(pool.Small)
 	defer pool.Put(b)
 	for {
-		var expiry *time.Timer // where the stream has no deadlines
-		if d < Forever && s.nc.SetReadDeadline(time.Now().Add(d)) != nil {
-			expiry = time.AfterFunc(d, s.Close)
+		var l limit
+		if d < Forever {
+			l = s.limit(d, s.nc.SetReadDeadline)
 		}
 		_, err := s.nc.Read(b.B[:cap(b.B)])
-		if expiry != nil {
-			expiry.Stop()
-		}
+		passed := l.stop()
 		if err != nil {
-			return
+			timeout, ok := errors.AsType[net.Error](err)
+			return passed || !ok || !timeout.Timeout()
 		}
 	}
 }

@@ -6,33 +6,36 @@ import (
 	"io"
 
 	"github.com/parleyws/parley/conn/internal/message"
-	"github.com/parleyws/parley/frame"
 )
 
-// Reader returns the next message as a stream of its octets, which come as
-// they arrive; compressed messages come when they are whole, as does one that a
-// Read has waited for in vain. The reads take turns with other reads, and end
-// with ctx. Any other read discards what is left of the message; the Reader then
+// Reader returns the next message as a stream of its bytes, which come as they
+// arrive; compressed messages come when they are whole, as does one that a Read
+// has waited for in vain. The reads take turns with other reads, and end with
+// ctx. Any other read discards what is left of the message; the Reader then
 // returns an error.
-func (c *Conn) Reader(ctx context.Context) (frame.Opcode, io.Reader, error) {
-	in := &c.in
+func (c *Conn) Reader(ctx context.Context) (MessageType, io.Reader, error) {
+	return c.in.reader(ctx, message.Parts)
+}
+
+func (in *inbound) reader(ctx context.Context, mode message.Mode) (MessageType, *partsReader, error) {
 	if err := in.begin(ctx); err != nil {
-		return 0, nil, err
+		return Text, nil, err
 	}
-	defer in.finishTurn()
-	e, err := in.next(ctx, message.Parts)
+	defer in.giveUpTurn()
+	e, err := in.next(ctx, mode)
 	if err != nil {
-		return 0, nil, err
+		return Text, nil, err
 	}
-	in.parts = &partsReader{in: in, ctx: ctx, part: e.Payload, last: e.Last}
-	return e.Opcode, in.parts, nil
+	in.parts = &partsReader{in: in, ctx: ctx, mode: mode, part: e.Payload, last: e.Last}
+	return typeOf(e), in.parts, nil
 }
 
 // A partsReader is what Reader returns. Its fields belong to the turn.
 type partsReader struct {
 	in   *inbound
 	ctx  context.Context
-	part []byte // view: of what is buffered, or of the message if it was compressed
+	mode message.Mode
+	part []byte // view: of the stream's buffer, or of the message if it was compressed
 	last bool
 	lost bool // another read has discarded some of it
 }
@@ -47,7 +50,7 @@ func (r *partsReader) readWith(ctx context.Context, p []byte) (int, error) {
 	if err := in.takeTurn(ctx); err != nil {
 		return 0, err
 	}
-	defer in.finishTurn()
+	defer in.giveUpTurn()
 	switch {
 	case r.lost:
 		return 0, errStaleReader
@@ -57,7 +60,7 @@ func (r *partsReader) readWith(ctx context.Context, p []byte) (int, error) {
 		return 0, errStaleReader
 	}
 	for len(r.part) == 0 && !r.last {
-		e, err := in.next(ctx, message.Parts)
+		e, err := in.next(ctx, r.mode)
 		if err != nil {
 			return 0, err
 		}
@@ -88,7 +91,7 @@ func (in *inbound) begin(ctx context.Context) error {
 		in.parts.part, in.parts.lost = nil, true
 		e, err := in.next(ctx, message.Parts)
 		if err != nil {
-			in.finishTurn()
+			in.giveUpTurn()
 			return err
 		}
 		in.parts.last = e.Last

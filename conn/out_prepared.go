@@ -10,7 +10,7 @@ import (
 // A Prepared is a message that is encoded once, and compressed once, for any
 // number of connections. It is immutable and may be used from any goroutine.
 type Prepared struct {
-	op      frame.Opcode
+	kind    MessageType
 	plain   []byte // the whole unmasked frame
 	payload []byte // its end
 	never   bool   // it is not compressed
@@ -26,19 +26,16 @@ type variant struct {
 	next  *variant
 }
 
-// NewPrepared prepares a message of kind op, frame.Text or frame.Binary, and
-// panics if it is neither. p is copied.
-func NewPrepared(op frame.Opcode, p []byte) *Prepared {
-	if op != frame.Text && op != frame.Binary {
-		panic(errOpcode)
-	}
-	b := frame.Header{Fin: true, Opcode: op, Length: int64(len(p))}.Append(make([]byte, 0, frame.MaxHeaderLen+len(p)))
+// NewPrepared prepares a message. p is copied.
+func NewPrepared(t MessageType, p []byte) *Prepared {
+	h := frame.Header{Fin: true, Opcode: t.opcode(), Length: int64(len(p))}
+	b := h.Append(make([]byte, 0, frame.MaxHeaderLen+len(p)))
 	n := len(b)
 	b = append(b, p...)
-	return &Prepared{op: op, plain: b, payload: b[n:len(b):len(b)]}
+	return &Prepared{kind: t, plain: b, payload: b[n:len(b):len(b)]}
 }
 
-// Len returns the length of the message in octets, uncompressed.
+// Len returns the length of the message in bytes, uncompressed.
 func (p *Prepared) Len() int { return len(p.payload) }
 
 // Payload returns the message, uncompressed. It must not be modified.
@@ -47,7 +44,7 @@ func (p *Prepared) Payload() []byte { return p.payload }
 // Uncompressed returns p as a message that is never compressed, whatever the
 // handshake has agreed on: for what is compressed already.
 func (p *Prepared) Uncompressed() *Prepared {
-	return &Prepared{op: p.op, plain: p.plain, payload: p.payload, never: true}
+	return &Prepared{kind: p.kind, plain: p.plain, payload: p.payload, never: true}
 }
 
 // frame returns p as the unmasked frame that it is on a connection whose
@@ -73,7 +70,7 @@ func (p *Prepared) deflate(d *deflation, first *variant) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := frame.Header{Fin: true, Rsv1: true, Opcode: p.op, Length: int64(len(b))}
+	h := frame.Header{Fin: true, Rsv1: true, Opcode: p.kind.opcode(), Length: int64(len(b))}
 	v := &variant{pool: d.pool, bits: d.bits, next: first}
 	v.frame = append(h.Append(make([]byte, 0, frame.MaxHeaderLen+len(b))), b...)
 	p.variant.CompareAndSwap(first, v) // who comes second does without
@@ -81,38 +78,43 @@ func (p *Prepared) deflate(d *deflation, first *variant) ([]byte, error) {
 }
 
 // WritePrepared is Write for a prepared message. Where frames are not masked
-// its octets are never copied.
+// its bytes are never copied, unless they go out along with others.
 func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
-	if ctx.Err() != nil {
-		return contextError("write", ctx)
+	if err := c.mayStart("write", ctx); err != nil {
+		return err
 	}
 	o := &c.out
 	b, err := p.frame(o.deflate)
 	if err != nil {
 		return err
 	}
-	if o.mayWrite(ctx) && o.enter() {
-		return o.pass(b, nil)
+	if o.mayWrite(ctx) && o.pass() {
+		n, err := o.writeNow(b)
+		return o.passed(b, nil, n, err)
 	}
 	return o.prepared(ctx, b)
 }
 
-// prepared sends b, the frame of a Prepared, for one who has not passed the
-// gate.
+// prepared sends b, the frame of a Prepared, for a writer that has met others.
 func (o *outbound) prepared(ctx context.Context, b []byte) error {
-	o.lock()
+	o.mu.Lock()
 	defer o.unlock()
 	if err := o.admit(ctx, false); err != nil {
 		return err
 	}
-	o.pending.share(ref{p: o.forPeer(b)})
-	return o.push(o.mayBlock(ctx))
+	if b = o.forPeer(b); o.mayWrite(ctx) {
+		o.pending.share(sharedFrame{p: b})
+	} else { // commit waits for bytes of our own
+		own := o.pending.reserve(len(b))
+		own.B = append(own.B, b...)
+	}
+	return o.commit(ctx)
 }
 
-// forPeer returns b, the frame of a Prepared, as the peer gets it: where
-// frames are masked one of its own, and otherwise the one for all.
+// forPeer returns b, the frame of a Prepared, as the peer gets it: where frames
+// are masked one of its own, and otherwise the one for all.
 func (o *outbound) forPeer(b []byte) []byte {
-	if !o.ordered {
+	if !o.serial {
 		return b
 	}
 	h, n, _ := frame.Parse(b)

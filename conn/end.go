@@ -1,0 +1,115 @@
+package conn
+
+import (
+	"net"
+	"time"
+
+	"github.com/parleyws/parley/frame"
+)
+
+// drainTime is the silence after which a stream that is only read to its end is
+// closed without having come to it.
+const drainTime = time.Second
+
+// end moves the connection's life on at e and does what the move asks for. It
+// is the one way in which a connection ends, whoever finds the reason. cause
+// becomes the connection's if it is the first; code and reason go into our
+// Close frame if there is one to send. Called without a mutex held. It returns
+// the state before, never waits, and never blocks in a write.
+func (c *Conn) end(e event, cause error, code frame.StatusCode, reason string) (was state) {
+	was, now := c.life.move(e, cause)
+	switch {
+	case was == now:
+	case now == over:
+		c.stream.Close()
+		c.in.over()
+		c.out.over()
+	case now == broken:
+		c.life.limit(c.limits.CloseTimeout, c.expire)
+		c.out.over()
+		c.in.interrupt()
+	case was == open:
+		if e == readEnd { // there is nobody to tell
+			c.out.refuse()
+		} else {
+			c.out.sendClose(code, reason)
+		}
+		c.in.interrupt()
+		go c.in.finish()
+	default: // from closing to closed
+		c.out.settle()
+	}
+	return was
+}
+
+// expire is called when the time for the rest of a connection's life has run
+// out. What has arrived before a write failed is not lost to an application
+// that is busy with a message.
+func (c *Conn) expire() {
+	if c.life.is(broken) && c.in.taken() {
+		c.life.again(c.limits.CloseTimeout)
+		return
+	}
+	c.end(cut, errClosed, 0, "")
+}
+
+// CloseNow closes the stream without a closing handshake and drops what has
+// not been sent. Reads and writes that wait return. It returns net.ErrClosed,
+// and does nothing, if the connection has ended already; what was written before
+// the peer's Close frame, and the answer to that, still goes out then, within
+// Limits.CloseTimeout.
+func (c *Conn) CloseNow() error {
+	if c.life.is(closed) || c.life.is(over) {
+		return errClosed
+	}
+	c.end(cut, errClosed, 0, "")
+	return nil
+}
+
+// Close closes the connection: what is held is written, then a Close frame with
+// code and reason, and the peer's Close frame is awaited, for
+// Limits.CloseTimeout at most (RFC 6455, section 7.1.2). Reads return
+// net.ErrClosed at once, and messages that still come are discarded.
+//
+// Close returns nil when the peer's Close frame has come, and an error if it
+// did not; the stream is closed in the background, within CloseTimeout. There is
+// one exception: called while another call is delivering a message, as from the
+// callback of Each, it returns nil at once, and the closing handshake goes on
+// when that call has returned.
+//
+// frame.StatusNoStatus sends a Close frame without a code. A code that may not
+// be sent is an error, and nothing happens. A reason is cut to frame.MaxReason
+// bytes. On a connection that has ended Close returns net.ErrClosed.
+func (c *Conn) Close(code frame.StatusCode, reason string) error {
+	if !code.Valid() && code != frame.StatusNoStatus {
+		return errCode
+	}
+	switch c.end(localEnd, errClosed, code, reason) {
+	case open:
+	case broken:
+		return c.life.err()
+	default:
+		return errClosed
+	}
+	if c.in.busy() {
+		return nil
+	}
+	<-c.life.settled()
+	if !c.life.answered() {
+		return errUnanswered
+	}
+	return nil
+}
+
+// giveUp ends the connection for a reason of our own that the peer is told with
+// code.
+func (c *Conn) giveUp(cause error, code frame.StatusCode) {
+	c.end(localEnd, cause, code, "")
+}
+
+// LocalAddr returns our address on the stream.
+func (c *Conn) LocalAddr() net.Addr { return c.stream.NetConn().LocalAddr() }
+
+// RemoteAddr returns the peer's address on the stream: the proxy's, if there is
+// one in between.
+func (c *Conn) RemoteAddr() net.Addr { return c.stream.NetConn().RemoteAddr() }

@@ -1,0 +1,185 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/parleyws/parley/conn/internal/inflater"
+	"github.com/parleyws/parley/conn/internal/message"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+)
+
+// inbound is the receiving half of a Conn. The fields above mu belong to the
+// goroutine that has the turn to read.
+type inbound struct {
+	c      *Conn
+	parser message.Parser
+	parts  *partsReader // the Reader whose message is not finished
+	pings  *bucket      // of the peer's Pings; nil before the first
+	grown  bool         // a message has been handled since this goroutine began to read: see server_handle.go
+	late   int32        // bytes that have come since a write failed
+
+	mu   sync.Mutex
+	turn turn
+	wait wait
+	arm  *armed // nil: no read has had a ctx that can end
+}
+
+func (in *inbound) init(c *Conn, role Role, agreed *handshake.Deflate, s *settings) {
+	in.c = c
+	in.parser = message.New(message.Options{
+		Masked:        role == RoleServer,
+		Inflater:      newInflater(role, agreed),
+		Limit:         c.limits.Message,
+		LenientLength: s.lenientLength,
+	})
+}
+
+// newInflater returns what inflates what a Conn in role receives; nil if
+// permessage-deflate is not agreed on.
+func newInflater(role Role, agreed *handshake.Deflate) *inflater.Inflater {
+	switch {
+	case agreed == nil:
+		return nil
+	case role == RoleClient:
+		return inflater.New(!agreed.ServerNoContextTakeover, agreed.ServerMaxWindowBits)
+	}
+	return inflater.New(!agreed.ClientNoContextTakeover, agreed.ClientMaxWindowBits)
+}
+
+// next reads until there is a message, or in another mode than message.Whole a
+// part of one. What it returns is valid until the next call. Control frames are
+// dealt with on the way.
+func (in *inbound) next(ctx context.Context, mode message.Mode) (message.Event, error) {
+	in.parser.Settle()
+	in.parser.SetMode(mode)
+	for {
+		e, more, err := in.step(ctx)
+		switch {
+		case err != nil:
+			return e, err
+		case e.Kind == message.None:
+		case e.Kind == message.Control:
+			if err := in.control(e, more); err != nil {
+				return e, err
+			}
+		default:
+			in.c.out.cork(more)
+			return e, in.c.life.err() // we may have closed meanwhile
+		}
+	}
+}
+
+// step takes one event out of what has come, and reads once if there is nothing
+// whole: the event is of kind message.None then, unless the read has completed
+// a message. more tells that bytes lie after the event's.
+func (in *inbound) step(ctx context.Context) (e message.Event, more bool, err error) {
+	s := &in.c.stream
+	b := s.Buffered()
+	n, e, err := in.parser.Next(b)
+	if err != nil {
+		return e, false, in.fail(err)
+	}
+	s.Advance(n) // a view of these bytes stays good until the next fill
+	if n == 0 && e.Kind == message.None {
+		e, err = in.fill(ctx)
+		return e, false, err
+	}
+	return e, len(b) > n, nil
+}
+
+// fill reads once, and waits until there is something: into the buffer, or
+// straight into the message under way. Held output leaves first.
+func (in *inbound) fill(ctx context.Context) (message.Event, error) {
+	in.c.out.uncork()
+	s, room := &in.c.stream, []byte(nil)
+	if len(s.Buffered()) == 0 {
+		room = in.parser.Room()
+	}
+	for {
+		registered := in.register(ctx, !s.CanTry())
+		if err := in.beginWait(ctx); err != nil {
+			return message.Event{}, err
+		}
+		n, again, err := in.read(room, !registered)
+		woken := in.endWait(n)
+		switch {
+		case n > 0 && room != nil:
+			e, err := in.parser.Filled(n)
+			if err != nil {
+				err = in.fail(err)
+			}
+			return e, err
+		case n > 0:
+			return message.Event{}, nil
+		case again:
+			in.register(ctx, true)
+		case !woken:
+			err = in.failed(err)
+			if err == errNoDeadlines && ctx.Err() != nil {
+				err = in.c.contextError("read", ctx)
+			}
+			return message.Event{}, err
+		case in.grown && in.c.life.is(open) && ctx.Err() == nil:
+			in.grown = false
+			return message.Event{}, errMoved
+		}
+	}
+}
+
+// read is the read of fill. After a write has failed it takes what has arrived,
+// and no more than a kernel holds.
+func (in *inbound) read(room []byte, try bool) (n int, again bool, err error) {
+	s := &in.c.stream
+	if in.c.life.is(broken) {
+		if in.late > lateBytes {
+			return 0, false, io.ErrUnexpectedEOF
+		}
+		if try = s.CanTry(); !try {
+			defer s.LimitRead(lateTime)()
+		}
+	}
+	if room != nil {
+		n, again, err = s.Into(room, try)
+	} else {
+		n, again, err = s.Fill(in.parser.Need(), try)
+	}
+	if in.c.life.is(broken) {
+		if in.late += int32(n); again {
+			return 0, false, io.ErrUnexpectedEOF
+		}
+	}
+	return n, again, err
+}
+
+// lateBytes is how much is read at most after a write has failed: more than the
+// receive buffer of a socket holds.
+const lateBytes = 8 << 20
+
+// lateTime is how long such a read may take on a stream that can't be tried.
+const lateTime = 10 * time.Millisecond
+
+// failed ends the connection after a failed read.
+func (in *inbound) failed(err error) error {
+	if errors.Is(err, io.EOF) {
+		in.c.end(readEnd, errNoClose, 0, "")
+	} else {
+		in.c.end(readFault, &cutError{"read", err}, 0, "")
+	}
+	return in.c.life.err()
+}
+
+// fail fails the connection (RFC 6455, section 7.1.7): the peer is told the
+// status code of err, and nothing that it still sends counts.
+func (in *inbound) fail(err error) error {
+	code, reason := frame.StatusProtocolError, ""
+	if e, ok := errors.AsType[*frame.Error](err); ok {
+		code, reason = e.Code, e.Reason
+	}
+	in.c.end(peerFault, err, code, reason)
+	return in.c.life.err()
+}

@@ -1,0 +1,229 @@
+package conn
+
+import (
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// TestLife walks through every state at every event (RFC 6455, section 7.1).
+func TestLife(t *testing.T) {
+	want := map[state]map[event]state{
+		open: {
+			localEnd: closing, peerClose: closed, peerFault: closed, readEnd: closed, readFault: over,
+			writeFault: broken, cut: over, finished: open,
+		},
+		closing: {
+			localEnd: closing, peerClose: closed, peerFault: closed, readEnd: closed, readFault: over,
+			writeFault: broken, cut: over, finished: over,
+		},
+		closed: {
+			localEnd: closed, peerClose: closed, peerFault: closed, readEnd: closed, readFault: over,
+			writeFault: over, cut: over, finished: over,
+		},
+		broken: {
+			localEnd: over, peerClose: over, peerFault: over, readEnd: over, readFault: over,
+			writeFault: broken, cut: over, finished: over,
+		},
+		over: {
+			localEnd: over, peerClose: over, peerFault: over, readEnd: over, readFault: over,
+			writeFault: over, cut: over, finished: over,
+		},
+	}
+	ways := map[state][]event{
+		open: {}, closing: {localEnd}, closed: {peerClose}, broken: {writeFault}, over: {cut},
+	}
+	for s, way := range ways {
+		for e := range event(events) {
+			var l life
+			for _, before := range way {
+				l.move(before, errEvents[before])
+			}
+			if e == finished && s == open { // the closer begins after the end
+				continue
+			}
+			was, now := l.move(e, errEvents[e])
+			if was != s || now != want[s][e] || l.state() != now {
+				t.Errorf("%v at event %d: from %v to %v, want %v", s, e, was, now, want[s][e])
+			}
+		}
+	}
+}
+
+// errEvents has a cause for each event.
+var errEvents = func() (errs [events]error) {
+	for e := range errs {
+		errs[e] = errors.New("cause")
+	}
+	return errs
+}()
+
+// TestLifeCause: the first cause stays, but for that of a failed write, which
+// the peer's Close frame goes before if it had arrived.
+func TestLifeCause(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		events []event
+		read   event // whose cause reads return, -1 for none yet
+		write  event
+	}{
+		{"none", nil, none, none},
+		{"we close", []event{localEnd}, localEnd, localEnd},
+		{"we close first", []event{localEnd, peerClose, cut}, localEnd, localEnd},
+		{"the peer closes first", []event{peerClose, localEnd, readFault}, peerClose, peerClose},
+		{"the peer breaks a rule", []event{peerFault, peerClose}, peerFault, peerFault},
+		{"the stream ends", []event{readEnd, writeFault}, readEnd, readEnd},
+		{"a write fails", []event{writeFault}, none, writeFault},
+		{"a write fails, the peer has closed", []event{writeFault, peerClose}, peerClose, peerClose},
+		{"a write fails, nothing more has come", []event{writeFault, readFault}, writeFault, writeFault},
+		{"a write fails, the stream ends", []event{writeFault, readEnd}, writeFault, writeFault},
+		{"a write fails, what has come breaks a rule", []event{writeFault, peerFault}, writeFault, writeFault},
+		{"a write fails, and we close", []event{writeFault, localEnd, peerClose}, writeFault, writeFault},
+		{"we close, a write fails, the peer has closed", []event{localEnd, writeFault, peerClose}, localEnd, localEnd},
+	} {
+		var l life
+		for _, e := range tt.events {
+			l.move(e, errEvents[e])
+		}
+		if got := l.err(); got != cause(tt.read) {
+			t.Errorf("%s: reads return the cause of event %d", tt.name, indexOf(got))
+		}
+		if got := l.writeErr(); got != cause(tt.write) {
+			t.Errorf("%s: writes return the cause of event %d", tt.name, indexOf(got))
+		}
+	}
+}
+
+const none = event(events)
+
+func cause(e event) error {
+	if e == none {
+		return nil
+	}
+	return errEvents[e]
+}
+
+func indexOf(err error) event {
+	for e, of := range errEvents {
+		if of == err {
+			return event(e)
+		}
+	}
+	return none
+}
+
+// TestLifeMilestones: each milestone is told once it is reached, to those who
+// have waited and to those who come later, whatever the way there.
+func TestLifeMilestones(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		var l life
+		calls := make(chan struct{}, 2)
+		early := r.IntN(2) == 0
+		var left, settled, gone <-chan struct{}
+		if early {
+			left, settled, gone = l.left(), l.settled(), l.gone()
+			l.after(func() { calls <- struct{}{} })
+		}
+		stop := l.after(func() { t.Error("a cancelled function was called") })
+		if !stop() || stop() {
+			t.Fatal("stop does not tell whether it came in time")
+		}
+		for range r.IntN(8) {
+			e := event(r.IntN(events - 1))
+			l.move(e, errEvents[e])
+		}
+		if !early {
+			left, settled, gone = l.left(), l.settled(), l.gone()
+			l.after(func() { calls <- struct{}{} })
+		}
+		s := l.state()
+		if isClosed(left) != (s != open) || isClosed(settled) != (s == closed || s == over) || isClosed(gone) != (s == over) {
+			t.Fatalf("%v: left %v, settled %v, gone %v", s, isClosed(left), isClosed(settled), isClosed(gone))
+		}
+		if s != open {
+			<-calls
+		}
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// TestLifeCloseFrame: there is one Close frame of ours, and none on a stream
+// that has failed. A server ends its direction after it once the peer's has come.
+func TestLifeCloseFrame(t *testing.T) {
+	l := life{serving: true}
+	l.move(localEnd, errClosed)
+	if !l.queueClose() || l.queueClose() {
+		t.Error("our Close frame is queued once")
+	}
+	if l.endStream() {
+		t.Error("the stream is ended before our Close frame is out")
+	}
+	if !l.flushed() || l.flushed() {
+		t.Error("our Close frame goes out once")
+	}
+	if l.endStream() {
+		t.Error("the stream is ended before the peer's Close frame has come")
+	}
+	l.move(peerClose, nil)
+	if !l.endStream() || l.endStream() {
+		t.Error("the stream is ended once")
+	}
+	client := life{}
+	client.move(peerClose, errClosed)
+	if !client.queueClose() || !client.flushed() || client.endStream() {
+		t.Error("a client does not end the stream")
+	}
+	for _, e := range []event{writeFault, cut} {
+		var l life
+		l.move(e, errClosed)
+		if l.queueClose() {
+			t.Errorf("event %d: a Close frame is queued on a stream that has failed", e)
+		}
+	}
+}
+
+// TestLifeChecks proves that the invariants can fail.
+func TestLifeChecks(t *testing.T) {
+	for name, l := range map[string]*life{
+		"no cause":     {},
+		"a cause open": {cause: errClosed},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: not seen", name)
+				}
+			}()
+			if name == "no cause" {
+				l.move(cut, nil)
+			}
+			l.check(open, localEnd)
+		}()
+	}
+}
+
+// TestLifeLimit: what limits a life expires once, unless it is over by then.
+func TestLifeLimit(t *testing.T) {
+	expired := make(chan struct{}, 2)
+	var l life
+	l.limit(noTime, func() { t.Error("no limit has expired") })
+	l.limit(time.Hour, func() { expired <- struct{}{} })
+	l.limit(0, func() { t.Error("a second limit") })
+	l.again(0)
+	<-expired
+	l.move(cut, errClosed)
+	l.again(0)
+	if l.timer.Stop() {
+		t.Error("a life that is over is limited")
+	}
+}

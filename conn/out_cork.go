@@ -1,0 +1,55 @@
+package conn
+
+// A Cork holds back what a connection sends, until Release. The zero value
+// holds nothing back.
+type Cork struct{ c *Conn }
+
+// Cork holds back what is written and sent until the returned Cork, and all
+// others of the connection, are released, so that it leaves in one piece: for
+// callers that are about to send several messages. As in the callback of Each,
+// 64 KiB leave earlier, and a goroutine of its own sends what is held as soon as
+// there is time: the caller may block in between.
+func (c *Conn) Cork() Cork {
+	c.out.corks.Add(1)
+	return Cork{c}
+}
+
+// Release ends what Cork began, and sends what was held. It never waits. It is
+// called once for each Cork.
+func (k Cork) Release() {
+	if k.c != nil {
+		k.c.out.corks.Add(-1)
+		k.c.out.release()
+	}
+}
+
+// cork tells whether the read that delivers has more messages at hand: it
+// holds the answers back then, to send them together.
+func (o *outbound) cork(on bool) {
+	switch {
+	case o.ahead == on:
+	case on:
+		o.ahead = true
+		o.corks.Add(1)
+	default:
+		o.ahead = false
+		o.corks.Add(-1)
+	}
+}
+
+// uncork sends what was held back. The reader calls it before each read of the
+// stream.
+func (o *outbound) uncork() {
+	o.cork(false)
+	o.release()
+}
+
+// release sends what is pending, if anything is.
+func (o *outbound) release() {
+	if o.quiet() {
+		return
+	}
+	o.mu.Lock()
+	o.push()
+	o.unlock()
+}

@@ -1,0 +1,259 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/parleyws/parley/conn/internal/pool"
+)
+
+// A batch is what is given to the stream at once.
+type batch struct {
+	p   []byte
+	buf *pool.Buffer // that p lies in; nil if it is none
+}
+
+// next takes what is to be written next out of pending.
+func (o *outbound) next() (b batch) {
+	if !o.partial {
+		o.pending.endFrame()
+	}
+	b.p, b.buf = o.pending.take()
+	return b
+}
+
+// mayBlock reports whether a writer with ctx may block in a write: ctx can't
+// end, or it is the connection's own, which ends no later than the write.
+func (o *outbound) mayBlock(ctx context.Context) bool { return o.c.done(ctx) == nil }
+
+// mayWrite reports whether a writer with ctx may write: it can try, or it may
+// block.
+func (o *outbound) mayWrite(ctx context.Context) bool { return o.try != nil || o.mayBlock(ctx) }
+
+// writeNow writes p as far as it goes without blocking where the stream can be
+// tried, and all of it where it can't, and returns how much that was.
+func (o *outbound) writeNow(p []byte) (int, error) {
+	if o.try != nil {
+		return o.try.TryWrite(p)
+	}
+	if err := o.c.stream.WriteAll(p, o.c.limits.WriteTimeout); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// push sends what is pending, or sees to it that it is sent, and never blocks.
+// Called with mu held, which is given up meanwhile.
+func (o *outbound) push() error {
+	if o.try == nil {
+		if !o.pending.empty() {
+			o.startFlusher()
+		}
+		return nil
+	}
+	return o.pushNow()
+}
+
+// pushNow is push for a caller that may write. Who writes already takes along
+// what is pending.
+func (o *outbound) pushNow() error {
+	switch {
+	case o.pending.empty():
+		return nil
+	case o.corked():
+		o.startFlusher()
+		return nil
+	case !o.take():
+		return nil
+	}
+	b := o.next()
+	o.mu.Unlock()
+	n, err := o.writeNow(b.p)
+	o.mu.Lock()
+	b.p = b.p[n:]
+	return o.wrote(b, err)
+}
+
+// corked reports whether what is pending is held back.
+func (o *outbound) corked() bool {
+	return o.corks.Load() > 0 && o.pending.len() < maxBatch && o.c.life.is(open)
+}
+
+// commit sends what is pending for a writer that has appended a frame of a
+// message, and returns when that is written, but for the exceptions that
+// Conn.Write names. Called with mu held, which is given up meanwhile.
+func (o *outbound) commit(ctx context.Context) error {
+	if o.mayWrite(ctx) {
+		return o.pushNow()
+	}
+	if o.corked() || o.writing() {
+		o.startFlusher()
+		return nil
+	}
+	mine := o.pending.end()
+	o.startFlusher()
+	for o.written < mine {
+		if o.c.life.is(broken) || o.c.life.is(over) {
+			return o.c.life.writeErr()
+		}
+		if err := o.wait(ctx, o.progress.wait(false)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wrote is the end of a write by a caller that has the token: rest was not
+// taken. It never blocks. Called with mu held.
+func (o *outbound) wrote(rest batch, err error) error {
+	if err == nil && len(rest.p) > 0 {
+		o.rest = &batch{rest.p, rest.buf} // a copy, so that rest itself stays off the heap
+		o.startFlusher()
+		return nil
+	}
+	o.giveBack()
+	pool.Put(rest.buf)
+	if err != nil {
+		return o.failed(err)
+	}
+	o.advanced()
+	switch {
+	case !o.pending.empty(): // no writer is held captive by what others append
+		o.startFlusher()
+	case o.try == nil && !o.c.life.is(open): // the end of a TLS stream is an alert, which may block
+		o.startFlusher()
+	default:
+		o.drained()
+	}
+	return nil
+}
+
+// advanced tells those who wait that a batch has gone out.
+func (o *outbound) advanced() {
+	o.written = o.pending.taken()
+	o.progress.fire()
+}
+
+// drained does what is due when nothing is pending any more: once our Close
+// frame is out the time of the closing handshake runs, and a server ends its
+// direction of the stream. Called with mu held, which is given up meanwhile.
+func (o *outbound) drained() {
+	l := &o.c.life
+	if l.is(open) || o.partial {
+		return
+	}
+	o.done = clock()
+	if l.flushed() {
+		l.limit(o.c.limits.CloseTimeout, o.c.expire)
+	}
+	if l.endStream() {
+		o.mu.Unlock()
+		o.c.stream.CloseWrite()
+		o.mu.Lock()
+	}
+	o.progress.fire()
+}
+
+// settle does what is due once the peer's Close frame has come after ours.
+func (o *outbound) settle() {
+	o.mu.Lock()
+	defer o.unlock()
+	switch {
+	case o.active(): // it comes to drained
+	case o.try != nil:
+		o.drained()
+	default:
+		o.startFlusher()
+	}
+}
+
+// active reports whether something is still to be written, or is just being
+// written. Called with mu held.
+func (o *outbound) active() bool { return o.writing() || o.flushing || !o.pending.empty() }
+
+// failed ends the connection after a failed write. Called with mu held, which
+// is given up meanwhile.
+func (o *outbound) failed(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errStalled
+	} else {
+		err = &cutError{"write", err}
+	}
+	o.unlock()
+	o.c.end(writeFault, err, 0, "")
+	o.mu.Lock()
+	return o.c.life.writeErr()
+}
+
+func (o *outbound) startFlusher() {
+	if !o.flushing {
+		o.flushing = true
+		if o.flusher == nil { // made once: each would be an allocation
+			o.flusher = o.runFlusher
+		}
+		go o.flusher()
+	}
+}
+
+// runFlusher is the flusher: it writes until nothing is pending.
+func (o *outbound) runFlusher() {
+	o.mu.Lock()
+	err := o.flush()
+	o.flushing = false
+	if err != nil {
+		o.failed(err)
+	}
+	o.progress.fire()
+	o.unlock()
+}
+
+// flush writes all that is pending, and blocks. Called with mu held, which is
+// given up meanwhile.
+func (o *outbound) flush() error {
+	for {
+		var b batch
+		switch {
+		case o.rest != nil:
+			b, o.rest = *o.rest, nil
+		case o.pending.empty():
+			o.drained()
+			return nil
+		case !o.take():
+			return nil // who writes starts another flusher if need be
+		default:
+			b = o.next()
+		}
+		o.mu.Unlock()
+		err := o.c.stream.WriteAll(b.p, o.c.limits.WriteTimeout)
+		o.mu.Lock()
+		o.giveBack()
+		pool.Put(b.buf)
+		if err != nil {
+			return err
+		}
+		o.advanced()
+	}
+}
+
+// isIdle reports whether nothing is to be written any more, and for how long
+// that has been so.
+func (o *outbound) isIdle() (idle bool, since time.Duration) {
+	o.mu.Lock()
+	defer o.unlock()
+	return !o.active(), clock() - o.done
+}
+
+// idle waits until nothing is to be written any more, or the connection is
+// over.
+func (o *outbound) idle() {
+	o.mu.Lock()
+	defer o.unlock()
+	for o.active() && !o.c.life.is(over) {
+		progress := o.progress.wait(false)
+		o.unlock()
+		<-progress
+		o.mu.Lock()
+	}
+}

@@ -1,0 +1,91 @@
+package conn
+
+import "github.com/parleyws/parley/frame"
+
+// Send sends a prepared message without ever waiting: what the stream does not
+// take at once is queued by reference, and sent in order with what Write sends.
+// When the queue is full (Limits.QueueBytes, Limits.QueueMessages) Options.Overflow
+// decides. With OverflowClose the connection is closed with 1013, and every call
+// returns ErrQueueFull from then on. With OverflowDropOldest the oldest messages
+// of Send are dropped, and Send returns ErrQueueFull only for a message that is
+// too long for the queue.
+func (c *Conn) Send(p *Prepared) error {
+	o := &c.out
+	b, err := p.frame(o.deflate)
+	if err != nil {
+		return err
+	}
+	if o.try != nil && len(p.plain) <= c.limits.QueueBytes && o.pass() {
+		n, err := o.try.TryWrite(b)
+		return o.passed(b, nil, n, err)
+	}
+	o.mu.Lock()
+	err = o.send(p, b)
+	o.unlock()
+	if err == ErrQueueFull && o.onFull == OverflowClose {
+		c.overflow()
+	}
+	return err
+}
+
+// Unsent reports whether anything that was written or sent is still on its way
+// to the stream: for messages that are worth nothing unless they leave at once.
+func (c *Conn) Unsent() bool {
+	o := &c.out
+	if o.quiet() {
+		return false
+	}
+	o.mu.Lock()
+	defer o.unlock()
+	return o.active() || o.message.held
+}
+
+// send queues p, whose frame is b, and sends what is pending as far as it goes.
+func (o *outbound) send(p *Prepared, b []byte) error {
+	switch {
+	case !o.c.life.is(open):
+		return o.c.life.writeErr()
+	case !o.roomFor(p):
+		return ErrQueueFull
+	}
+	f := sharedFrame{p: o.forPeer(b), sent: true}
+	if o.message.held {
+		o.pending.park(f)
+		return nil
+	}
+	o.pending.share(f)
+	return o.push()
+}
+
+// roomFor reports whether p may be queued, after dropping older messages if
+// that is the policy.
+func (o *outbound) roomFor(p *Prepared) bool {
+	l := o.c.limits
+	if len(p.plain) > l.QueueBytes { // no older message needs to go for it
+		return false
+	}
+	full := func() bool {
+		frames, bytes := o.pending.queued()
+		return bytes+len(p.plain) > l.QueueBytes || frames >= l.QueueMessages
+	}
+	for full() {
+		if o.onFull != OverflowDropOldest || !o.pending.dropOldest() {
+			return false
+		}
+	}
+	return true
+}
+
+// overflow ends the connection because its peer does not keep up. What is queued
+// is dropped: it would keep the Close frame from leaving.
+func (c *Conn) overflow() {
+	if !c.life.is(open) {
+		return
+	}
+	c.out.mu.Lock()
+	for c.out.pending.dropOldest() {
+	}
+	c.out.unlock()
+	c.life.limit(c.limits.CloseTimeout, c.expire)
+	c.giveUp(ErrQueueFull, frame.StatusTryAgainLater)
+}

@@ -1,0 +1,91 @@
+package conn
+
+import (
+	"context"
+
+	"github.com/parleyws/parley/conn/internal/pool"
+	"github.com/parleyws/parley/frame"
+)
+
+// Write sends p as one message. Text must be UTF-8, which is not checked. p is
+// neither modified nor kept.
+//
+// Write returns nil when the message has been written to the stream. In three
+// cases it returns nil when the message is on its way there, with at most 64
+// KiB and this message before it: another write is in flight, which takes it
+// along; a socket takes no more at the moment; or the read that is delivering
+// messages has more of them at hand, so that the answers to all leave together.
+// What is on its way is written by a goroutine of the connection's as soon as
+// there is time, whether or not anybody reads or writes again; if that fails
+// the next call returns the error. After those 64 KiB Write waits for room.
+//
+// ctx ends the wait and never the bytes: when Write returns the error of ctx,
+// nothing of the message was sent, or all of it will be. The connection lives
+// on.
+func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
+	if err := c.mayStart("write", ctx); err != nil {
+		return err
+	}
+	if c.out.deflate.applies(p) {
+		return c.out.compressed(ctx, t, p)
+	}
+	return c.out.write(ctx, frame.Header{Fin: true, Opcode: t.opcode()}, p)
+}
+
+// mayStart returns why a call that writes can't begin: the connection has ended,
+// or ctx has.
+func (c *Conn) mayStart(op string, ctx context.Context) error {
+	if err := c.life.writeErr(); err != nil {
+		return err
+	}
+	return c.contextError(op, ctx)
+}
+
+// write sends a message of one frame.
+func (o *outbound) write(ctx context.Context, h frame.Header, p []byte) error {
+	if len(p) <= maxBatch && o.mayWrite(ctx) && o.pass() {
+		b := pool.Get(frame.MaxHeaderLen + len(p))
+		h.Length = int64(len(p))
+		b.B = append(h.Append(b.B), p...)
+		n, err := o.writeNow(b.B)
+		return o.passed(b.B, b, n, err)
+	}
+	o.mu.Lock()
+	err := o.admit(ctx, false)
+	if err == nil {
+		err = o.frame(ctx, &h, p)
+	}
+	o.unlock()
+	return err
+}
+
+// compressed compresses p and sends it.
+func (o *outbound) compressed(ctx context.Context, t MessageType, p []byte) error {
+	h := frame.Header{Fin: true, Rsv1: true, Opcode: t.opcode()}
+	if o.deflate.takeover {
+		return o.inOrder(ctx, h, p)
+	}
+	b, err := o.deflate.compress(p)
+	if err != nil {
+		return err
+	}
+	err = o.write(ctx, h, b.B)
+	pool.Put(b)
+	return err
+}
+
+// inOrder is compressed with context takeover: the order of compression must
+// be that of sending.
+func (o *outbound) inOrder(ctx context.Context, h frame.Header, p []byte) error {
+	o.mu.Lock()
+	defer o.unlock()
+	if err := o.admit(ctx, false); err != nil {
+		return err
+	}
+	b, err := o.deflate.compress(p)
+	if err != nil {
+		return err
+	}
+	defer pool.Put(b)
+	return o.frame(ctx, &h, b.B)
+}

@@ -1,0 +1,98 @@
+package conn
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+)
+
+// A pinger knows the Pings that wait for their Pong. Each Ping, be it the
+// keepalive's, has a number of its own as its payload. A Pong answers its Ping
+// and all that were sent before it: the peer need not answer them one by one
+// (RFC 6455, section 5.5.3).
+type pinger struct {
+	mu    sync.Mutex
+	last  pingNumber
+	waits map[pingNumber]chan struct{}
+}
+
+// A pingNumber counts the Pings of a connection.
+type pingNumber uint64
+
+// pingSize is the length of our Pings' payload in bytes.
+const pingSize = 8
+
+func (n pingNumber) payload() []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
+
+// Ping sends a Ping and waits for its Pong, which a read must receive: some
+// goroutine has to be reading. It returns when the Pong comes, ctx ends, or the
+// connection does.
+func (c *Conn) Ping(ctx context.Context) error {
+	if err := c.mayStart("ping", ctx); err != nil {
+		return err
+	}
+	var number pingNumber
+	var pong <-chan struct{}
+	err := c.out.ping(func() pingNumber {
+		number, pong = c.pings.expect()
+		return number
+	})
+	if err != nil {
+		return err
+	}
+	defer c.pings.forget(number)
+	select {
+	case <-pong:
+		return nil
+	case <-c.life.left():
+		return c.life.writeErr()
+	case <-c.done(ctx):
+		return c.contextError("ping", ctx)
+	}
+}
+
+// next returns the number of a new Ping that nobody waits for.
+func (p *pinger) next() pingNumber {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last++
+	return p.last
+}
+
+// expect returns the number of a new Ping and the channel that its Pong closes.
+func (p *pinger) expect() (pingNumber, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waits == nil {
+		p.waits = make(map[pingNumber]chan struct{})
+	}
+	p.last++
+	pong := make(chan struct{})
+	p.waits[p.last] = pong
+	return p.last, pong
+}
+
+func (p *pinger) forget(n pingNumber) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.waits, n)
+}
+
+// answered takes note of a Pong. One that nobody waits for is legal.
+func (p *pinger) answered(payload []byte) {
+	if len(payload) != pingSize {
+		return
+	}
+	number := pingNumber(binary.BigEndian.Uint64(payload))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if number > p.last {
+		return
+	}
+	for n, pong := range p.waits {
+		if n <= number {
+			close(pong)
+			delete(p.waits, n)
+		}
+	}
+}
