@@ -1,6 +1,11 @@
 package conn_test
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
 	"testing"
 
 	"github.com/parleyws/parley/conn"
@@ -32,5 +37,37 @@ func TestConnTells(t *testing.T) {
 	}
 	if server.LocalAddr() != client.RemoteAddr() || server.RemoteAddr() != client.LocalAddr() {
 		t.Errorf("addresses %v %v, %v %v", server.LocalAddr(), server.RemoteAddr(), client.LocalAddr(), client.RemoteAddr())
+	}
+}
+
+// CloseStatus knows the status code of every end.
+func TestCloseStatus(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want frame.StatusCode
+	}{
+		{nil, 0},
+		{context.Canceled, 0},
+		{net.ErrClosed, 0},
+		{fmt.Errorf("wrapped: %w", &conn.CloseError{Code: 4000}), 4000},
+		{&conn.CloseError{Code: frame.StatusNoStatus}, frame.StatusNoStatus},
+		{fmt.Errorf("wrapped: %w", &frame.Error{Code: frame.StatusMessageTooBig}), frame.StatusMessageTooBig},
+		{conn.ErrQueueFull, frame.StatusTryAgainLater},
+		{conn.ErrAbandoned, frame.StatusInternalError},
+		{io.ErrUnexpectedEOF, frame.StatusAbnormal},
+		{fmt.Errorf("wrapped: %w", conn.ErrDeadPeer), frame.StatusAbnormal},
+		{conn.ErrStalled, frame.StatusAbnormal},
+		{os.ErrDeadlineExceeded, 0},
+	} {
+		if got := conn.CloseStatus(tt.err); got != tt.want {
+			t.Errorf("%v: %v, want %v", tt.err, got, tt.want)
+		}
+	}
+}
+
+// A message has one of two types.
+func TestMessageTypeText(t *testing.T) {
+	if conn.Text.String() != "text" || conn.Binary.String() != "binary" {
+		t.Errorf("%v, %v", conn.Text, conn.Binary)
 	}
 }

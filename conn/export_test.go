@@ -39,3 +39,9 @@ const LateTime = lateTime
 
 // Gone returns a channel that is closed with the stream.
 func Gone(c *Conn) <-chan struct{} { return c.life.gone() }
+
+// Causes that are matched by os.ErrDeadlineExceeded outside.
+var (
+	ErrDeadPeer = errDeadPeer
+	ErrStalled  = errStalled
+)

@@ -69,7 +69,10 @@ func (in *inbound) next(ctx context.Context, mode message.Mode) (message.Event, 
 			}
 		default:
 			in.c.out.cork(more)
-			return e, in.c.life.err() // we may have closed meanwhile
+			if !in.c.life.is(open) { // we may have closed meanwhile
+				err = in.c.life.err()
+			}
+			return e, err
 		}
 	}
 }

@@ -80,8 +80,8 @@ func (p *Prepared) deflate(d *deflation, first *variant) ([]byte, error) {
 // WritePrepared is Write for a prepared message. Where frames are not masked
 // its bytes are never copied, unless they go out along with others.
 func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
-	if err := c.mayStart("write", ctx); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return c.tooLate("write", ctx)
 	}
 	o := &c.out
 	b, err := p.frame(o.deflate)

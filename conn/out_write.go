@@ -23,37 +23,37 @@ import (
 // nothing of the message was sent, or all of it will be. The connection lives
 // on.
 func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
-	if err := c.mayStart("write", ctx); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return c.tooLate("write", ctx)
 	}
 	if c.out.deflate.applies(p) {
 		return c.out.compressed(ctx, t, p)
 	}
-	return c.out.write(ctx, frame.Header{Fin: true, Opcode: t.opcode()}, p)
+	return c.out.write(ctx, t.opcode(), false, p)
 }
 
-// mayStart returns why a call that writes can't begin: the connection has ended,
-// or ctx has.
-func (c *Conn) mayStart(op string, ctx context.Context) error {
+// tooLate returns what a call that writes fails with when its ctx has ended. A
+// connection that has ended comes first.
+func (c *Conn) tooLate(op string, ctx context.Context) error {
 	if err := c.life.writeErr(); err != nil {
 		return err
 	}
-	return c.contextError(op, ctx)
+	return contextError(op, ctx)
 }
 
-// write sends a message of one frame.
-func (o *outbound) write(ctx context.Context, h frame.Header, p []byte) error {
+// write sends p, compressed or not, as a message of one frame.
+func (o *outbound) write(ctx context.Context, op frame.Opcode, compressed bool, p []byte) error {
 	if len(p) <= maxBatch && o.mayWrite(ctx) && o.pass() {
 		b := pool.Get(frame.MaxHeaderLen + len(p))
-		h.Length = int64(len(p))
-		b.B = append(h.Append(b.B), p...)
+		h := frame.Header{Fin: true, Rsv1: compressed, Opcode: op, Length: int64(len(p))}.Append(b.B)
+		b.B = append(h, p...)
 		n, err := o.writeNow(b.B)
 		return o.passed(b.B, b, n, err)
 	}
 	o.mu.Lock()
 	err := o.admit(ctx, false)
 	if err == nil {
-		err = o.frame(ctx, &h, p)
+		err = o.frame(ctx, &frame.Header{Fin: true, Rsv1: compressed, Opcode: op}, p)
 	}
 	o.unlock()
 	return err
@@ -61,22 +61,21 @@ func (o *outbound) write(ctx context.Context, h frame.Header, p []byte) error {
 
 // compressed compresses p and sends it.
 func (o *outbound) compressed(ctx context.Context, t MessageType, p []byte) error {
-	h := frame.Header{Fin: true, Rsv1: true, Opcode: t.opcode()}
 	if o.deflate.takeover {
-		return o.inOrder(ctx, h, p)
+		return o.inOrder(ctx, t, p)
 	}
 	b, err := o.deflate.compress(p)
 	if err != nil {
 		return err
 	}
-	err = o.write(ctx, h, b.B)
+	err = o.write(ctx, t.opcode(), true, b.B)
 	pool.Put(b)
 	return err
 }
 
 // inOrder is compressed with context takeover: the order of compression must
 // be that of sending.
-func (o *outbound) inOrder(ctx context.Context, h frame.Header, p []byte) error {
+func (o *outbound) inOrder(ctx context.Context, t MessageType, p []byte) error {
 	o.mu.Lock()
 	defer o.unlock()
 	if err := o.admit(ctx, false); err != nil {
@@ -87,5 +86,5 @@ func (o *outbound) inOrder(ctx context.Context, h frame.Header, p []byte) error 
 		return err
 	}
 	defer pool.Put(b)
-	return o.frame(ctx, &h, b.B)
+	return o.frame(ctx, &frame.Header{Fin: true, Rsv1: true, Opcode: t.opcode()}, b.B)
 }

@@ -19,7 +19,10 @@ import (
 // of its fragments sent can't be completed by anybody: the connection is closed
 // with 1011, and all other calls return ErrAbandoned.
 func (c *Conn) Writer(ctx context.Context, t MessageType) (io.WriteCloser, error) {
-	if err := c.mayStart("write", ctx); err != nil {
+	if err := c.life.writeErr(); err != nil {
+		return nil, err
+	}
+	if err := c.contextError("write", ctx); err != nil {
 		return nil, err
 	}
 	return &messageWriter{o: &c.out, ctx: ctx, kind: t, op: t.opcode()}, nil

@@ -28,8 +28,8 @@ func (n pingNumber) payload() []byte { return binary.BigEndian.AppendUint64(nil,
 // goroutine has to be reading. It returns when the Pong comes, ctx ends, or the
 // connection does.
 func (c *Conn) Ping(ctx context.Context) error {
-	if err := c.mayStart("ping", ctx); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return c.tooLate("ping", ctx)
 	}
 	var number pingNumber
 	var pong <-chan struct{}

@@ -374,3 +374,185 @@ func TestServerGoroutines(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A Server that can't serve says so at the first request, with 500, and tells
+// OnRefuse what is wrong.
+func TestServerInvalid(t *testing.T) {
+	serve := func(context.Context, *conn.Conn, *http.Request) error { return nil }
+	handle := func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error { return nil }
+	for name, tt := range map[string]struct {
+		server *conn.Server
+		want   string
+	}{
+		"neither": {&conn.Server{}, "either Serve or Handle"},
+		"both":    {&conn.Server{Serve: serve, Handle: handle}, "either Serve or Handle"},
+		"codec": {&conn.Server{Serve: serve, Options: &conn.AcceptOptions{
+			Conn: conn.Options{Compression: conn.Compression{Codec: uncomparable{nil}}},
+		}}, "Codec"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refused := make(chan error, 1)
+			s := tt.server
+			s.OnRefuse = func(r *http.Request, err error) {
+				if r.URL.Path != "/" {
+					t.Errorf("the request for %s", r.URL)
+				}
+				refused <- err
+			}
+			_, err := serveInMemory(t, s)()
+			if e, ok := errors.AsType[*handshake.DialError](err); !ok || e.Status != http.StatusInternalServerError {
+				t.Errorf("Dial = %v, want status 500", err)
+			}
+			err = <-refused
+			if e, ok := errors.AsType[*handshake.Error](err); !ok || e.Status != http.StatusInternalServerError ||
+				!strings.Contains(err.Error(), tt.want) {
+				t.Errorf("OnRefuse was told %v", err)
+			}
+		})
+	}
+}
+
+// An uncomparable codec can't be the key under which its compressors are kept.
+type uncomparable struct{ levels []int }
+
+func (uncomparable) NewCompressor(int, bool) conn.Compressor { return nil }
+
+// Options that can't be meant are an error of Dial and New too.
+func TestInvalidOptions(t *testing.T) {
+	o := conn.Options{Compression: conn.Compression{Codec: uncomparable{}}}
+	if _, _, err := conn.Dial(t.Context(), "ws://nowhere.test/", &conn.DialOptions{Conn: o}); err == nil || !strings.Contains(err.Error(), "Codec") {
+		t.Errorf("Dial = %v", err)
+	}
+	if _, err := conn.New(&handshake.Result{}, conn.RoleServer, &o); err == nil || !strings.Contains(err.Error(), "Codec") {
+		t.Errorf("New = %v", err)
+	}
+	terms := &handshake.Deflate{ServerMaxWindowBits: 15, ClientMaxWindowBits: 7}
+	if _, err := conn.New(&handshake.Result{Deflate: terms}, conn.RoleServer, nil); err == nil || !strings.Contains(err.Error(), "7 bits") {
+		t.Errorf("New = %v", err)
+	}
+	w := httptest.NewRecorder()
+	if _, err := conn.Accept(w, httptest.NewRequest(http.MethodGet, "/", nil), &conn.AcceptOptions{Conn: o}); err == nil || w.Code != http.StatusInternalServerError {
+		t.Errorf("Accept = %v, status %d", err, w.Code)
+	}
+}
+
+// Refusals that are the program's fault are logged where there is no OnRefuse,
+// those that are the client's are not, nor is the end of a Server.
+func TestServerRefusalLogged(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	ours := &conn.Server{}
+	ours.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/ours", nil))
+	theirs := &conn.Server{Serve: echo}
+	theirs.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/theirs", nil))
+	wantNoError(t, theirs.Shutdown(t.Context()))
+	theirs.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/ended", nil))
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "/ours") || !strings.Contains(got, "either Serve or Handle") {
+		t.Errorf("logged %s", got)
+	}
+}
+
+// The ctx of Serve and Handle has the values of the upgrade request's, and ends
+// with the connection, not with the request.
+func TestServerContextValues(t *testing.T) {
+	type key struct{}
+	release := make(chan struct{})
+	served := make(chan error, 1)
+	s := &conn.Server{Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) error {
+		<-r.Context().Done() // net/http is done with the request
+		if got := ctx.Value(key{}); got != "a value" {
+			t.Errorf("value %v", got)
+		}
+		if ctx.Value(http.ServerContextKey) == nil {
+			t.Error("the http.Server is not there")
+		}
+		served <- ctx.Err()
+		<-ctx.Done()
+		close(release)
+		return ctx.Err()
+	}}
+	withValue := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, "a value")))
+	})
+	web := httptest.NewServer(withValue)
+	defer web.Close()
+	c, _, err := conn.Dial(t.Context(), web.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-served; err != nil {
+		t.Errorf("the ctx has ended with the request: %v", err)
+	}
+	c.CloseNow()
+	go s.Shutdown(t.Context()) // nobody reads
+	<-release
+	wantNoError(t, s.Shutdown(t.Context()))
+	if got := conn.ServeContext(c).Value(key{}); got != nil {
+		t.Errorf("a client's connection has the value %v", got)
+	}
+}
+
+// A Serve that ends its goroutine, as a failed test does, closes with 1011.
+func TestServerGoexit(t *testing.T) {
+	told := make(chan error, 1)
+	s := &conn.Server{
+		Serve:   func(context.Context, *conn.Conn, *http.Request) error { runtime.Goexit(); return nil },
+		OnError: func(_ *conn.Conn, err error) { told <- err },
+	}
+	_, _, err := mustDial(t, serveInMemory(t, s)).Read(t.Context())
+	wantClosed(t, err, frame.StatusInternalError)
+	if p, ok := errors.AsType[*conn.PanicError](<-told); !ok || p.Value != nil {
+		t.Errorf("OnError was told %v", p)
+	}
+	wantNoError(t, s.Shutdown(t.Context()))
+}
+
+// What Serve returns closes the connection: nil with 1000, a *CloseError with its
+// code unless that may not be sent, any other error with 1011, of which OnError
+// is told. What only says that the connection has ended is told nobody.
+func TestServeErrors(t *testing.T) {
+	fault := errors.New("a fault")
+	for _, tt := range []struct {
+		name  string
+		serve func(ctx context.Context, c *conn.Conn) error
+		code  frame.StatusCode
+		told  error
+	}{
+		{"nil", func(context.Context, *conn.Conn) error { return nil }, 1000, nil},
+		{"a code", func(context.Context, *conn.Conn) error { return &conn.CloseError{Code: 4002} }, 4002, nil},
+		{"no code", func(context.Context, *conn.Conn) error { return &conn.CloseError{Code: 1005} }, 1005, nil},
+		{"a code that is not sent", func(context.Context, *conn.Conn) error { return &conn.CloseError{Code: 1006} }, 1011, nil},
+		{"an error", func(context.Context, *conn.Conn) error { return fault }, 1011, fault},
+		{"a ctx of its own", func(context.Context, *conn.Conn) error { return context.Canceled }, 1011, context.Canceled},
+		{"closed, and an error", func(_ context.Context, c *conn.Conn) error {
+			c.Close(4003, "")
+			return fault
+		}, 4003, fault},
+		{"closed, and its error", func(ctx context.Context, c *conn.Conn) error {
+			go c.Close(4004, "")
+			_, _, err := c.Read(ctx)
+			return err
+		}, 4004, nil},
+		{"closed, and its ctx", func(ctx context.Context, c *conn.Conn) error {
+			go c.Close(4005, "")
+			<-ctx.Done()
+			return ctx.Err()
+		}, 4005, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var told error
+			s := &conn.Server{
+				Serve:   func(ctx context.Context, c *conn.Conn, _ *http.Request) error { return tt.serve(ctx, c) },
+				OnError: func(_ *conn.Conn, err error) { told = err },
+			}
+			_, _, err := mustDial(t, serveInMemory(t, s)).Read(t.Context())
+			wantClosed(t, err, tt.code)
+			wantNoError(t, s.Shutdown(t.Context()))
+			if told != tt.told {
+				t.Errorf("OnError was told %v, want %v", told, tt.told)
+			}
+		})
+	}
+}

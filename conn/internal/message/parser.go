@@ -295,7 +295,13 @@ func (p *Parser) UnderWay() bool { return p.place != between || p.rules.open }
 // Settle gives the memory of the last message back, if it is whole. It is to be
 // called once the message has been dealt with, before the next call of Next.
 func (p *Parser) Settle() {
-	if p.collected != nil && !p.UnderWay() {
+	if p.collected != nil {
+		p.settle()
+	}
+}
+
+func (p *Parser) settle() {
+	if !p.UnderWay() {
 		p.Release()
 	}
 }
