@@ -27,14 +27,14 @@ func (c *Conn) end(e event, cause error, code frame.StatusCode, reason string) (
 	case now == broken:
 		c.life.limit(c.limits.CloseTimeout, c.expire)
 		c.out.over()
-		c.in.interrupt()
+		c.in.interrupt(false)
 	case was == open:
 		if e == readEnd { // there is nobody to tell
 			c.out.refuse()
 		} else {
 			c.out.sendClose(code, reason)
 		}
-		c.in.interrupt()
+		c.in.interrupt(cause == errClosed)
 		go c.in.finish()
 	default: // from closing to closed
 		c.out.settle()
@@ -46,7 +46,7 @@ func (c *Conn) end(e event, cause error, code frame.StatusCode, reason string) (
 // out. What has arrived before a write failed is not lost to an application
 // that is busy with a message.
 func (c *Conn) expire() {
-	if c.life.is(broken) && c.in.taken() {
+	if c.life.is(broken) && c.in.busy() {
 		c.life.again(c.limits.CloseTimeout)
 		return
 	}

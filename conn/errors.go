@@ -70,6 +70,15 @@ func (e *cutError) Is(target error) bool { return target == io.ErrUnexpectedEOF 
 // Unwrap returns the stream's error.
 func (e *cutError) Unwrap() error { return e.err }
 
+// A committedError is the error of a ctx that has ended after the message was
+// committed: all of it will be sent.
+type committedError struct{ err error }
+
+func (e *committedError) Error() string { return e.err.Error() }
+
+// Unwrap returns the error of the ctx.
+func (e *committedError) Unwrap() error { return e.err }
+
 // CloseStatus returns the status code with which a connection ended, of which
 // err is the cause: the peer's of a *CloseError, the one that the peer was told
 // after a *frame.Error, ErrQueueFull or ErrAbandoned, and

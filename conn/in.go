@@ -122,11 +122,7 @@ func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 		case again:
 			in.register(ctx, true)
 		case !woken:
-			err = in.failed(err)
-			if err == errNoDeadlines && ctx.Err() != nil {
-				err = in.c.contextError("read", ctx)
-			}
-			return message.Event{}, err
+			return message.Event{}, in.failed(ctx, err)
 		case in.grown && in.c.life.is(open) && ctx.Err() == nil:
 			in.grown = false
 			return message.Event{}, errMoved
@@ -167,13 +163,27 @@ const lateBytes = 8 << 20
 const lateTime = 10 * time.Millisecond
 
 // failed ends the connection after a failed read.
-func (in *inbound) failed(err error) error {
-	if errors.Is(err, io.EOF) {
+func (in *inbound) failed(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
 		in.c.end(readEnd, errNoClose, 0, "")
-	} else {
+	case in.c.stream.Stalled():
+		in.c.end(readFault, errStalled, 0, "")
+	default:
 		in.c.end(readFault, &cutError{"read", err}, 0, "")
 	}
-	return in.c.life.err()
+	return in.ended(ctx)
+}
+
+// ended returns what a read with ctx fails with because of the connection's
+// end, nil if it does not. To the read for whose ctx the stream was closed, that
+// is the error of its ctx.
+func (in *inbound) ended(ctx context.Context) error {
+	err := in.c.life.err()
+	if err == errNoDeadlines && ctx.Err() != nil {
+		return in.c.contextError("read", ctx)
+	}
+	return err
 }
 
 // fail fails the connection (RFC 6455, section 7.1.7): the peer is told the

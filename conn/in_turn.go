@@ -48,13 +48,6 @@ func (in *inbound) giveUpTurn() {
 	in.mu.Unlock()
 }
 
-// taken reports whether some goroutine has the turn.
-func (in *inbound) taken() bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.turn.held
-}
-
 // busy reports whether a goroutine has the turn and does not wait for bytes:
 // it may be in a callback, which may be the caller's own.
 func (in *inbound) busy() bool {

@@ -67,7 +67,7 @@ func (in *inbound) mayWait(ctx context.Context) error {
 		}
 		return errClosed
 	}
-	if err := l.err(); err != nil {
+	if err := in.ended(ctx); err != nil {
 		return err
 	}
 	return in.c.contextError("read", ctx)
@@ -101,12 +101,16 @@ func (w *wait) waited(now time.Duration) {
 	w.since = now
 }
 
-// interrupt makes the read that waits return, if the stream can do that. If it
-// can't, the read returns with the next bytes, or when the stream is closed.
-func (in *inbound) interrupt() {
+// interrupt makes the read that waits return, because the connection has ended.
+// Where the stream can't be woken the read returns with the next bytes. If
+// nobody needs those, as after a call of Close, which patient tells, the stream
+// is closed instead.
+func (in *inbound) interrupt(patient bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.wake()
+	if in.wait.on && (!in.wake() || !in.c.stream.Trusted()) && !patient {
+		in.closeIfStuck()
+	}
 }
 
 // wake is interrupt with mu held. It reports whether it has woken a read.
@@ -126,16 +130,22 @@ func (in *inbound) contextEnded() {
 	case !in.wake():
 		go in.c.end(cut, errNoDeadlines, 0, "")
 	case !in.c.stream.Trusted():
-		number := in.wait.number
-		time.AfterFunc(wakeTime, func() {
-			in.mu.Lock()
-			stuck := in.wait.on && in.wait.number == number
-			in.mu.Unlock()
-			if stuck {
-				in.c.end(cut, errNoDeadlines, 0, "")
-			}
-		})
+		in.closeIfStuck()
 	}
+}
+
+// closeIfStuck closes the stream unless the read that waits now has returned
+// within wakeTime.
+func (in *inbound) closeIfStuck() {
+	number := in.wait.number
+	time.AfterFunc(wakeTime, func() {
+		in.mu.Lock()
+		stuck := in.wait.on && in.wait.number == number
+		in.mu.Unlock()
+		if stuck {
+			in.c.end(cut, errNoDeadlines, 0, "")
+		}
+	})
 }
 
 // wakeTime is how long a stream may take to return from a read whose deadline

@@ -86,11 +86,12 @@ func (n *netConn) Write(p []byte) (int, error) {
 			return written, err
 		}
 		piece := p[written:min(len(p), written+netConnPiece)]
-		if err := n.c.Write(ctx, n.kind, piece); err != nil {
-			return written, netError(ctx, err)
+		err = n.c.Write(ctx, n.kind, piece)
+		if _, committed := errors.AsType[*committedError](err); err == nil || committed {
+			written += len(piece)
 		}
-		if written += len(piece); written == len(p) {
-			return written, nil
+		if err != nil || written == len(p) {
+			return written, netError(ctx, err)
 		}
 	}
 }

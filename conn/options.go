@@ -52,8 +52,9 @@ type Limits struct {
 	QueueMessages int
 	// WriteTimeout is how long a write to the stream may make no progress
 	// before the connection is given up. Default 10 s. On a socket every byte
-	// that the kernel takes is progress; over TLS 16 KiB that have gone out are,
-	// and elsewhere 64 KiB.
+	// that the kernel takes is progress; over TLS 16 KiB that have gone out are.
+	// Other streams don't tell when they took a byte, and so a peer may be
+	// given up as late as after twice the time.
 	WriteTimeout time.Duration
 	// CloseTimeout is how long the end of a connection may take, once our Close
 	// frame is out: the peer's Close frame, and then the end of the stream, are

@@ -88,18 +88,17 @@ func (o *outbound) commit(ctx context.Context) error {
 	if o.mayWrite(ctx) {
 		return o.pushNow()
 	}
-	if o.corked() || o.writing() {
-		o.startFlusher()
-		return nil
-	}
 	mine := o.pending.end()
 	o.startFlusher()
+	if o.corked() {
+		return nil
+	}
 	for o.written < mine {
-		if o.c.life.is(broken) || o.c.life.is(over) {
+		if s := o.c.life.state(); s != open && s != closing { // it may go out, and nobody waits for it
 			return o.c.life.writeErr()
 		}
 		if err := o.wait(ctx, o.progress.wait(false)); err != nil {
-			return err
+			return &committedError{err}
 		}
 	}
 	return nil

@@ -109,7 +109,7 @@ func (o *outbound) pieces(ctx context.Context, h frame.Header, p []byte) error {
 		}
 		if err := o.wait(ctx, o.progress.wait(false)); err != nil {
 			o.payload(key, p[pos:], pos)
-			return err
+			return &committedError{err}
 		}
 		if o.c.life.is(broken) || o.c.life.is(over) {
 			return o.c.life.writeErr()

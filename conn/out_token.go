@@ -24,7 +24,7 @@ const (
 // pass takes the token for a writer that meets nobody. The writer may hand a
 // frame to the stream, and touch nothing else of outbound.
 func (o *outbound) pass() bool {
-	return !o.serial && o.corks.Load() == 0 && o.token.CompareAndSwap(0, tokenTaken)
+	return !o.serial && o.corks.Load() == 0 && o.c.life.is(open) && o.token.CompareAndSwap(0, tokenTaken)
 }
 
 // passed ends what pass began: of p, which lies in b if b is not nil, n bytes

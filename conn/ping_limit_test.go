@@ -118,7 +118,7 @@ func TestPingsNotRead(t *testing.T) {
 }
 
 // A peer that goes on sending Pings and never reads is cut once a write has
-// made no progress for 10 s.
+// made no progress for 10 s, which a pipe tells late.
 func TestPingFloodNotRead(t *testing.T) {
 	bothRoles(t, func(t *testing.T, role conn.Role) {
 		synctest.Test(t, func(t *testing.T) {
@@ -132,8 +132,8 @@ func TestPingFloodNotRead(t *testing.T) {
 				<-time.After(time.Second)
 			}
 			wantError(t, <-failed, os.ErrDeadlineExceeded)
-			if d := time.Since(start); d < 11*time.Second || d > 13*time.Second {
-				t.Errorf("it took %v, want 11s to 13s", d)
+			if d := time.Since(start); d < 11*time.Second || d > 23*time.Second {
+				t.Errorf("it took %v, want 11s to 23s", d)
 			}
 		})
 	})

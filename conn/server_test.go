@@ -454,46 +454,6 @@ func TestServerRefusalLogged(t *testing.T) {
 	}
 }
 
-// The ctx of Serve and Handle has the values of the upgrade request's, and ends
-// with the connection, not with the request.
-func TestServerContextValues(t *testing.T) {
-	type key struct{}
-	release := make(chan struct{})
-	served := make(chan error, 1)
-	s := &conn.Server{Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) error {
-		<-r.Context().Done() // net/http is done with the request
-		if got := ctx.Value(key{}); got != "a value" {
-			t.Errorf("value %v", got)
-		}
-		if ctx.Value(http.ServerContextKey) == nil {
-			t.Error("the http.Server is not there")
-		}
-		served <- ctx.Err()
-		<-ctx.Done()
-		close(release)
-		return ctx.Err()
-	}}
-	withValue := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, "a value")))
-	})
-	web := httptest.NewServer(withValue)
-	defer web.Close()
-	c, _, err := conn.Dial(t.Context(), web.URL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := <-served; err != nil {
-		t.Errorf("the ctx has ended with the request: %v", err)
-	}
-	c.CloseNow()
-	go s.Shutdown(t.Context()) // nobody reads
-	<-release
-	wantNoError(t, s.Shutdown(t.Context()))
-	if got := conn.ServeContext(c).Value(key{}); got != nil {
-		t.Errorf("a client's connection has the value %v", got)
-	}
-}
-
 // A Serve that ends its goroutine, as a failed test does, closes with 1011.
 func TestServerGoexit(t *testing.T) {
 	told := make(chan error, 1)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ type Stream struct {
 	nc      net.Conn
 	raw     syscall.RawConn // nil: not a plain socket
 	trusted bool            // the deadlines of nc are those of the runtime
+	stalled atomic.Bool     // closed for want of progress
 
 	buf   *pool.Buffer    // nil while nothing is buffered
 	r, w  int             // buf.B[r:w] has come and is not used up
@@ -219,7 +221,8 @@ func (s *Stream) TryWrite(p []byte) (int, error) { return s.writeSocket(p, false
 
 // WriteAll writes p, which has to make progress within timeout again and again.
 // On a plain socket every byte that it takes is progress; over TLS p goes out in
-// pieces of 16 KiB, elsewhere of 64 KiB, and each that has gone out is. Without progress the error is
+// pieces of 16 KiB, elsewhere of 64 KiB, and each that has gone out is, or
+// the part of one that a write returns when its deadline passes. Without progress the error is
 // os.ErrDeadlineExceeded. Forever is no timeout.
 func (s *Stream) WriteAll(p []byte, timeout time.Duration) error {
 	if s.raw != nil {
@@ -242,38 +245,50 @@ func (s *Stream) WriteAll(p []byte, timeout time.Duration) error {
 	return nil
 }
 
-// writePiece writes p, within timeout.
+// writePiece writes p, within timeout, or what of it goes in that time.
 func (s *Stream) writePiece(p []byte, timeout time.Duration) (int, error) {
 	if timeout >= Forever {
 		return s.nc.Write(p)
 	}
-	limit := s.limit(timeout, s.nc.SetWriteDeadline)
+	limit := s.limit(timeout, s.nc.SetWriteDeadline, &s.stalled)
 	n, err := s.nc.Write(p)
 	if passed := limit.stop(); passed && err != nil {
-		err = os.ErrDeadlineExceeded
+		return n, os.ErrDeadlineExceeded
+	}
+	if _, ok := s.nc.(*tls.Conn); n > 0 && !ok && errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, nil // that is progress; over TLS a deadline that has passed is final
 	}
 	return n, err
 }
 
 // A limit bounds a call by the deadline that was set for it. Where deadlines
-// can't be trusted a timer stands behind it, which closes the stream.
+// can't be trusted, a timer closes the stream if the call does not return.
 type limit struct{ timer *time.Timer }
 
 // grace is how much later the timer comes where there is a deadline, which
 // leaves the stream usable and so goes first.
 const grace = time.Second
 
-// limit sets a deadline after d with set.
-func (s *Stream) limit(d time.Duration, set func(time.Time) error) limit {
-	err := set(time.Now().Add(d))
-	switch {
-	case err != nil:
-		return limit{time.AfterFunc(d, s.Close)}
-	case !s.trusted:
-		return limit{time.AfterFunc(d+grace, s.Close)}
+// limit sets a deadline after d with set. passed, if it is not nil, is set when
+// the timer closes the stream.
+func (s *Stream) limit(d time.Duration, set func(time.Time) error, passed *atomic.Bool) limit {
+	if err := set(time.Now().Add(d)); err == nil {
+		if s.trusted {
+			return limit{}
+		}
+		d += grace
 	}
-	return limit{}
+	return limit{time.AfterFunc(d, func() {
+		if passed != nil {
+			passed.Store(true)
+		}
+		s.Close()
+	})}
 }
+
+// Stalled reports whether the stream was closed because WriteAll made no
+// progress: a read that fails then has not found the reason.
+func (s *Stream) Stalled() bool { return s.stalled.Load() }
 
 // stop ends the limit and reports whether its timer has closed the stream.
 func (l limit) stop() (passed bool) { return l.timer != nil && !l.timer.Stop() }
@@ -294,7 +309,7 @@ func (s *Stream) EndWake() { s.nc.SetReadDeadline(time.Time{}) }
 // LimitRead makes the next read return within d, if the stream can do that, and
 // closes the stream otherwise. end is to be called after the read.
 func (s *Stream) LimitRead(d time.Duration) (end func()) {
-	l := s.limit(d, s.nc.SetReadDeadline)
+	l := s.limit(d, s.nc.SetReadDeadline, nil)
 	return func() {
 		l.stop()
 		s.EndWake()
@@ -328,7 +343,7 @@ func (s *Stream) Discard(d time.Duration) (ended bool) {
 	for {
 		var l limit
 		if d < Forever {
-			l = s.limit(d, s.nc.SetReadDeadline)
+			l = s.limit(d, s.nc.SetReadDeadline, nil)
 		}
 		_, err := s.nc.Read(b.B[:cap(b.B)])
 		passed := l.stop()
