@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio/internal/packet"
 	"github.com/parleyws/parley/frame"
 )
 
@@ -16,7 +17,7 @@ type Message struct {
 }
 
 // NewMessage makes a message of data, which is copied. Text must be UTF-8 and
-// must not hold a Separator.
+// must not hold the byte 0x1E, which separates packets on long-polling.
 func NewMessage(data []byte, binary bool) *Message {
 	if binary {
 		m := &Message{binary: true, frame: conn.NewPrepared(frame.Binary, data)}
@@ -24,7 +25,7 @@ func NewMessage(data []byte, binary bool) *Message {
 		return m
 	}
 	b := texts.Get().(*[]byte)
-	*b = append(append((*b)[:0], '0'+byte(TypeMessage)), data...)
+	*b = append(append((*b)[:0], '0'+byte(packet.Message)), data...)
 	m := &Message{frame: conn.NewPrepared(frame.Text, *b)}
 	m.data = m.frame.Payload()
 	if cap(*b) <= maxPooled {
@@ -48,17 +49,17 @@ func (m *Message) Uncompressed() *Message {
 }
 
 // control makes a packet that is not of the application.
-func control(t PacketType, data string) *Message {
-	b := Packet{Type: t, Data: []byte(data)}.Append(nil)
+func control(t packet.Type, data string) *Message {
+	b := packet.Packet{Type: t, Data: []byte(data)}.Append(nil)
 	return &Message{frame: conn.NewPrepared(frame.Text, b), data: b}
 }
 
 // The packets that all sessions share.
 var (
-	pingMessage  = control(TypePing, "")
-	probeMessage = control(TypePong, "probe")
-	closeMessage = control(TypeClose, "")
-	noopMessage  = control(TypeNoop, "")
+	pingMessage  = control(packet.Ping, "")
+	probeMessage = control(packet.Pong, "probe")
+	closeMessage = control(packet.Close, "")
+	noopMessage  = control(packet.Noop, "")
 )
 
 // minSize is what a message counts at least in a session's queue: keeping it
@@ -72,10 +73,10 @@ func (m *Message) size() int { return max(len(m.data), minSize) }
 // unless b is empty.
 func (m *Message) appendPayload(b []byte) []byte {
 	if m.binary {
-		return AppendPayload(b, Packet{Type: TypeMessage, Binary: true, Data: m.data})
+		return packet.AppendPayload(b, packet.Packet{Type: packet.Message, Binary: true, Data: m.data})
 	}
 	if len(b) > 0 {
-		b = append(b, Separator)
+		b = append(b, packet.Separator)
 	}
 	return append(b, m.data...)
 }

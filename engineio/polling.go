@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/parleyws/parley/engineio/internal/packet"
 )
 
 // A poll is a GET that waits for its answer.
@@ -208,13 +210,13 @@ func (s *Session) handleBody(body []byte) *refusal {
 		s.parseError()
 		return badRequest
 	}
-	for p, err := range Payload(body) {
+	for p, err := range packet.Payload(body) {
 		if err != nil {
 			s.parseError()
 			return badRequest
 		}
 		if !s.packet(p) {
-			if p.Type == TypePing {
+			if p.Type == packet.Ping {
 				return badRequest
 			}
 			break
@@ -226,7 +228,7 @@ func (s *Session) handleBody(body []byte) *refusal {
 // partWith handles a POST to a session that is over: a client which closes too
 // will not come for the farewell.
 func (s *Session) partWith(body []byte) *refusal {
-	last := body[bytes.LastIndexByte(body, Separator)+1:]
+	last := body[bytes.LastIndexByte(body, packet.Separator)+1:]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.farewell == nil || string(last) != "1" {

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio/internal/packet"
 )
 
 // The transports, as they stand in a query.
@@ -145,7 +146,7 @@ func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, id string) 
 	if c := s.o.cookie(id); c != nil {
 		http.SetCookie(w, c)
 	}
-	body := Packet{Type: TypeOpen, Data: s.openData(id, true)}.Append(nil)
+	body := packet.Packet{Type: packet.Open, Data: s.openData(id, true)}.Append(nil)
 	s.writeText(w, "text/plain; charset=UTF-8", body)
 }
 

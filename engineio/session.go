@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio/internal/packet"
 )
 
 // A Receiver takes what comes out of one session. Its methods are called by
@@ -202,19 +203,19 @@ func (s *Session) begin() {
 
 // packet handles a packet of the client's, of either transport. ok is false
 // when it has ended the session.
-func (s *Session) packet(p Packet) (ok bool) {
-	if p.Type == TypeMessage {
+func (s *Session) packet(p packet.Packet) (ok bool) {
+	if p.Type == packet.Message {
 		return s.deliver(p.Data, p.Binary)
 	}
 	s.mu.Lock()
 	defer s.unlock()
 	switch p.Type {
-	case TypePong:
+	case packet.Pong:
 		s.beat.answered(time.Now())
 		s.arm()
-	case TypePing:
+	case packet.Ping:
 		s.end(TransportError) // the heartbeat is the server's
-	case TypeClose:
+	case packet.Close:
 		switch {
 		case s.waiting != nil:
 			s.answer(answer{messages: []*Message{noopMessage}})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio/internal/packet"
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 )
@@ -42,7 +43,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, id string
 	n := newSession(s, id, r)
 	n.state = upgraded
 	n.ws.Store(c)
-	open := Packet{Type: TypeOpen, Data: s.openData(id, false)}.Append(nil)
+	open := packet.Packet{Type: packet.Open, Data: s.openData(id, false)}.Append(nil)
 	c.Send(conn.NewPrepared(frame.Text, open)) // an error comes up again when it is read
 	n.begin()
 	s.run(c, func() { n.read(c) })
@@ -119,9 +120,9 @@ func (s *Session) received(c *conn.Conn, m conn.Message) (renew bool) {
 	}
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
-	p, err := Packet{Type: TypeMessage, Binary: true, Data: m.Payload}, error(nil)
+	p, err := packet.Packet{Type: packet.Message, Binary: true, Data: m.Payload}, error(nil)
 	if m.Opcode != frame.Binary {
-		p, err = ParsePacket(m.Payload)
+		p, err = packet.Parse(m.Payload)
 	}
 	if err != nil {
 		s.parseError()
@@ -129,7 +130,7 @@ func (s *Session) received(c *conn.Conn, m conn.Message) (renew bool) {
 	}
 	s.packet(p)
 	switch {
-	case p.Type == TypePong:
+	case p.Type == packet.Pong:
 		renew, s.grown = s.grown, false
 	case !s.greeted:
 		renew, s.greeted = true, true

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // errManyPending is what Call returns for a socket that owes too many answers.
@@ -15,7 +17,7 @@ var errNoAck = errors.New("socket.io: not all clients have answered")
 
 // expect registers f for the acknowledgement of a packet. f is called once,
 // with nil if the socket ends first.
-func (s *Socket) expect(id uint64, f func(*unit)) error {
+func (s *Socket) expect(id uint64, f func(*packet.Unit)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -25,7 +27,7 @@ func (s *Socket) expect(id uint64, f func(*unit)) error {
 		return errManyPending
 	}
 	if s.pending == nil {
-		s.pending = make(map[uint64]func(*unit))
+		s.pending = make(map[uint64]func(*packet.Unit))
 	}
 	s.pending[id] = f
 	return nil
@@ -40,16 +42,16 @@ func (s *Socket) unexpect(id uint64) {
 
 // acknowledged takes an acknowledgement, which it keeps. One that nobody waits
 // for is ignored.
-func (s *Socket) acknowledged(u *unit) {
+func (s *Socket) acknowledged(u *packet.Unit) {
 	s.mu.Lock()
-	f := s.pending[u.packet.ID]
-	if !u.packet.HasID {
+	f := s.pending[u.ID]
+	if !u.HasID {
 		f = nil
 	}
-	delete(s.pending, u.packet.ID)
+	delete(s.pending, u.ID)
 	s.mu.Unlock()
 	if f == nil {
-		u.release()
+		release(u)
 		return
 	}
 	f(u)
@@ -104,8 +106,8 @@ func (s *Socket) call(ctx context.Context, f Flags, event string, args []any) (*
 	if err != nil {
 		return nil, err
 	}
-	answer := make(chan *unit, 1)
-	if err := s.expect(id, func(u *unit) { answer <- u }); err != nil {
+	answer := make(chan *packet.Unit, 1)
+	if err := s.expect(id, func(u *packet.Unit) { answer <- u }); err != nil {
 		return nil, err
 	}
 	defer s.unexpect(id)
@@ -130,10 +132,10 @@ func (n *Namespace) call(ctx context.Context, t *Target, event string, args []an
 		return err
 	}
 	list := n.rooms.selected(nil, t)
-	answers := make(chan *unit, len(list))
+	answers := make(chan *packet.Unit, len(list))
 	waiting := 0
 	for _, s := range list {
-		if s.expect(id, func(u *unit) { answers <- u }) == nil {
+		if s.expect(id, func(u *packet.Unit) { answers <- u }) == nil {
 			defer s.unexpect(id)
 			waiting++
 		}
@@ -208,15 +210,15 @@ func (c *collector[R]) Expect(clients int) {
 // Reply implements Replies. What comes from another node takes the way of an
 // acknowledgement that is encoded and decoded again.
 func (c *collector[R]) Reply(arg any) {
-	e, u := new(encoder), new(unit)
+	e, u := new(encoder), new(packet.Unit)
 	err := e.array([]any{arg})
 	if err == nil {
-		p := Packet{Type: TypeAck, Data: e.buf}
+		p := packet.Packet{Type: packet.Ack, Data: e.buf}
 		if p.Attachments = len(e.attachments); p.Attachments > 0 {
-			p.Type = TypeBinaryAck
+			p.Type = packet.BinaryAck
 		}
-		err = u.parse(p.Append(nil))
-		u.attachments = e.attachments
+		err = u.Parse(p.Append(nil))
+		u.Binary = e.attachments
 	}
 	if err != nil {
 		c.fail(err)

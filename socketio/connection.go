@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // Violations that depend on what came before. Those of one packet are in
 // packet.go, those of attachments in attachment.go.
 var (
-	errJoinedTwice    error = &PacketError{"second CONNECT to a namespace"}
-	errNotJoined      error = &PacketError{"packet for a namespace that was not joined"}
-	errUnasked        error = &PacketError{"CONNECT_ERROR from a client"}
-	errNeverConnected error = &PacketError{"no namespace joined in time"}
-	errSlow           error = &PacketError{"attachments took too long"}
-	errStalled        error = &PacketError{"more than Limits.Backlog waits for handlers, and none has returned for 2 minutes"}
+	errJoinedTwice    error = &packet.Error{Reason: "second CONNECT to a namespace"}
+	errNotJoined      error = &packet.Error{Reason: "packet for a namespace that was not joined"}
+	errUnasked        error = &packet.Error{Reason: "CONNECT_ERROR from a client"}
+	errNeverConnected error = &packet.Error{Reason: "no namespace joined in time"}
+	errSlow           error = &packet.Error{Reason: "attachments took too long"}
+	errStalled        error = &packet.Error{Reason: "more than Limits.Backlog waits for handlers, and none has returned for 2 minutes"}
 )
 
 // A connection is a client: an Engine.IO session and the sockets on it, one in
@@ -27,7 +28,7 @@ type connection struct {
 	server  *Server
 	session *engineio.Session
 
-	assembler assembler // belongs to Message, which is called one at a time
+	assembler packet.Assembler // belongs to Message, which is called one at a time
 
 	mu      sync.Mutex
 	sockets []*Socket // also those whose middleware still runs
@@ -41,52 +42,41 @@ type connection struct {
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
-	c := &connection{server: s, session: session, assembler: assembler{limit: s.o.Limits.Attachments}}
+	c := &connection{server: s, session: session, assembler: packet.Assembler{Limit: s.o.Limits.Attachments}}
 	c.timer = time.AfterFunc(s.o.Limits.ConnectTimeout, func() { c.violation(errNeverConnected) })
 	return c
 }
 
 // units holds units for reuse.
-var units = sync.Pool{New: func() any { return new(unit) }}
+var units = sync.Pool{New: func() any { return new(packet.Unit) }}
 
-// release gives u back. Its attachments may have been kept by the user.
-func (u *unit) release() {
-	if cap(u.buf) > maxPooled {
+// release gives u back to units. The user may have kept its attachments, so
+// those are not used again.
+func release(u *packet.Unit) {
+	if u.Held() > maxPooled {
 		return
 	}
 	if poison {
-		for i := range u.buf {
-			u.buf[i] = '!'
-		}
+		u.Poison()
 	}
-	clear(u.attachments)
-	u.attachments = u.attachments[:0]
+	u.Drop()
 	units.Put(u)
-}
-
-// size is what u counts in the backlog.
-func (u *unit) size() int {
-	n := len(u.buf)
-	for _, a := range u.attachments {
-		n += len(a)
-	}
-	return n
 }
 
 // Message implements engineio.Receiver.
 func (c *connection) Message(data []byte, binary bool) {
-	var whole *unit
+	var whole *packet.Unit
 	var err error
 	if binary {
-		whole, err = c.assembler.binary(bytes.Clone(data))
+		whole, err = c.assembler.Attachment(bytes.Clone(data))
 	} else {
-		u := units.Get().(*unit)
-		if err = u.parse(data); err == nil {
-			whole, err = c.assembler.text(u)
+		u := units.Get().(*packet.Unit)
+		if err = u.Parse(data); err == nil {
+			whole, err = c.assembler.Text(u)
 		}
 	}
 	if err == nil {
-		c.watchAttachments(c.assembler.awaited != nil)
+		c.watchAttachments(c.assembler.Awaiting())
 		if whole == nil {
 			return
 		}
@@ -119,57 +109,56 @@ func (c *connection) violation(err error) {
 }
 
 // handle deals with a packet that is complete.
-func (c *connection) handle(u *unit) error {
-	p := &u.packet
-	switch p.Type {
-	case TypeConnect:
+func (c *connection) handle(u *packet.Unit) error {
+	switch u.Type {
+	case packet.Connect:
 		return c.connect(u)
-	case TypeConnectError:
+	case packet.ConnectError:
 		return errUnasked
 	}
-	s := c.socket(p.Namespace)
+	s := c.socket(u.Namespace)
 	if s == nil || !s.Connected() {
-		if c.crossed(p.Namespace) {
-			u.release()
+		if c.crossed(u.Namespace) {
+			release(u)
 			return nil
 		}
 		return errNotJoined
 	}
-	switch p.Type {
-	case TypeEvent, TypeBinaryEvent:
+	switch u.Type {
+	case packet.Event, packet.BinaryEvent:
 		c.mu.Lock()
-		c.backlog += u.size()
+		c.backlog += u.Size()
 		c.mu.Unlock()
 		s.dispatch(task{unit: u})
-	case TypeAck, TypeBinaryAck:
+	case packet.Ack, packet.BinaryAck:
 		s.acknowledged(u)
 	default:
 		s.close(ClientNamespaceDisconnect)
-		u.release()
+		release(u)
 	}
 	return nil
 }
 
 // connect answers a CONNECT.
-func (c *connection) connect(u *unit) error {
-	defer u.release()
-	name := string(u.packet.Namespace)
-	auth := json.RawMessage(bytes.Clone(u.packet.Data))
+func (c *connection) connect(u *packet.Unit) error {
+	defer release(u)
+	name := string(u.Namespace)
+	auth := json.RawMessage(bytes.Clone(u.Data))
 	if len(auth) == 0 {
 		auth = json.RawMessage("{}")
 	}
-	if c.socket(u.packet.Namespace) != nil {
+	if c.socket(u.Namespace) != nil {
 		return errJoinedTwice
 	}
 	n := c.server.lookup(name, auth)
 	if n == nil {
-		c.send(newControl(TypeConnectError, name, connectError{Message: "Invalid namespace"}))
+		c.send(newControl(packet.ConnectError, name, connectError{Message: "Invalid namespace"}))
 		return nil
 	}
 	s := newSocket(c, n, auth)
 	if !c.add(s) {
 		c.server.unuse(n)
-		c.send(newControl(TypeConnectError, name, connectError{Message: "Too many namespaces"}))
+		c.send(newControl(packet.ConnectError, name, connectError{Message: "Too many namespaces"}))
 		return nil
 	}
 	s.dispatch(task{do: s.connect})

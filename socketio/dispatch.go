@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // A task is something for a socket's goroutine: an event, or a function.
 type task struct {
-	unit *unit
+	unit *packet.Unit
 	do   func()
 }
 
@@ -76,8 +78,8 @@ func (s *Socket) perform(t task) {
 		t.do()
 		return
 	}
-	defer s.conn.handled(t.unit.size())
-	defer t.unit.release()
+	defer s.conn.handled(t.unit.Size())
+	defer release(t.unit)
 	if !s.finished {
 		s.event(t.unit)
 	}
@@ -170,7 +172,7 @@ func (s *Socket) enter() bool {
 	}
 	s.state = connected
 	s.mu.Unlock()
-	answer := newControl(TypeConnect, s.namespace.name, connectAnswer{s.id, s.pid})
+	answer := newControl(packet.Connect, s.namespace.name, connectAnswer{s.id, s.pid})
 	s.namespace.rooms.add(s, func() { s.conn.send(answer) })
 	return true
 }
@@ -186,7 +188,7 @@ func (s *Socket) refuse(err error) {
 		s.namespace.server.o.Logger.Error("socket.io: data of a ConnectError", "error", err)
 		answer.Data = nil
 	}
-	s.conn.send(newControl(TypeConnectError, s.namespace.name, answer))
+	s.conn.send(newControl(packet.ConnectError, s.namespace.name, answer))
 	s.close(ServerNamespaceDisconnect)
 }
 
@@ -215,16 +217,16 @@ func (s *Socket) ended(wasConnected bool) {
 }
 
 // event calls the handlers of an event.
-func (s *Socket) event(u *unit) {
+func (s *Socket) event(u *packet.Unit) {
 	var few [4]func(*Event) error
 	s.mu.Lock()
-	named := s.handlers.named(few[:0], u.packet.Name())
+	named := s.handlers.named(few[:0], u.Name())
 	more := s.handlers.others()
 	s.mu.Unlock()
 	if len(named)+len(more.middleware)+len(more.any) == 0 {
 		return
 	}
-	e := &Event{s: s, u: u, wantsAck: u.packet.HasID, id: u.packet.ID}
+	e := &Event{s: s, u: u, wantsAck: u.HasID, id: u.ID}
 	defer e.end()
 	for _, f := range more.middleware {
 		if err := f(e); err != nil {
@@ -243,9 +245,9 @@ func (s *Socket) event(u *unit) {
 }
 
 // report logs that an event was not handled.
-func (s *Socket) report(u *unit, err error) {
+func (s *Socket) report(u *packet.Unit, err error) {
 	s.namespace.server.o.Logger.Warn("socket.io: event failed",
-		"namespace", s.namespace.name, "socket", s.id, "event", clip(u.packet.Name()), "error", err)
+		"namespace", s.namespace.name, "socket", s.id, "event", clip(u.Name()), "error", err)
 }
 
 // clip returns the start of a name that a client has sent.

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // An emission is a packet with its attachments, encoded once for all that it
@@ -28,7 +29,7 @@ const headroom = 1 + 2 + 1 + 1 + 20
 
 // newEmission encodes an event or acknowledgement, whose array fill writes. It
 // writes in front of the array once the number of attachments is known.
-func newEmission(t PacketType, namespace string, id *uint64, f Flags, fill func(*encoder) error) (*emission, error) {
+func newEmission(t packet.Type, namespace string, id *uint64, f Flags, fill func(*encoder) error) (*emission, error) {
 	e := encoders.Get().(*encoder)
 	defer func() {
 		clear(e.attachments)
@@ -41,12 +42,12 @@ func newEmission(t PacketType, namespace string, id *uint64, f Flags, fill func(
 	if err := fill(e); err != nil {
 		return nil, err
 	}
-	p := Packet{Type: t, Namespace: []byte(namespace)}
+	p := packet.Packet{Type: t, Namespace: []byte(namespace)}
 	if id != nil {
 		p.HasID, p.ID = true, *id
 	}
 	if n := len(e.attachments); n > 0 {
-		p.Type, p.Attachments = t+(TypeBinaryEvent-TypeEvent), n
+		p.Type, p.Attachments = t+(packet.BinaryEvent-packet.Event), n
 	}
 	head := p.Append(make([]byte, 0, headroom+64))
 	text := e.buf[room-len(head):]
@@ -73,7 +74,7 @@ func (e *emission) add(data []byte, binary bool, f Flags) {
 // newEvent encodes an event. An offset that is not empty follows the
 // arguments.
 func newEvent(namespace, name string, args []any, id *uint64, offset string, f Flags) (*emission, error) {
-	return newEmission(TypeEvent, namespace, id, f, func(e *encoder) error {
+	return newEmission(packet.Event, namespace, id, f, func(e *encoder) error {
 		if err := e.event(name, args); err != nil || offset == "" {
 			return err
 		}
@@ -85,12 +86,12 @@ func newEvent(namespace, name string, args []any, id *uint64, offset string, f F
 
 // newAck encodes an acknowledgement.
 func newAck(namespace string, id uint64, args []any) (*emission, error) {
-	return newEmission(TypeAck, namespace, &id, Flags{}, func(e *encoder) error { return e.array(args) })
+	return newEmission(packet.Ack, namespace, &id, Flags{}, func(e *encoder) error { return e.array(args) })
 }
 
 // newControl encodes a packet whose data can be encoded.
-func newControl(t PacketType, namespace string, data any) *emission {
-	p := Packet{Type: t, Namespace: []byte(namespace)}
+func newControl(t packet.Type, namespace string, data any) *emission {
+	p := packet.Packet{Type: t, Namespace: []byte(namespace)}
 	if data != nil {
 		p.Data, _ = json.Marshal(data)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // Errors of encoding.
@@ -23,7 +25,7 @@ type encoder struct {
 
 // event appends the array of an event: its name and arguments.
 func (e *encoder) event(name string, args []any) error {
-	if reserved(name) {
+	if packet.Reserved(name) {
 		return errReservedName
 	}
 	e.buf = append(e.buf, '[')

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // errEventOver is what Decode returns once the handlers of an event have
@@ -20,7 +22,7 @@ type Event struct {
 	id       uint64
 
 	mu    sync.Mutex
-	u     *unit // nil: the handlers have returned
+	u     *packet.Unit // nil: the handlers have returned
 	acked bool
 }
 
@@ -44,7 +46,7 @@ func (e *Event) Name() string {
 	if e.u == nil {
 		return ""
 	}
-	return string(e.u.packet.Name())
+	return string(e.u.Name())
 }
 
 // Len returns the number of arguments, 0 once the handlers have returned.
@@ -54,7 +56,7 @@ func (e *Event) Len() int {
 	if e.u == nil {
 		return 0
 	}
-	return e.u.packet.Len()
+	return e.u.Len()
 }
 
 // Decode reads argument i, from 0 to Len()-1, into v, a pointer, as
@@ -67,7 +69,7 @@ func (e *Event) Decode(i int, v any) error {
 	if e.u == nil {
 		return errEventOver
 	}
-	return e.u.decode(i, v)
+	return decode(e.u, i, v)
 }
 
 // Args returns all arguments, as encoding/json decodes them into interface
@@ -78,14 +80,14 @@ func (e *Event) Args() ([]any, error) {
 	if e.u == nil {
 		return nil, errEventOver
 	}
-	return e.u.all()
+	return decodeAll(e.u)
 }
 
-// all decodes all arguments.
-func (u *unit) all() ([]any, error) {
-	args := make([]any, u.packet.Len())
+// decodeAll decodes all arguments.
+func decodeAll(u *packet.Unit) ([]any, error) {
+	args := make([]any, u.Len())
 	for i := range args {
-		if err := u.decode(i, &args[i]); err != nil {
+		if err := decode(u, i, &args[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -162,13 +164,13 @@ func Handle[In, Out any](s *Socket, event string, f func(ctx context.Context, in
 
 // Args are the arguments of an acknowledgement. They are kept as long as you
 // like. Call gives all of them where its type is *Args.
-type Args struct{ u *unit }
+type Args struct{ u *packet.Unit }
 
 // Len returns the number of arguments.
-func (a *Args) Len() int { return a.u.packet.Len() }
+func (a *Args) Len() int { return a.u.Len() }
 
 // Decode is Event.Decode.
-func (a *Args) Decode(i int, v any) error { return a.u.decode(i, v) }
+func (a *Args) Decode(i int, v any) error { return decode(a.u, i, v) }
 
 // JSON returns argument i, which must not hold binary data, as JSON.
-func (a *Args) JSON(i int) json.RawMessage { return a.u.packet.Arg(i) }
+func (a *Args) JSON(i int) json.RawMessage { return a.u.Arg(i) }

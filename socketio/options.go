@@ -7,6 +7,20 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio/internal/packet"
+)
+
+// Limits on one packet that can't be changed.
+const (
+	// MaxAttachments is how many []byte values the arguments of one event or
+	// acknowledgement may hold, received or sent.
+	MaxAttachments = packet.MaxAttachments
+	// MaxArguments is how many arguments a received event or acknowledgement
+	// may have.
+	MaxArguments = packet.MaxArguments
+	// MaxDepth is how deep arrays and objects of received JSON may be nested.
+	// The array of the arguments counts as one.
+	MaxDepth = packet.MaxDepth
 )
 
 // Options configure a Server. nil and the zero value are right for most. A

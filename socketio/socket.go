@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // errDisconnected is what methods of a socket return once it is over.
@@ -48,7 +49,7 @@ type Socket struct {
 	data     map[string]any
 	ctx      context.Context // nil until somebody asks
 	cancel   context.CancelCauseFunc
-	pending  map[uint64]func(*unit) // acknowledgements that are awaited; nil: the socket is over
+	pending  map[uint64]func(*packet.Unit) // acknowledgements that are awaited; nil: the socket is over
 	handlers handlers
 	tasks    []task // for the socket's goroutine
 	running  bool   // there is one
@@ -214,7 +215,7 @@ func (s *Socket) leaveNamespace() {
 	here := s.Connected()
 	s.conn.left(s, here) // the client may come back at once
 	if here {
-		s.conn.send(newControl(TypeDisconnect, s.namespace.name, nil))
+		s.conn.send(newControl(packet.Disconnect, s.namespace.name, nil))
 	}
 	s.close(ServerNamespaceDisconnect)
 }
