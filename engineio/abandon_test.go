@@ -22,7 +22,11 @@ func TestAbandonedGET(t *testing.T) {
 			s.answer(answer{refusal: badRequest})
 		}, true},
 	} {
-		s := newSession(NewServer(nil, nil), "id", httptest.NewRequest("GET", "/", nil))
+		server, err := NewServer(func(*Session) Receiver { return nil }, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSession(server, "id", httptest.NewRequest("GET", "/", nil))
 		_, p := s.poll(time.Now())
 		tt.before(s)
 		s.abandonPoll(p)

@@ -6,9 +6,12 @@
 // A Server is an http.Handler. Each session that opens gets a Receiver, which
 // takes the client's messages; Session.Send sends some.
 //
-//	server := engineio.NewServer(func(s *engineio.Session) engineio.Receiver {
+//	server, err := engineio.NewServer(func(s *engineio.Session) engineio.Receiver {
 //		return &receiver{s}
 //	}, nil)
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	http.Handle("/engine.io/", server)
 //
 // # Requests and transports

@@ -11,9 +11,9 @@ import (
 
 // Empty messages are bounded too: a client that sends them to an echo, many
 // in a POST, and never asks for what comes back is closed.
-func TestSendQueueEmpty(t *testing.T) {
+func TestQueueBytesEmpty(t *testing.T) {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	o := &engineio.Options{Limits: engineio.Limits{SendQueue: 64 * 1000}, Logger: quiet}
+	o := &engineio.Options{Limits: engineio.Limits{QueueBytes: 64 * 1000}, Logger: quiet}
 	for _, packet := range []string{"b", "4"} {
 		inBubble(t, o, func(s *site) {
 			sid := s.open()

@@ -55,7 +55,7 @@ func withReceiver(t *testing.T, o *engineio.Options, receive func(e echo) engine
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &site{t: t, listener: pipe.Listen(), sessions: make(chan *engineio.Session, 100), ends: make(chan engineio.Reason, 100)}
-		s.server = engineio.NewServer(func(n *engineio.Session) engineio.Receiver {
+		s.server = newServer(t, func(n *engineio.Session) engineio.Receiver {
 			s.sessions <- n
 			e := echo{s, n}
 			if receive != nil {
@@ -78,6 +78,16 @@ func withReceiver(t *testing.T, o *engineio.Options, receive func(e echo) engine
 		s.listener.Close()
 		time.Sleep(time.Second) // net/http's, for a client whose body was too long
 	})
+}
+
+// newServer returns a server whose options are right.
+func newServer(t *testing.T, open func(*engineio.Session) engineio.Receiver, o *engineio.Options) *engineio.Server {
+	t.Helper()
+	server, err := engineio.NewServer(open, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
 }
 
 // A response is what a request got.

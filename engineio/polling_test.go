@@ -319,15 +319,15 @@ func TestIdlePackets(t *testing.T) {
 }
 
 // A session whose queue grows over its limit closes, and the log names it.
-func TestSendQueue(t *testing.T) {
+func TestQueueBytes(t *testing.T) {
 	log := new(lines)
-	o := &engineio.Options{Limits: engineio.Limits{SendQueue: 1000, PingInterval: time.Hour}, Logger: slog.New(slog.NewTextHandler(log, nil))}
+	o := &engineio.Options{Limits: engineio.Limits{QueueBytes: 1000, PingInterval: time.Hour}, Logger: slog.New(slog.NewTextHandler(log, nil))}
 	check := func(s *site, err error) {
 		if err != engineio.ErrQueueFull {
 			t.Errorf("over the limit: %v", err)
 		}
 		s.wantEnd(engineio.TransportError)
-		if got := log.String(); !strings.Contains(got, "Limits.SendQueue") || !strings.Contains(got, "limit=1000") {
+		if got := log.String(); !strings.Contains(got, "Limits.QueueBytes") || !strings.Contains(got, "limit=1000") {
 			t.Errorf("log %q", got)
 		}
 		log.b.Reset()
@@ -408,7 +408,7 @@ func TestFailedRequests(t *testing.T) {
 // session closes.
 func TestLostAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := engineio.NewServer(func(n *engineio.Session) engineio.Receiver {
+		server := newServer(t, func(n *engineio.Session) engineio.Receiver {
 			n.Send(engineio.NewMessage([]byte("a"), false))
 			return echo{&site{ends: make(chan engineio.Reason, 1)}, n}
 		}, nil)
@@ -456,7 +456,7 @@ func TestCutWebSocket(t *testing.T) {
 func TestOpenPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n *engineio.Session
-		server := engineio.NewServer(func(s *engineio.Session) engineio.Receiver {
+		server := newServer(t, func(s *engineio.Session) engineio.Receiver {
 			n = s
 			panic("open")
 		}, nil)
@@ -470,6 +470,19 @@ func TestOpenPanics(t *testing.T) {
 		}
 		if err := server.Shutdown(t.Context()); err != nil {
 			t.Errorf("Shutdown: %v", err)
+		}
+	})
+}
+
+// A session without a receiver ends, and the log says why.
+func TestNoReceiver(t *testing.T) {
+	log := new(lines)
+	o := &engineio.Options{Logger: slog.New(slog.NewTextHandler(log, nil))}
+	withReceiver(t, o, func(echo) engineio.Receiver { return nil }, func(s *site) {
+		s.wantGet(s.open(), 400, unknownSession)
+		s.openWebSocket().wantClosed()
+		if got := log.String(); strings.Count(got, "Receiver is nil") != 2 {
+			t.Errorf("logged %q", got)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -25,7 +26,7 @@ const (
 // from any goroutine.
 type Server struct {
 	open func(*Session) Receiver
-	o    Options
+	o    *Options // resolved
 
 	mu        sync.Mutex
 	sessions  map[string]*Session // also those that have ended and wait for a GET; nil: about to open
@@ -35,11 +36,19 @@ type Server struct {
 	empty     chan struct{}       // closed when nothing is left; nil: nobody waits
 }
 
-// NewServer makes a server. open is called with each new session, before the
-// client learns of it, and returns who takes its messages; it may send
-// already, and should not take long. nil options are the defaults.
-func NewServer(open func(*Session) Receiver, o *Options) *Server {
-	return &Server{open: open, o: o.withDefaults(), sessions: make(map[string]*Session), conns: make(map[*conn.Conn]int)}
+// NewServer makes a server. open is called with each new session before the
+// client learns of it, and returns the receiver of its messages, which must not
+// be nil. open may already send to the session, and should not take long. nil
+// options are the defaults; an error says which option is wrong.
+func NewServer(open func(*Session) Receiver, o *Options) (*Server, error) {
+	if open == nil {
+		return nil, errors.New("engine.io: NewServer: open is nil: it must return the Receiver of each session")
+	}
+	resolved, err := o.resolve()
+	if err != nil {
+		return nil, err
+	}
+	return &Server{open: open, o: resolved, sessions: make(map[string]*Session), conns: make(map[*conn.Conn]int)}, nil
 }
 
 // Path returns where the server answers, with a slash at its end.
@@ -52,7 +61,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if s.o.CORS.Answer(w, r) {
+	if s.AnswerCORS(w, r) {
 		return
 	}
 	if s.o.Hooks.Header != nil {

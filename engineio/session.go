@@ -63,8 +63,8 @@ type Session struct {
 var ErrClosed = errors.New("engine.io: session is closed")
 
 // ErrQueueFull is what Send returns when the messages would have gone over
-// Limits.SendQueue, which has closed the session.
-var ErrQueueFull = errors.New("engine.io: Limits.SendQueue exceeded, session closed")
+// Limits.QueueBytes, which has closed the session.
+var ErrQueueFull = errors.New("engine.io: Limits.QueueBytes exceeded, session closed")
 
 func newSession(server *Server, id string, r *http.Request) *Session {
 	now := time.Now()
@@ -96,7 +96,7 @@ func (s *Session) Transport() string {
 
 // Send sends messages behind each other, with nothing but control packets
 // between them. It never waits: what can't leave is queued, and a session
-// whose queue grows over Limits.SendQueue closes. After the end it returns
+// whose queue grows over Limits.QueueBytes closes. After the end it returns
 // ErrClosed. Delivery is at most once, in the order of the calls.
 func (s *Session) Send(ms ...*Message) error {
 	s.mu.Lock()
@@ -110,7 +110,7 @@ func (s *Session) Send(ms ...*Message) error {
 	for _, m := range ms {
 		s.queued += m.size()
 	}
-	if s.queued > s.server.o.Limits.SendQueue {
+	if s.queued > s.server.o.Limits.QueueBytes {
 		s.overflow()
 		return ErrQueueFull
 	}
@@ -138,8 +138,8 @@ func (s *Session) transmit(ms []*Message) error {
 
 // overflow ends a session whose client does not keep up.
 func (s *Session) overflow() {
-	s.server.o.Logger.Warn("engine.io: Limits.SendQueue exceeded, session closed",
-		"limit", s.server.o.Limits.SendQueue, "address", s.Handshake().RemoteAddr)
+	s.server.o.Logger.Warn("engine.io: Limits.QueueBytes exceeded, session closed",
+		"limit", s.server.o.Limits.QueueBytes, "address", s.Handshake().RemoteAddr)
 	s.end(TransportError)
 }
 
@@ -185,13 +185,17 @@ func (k Cork) Release() {
 // The client learns of it later.
 func (s *Session) begin() {
 	defer func() {
-		if s.receiver == nil { // open has panicked
+		if s.receiver == nil { // open has panicked, or returned nil
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.end(TransportError)
 		}
 	}()
 	r := s.server.open(s)
+	if r == nil {
+		s.server.o.Logger.Error("engine.io: session closed, its Receiver is nil")
+		return
+	}
 	s.mu.Lock()
 	defer s.unlock()
 	s.receiver = r

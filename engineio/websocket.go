@@ -20,8 +20,8 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) *conn.Conn {
 		Handshake: handshake.Options{Origins: s.o.CORS.origins(), Deflate: s.o.Deflate},
 		Conn: conn.Options{Limits: conn.Limits{
 			Message:       l.MaxPayload,
-			QueueBytes:    l.SendQueue,
-			QueueMessages: max(l.SendQueue/minSize, 1),
+			QueueBytes:    l.QueueBytes,
+			QueueMessages: max(l.QueueBytes/minSize, 1),
 			PingInterval:  -1, // Engine.IO has a heartbeat of its own
 		}},
 	})

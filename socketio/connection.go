@@ -19,7 +19,7 @@ var (
 	errUnasked        error = &packet.Error{Reason: "CONNECT_ERROR from a client"}
 	errNeverConnected error = &packet.Error{Reason: "no namespace joined in time"}
 	errSlow           error = &packet.Error{Reason: "attachments took too long"}
-	errStalled        error = &packet.Error{Reason: "more than Limits.Backlog waits for handlers, and none has returned for 2 minutes"}
+	errStalled        error = &packet.Error{Reason: "more than Limits.HandlerQueueBytes waits for handlers, and none has returned for 2 minutes"}
 )
 
 // A connection is a client: an Engine.IO session and the sockets on it, one in
@@ -42,7 +42,7 @@ type connection struct {
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
-	c := &connection{server: s, session: session, assembler: packet.Assembler{Limit: s.o.Limits.Attachments}}
+	c := &connection{server: s, session: session, assembler: packet.Assembler{Limit: s.o.Limits.AttachmentBytes}}
 	c.timer = time.AfterFunc(s.o.Limits.ConnectTimeout, func() { c.violation(errNeverConnected) })
 	return c
 }
@@ -236,7 +236,7 @@ const stallTime = 2 * time.Minute
 func (c *connection) wait() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.backlog > c.server.o.Limits.Backlog && !c.closed {
+	for c.backlog > c.server.o.Limits.HandlerQueueBytes && !c.closed {
 		if c.relief == nil {
 			c.relief = sync.NewCond(&c.mu)
 		}
@@ -263,7 +263,7 @@ func (c *connection) handled(n int) {
 	if c.stall != nil {
 		c.stall.Reset(stallTime)
 	}
-	if c.relief != nil && c.backlog <= c.server.o.Limits.Backlog {
+	if c.relief != nil && c.backlog <= c.server.o.Limits.HandlerQueueBytes {
 		c.relief.Broadcast()
 	}
 }

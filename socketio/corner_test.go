@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/parleyws/parley/socketio"
 )
@@ -85,24 +84,9 @@ func TestErrors(t *testing.T) {
 	})
 }
 
-// A negative limit is none.
-func TestNoLimits(t *testing.T) {
-	o := &socketio.Options{Limits: socketio.Limits{ConnectTimeout: -1, AckTimeout: -1, PendingAcks: -1, Rooms: -1, Namespaces: -1, Backlog: -1, AttachmentTimeout: -1, Attachments: -1}}
-	inBubble(t, o, func(s *site) {
-		r := s.dial()
-		time.Sleep(40 * time.Second)
-		if got := r.next(); got != "2" {
-			t.Errorf("read %q", got)
-		}
-		r.c.Write(s.t.Context(), 1, []byte("3"))
-		time.Sleep(10 * time.Second)
-		r.connect("")
-	})
-}
-
 // Of takes a name with and without its slash; the default logger is slog's.
 func TestOf(t *testing.T) {
-	io := socketio.NewServer(nil)
+	io := newServer(t, nil)
 	if io.Of("x") != io.Of("/x") || io.Of("").Name() != "/" || slog.Default() == nil {
 		t.Error("names of namespaces")
 	}

@@ -2,7 +2,10 @@
 // any JavaScript client of version 4: events with arguments and
 // acknowledgements, namespaces, rooms.
 //
-//	io := socketio.NewServer(nil)
+//	io, err := socketio.NewServer(nil)
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	io.OnConnect(func(s *socketio.Socket) {
 //		socketio.On(s, "message", func(ctx context.Context, m Message) error {
 //			return s.To(m.Room).Emit("receive-message", m.Text)

@@ -125,6 +125,7 @@ func (e *Event) Ack(args ...any) error {
 //
 // For events without arguments T may be any type.
 func On[T any](s *Socket, event string, f func(ctx context.Context, arg T) error) {
+	need(f != nil, "On: nil function")
 	s.OnEvent(event, func(e *Event) error {
 		var arg T
 		if err := e.Decode(0, &arg); err != nil {
@@ -136,6 +137,7 @@ func On[T any](s *Socket, event string, f func(ctx context.Context, arg T) error
 
 // On2 is On for events with two arguments.
 func On2[T, U any](s *Socket, event string, f func(ctx context.Context, first T, second U) error) {
+	need(f != nil, "On2: nil function")
 	s.OnEvent(event, func(e *Event) error {
 		var first T
 		var second U
@@ -149,6 +151,7 @@ func On2[T, U any](s *Socket, event string, f func(ctx context.Context, first T,
 // Handle is On for a handler whose result is the acknowledgement, if the
 // client asks for one. An error is logged, and the client gets none.
 func Handle[In, Out any](s *Socket, event string, f func(ctx context.Context, in In) (Out, error)) {
+	need(f != nil, "Handle: nil function")
 	s.OnEvent(event, func(e *Event) error {
 		var in In
 		if err := e.Decode(0, &in); err != nil {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,17 +31,29 @@ func newClientFiles(fsys fs.FS) *clientFiles {
 	return &clientFiles{fsys: fsys, loaded: make(map[string]clientFile)}
 }
 
-// has reports whether name is one of the client's files: nothing else in the
-// folder can be had.
+// scripts are the files that are served, with the source map of each. Nothing
+// else in the folder is.
+var scripts = []string{"socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"}
+
+// checkClientFiles refuses a folder that holds none of the scripts: another one
+// was meant. nil is fine.
+func checkClientFiles(fsys fs.FS) error {
+	if fsys == nil {
+		return nil
+	}
+	var err error
+	for _, name := range scripts {
+		if _, err = fs.Stat(fsys, name); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("socket.io: Options.ClientFiles is a %T without scripts: it must be the folder client-dist "+
+		"of the npm package socket.io, or dist of socket.io-client: %w", fsys, err)
+}
+
+// has reports whether name is one of the client's files.
 func (f *clientFiles) has(name string) bool {
-	if f.fsys == nil {
-		return false
-	}
-	switch strings.TrimSuffix(name, ".map") {
-	case "socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js":
-		return true
-	}
-	return false
+	return f.fsys != nil && slices.Contains(scripts, strings.TrimSuffix(name, ".map"))
 }
 
 // serve answers with a file.

@@ -70,6 +70,7 @@ func (h *handlers) others() *moreHandlers {
 // itself, and answers by Event.Ack if the client asks. An error is logged. See
 // On and Handle for handlers whose arguments have types.
 func (s *Socket) OnEvent(event string, f func(*Event) error) {
+	need(f != nil, "OnEvent: nil function")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handlers.add(event, f)
@@ -78,11 +79,13 @@ func (s *Socket) OnEvent(event string, f func(*Event) error) {
 // Use adds a function that is called with each event, before its handlers. An
 // error is logged, and the event is dropped.
 func (s *Socket) Use(f func(*Event) error) {
+	need(f != nil, "Socket.Use: nil function")
 	s.handle(func(m *moreHandlers) { m.middleware = append(m.middleware, f) })
 }
 
 // OnAny adds a handler for all events, called before those of their name.
 func (s *Socket) OnAny(f func(*Event)) {
+	need(f != nil, "OnAny: nil function")
 	s.handle(func(m *moreHandlers) { m.any = append(m.any, f) })
 }
 
@@ -90,6 +93,7 @@ func (s *Socket) OnAny(f func(*Event)) {
 // the client, by the goroutine that sends it: before that, or with recovery on
 // behind it. args are not to be modified.
 func (s *Socket) OnAnyOutgoing(f func(event string, args []any)) {
+	need(f != nil, "OnAnyOutgoing: nil function")
 	s.handle(func(m *moreHandlers) { m.anyOutgoing = append(m.anyOutgoing, f) })
 	s.watched.Store(true)
 }
@@ -97,11 +101,13 @@ func (s *Socket) OnAnyOutgoing(f func(event string, args []any)) {
 // OnDisconnecting adds a handler for the end of the socket, which still sees
 // its rooms.
 func (s *Socket) OnDisconnecting(f func(Reason)) {
+	need(f != nil, "OnDisconnecting: nil function")
 	s.handle(func(m *moreHandlers) { m.disconnecting = append(m.disconnecting, f) })
 }
 
 // OnDisconnect adds a handler for the end of the socket.
 func (s *Socket) OnDisconnect(f func(Reason)) {
+	need(f != nil, "OnDisconnect: nil function")
 	s.handle(func(m *moreHandlers) { m.disconnect = append(m.disconnect, f) })
 }
 

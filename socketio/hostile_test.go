@@ -83,7 +83,7 @@ func TestAttachmentsTogether(t *testing.T) {
 		{"more than a message", 5000, 3000, 5000},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			o := &socketio.Options{Limits: socketio.Limits{Attachments: tt.attachment}}
+			o := &socketio.Options{Limits: socketio.Limits{AttachmentBytes: tt.attachment}}
 			o.Engine.Limits.MaxPayload = tt.payload
 			inBubble(t, o, func(s *site) {
 				lengths := make(chan int, 1)
@@ -105,7 +105,7 @@ func TestAttachmentsTogether(t *testing.T) {
 				}
 				send(tt.most + 1)
 				r.wantClosed()
-				if !strings.Contains(s.log.String(), "attachments over Limits.Attachments") {
+				if !strings.Contains(s.log.String(), "attachments over Limits.AttachmentBytes") {
 					t.Errorf("log: %s", s.log)
 				}
 			})

@@ -21,19 +21,19 @@ import (
 	"github.com/parleyws/parley/socketio"
 )
 
-// A log can be looked at.
-type log struct {
+// A logbook is a log that can be looked at.
+type logbook struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *log) Write(p []byte) (int, error) {
+func (l *logbook) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *log) String() string {
+func (l *logbook) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
@@ -43,7 +43,7 @@ func (l *log) String() string {
 type site struct {
 	t    *testing.T
 	io   *socketio.Server
-	log  *log
+	log  *logbook
 	http *http.Client
 }
 
@@ -51,13 +51,13 @@ type site struct {
 func inBubble(t *testing.T, o *socketio.Options, f func(s *site)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &site{t: t, log: new(log)}
+		s := &site{t: t, log: new(logbook)}
 		copied := socketio.Options{}
 		if o != nil {
 			copied = *o
 		}
 		copied.Logger = slog.New(slog.NewTextHandler(s.log, nil))
-		s.io = socketio.NewServer(&copied)
+		s.io = newServer(t, &copied)
 		l := pipe.Listen()
 		web := &http.Server{Handler: s.io}
 		go web.Serve(l)
@@ -73,6 +73,16 @@ func inBubble(t *testing.T, o *socketio.Options, f func(s *site)) {
 		web.Close()
 		l.Close()
 	})
+}
+
+// newServer returns a server whose options are right.
+func newServer(t *testing.T, o *socketio.Options) *socketio.Server {
+	t.Helper()
+	s, err := socketio.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // request sends a request below the path and returns status, body and header.

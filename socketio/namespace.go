@@ -87,6 +87,7 @@ func (n *Namespace) Name() string { return n.name }
 // the socket: the client gets its text, and the data of a *ConnectError. ctx
 // ends with the socket.
 func (n *Namespace) Use(f func(ctx context.Context, s *Socket) error) {
+	need(f != nil, "Namespace.Use: nil function")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.middleware = append(n.middleware, f)
@@ -96,6 +97,7 @@ func (n *Namespace) Use(f func(ctx context.Context, s *Socket) error) {
 // socket's own goroutine before the first event is handled: the handlers that
 // it registers miss nothing.
 func (n *Namespace) OnConnect(f func(s *Socket)) {
+	need(f != nil, "OnConnect: nil function")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.handlers = append(n.handlers, f)
@@ -209,6 +211,7 @@ func (e *ServerEvent) Ack(arg any) {
 // OnServerEvent adds a handler for events of other servers. It is called by
 // the adapter's goroutine.
 func (n *Namespace) OnServerEvent(event string, f func(*ServerEvent)) {
+	need(f != nil, "OnServerEvent: nil function")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.serverEvents == nil {

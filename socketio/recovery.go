@@ -10,32 +10,33 @@ import (
 	"time"
 )
 
-// Recovery says how clients that were away for a moment get back what they
-// had: their id, rooms, data, and the events that they missed. It holds for
-// clients that lost their connection, not for those that left or were sent
-// away, and only once they have received an event. Events without an
-// acknowledgement that are not volatile carry an offset, a string, as one more
-// argument, which handlers in the client see too.
+// Recovery gives clients that were away for a moment back what they had: their
+// id, rooms and data, and the events that they missed. It serves clients that
+// lost their connection once they have received an event, not those that left
+// or were sent away. Each event that is neither volatile nor asks for an
+// acknowledgement carries an offset, a string, as one more argument; handlers in
+// the client see it too.
 //
-// Zero values are the defaults.
+// In every field zero is the default, and a negative value turns the limit off.
 type Recovery struct {
-	// MaxAge is how long a client may be away: 2 min.
+	// MaxAge is how long a client may be away. Default 2 minutes.
 	MaxAge time.Duration
-	// MaxOctets is what is kept of events in a namespace: 16 MiB. An event
-	// counts about as much as it takes in memory: its octets and 320 more, 128
-	// for each attachment, and the names of the rooms that it is for. The oldest
-	// are dropped, and who would need them connects anew.
-	MaxOctets int
-	// MaxSessions is how many clients of a namespace are remembered: 10,000.
-	MaxSessions int
-	// RunMiddleware runs middleware for those who come back too.
+	// EventBytes is the size of all events that a namespace keeps. Default 16
+	// MiB. An event counts about as much memory as it takes: its bytes and 320
+	// more, 128 for each attachment, and the names of the rooms that it is for.
+	// The oldest events are dropped; a client that would need one of them
+	// connects anew.
+	EventBytes int
+	// Sessions is how many clients a namespace remembers. Default 10,000.
+	Sessions int
+	// RunMiddleware runs the middleware for clients that come back, too.
 	RunMiddleware bool
 }
 
 func (r Recovery) withDefaults() Recovery {
-	r.MaxAge = choose(r.MaxAge, 2*time.Minute, 2*time.Minute)
-	r.MaxOctets = choose(r.MaxOctets, 16<<20, 16<<20)
-	r.MaxSessions = choose(r.MaxSessions, 10_000, 10_000)
+	r.MaxAge = choose(r.MaxAge, 2*time.Minute, noTime)
+	r.EventBytes = choose(r.EventBytes, 16<<20, noCount)
+	r.Sessions = choose(r.Sessions, 10_000, noCount)
 	return r
 }
 
@@ -69,7 +70,7 @@ const (
 	roomOverhead       = 16
 )
 
-// size is what m counts in MaxOctets.
+// size is what m counts in EventBytes.
 func (m *missable) size() int {
 	n := eventOverhead + m.e.size + attachmentOverhead*(len(m.e.messages)-1)
 	for _, rooms := range [][]string{m.t.Rooms, m.t.Except} {
@@ -119,7 +120,7 @@ func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) 
 // is left is looked at again.
 func (r *recovery) forget(now time.Time) {
 	n := 0
-	for n < len(r.events) && (now.Sub(r.events[n].at) > r.o.MaxAge || r.octets > r.o.MaxOctets) {
+	for n < len(r.events) && (now.Sub(r.events[n].at) > r.o.MaxAge || r.octets > r.o.EventBytes) {
 		r.octets -= r.events[n].size()
 		n++
 	}
@@ -152,7 +153,7 @@ func (r *recovery) save(s *Socket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	if len(r.clients) < r.o.MaxSessions {
+	if len(r.clients) < r.o.Sessions {
 		r.clients[s.pid] = lostClient{now, s.id, rooms, data}
 	}
 	r.forget(now)

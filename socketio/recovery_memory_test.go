@@ -8,7 +8,7 @@ import (
 )
 
 // What a namespace remembers takes about as much memory as it counts, however
-// small the events are: an endless stream of them is bounded by MaxOctets.
+// small the events are: an endless stream of them is bounded by EventBytes.
 func TestRecoveryMemory(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector's memory would be counted")
@@ -26,7 +26,7 @@ func TestRecoveryMemory(t *testing.T) {
 		{"attachments", func(int) []string { return nil }, []any{[]byte("x"), []byte("y"), []byte{}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := NewServer(&Options{Recovery: &Recovery{MaxOctets: most}})
+			s := newServer(t, &Options{Recovery: &Recovery{EventBytes: most}})
 			before := heapInUse()
 			for i := range 3 * most / eventOverhead {
 				if err := s.Namespace.broadcast(&Target{Rooms: tt.rooms(i)}, "e", tt.args); err != nil {

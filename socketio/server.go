@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -16,7 +17,7 @@ import (
 type Server struct {
 	*Namespace
 	engine *engineio.Server
-	o      Options
+	o      *Options // resolved
 	files  *clientFiles
 	work   crew
 
@@ -31,22 +32,30 @@ type parent struct {
 	template *Namespace
 }
 
-// NewServer makes a server. nil options are the defaults. It panics if
-// Options.Adapter fails for the root namespace.
-func NewServer(o *Options) *Server {
-	s := &Server{o: o.withDefaults(), namespaces: make(map[string]*Namespace)}
-	s.engine = engineio.NewServer(func(session *engineio.Session) engineio.Receiver {
+// NewServer makes a server. nil options are the defaults; an error says which
+// option is wrong, or is that of Options.Adapter for the root namespace.
+func NewServer(o *Options) (*Server, error) {
+	resolved, err := o.resolve()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{o: resolved, files: newClientFiles(resolved.ClientFiles), namespaces: make(map[string]*Namespace)}
+	s.engine, err = engineio.NewServer(func(session *engineio.Session) engineio.Receiver {
 		return newConnection(s, session)
-	}, &s.o.Engine)
-	s.files = newClientFiles(s.o.ClientFiles)
-	s.Namespace = s.Of("/")
-	return s
+	}, &resolved.Engine)
+	if err != nil {
+		return nil, fmt.Errorf("socket.io: Options.Engine: %w", err)
+	}
+	if s.Namespace, err = s.namespace("/"); err != nil {
+		return nil, fmt.Errorf("socket.io: Options.Adapter: %w", err)
+	}
+	return s, nil
 }
 
 // ServeHTTP serves the path of Options.Engine. Anything else is not found.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if name, ok := strings.CutPrefix(r.URL.Path, s.engine.Path()); ok && s.files.has(name) {
-		if !s.o.Engine.CORS.Answer(w, r) {
+		if !s.engine.AnswerCORS(w, r) {
 			s.files.serve(w, r, name)
 		}
 		return
@@ -58,7 +67,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // if need be: from then on clients may join it. It waits for Options.Adapter
 // and panics if that fails.
 func (s *Server) Of(name string) *Namespace {
-	name = "/" + strings.TrimPrefix(name, "/")
+	n, err := s.namespace("/" + strings.TrimPrefix(name, "/"))
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// namespace is Of with an error.
+func (s *Server) namespace(name string) (*Namespace, error) {
 	s.mu.Lock()
 	n := s.namespaces[name]
 	if n == nil {
@@ -73,15 +90,16 @@ func (s *Server) Of(name string) *Namespace {
 	s.mu.Unlock()
 	s.unuse(n)
 	if err != nil {
-		panic(err)
+		return nil, err
 	}
-	return n
+	return n, nil
 }
 
 // OfPattern lets clients join every namespace whose name matches. They are
 // made when the first client comes, with the middleware and handlers of the
 // Namespace that is returned, and are forgotten when the last one has left.
 func (s *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
+	need(pattern != nil, "OfPattern: nil pattern")
 	return s.OfFunc(func(name string, _ json.RawMessage) bool { return pattern.MatchString(name) })
 }
 
@@ -89,6 +107,7 @@ func (s *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 // a JSON object, to be read only. It is called by the goroutine that reads
 // that client.
 func (s *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *Namespace {
+	need(match != nil, "OfFunc: nil function")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	template := newNamespace(s, "", nil)

@@ -4,7 +4,7 @@ package packet
 var (
 	ErrTextAwaited error = &Error{"text while attachments are awaited"}
 	ErrBinary      error = &Error{"binary without an announcement"}
-	ErrLarge       error = &Error{"attachments over Limits.Attachments"}
+	ErrLarge       error = &Error{"attachments over Limits.AttachmentBytes"}
 )
 
 // A Unit is a packet together with its attachments: what handlers and queues
