@@ -62,12 +62,12 @@ var (
 	noopMessage  = control(packet.Noop, "")
 )
 
-// minSize is what a message counts at least in a session's queue: keeping it
-// takes that much, also if it is empty.
-const minSize = 64
+// messageOverhead is what a message takes in memory beside its bytes, and its
+// place in a queue with it.
+const messageOverhead = 160
 
-// size returns what m counts in a session's queue: its length in octets.
-func (m *Message) size() int { return max(len(m.data), minSize) }
+// size returns what m counts in a session's queue, in bytes.
+func (m *Message) size() int { return messageOverhead + len(m.data) }
 
 // appendPayload appends m to the payload of a response, behind a separator
 // unless b is empty.

@@ -61,9 +61,8 @@ type Limits struct {
 	// session that exceeds the limit closes.
 	MaxPayload int64
 	// QueueBytes is the size of all messages that wait to be sent to a session.
-	// Default 16 MiB; at least 512. A message counts 64 bytes at least, so
-	// their number needs no limit of its own. A session that exceeds the limit
-	// closes.
+	// Default 16 MiB; at least 512. A message counts about as much memory as it
+	// takes: its bytes and 160 more. A session that exceeds the limit closes.
 	QueueBytes int
 	// PingInterval is the time from a pong to the next ping. Default 25 s; at
 	// least 1 ms. It can't be turned off, because clients are told it and give

@@ -335,8 +335,8 @@ func TestQueueBytes(t *testing.T) {
 	inBubble(t, o, func(s *site) {
 		sid := s.open()
 		n := s.session()
-		m := engineio.NewMessage(make([]byte, 99), false)
-		for range 10 {
+		m := engineio.NewMessage(make([]byte, 199), false) // counts 360
+		for range 2 {
 			if err := n.Send(m); err != nil {
 				t.Fatal(err)
 			}

@@ -21,7 +21,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) *conn.Conn {
 		Conn: conn.Options{Limits: conn.Limits{
 			Message:       l.MaxPayload,
 			QueueBytes:    l.QueueBytes,
-			QueueMessages: max(l.QueueBytes/minSize, 1),
+			QueueMessages: max(l.QueueBytes/messageOverhead, 1),
 			PingInterval:  -1, // Engine.IO has a heartbeat of its own
 		}},
 	})

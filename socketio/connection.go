@@ -20,6 +20,7 @@ var (
 	errNeverConnected error = &packet.Error{Reason: "no namespace joined in time"}
 	errSlow           error = &packet.Error{Reason: "attachments took too long"}
 	errStalled        error = &packet.Error{Reason: "more than Limits.HandlerQueueBytes waits for handlers, and none has returned for 2 minutes"}
+	errLingering      error = &packet.Error{Reason: "more sockets than Limits.Namespaces have ended, and none of their handlers has returned for 2 minutes"}
 )
 
 // A connection is a client: an Engine.IO session and the sockets on it, one in
@@ -36,9 +37,10 @@ type connection struct {
 	closed  bool
 	timer   *time.Timer // until a namespace is joined, then nil
 	slow    *time.Timer // while attachments are awaited
-	backlog int         // octets that handlers have not dealt with
-	relief  *sync.Cond  // backlog has shrunk, or closed; nil: nobody has waited
-	stall   *time.Timer // while somebody waits and nothing is handled
+	backlog int         // size of the events that handlers have not dealt with
+	living  int         // sockets that were here and whose goroutine has not ended
+	relief  *sync.Cond  // it is time to look whether wait may end; nil: nobody has waited
+	stall   *time.Timer // runs while wait waits, from the last handler that has returned
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
@@ -173,6 +175,7 @@ func (c *connection) add(s *Socket) bool {
 		return false
 	}
 	c.sockets = append(c.sockets, s)
+	c.living++
 	c.sent = slices.DeleteFunc(c.sent, func(name string) bool { return name == s.namespace.name })
 	return true
 }
@@ -227,21 +230,35 @@ func (c *connection) left(s *Socket, sent bool) {
 // Closed tells.
 func (c *connection) send(e *emission) { _ = c.session.Send(e.messages...) }
 
-// stallTime is how long a client waits for handlers of which none returns,
-// before it is given up. It is not read from meanwhile, so that nobody would
-// know if it went away.
+// stallTime is how long wait waits while no handler returns. The client is not
+// read from meanwhile, so nobody would notice that it has gone away.
 const stallTime = 2 * time.Minute
+
+// behind returns what is wrong while the handlers have too much before them, nil
+// otherwise. Called with mu held.
+func (c *connection) behind() error {
+	limits := &c.server.o.Limits
+	switch {
+	case c.closed:
+		return nil
+	case c.backlog > limits.HandlerQueueBytes:
+		return errStalled
+	case c.living-len(c.sockets) > limits.Namespaces:
+		return errLingering
+	}
+	return nil
+}
 
 // wait waits while the handlers have too much before them.
 func (c *connection) wait() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.backlog > c.server.o.Limits.HandlerQueueBytes && !c.closed {
+	for err := c.behind(); err != nil; err = c.behind() {
 		if c.relief == nil {
 			c.relief = sync.NewCond(&c.mu)
 		}
 		if c.stall == nil {
-			c.stall = time.AfterFunc(stallTime, func() { c.violation(errStalled) })
+			c.stall = time.AfterFunc(stallTime, func() { c.violation(err) })
 		}
 		c.relief.Wait()
 	}
@@ -255,15 +272,29 @@ func (c *connection) stopStall() {
 	}
 }
 
-// handled takes n octets off the backlog.
-func (c *connection) handled(n int) {
+// handled takes an event of a size off the backlog.
+func (c *connection) handled(size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.backlog -= n
+	c.backlog -= size
+	c.relieve()
+}
+
+// ended takes note that the goroutine of a socket has ended.
+func (c *connection) ended() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.living--
+	c.relieve()
+}
+
+// relieve ends wait if it may end. Called with mu held, after a handler has
+// returned.
+func (c *connection) relieve() {
 	if c.stall != nil {
 		c.stall.Reset(stallTime)
 	}
-	if c.relief != nil && c.backlog <= c.server.o.Limits.HandlerQueueBytes {
+	if c.relief != nil && c.behind() == nil {
 		c.relief.Broadcast()
 	}
 }

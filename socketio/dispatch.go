@@ -196,6 +196,7 @@ func (s *Socket) refuse(err error) {
 func (s *Socket) ended(wasConnected bool) {
 	n := s.namespace
 	s.finished = true
+	defer s.conn.ended()
 	defer n.server.unuse(n)
 	if !wasConnected {
 		return

@@ -69,11 +69,15 @@ type Limits struct {
 	// Rooms is how many rooms a socket may be in, without the room of its id.
 	// Default 1,000.
 	Rooms int
-	// Namespaces is how many namespaces a client may join. Default 32.
+	// Namespaces is how many namespaces a client may be in. Default 32. As many
+	// sockets that have left theirs may still be busy with their handlers; while
+	// there are more nothing is read from the client.
 	Namespaces int
 	// HandlerQueueBytes is the size of all events of a client that wait for its
-	// handlers. Default 4 MiB. While there is more nothing is read from the
-	// client; if no handler returns for 2 minutes then, the client is closed.
+	// handlers. Default 4 MiB. An event counts about as much memory as it takes:
+	// its bytes and 320 more, and 16 for each argument. While more waits nothing
+	// is read from the client; if no handler returns for 2 minutes then, the
+	// client is closed.
 	HandlerQueueBytes int
 }
 

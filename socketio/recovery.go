@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"container/list"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -27,7 +28,8 @@ type Recovery struct {
 	// The oldest events are dropped; a client that would need one of them
 	// connects anew.
 	EventBytes int
-	// Sessions is how many clients a namespace remembers. Default 10,000.
+	// Sessions is how many clients a namespace remembers. Default 10,000. For
+	// one more, the client that has been away longest is forgotten.
 	Sessions int
 	// RunMiddleware runs the middleware for clients that come back, too.
 	RunMiddleware bool
@@ -41,17 +43,18 @@ func (r Recovery) withDefaults() Recovery {
 }
 
 // recovery is what a namespace remembers. Its mutex is held while an event is
-// sent: the order of offsets is that of delivery, and who comes back misses
-// nothing in between.
+// sent, so that offsets are in the order of delivery, and a client that comes
+// back misses nothing meanwhile.
 type recovery struct {
 	o      Recovery
 	prefix string // of offsets: those of another run of the server mean nothing
 
 	mu      sync.Mutex
-	events  []missable
-	first   uint64 // number of events[0]
-	octets  int    // what they count
-	clients map[string]lostClient
+	events  ring[missable]
+	first   uint64                   // number of the oldest event
+	bytes   int                      // what the events count
+	clients map[string]*list.Element // of lost, by pid
+	lost    list.List                // of *lostClient, in the order in which they were lost
 	timer   *time.Timer
 	stopped bool
 }
@@ -63,7 +66,7 @@ type missable struct {
 	e  *emission
 }
 
-// What counts beside the octets of an event, an attachment and the name of a room.
+// What counts beside the bytes of an event, an attachment and the name of a room.
 const (
 	eventOverhead      = 320
 	attachmentOverhead = 128
@@ -81,67 +84,74 @@ func (m *missable) size() int {
 	return n
 }
 
-// A lostClient is one that may come back, by the pid that it knows.
+// A lostClient is a client that may come back.
 type lostClient struct {
 	at    time.Time
+	pid   string // the client knows it
 	id    string
 	rooms []string
 	data  map[string]any
 }
 
 func newRecovery(o Recovery) *recovery {
-	return &recovery{o: o, prefix: randomID()[:8] + ".", clients: make(map[string]lostClient)}
+	return &recovery{o: o, prefix: randomID()[:8] + ".", clients: make(map[string]*list.Element)}
 }
 
 // broadcast delivers an event and keeps it.
 func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) error {
 	r.mu.Lock()
-	number := r.first + uint64(len(r.events))
+	number := r.first + uint64(r.events.n)
 	e, err := newEvent(n.name, event, args, nil, formatOffset(r.prefix, number), t.Flags)
 	if err != nil {
 		r.mu.Unlock()
 		return err
 	}
 	now := time.Now()
-	kept := Target{slices.Clone(t.Rooms), slices.Clone(t.Except), t.Flags}
-	r.events = append(r.events, missable{now, kept, e})
-	r.octets += r.events[len(r.events)-1].size()
+	m := missable{now, Target{slices.Clone(t.Rooms), slices.Clone(t.Except), t.Flags}, e}
+	r.events.push(m)
+	r.bytes += m.size()
 	r.forget(now)
-	list := recipients{sockets: n.rooms.selected(nil, t)}
-	list.send(e, false)
+	to := recipients{sockets: n.rooms.selected(nil, t)}
+	to.send(e, false)
 	r.mu.Unlock()
-	for _, s := range list.sockets {
+	for _, s := range to.sockets {
 		s.notifyOutgoing(event, args)
 	}
 	return nil
 }
 
-// forget drops events that are too old or too many, and sees to it that what
-// is left is looked at again.
+// forget drops the events and clients that are too old or too many, the oldest
+// first, and sees to it that what is left is looked at again.
 func (r *recovery) forget(now time.Time) {
-	n := 0
-	for n < len(r.events) && (now.Sub(r.events[n].at) > r.o.MaxAge || r.octets > r.o.EventBytes) {
-		r.octets -= r.events[n].size()
-		n++
+	for r.events.n > 0 && (r.bytes > r.o.EventBytes || now.Sub(r.events.at(0).at) > r.o.MaxAge) {
+		r.bytes -= r.events.at(0).size()
+		r.events.pop()
+		r.first++
 	}
-	clear(r.events[:n])
-	r.first += uint64(n)
-	if r.events = r.events[n:]; len(r.events) == 0 {
-		r.events = nil
+	for e := r.lost.Front(); e != nil; e = r.lost.Front() {
+		if c := e.Value.(*lostClient); r.lost.Len() <= r.o.Sessions && now.Sub(c.at) <= r.o.MaxAge {
+			break
+		}
+		r.remove(e)
 	}
-	if r.timer == nil && !r.stopped && len(r.events)+len(r.clients) > 0 {
+	if r.timer == nil && !r.stopped && r.events.n+r.lost.Len() > 0 {
 		r.timer = time.AfterFunc(r.o.MaxAge+time.Second, r.tidy)
 	}
+}
+
+// remove takes a client off the list.
+func (r *recovery) remove(e *list.Element) *lostClient {
+	c := r.lost.Remove(e).(*lostClient)
+	delete(r.clients, c.pid)
+	return c
 }
 
 // tidy is the timer.
 func (r *recovery) tidy() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
 	r.timer = nil
-	maps.DeleteFunc(r.clients, func(_ string, c lostClient) bool { return now.Sub(c.at) > r.o.MaxAge })
-	r.forget(now)
+	r.forget(time.Now())
 }
 
 // save remembers a socket that has ended, before it leaves its rooms.
@@ -153,9 +163,7 @@ func (r *recovery) save(s *Socket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	if len(r.clients) < r.o.Sessions {
-		r.clients[s.pid] = lostClient{now, s.id, rooms, data}
-	}
+	r.clients[s.pid] = r.lost.PushBack(&lostClient{now, s.pid, s.id, rooms, data})
 	r.forget(now)
 }
 
@@ -168,22 +176,21 @@ func (r *recovery) restore(s *Socket) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
-	r.forget(now)
-	lost, known := r.clients[claim.PID]
+	r.forget(time.Now())
+	e, known := r.clients[claim.PID]
 	next, ok := r.after(claim.Offset)
-	if !known || !ok || now.Sub(lost.at) > r.o.MaxAge {
+	if !known || !ok {
 		return false
 	}
-	delete(r.clients, claim.PID)
+	lost := r.remove(e)
 	s.id, s.pid, s.recovered = lost.id, claim.PID, true
 	s.data = lost.data
 	_ = s.Join(lost.rooms...) // within the limit: it was before
 	if !s.enter() {
 		return true
 	}
-	for _, m := range r.events[next:] {
-		if m.t.matches(lost.rooms) {
+	for i := next; i < r.events.n; i++ {
+		if m := r.events.at(i); m.t.matches(lost.rooms) {
 			s.send(m.e, false)
 		}
 	}
@@ -198,7 +205,7 @@ func (r *recovery) after(offset string) (int, bool) {
 		return 0, false
 	}
 	number, err := strconv.ParseUint(digits, 36, 64)
-	if err != nil || number >= r.first+uint64(len(r.events)) || number+1 < r.first {
+	if err != nil || number >= r.first+uint64(r.events.n) || number+1 < r.first {
 		return 0, false
 	}
 	return int(number + 1 - r.first), true

@@ -165,9 +165,9 @@ func TestRecoveryLimits(t *testing.T) {
 		s.io.Emit("x")
 		_, last := offset(t, a.read())
 		b.read()
-		a.c.CloseNow()
-		synctest.Wait()
 		b.c.CloseNow()
+		synctest.Wait()
+		a.c.CloseNow()
 		synctest.Wait()
 		for range 8 {
 			s.io.Emit("big", strings.Repeat("x", 1000))

@@ -24,11 +24,20 @@ func (u *Unit) Parse(b []byte) error {
 	return u.Packet.Parse(u.buf)
 }
 
-// Size returns the length of the packet and its attachments in bytes.
+// What a Unit takes in memory beside its bytes: the Unit and its place in a
+// queue, and what stands for an attachment, an argument and a placeholder.
+const (
+	unitOverhead        = 320
+	attachmentOverhead  = 40
+	argumentOverhead    = 16
+	placeholderOverhead = 24
+)
+
+// Size returns about how much memory u takes, in bytes.
 func (u *Unit) Size() int {
-	n := len(u.buf)
+	n := unitOverhead + len(u.buf) + argumentOverhead*len(u.args) + placeholderOverhead*len(u.placeholders)
 	for _, data := range u.Binary {
-		n += len(data)
+		n += attachmentOverhead + len(data)
 	}
 	return n
 }
