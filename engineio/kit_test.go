@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -54,6 +55,13 @@ func inBubble(t *testing.T, o *engineio.Options, f func(s *site)) {
 func withReceiver(t *testing.T, o *engineio.Options, receive func(e echo) engineio.Receiver, f func(s *site)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		quiet := engineio.Options{}
+		if o != nil {
+			quiet = *o
+		}
+		if quiet.Logger == nil {
+			quiet.Logger = slog.New(slog.DiscardHandler)
+		}
 		s := &site{t: t, listener: pipe.Listen(), sessions: make(chan *engineio.Session, 100), ends: make(chan engineio.Reason, 100)}
 		s.server = newServer(t, func(n *engineio.Session) engineio.Receiver {
 			s.sessions <- n
@@ -62,7 +70,7 @@ func withReceiver(t *testing.T, o *engineio.Options, receive func(e echo) engine
 				return receive(e)
 			}
 			return e
-		}, o)
+		}, &quiet)
 		web := &http.Server{Handler: s.server}
 		go web.Serve(s.listener)
 		transport := &http.Transport{DialContext: s.listener.DialContext, DisableCompression: true}

@@ -48,7 +48,7 @@ func newPolling(t *testing.T, l Limits) *Session {
 		t.Fatal(err)
 	}
 	s := newSession(server, "id", httptest.NewRequest("GET", "/", nil))
-	t.Cleanup(func() { s.end(ForcedClose) })
+	t.Cleanup(func() { s.end(closedHere) })
 	return s
 }
 

@@ -66,7 +66,7 @@ func (s *Session) get(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.server.writeText(w, "text/plain; charset=UTF-8", body) != nil {
 		s.mu.Lock()
-		s.end(TransportError) // what was taken is lost
+		s.end(answerLost) // with what was taken from the queue
 		s.unlock()
 	}
 }
@@ -88,7 +88,7 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 	case s.state == upgraded:
 		return answer{refusal: badRequest}, nil
 	case s.waiting != nil: // one GET at a time
-		s.end(TransportError)
+		s.end(twoGETs)
 		return answer{refusal: badRequest}, nil
 	case len(s.queue) > 0:
 		return answer{messages: s.take()}, nil
@@ -115,7 +115,7 @@ func (s *Session) abandonPoll(p *poll) {
 	default:
 		s.waiting = nil
 	}
-	s.end(TransportError)
+	s.end(getCut)
 }
 
 // writeText answers 200 with a body that is not to be kept. The client may take
@@ -136,21 +136,36 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
-	body, refused := s.readBody(w, r)
-	if refused == nil {
-		refused = s.handleBody(body)
+	body, why := s.readBody(w, r)
+	if why != nil {
+		s.refuseBody(w, why)
+		return
 	}
+	refused := s.handleBody(body)
 	s.mu.Lock()
 	s.posting = false // before the client can know
-	if refused != nil {
-		s.end(TransportError) // unless it is over
-	}
 	s.unlock()
 	if refused != nil {
 		refused.write(w)
 		return
 	}
 	s.server.writeText(w, "text/html", []byte("ok"))
+}
+
+// refuseBody answers a POST whose body can't be taken, and ends the session: in
+// this order, or a client whose GET waits might hear of the end first, and not of
+// the limit.
+func (s *Session) refuseBody(w http.ResponseWriter, why *cause) {
+	refused := badRequest
+	if why == longBody {
+		refused = tooLarge
+	}
+	refused.write(w)
+	_ = http.NewResponseController(w).Flush() // where it can't, the handler's end does
+	s.mu.Lock()
+	s.posting = false
+	s.end(why)
+	s.unlock()
 }
 
 // beginPost takes the slot for a POST.
@@ -163,22 +178,25 @@ func (s *Session) beginPost(r *http.Request) *refusal {
 		return unknownSession
 	case s.state == upgraded:
 		return badRequest
-	case s.posting, // one POST at a time
-		r.Header.Get("Content-Type") == "application/octet-stream":
-		s.end(TransportError)
+	case s.posting: // one POST at a time
+		s.end(twoPOSTs)
+		return badRequest
+	case r.Header.Get("Content-Type") == "application/octet-stream":
+		s.end(binaryPOST)
 		return badRequest
 	}
 	s.posting = true
 	return nil
 }
 
-// readBody reads the body of a POST: at most Limits.MaxPayload octets, and no
-// longer than the session could go without a pong.
-func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+// readBody reads the body of a POST: at most Limits.MaxPayload bytes, and no
+// longer than the session could go without a pong. Without a body it returns why
+// the session has to end.
+func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *cause) {
 	limits := &s.server.o.Limits
 	_ = http.NewResponseController(w).SetReadDeadline(s.server.o.bodyDeadline())
 	if r.ContentLength > limits.MaxPayload {
-		return nil, tooLarge
+		return nil, longBody
 	}
 	body := make([]byte, 0, min(max(r.ContentLength, 512), 64<<10)+1)
 	in := http.MaxBytesReader(w, r.Body, limits.MaxPayload)
@@ -190,9 +208,9 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *ref
 			return body, nil
 		case err != nil:
 			if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-				return nil, tooLarge
+				return nil, longBody
 			}
-			return nil, badRequest
+			return nil, postCut
 		case len(body) == cap(body):
 			body = append(body, 0)[:len(body)]
 		}
@@ -207,12 +225,12 @@ func (s *Session) handleBody(body []byte) *refusal {
 		return s.partWith(body)
 	}
 	if !utf8.Valid(body) {
-		s.parseError()
+		s.lose(notUTF8)
 		return badRequest
 	}
 	for p, err := range packet.Payload(body) {
 		if err != nil {
-			s.parseError()
+			s.parseError(err)
 			return badRequest
 		}
 		if !s.packet(p) {
@@ -238,9 +256,12 @@ func (s *Session) partWith(body []byte) *refusal {
 	return nil
 }
 
-// parseError ends the session because of what is no packet.
-func (s *Session) parseError() {
+// parseError ends the session because of bytes that are no packet.
+func (s *Session) parseError(err error) { s.lose(violation(ParseError, err)) }
+
+// lose ends the session.
+func (s *Session) lose(why *cause) {
 	s.mu.Lock()
 	defer s.unlock()
-	s.end(ParseError)
+	s.end(why)
 }

@@ -28,12 +28,12 @@ type Server struct {
 	open func(*Session) Receiver
 	o    *Options // resolved
 
-	mu        sync.Mutex
-	sessions  map[string]*Session // also those that have ended and wait for a GET; nil: about to open
-	conns     map[*conn.Conn]int  // and the number of goroutines that each has
-	accepting int                 // WebSockets with a sid that are about to be taken over
-	closing   bool                // Shutdown was called
-	empty     chan struct{}       // closed when nothing is left; nil: nobody waits
+	mu       sync.Mutex
+	sessions map[string]*Session // also those that have ended and wait for a GET; nil: about to open
+	conns    map[*conn.Conn]int  // and the number of goroutines that each has
+	holds    int                 // what Shutdown waits for besides, see hold
+	closing  bool                // Shutdown was called
+	empty    chan struct{}       // closed when nothing is left; nil: nobody waits
 }
 
 // NewServer makes a server. open is called with each new session before the
@@ -241,9 +241,32 @@ func (s *Server) run(c *conn.Conn, f func()) {
 	}()
 }
 
+// hold makes Shutdown wait until unhold is called.
+func (s *Server) hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds++
+}
+
+func (s *Server) unhold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds--
+	s.check()
+}
+
+// runPending runs f on a goroutine that Shutdown waits for.
+func (s *Server) runPending(f func()) {
+	s.hold()
+	go func() {
+		defer s.unhold()
+		f()
+	}()
+}
+
 // check tells Shutdown when nothing is left. Called with mu held.
 func (s *Server) check() {
-	if s.empty != nil && len(s.conns) == 0 && len(s.sessions) == 0 && s.accepting == 0 {
+	if s.empty != nil && len(s.conns) == 0 && len(s.sessions) == 0 && s.holds == 0 {
 		close(s.empty)
 		s.empty = nil
 	}
@@ -265,7 +288,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Unlock()
 	for _, n := range sessions {
 		if n != nil {
-			n.shut(ServerShuttingDown, ServerShuttingDown)
+			n.shut(shutDown, shutDown)
 			n.dismiss()
 		}
 	}

@@ -38,8 +38,8 @@ type Session struct {
 	state      state
 	told       bool // the receiver knows of the end
 	delivering bool
-	posting    bool // a POST is being read or handled
-	reason     Reason
+	posting    bool       // a POST is being read or handled
+	why        *cause     // of the end; nil before it
 	receiver   Receiver   // nil until Open has returned
 	probing    *conn.Conn // the transport of probing and probed
 	waiting    *poll      // the GET that waits
@@ -94,13 +94,25 @@ func (s *Session) Transport() string {
 	return pollingName
 }
 
-// Send sends messages behind each other, with nothing but control packets
-// between them. It never waits: what can't leave is queued, and a session
-// whose queue grows over Limits.QueueBytes closes. After the end it returns
-// ErrClosed. Delivery is at most once, in the order of the calls.
+// Send sends messages one after the other, with nothing but control packets
+// between them. It never waits, and may be called with locks held: it calls
+// neither the receiver nor a hook nor the logger. Messages that can't leave are
+// queued; a session whose queue exceeds Limits.QueueBytes closes, and Send
+// returns ErrQueueFull. After the end it returns ErrClosed. Messages are
+// delivered at most once, in the order of the calls.
 func (s *Session) Send(ms ...*Message) error {
 	s.mu.Lock()
-	defer s.unlock()
+	err := s.send(ms)
+	tell := err != nil && s.untold()
+	s.mu.Unlock()
+	if tell {
+		s.server.runPending(s.tell)
+	}
+	return err
+}
+
+// send is Send. Called with mu held.
+func (s *Session) send(ms []*Message) error {
 	switch s.state {
 	case closed:
 		return ErrClosed
@@ -111,7 +123,7 @@ func (s *Session) Send(ms ...*Message) error {
 		s.queued += m.size()
 	}
 	if s.queued > s.server.o.Limits.QueueBytes {
-		s.overflow()
+		s.end(lagging)
 		return ErrQueueFull
 	}
 	s.queue = append(s.queue, ms...)
@@ -127,20 +139,13 @@ func (s *Session) transmit(ms []*Message) error {
 		switch err := c.Send(m.frame); {
 		case err == nil:
 		case errors.Is(err, conn.ErrQueueFull):
-			s.overflow()
+			s.end(lagging)
 			return ErrQueueFull
 		default:
 			return ErrClosed // the reading goroutine finds out why
 		}
 	}
 	return nil
-}
-
-// overflow ends a session whose client does not keep up.
-func (s *Session) overflow() {
-	s.server.o.Logger.Warn("engine.io: Limits.QueueBytes exceeded, session closed",
-		"limit", s.server.o.Limits.QueueBytes, "address", s.Handshake().RemoteAddr)
-	s.end(TransportError)
 }
 
 // Writable reports whether a message would leave at once: a GET waits for it,
@@ -188,7 +193,7 @@ func (s *Session) begin() {
 		if s.receiver == nil { // open has panicked, or returned nil
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.end(TransportError)
+			s.end(panicked)
 		}
 	}()
 	r := s.server.open(s)
@@ -200,7 +205,7 @@ func (s *Session) begin() {
 	defer s.unlock()
 	s.receiver = r
 	if !s.server.publish(s) {
-		s.end(ServerShuttingDown)
+		s.end(shutDown)
 	}
 	s.arm()
 }
@@ -218,17 +223,17 @@ func (s *Session) packet(p packet.Packet) (ok bool) {
 		s.beat.answered(time.Now())
 		s.arm()
 	case packet.Ping:
-		s.end(TransportError) // the heartbeat is the server's
+		s.end(clientPing) // the heartbeat is the server's
 	case packet.Close:
 		switch {
 		case s.waiting != nil:
 			s.answer(answer{messages: []*Message{noopMessage}})
-			s.end(TransportClose)
+			s.end(clientClosed)
 		case s.state == upgraded:
-			s.end(TransportClose)
+			s.end(clientClosed)
 		default: // the client's next GET may be on its way
 			s.queue = nil
-			s.endLater(TransportClose, noopMessage)
+			s.endLater(clientClosed, noopMessage)
 		}
 	}
 	return s.state != closed
@@ -243,27 +248,26 @@ func (s *Session) deliver(data []byte, binary bool) (ok bool) {
 	}
 	s.delivering = true
 	s.mu.Unlock()
-	panicked := s.hand(data, binary)
+	ok = s.hand(data, binary)
 	s.mu.Lock()
 	defer s.unlock()
 	s.delivering = false
-	if panicked {
-		s.end(TransportError)
+	if !ok {
+		s.end(panicked)
 	}
 	return s.state != closed
 }
 
 // hand calls the receiver. A panic is logged: it ends the session and nothing
 // else, on either transport.
-func (s *Session) hand(data []byte, binary bool) (panicked bool) {
+func (s *Session) hand(data []byte, binary bool) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			panicked = true
 			s.server.o.Logger.Error("engine.io: receiver panicked", "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
 	s.receiver.Message(data, binary)
-	return false
+	return true
 }
 
 // control sends a packet that is not of the application.

@@ -19,7 +19,7 @@ func (s *Session) expire(now time.Time) {
 		if s.delivering {
 			b.busy(now)
 		} else {
-			s.end(PingTimeout)
+			s.end(silent)
 		}
 	}
 	if due(b.probe, now) {

@@ -54,16 +54,11 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, n *Session) *re
 	if n.gone() {
 		return unknownSession
 	}
-	s.mu.Lock()
-	s.accepting++
-	s.mu.Unlock()
+	s.hold()
+	defer s.unhold()
 	if c := s.accept(w, r); c != nil {
 		n.attach(c)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.accepting--
-	s.check()
 	return nil
 }
 
@@ -125,7 +120,7 @@ func (s *Session) received(c *conn.Conn, m conn.Message) (renew bool) {
 		p, err = packet.Parse(m.Payload)
 	}
 	if err != nil {
-		s.parseError()
+		s.parseError(err)
 		return false
 	}
 	s.packet(p)
@@ -191,16 +186,8 @@ func (s *Session) lost(c *conn.Conn, err error) {
 	defer s.unlock()
 	switch c {
 	case s.ws.Load():
-		s.end(lossReason(err))
+		s.end(lossOf(err))
 	case s.probing:
 		s.dropProbe()
 	}
-}
-
-// lossReason returns the reason of a session whose WebSocket ended with err.
-func lossReason(err error) Reason {
-	if _, ok := errors.AsType[*frame.Error](err); ok {
-		return TransportError
-	}
-	return TransportClose
 }

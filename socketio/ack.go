@@ -102,7 +102,7 @@ func decodeAnswer[R any](a *Args) (r R, err error) {
 // call sends an event and waits for the acknowledgement.
 func (s *Socket) call(ctx context.Context, f Flags, event string, args []any) (*Args, error) {
 	id := s.namespace.ids.Add(1) - 1
-	e, err := newEvent(s.namespace.name, event, args, &id, "", f)
+	e, err := newEvent(s.namespace.name, event, args, &id, f)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (s *Socket) call(ctx context.Context, f Flags, event string, args []any) (*
 // call is Local.Call: it sends an event and hands on the answers.
 func (n *Namespace) call(ctx context.Context, t *Target, event string, args []any, asked func(int), reply func(*Args)) error {
 	id := n.ids.Add(1) - 1
-	e, err := newEvent(n.name, event, args, &id, "", t.Flags)
+	e, err := newEvent(n.name, event, args, &id, t.Flags)
 	if err != nil {
 		return err
 	}

@@ -79,10 +79,11 @@ func (s *Socket) perform(t task) {
 		return
 	}
 	defer s.conn.handled(t.unit.Size())
-	defer release(t.unit)
-	if !s.finished {
-		s.event(t.unit)
+	if s.finished {
+		release(t.unit)
+		return
 	}
+	s.event(t.unit)
 }
 
 // fail ends the socket because of a panic.
@@ -217,7 +218,7 @@ func (s *Socket) ended(wasConnected bool) {
 	}
 }
 
-// event calls the handlers of an event.
+// event calls the handlers of an event, and releases u.
 func (s *Socket) event(u *packet.Unit) {
 	var few [4]func(*Event) error
 	s.mu.Lock()
@@ -225,10 +226,15 @@ func (s *Socket) event(u *packet.Unit) {
 	more := s.handlers.others()
 	s.mu.Unlock()
 	if len(named)+len(more.middleware)+len(more.any) == 0 {
+		release(u)
 		return
 	}
 	e := &Event{s: s, u: u, wantsAck: u.HasID, id: u.ID}
-	defer e.end()
+	defer func() {
+		if e.end() {
+			release(u)
+		}
+	}()
 	for _, f := range more.middleware {
 		if err := f(e); err != nil {
 			s.report(u, err)

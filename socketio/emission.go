@@ -27,21 +27,30 @@ const maxPooled = 64 << 10
 // beside the namespace: type, attachments, dash, comma, id.
 const headroom = 1 + 2 + 1 + 1 + 20
 
-// newEmission encodes an event or acknowledgement, whose array fill writes. It
-// writes in front of the array once the number of attachments is known.
-func newEmission(t packet.Type, namespace string, id *uint64, f Flags, fill func(*encoder) error) (*emission, error) {
+// newEncoder returns an encoder with room for the text before the JSON, which
+// fill has appended. The caller releases it.
+func newEncoder(namespace string, fill func(*encoder) error) (*encoder, error) {
 	e := encoders.Get().(*encoder)
-	defer func() {
-		clear(e.attachments)
-		if e.attachments = e.attachments[:0]; cap(e.buf) <= maxPooled {
-			encoders.Put(e)
-		}
-	}()
-	room := headroom + len(namespace)
-	e.buf = append(e.buf[:0], make([]byte, room)...)
+	e.start = headroom + len(namespace)
+	e.buf = append(e.buf[:0], make([]byte, e.start)...)
 	if err := fill(e); err != nil {
+		e.release()
 		return nil, err
 	}
+	return e, nil
+}
+
+// release gives e back to encoders.
+func (e *encoder) release() {
+	clear(e.attachments)
+	if e.attachments = e.attachments[:0]; cap(e.buf) <= maxPooled {
+		encoders.Put(e)
+	}
+}
+
+// emission returns the packet whose JSON is in e, made by newEncoder. The text
+// before it is written now, when the number of attachments is known.
+func (e *encoder) emission(t packet.Type, namespace string, id *uint64, f Flags) *emission {
 	p := packet.Packet{Type: t, Namespace: []byte(namespace)}
 	if id != nil {
 		p.HasID, p.ID = true, *id
@@ -50,7 +59,7 @@ func newEmission(t packet.Type, namespace string, id *uint64, f Flags, fill func
 		p.Type, p.Attachments = t+(packet.BinaryEvent-packet.Event), n
 	}
 	head := p.Append(make([]byte, 0, headroom+64))
-	text := e.buf[room-len(head):]
+	text := e.buf[e.start-len(head):]
 	copy(text, head)
 	em := &emission{size: len(text)}
 	em.messages = em.one[:0] // most have no attachments
@@ -59,7 +68,7 @@ func newEmission(t packet.Type, namespace string, id *uint64, f Flags, fill func
 		em.add(data, true, f)
 		em.size += len(data)
 	}
-	return em, nil
+	return em
 }
 
 // add appends a message.
@@ -71,22 +80,24 @@ func (e *emission) add(data []byte, binary bool, f Flags) {
 	e.messages = append(e.messages, m)
 }
 
-// newEvent encodes an event. An offset that is not empty follows the
-// arguments.
-func newEvent(namespace, name string, args []any, id *uint64, offset string, f Flags) (*emission, error) {
-	return newEmission(packet.Event, namespace, id, f, func(e *encoder) error {
-		if err := e.event(name, args); err != nil || offset == "" {
-			return err
-		}
-		e.buf = append(e.buf[:len(e.buf)-1], ',')
-		e.buf = append(appendString(e.buf, offset), ']')
-		return nil
-	})
+// newEvent encodes an event.
+func newEvent(namespace, name string, args []any, id *uint64, f Flags) (*emission, error) {
+	e, err := newEncoder(namespace, func(e *encoder) error { return e.event(name, args) })
+	if err != nil {
+		return nil, err
+	}
+	defer e.release()
+	return e.emission(packet.Event, namespace, id, f), nil
 }
 
 // newAck encodes an acknowledgement.
 func newAck(namespace string, id uint64, args []any) (*emission, error) {
-	return newEmission(packet.Ack, namespace, &id, Flags{}, func(e *encoder) error { return e.array(args) })
+	e, err := newEncoder(namespace, func(e *encoder) error { return e.array(args) })
+	if err != nil {
+		return nil, err
+	}
+	defer e.release()
+	return e.emission(packet.Ack, namespace, &id, Flags{}), nil
 }
 
 // newControl encodes a packet whose data can be encoded.

@@ -20,6 +20,7 @@ var (
 // Its buffer begins with whatever the caller has put there.
 type encoder struct {
 	buf         []byte
+	start       int      // of the JSON in buf, where newEncoder has left room before it
 	attachments [][]byte // the values given, not copies
 }
 
@@ -38,6 +39,12 @@ func (e *encoder) event(name string, args []any) error {
 	}
 	e.buf = append(e.buf, ']')
 	return nil
+}
+
+// offset adds one more argument, a string, to the array that was appended last.
+func (e *encoder) offset(s string) {
+	e.buf = append(e.buf[:len(e.buf)-1], ',')
+	e.buf = append(appendString(e.buf, s), ']')
 }
 
 // array appends the array of an acknowledgement.

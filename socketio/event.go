@@ -21,16 +21,36 @@ type Event struct {
 	wantsAck bool
 	id       uint64
 
-	mu    sync.Mutex
-	u     *packet.Unit // nil: the handlers have returned
-	acked bool
+	mu      sync.Mutex
+	u       *packet.Unit // nil: the handlers have returned
+	readers int32        // of u that decode; they hold no lock, since types may decode themselves
+	acked   bool
 }
 
-// end takes the arguments away: their memory is used again.
-func (e *Event) end() {
+// end takes the arguments away. It reports whether their memory may be used
+// again: nobody is still decoding them.
+func (e *Event) end() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.u = nil
+	return e.readers == 0
+}
+
+// borrow returns the arguments, nil once they are taken away. The caller gives
+// them back.
+func (e *Event) borrow() *packet.Unit {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.u != nil {
+		e.readers++
+	}
+	return e.u
+}
+
+func (e *Event) giveBack() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.readers--
 }
 
 // Socket returns the socket that the event came from.
@@ -64,23 +84,23 @@ func (e *Event) Len() int {
 // value as one, and is not copied: where one attachment stands in two places
 // both share it. An argument that did not come leaves v as it is.
 func (e *Event) Decode(i int, v any) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.u == nil {
+	u := e.borrow()
+	if u == nil {
 		return errEventOver
 	}
-	return decode(e.u, i, v)
+	defer e.giveBack()
+	return decode(u, i, v)
 }
 
 // Args returns all arguments, as encoding/json decodes them into interface
 // values, with binary data as []byte.
 func (e *Event) Args() ([]any, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.u == nil {
+	u := e.borrow()
+	if u == nil {
 		return nil, errEventOver
 	}
-	return decodeAll(e.u)
+	defer e.giveBack()
+	return decodeAll(u)
 }
 
 // decodeAll decodes all arguments.

@@ -73,11 +73,13 @@ func (f *clientFiles) serve(w http.ResponseWriter, r *http.Request, name string)
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(file.data))
 }
 
-// load reads a file once.
+// load reads a file unless it was read before. The file system is the user's, so
+// no lock is held meanwhile; two requests may both read the file.
 func (f *clientFiles) load(name string) (clientFile, error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if file, ok := f.loaded[name]; ok {
+	file, ok := f.loaded[name]
+	f.mu.Unlock()
+	if ok {
 		return file, nil
 	}
 	data, err := fs.ReadFile(f.fsys, name)
@@ -85,7 +87,9 @@ func (f *clientFiles) load(name string) (clientFile, error) {
 		return clientFile{}, err
 	}
 	sum := sha256.Sum256(data)
-	file := clientFile{data, `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`}
+	file = clientFile{data, `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.loaded[name] = file
 	return file, nil
 }

@@ -22,10 +22,8 @@ type Namespace struct {
 	adapter  Adapter   // nil: this node alone; set by attach
 	ids      atomic.Uint64
 
-	// attached connects the namespace with other nodes when it is called first,
-	// and makes the others wait for that. It must have returned before anybody
-	// else looks at adapter.
-	attached func() error
+	once    sync.Once // attaches
+	failure error     // of attaching
 
 	// Guarded by server.mu:
 	users int  // sockets, also those whose middleware runs
@@ -40,31 +38,34 @@ type Namespace struct {
 
 func newNamespace(s *Server, name string, template *Namespace) *Namespace {
 	n := &Namespace{server: s, name: name, template: template, rooms: newRooms()}
-	n.attached = sync.OnceValue(n.attach)
 	if s.o.Recovery != nil {
 		n.recovery = newRecovery(*s.o.Recovery)
 	}
 	return n
 }
 
-// attach connects n with other nodes. No mutex is held: that may take long.
-func (n *Namespace) attach() (err error) {
+// attached connects n with other nodes when it is called first. Other calls wait
+// for that. It must have returned before anybody looks at n.adapter.
+func (n *Namespace) attached() error {
 	s := n.server
-	if s.o.Adapter != nil {
-		if n.adapter, err = s.o.Adapter(&Local{n}); err != nil {
-			n.adapter = nil
-			s.o.Logger.Error("socket.io: adapter failed", "namespace", n.name, "error", err)
-			return err
+	gone := false
+	n.once.Do(func() {
+		if s.o.Adapter != nil {
+			n.adapter, n.failure = s.o.Adapter(&Local{n})
 		}
-	}
-	s.mu.Lock()
-	n.ready = s.namespaces[n.name] == n
-	gone := !n.ready
-	s.mu.Unlock()
+		if n.failure != nil {
+			n.adapter = nil
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		n.ready = s.namespaces[n.name] == n
+		gone = !n.ready
+	})
 	if gone { // the server was shut down meanwhile
 		n.detach()
 	}
-	return nil
+	return n.failure
 }
 
 // detach ends what attach began.
@@ -141,7 +142,7 @@ func (n *Namespace) broadcast(t *Target, event string, args []any) error {
 	if n.recovery != nil && !t.Flags.Volatile {
 		return n.recovery.broadcast(n, t, event, args)
 	}
-	e, err := newEvent(n.name, event, args, nil, "", t.Flags)
+	e, err := newEvent(n.name, event, args, nil, t.Flags)
 	if err != nil {
 		return err
 	}

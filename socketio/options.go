@@ -36,8 +36,9 @@ type Options struct {
 	// back, and the events that they missed. nil turns it off.
 	Recovery *Recovery
 	// Adapter connects each namespace with the same namespace on other nodes.
-	// It is called once for each namespace, with no lock held, and may wait: only
-	// those who ask for that namespace wait with it. nil is for one node.
+	// It is called once for each namespace. It may wait, and use the server, but
+	// must not ask for the same namespace: those who do wait for it. nil is for
+	// one node.
 	Adapter func(*Local) (Adapter, error)
 	// ClientFiles holds the scripts of the JavaScript client, which are served
 	// below the path, as socket.io.js and so on: the folder client-dist of the

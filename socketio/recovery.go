@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // Recovery gives clients that were away for a moment back what they had: their
@@ -99,13 +101,15 @@ func newRecovery(o Recovery) *recovery {
 
 // broadcast delivers an event and keeps it.
 func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) error {
-	r.mu.Lock()
-	number := r.first + uint64(r.events.n)
-	e, err := newEvent(n.name, event, args, nil, formatOffset(r.prefix, number), t.Flags)
+	// Encoding calls the user's MarshalJSON, hence no lock yet.
+	encoded, err := newEncoder(n.name, func(e *encoder) error { return e.event(event, args) })
 	if err != nil {
-		r.mu.Unlock()
 		return err
 	}
+	defer encoded.release()
+	r.mu.Lock()
+	encoded.offset(formatOffset(r.prefix, r.first+uint64(r.events.n)))
+	e := encoded.emission(packet.Event, n.name, nil, t.Flags)
 	now := time.Now()
 	m := missable{now, Target{slices.Clone(t.Rooms), slices.Clone(t.Except), t.Flags}, e}
 	r.events.push(m)

@@ -130,7 +130,11 @@ func (s *Server) lookup(name string, auth json.RawMessage) *Namespace {
 			n = s.child(name, p)
 		}
 	}
-	if n != nil && n.attached() != nil {
+	if n == nil {
+		return nil
+	}
+	if err := n.attached(); err != nil {
+		s.o.Logger.Error("socket.io: adapter failed, client refused", "namespace", n.name, "error", err)
 		s.unuse(n)
 		return nil
 	}

@@ -228,7 +228,7 @@ func (s *Socket) emit(f Flags, event string, args []any) error {
 	if s.namespace.recovery != nil && !f.Volatile {
 		return s.namespace.broadcast(&Target{Rooms: []string{s.id}, Flags: f}, event, args)
 	}
-	e, err := newEvent(s.namespace.name, event, args, nil, "", f)
+	e, err := newEvent(s.namespace.name, event, args, nil, f)
 	if err != nil {
 		return err
 	}
