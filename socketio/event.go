@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
@@ -23,7 +24,7 @@ type Event struct {
 
 	mu      sync.Mutex
 	u       *packet.Unit // nil: the handlers have returned
-	readers int32        // of u that decode; they hold no lock, since types may decode themselves
+	readers atomic.Int32 // those who decode u: with no lock, since types may decode themselves
 	acked   bool
 }
 
@@ -33,7 +34,7 @@ func (e *Event) end() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.u = nil
-	return e.readers == 0
+	return e.readers.Load() == 0
 }
 
 // borrow returns the arguments, nil once they are taken away. The caller gives
@@ -42,16 +43,12 @@ func (e *Event) borrow() *packet.Unit {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.u != nil {
-		e.readers++
+		e.readers.Add(1)
 	}
 	return e.u
 }
 
-func (e *Event) giveBack() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.readers--
-}
+func (e *Event) giveBack() { e.readers.Add(-1) }
 
 // Socket returns the socket that the event came from.
 func (e *Event) Socket() *Socket { return e.s }
