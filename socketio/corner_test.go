@@ -91,3 +91,43 @@ func TestOf(t *testing.T) {
 		t.Error("names of namespaces")
 	}
 }
+
+// A slow value takes its time to read its own JSON, and shows what it saw.
+type slow struct {
+	begin, end chan struct{}
+	text       string
+}
+
+func (s *slow) UnmarshalJSON(b []byte) error {
+	close(s.begin)
+	<-s.end
+	s.text = string(b)
+	return nil
+}
+
+// Arguments that are still being decoded when the handlers have returned keep
+// their memory: the next events use other.
+func TestDecodeAfterHandler(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		v := &slow{begin: make(chan struct{}), end: make(chan struct{})}
+		decoded := make(chan error)
+		s.io.OnConnect(func(n *socketio.Socket) {
+			n.OnEvent("slow", func(e *socketio.Event) error {
+				go func() { decoded <- e.Decode(0, v) }()
+				<-v.begin
+				return nil
+			})
+			n.OnEvent("next", func(e *socketio.Event) error { return nil })
+		})
+		r := s.client()
+		r.send(`2["slow","original"]`)
+		for range 100 {
+			r.send(`2["next","something else"]`)
+		}
+		synctest.Wait()
+		close(v.end)
+		if err := <-decoded; err != nil || v.text != `"original"` {
+			t.Errorf("decoded %s, %v", v.text, err)
+		}
+	})
+}
