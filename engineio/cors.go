@@ -57,13 +57,13 @@ func isPattern(p string) bool {
 	return handshake.OriginAllowed(r, []string{p, "*"})
 }
 
-// allow is the request methods of long-polling.
+// allow lists the methods of the requests of long-polling.
 const allow = "GET,POST"
 
-// AnswerCORS applies Options.CORS to a request for something else that is served
-// beside s, such as a script. It is to be called before anything is written: it
-// sets the header fields of the response. If the request is a preflight
-// AnswerCORS answers it, with 204, and returns true.
+// AnswerCORS applies Options.CORS to a request that another handler serves, such
+// as one for a script. The handler calls it before it writes anything. AnswerCORS
+// sets header fields of the response; if the request is a preflight it answers
+// that too, with 204, and returns true.
 func (s *Server) AnswerCORS(w http.ResponseWriter, r *http.Request) (answered bool) {
 	c := s.o.CORS
 	if c == nil {
@@ -100,7 +100,7 @@ func (s *Server) AnswerCORS(w http.ResponseWriter, r *http.Request) (answered bo
 	return true
 }
 
-// origins returns the patterns for a WebSocket handshake.
+// origins returns the patterns for the handshake of a WebSocket.
 func (c *CORS) origins() []string {
 	if c == nil {
 		return nil

@@ -23,9 +23,9 @@ func (s *Session) shut(now, later *cause) {
 	s.end(now)
 }
 
-// end ends the session: the transport is closed, a GET that waits is answered
-// with a close packet. What is queued for a later GET is dropped. Called with mu
-// held; unlock tells the receiver and the log.
+// end ends the session: it closes the transport, answers a GET that waits with a
+// close packet, and drops what is queued for a later GET. Called with mu held;
+// unlock tells the receiver and the log.
 func (s *Session) end(why *cause) {
 	if s.finish(why, time.Time{}) {
 		s.queue, s.queued = nil, 0
@@ -41,8 +41,8 @@ func (s *Session) endLater(why *cause, last *Message) {
 	}
 }
 
-// finish is what both ways to end have in common. It reports whether the
-// session was not over already.
+// finish does what both ways to end have in common. It returns false if the
+// session was over already.
 func (s *Session) finish(why *cause, forget time.Time) bool {
 	ws, probing := s.ws.Load(), s.probing
 	if s.state.on(end) != closeSession {

@@ -13,10 +13,10 @@ import (
 type Message struct {
 	binary bool
 	frame  *conn.Prepared // on WebSocket
-	data   []byte         // the text behind its type, or the octets
+	data   []byte         // on long-polling: the text after its type, or what becomes base64
 }
 
-// NewMessage makes a message of data, which is copied. Text must be UTF-8 and
+// NewMessage makes a message from data, which it copies. Text must be UTF-8 and
 // must not hold the byte 0x1E, which separates packets on long-polling.
 func NewMessage(data []byte, binary bool) *Message {
 	if binary {
@@ -34,21 +34,21 @@ func NewMessage(data []byte, binary bool) *Message {
 	return m
 }
 
-// texts holds buffers for what NewMessage copies once more.
+// texts holds the buffers in which NewMessage puts a text after its type.
 var texts = sync.Pool{New: func() any { return new([]byte) }}
 
-// maxPooled is the size of a buffer that is worth keeping, in octets.
+// maxPooled is the size of the largest buffer that is kept, in bytes.
 const maxPooled = 64 << 10
 
-// Uncompressed returns m as a message that is never compressed, whatever was
-// agreed on.
+// Uncompressed returns m as a message that is never compressed, even if the
+// handshake has agreed on compression.
 func (m *Message) Uncompressed() *Message {
 	c := *m
 	c.frame = m.frame.Uncompressed()
 	return &c
 }
 
-// control makes a packet that is not of the application.
+// control makes a packet that is not the application's.
 func control(t packet.Type, data string) *Message {
 	b := packet.Packet{Type: t, Data: []byte(data)}.Append(nil)
 	return &Message{frame: conn.NewPrepared(frame.Text, b), data: b}
@@ -69,7 +69,7 @@ const messageOverhead = 160
 // size returns what m counts in a session's queue, in bytes.
 func (m *Message) size() int { return messageOverhead + len(m.data) }
 
-// appendPayload appends m to the payload of a response, behind a separator
+// appendPayload appends m to the payload b of a response, after a separator
 // unless b is empty.
 func (m *Message) appendPayload(b []byte) []byte {
 	if m.binary {

@@ -14,8 +14,8 @@ import (
 // requests from the server's own origin at /engine.io/. NewServer checks them
 // and keeps a copy.
 type Options struct {
-	// Path is where the server answers, with and without a slash at its end.
-	// It begins with a slash. Default /engine.io/.
+	// Path is the path that the server answers, with and without a slash at its
+	// end. It must begin with a slash. Default /engine.io/.
 	Path string
 	// CORS lets in pages of other origins, over both transports. nil lets in
 	// none.
@@ -31,9 +31,9 @@ type Options struct {
 	Limits Limits
 	// Deflate offers permessage-deflate on WebSocket; nil declines it.
 	Deflate *handshake.DeflateOptions
-	// Logger records refused origins and the sessions that are closed because
-	// they exceed a limit. It is never called with a lock held. nil is slog's
-	// default logger.
+	// Logger records refused origins and the ends of sessions that their clients
+	// have caused; see the package's section on ends. It is never called with a
+	// lock held. nil is slog's default logger.
 	Logger *slog.Logger
 }
 
@@ -96,7 +96,7 @@ const (
 	lingerTime   = 30 * time.Second       // how long a session that has ended waits for one more GET
 )
 
-// What stands for no limit.
+// Values that mean no limit.
 const (
 	noPayload = 1<<53 - 1 // the greatest integer of JavaScript, which clients are told
 	noBytes   = math.MaxInt / 2
@@ -104,7 +104,7 @@ const (
 )
 
 // withDefaults returns l with every zero replaced by its default and every
-// negative value by what stands for no limit.
+// negative value by one that means no limit, except for those of the heartbeat.
 func (l Limits) withDefaults() Limits {
 	l.MaxPayload = choose(l.MaxPayload, DefaultMaxPayload, noPayload)
 	l.QueueBytes = choose(l.QueueBytes, defaultQueueBytes, noBytes)

@@ -17,28 +17,28 @@ type poll struct {
 	answer chan answer // has room for the one that comes
 }
 
-// An answer is what a request gets: messages, or a refusal.
+// An answer is what a GET gets: messages, or a refusal.
 type answer struct {
 	messages []*Message
 	refusal  *refusal // nil: messages
 }
 
-// flush answers the GET that waits with what is queued. Its slot is free from
-// then on, before the client can know. Called with mu held.
+// flush answers the GET that waits with what is queued. From then on the client
+// may send the next GET. Called with mu held.
 func (s *Session) flush() {
 	if s.waiting != nil && len(s.queue) > 0 {
 		s.answer(answer{messages: s.take()})
 	}
 }
 
-// take takes all that is queued.
+// take empties the queue and returns what was in it.
 func (s *Session) take() []*Message {
 	queue := s.queue
 	s.queue, s.queued = nil, 0
 	return queue
 }
 
-// answer gives the GET that waits its answer.
+// answer answers the GET that waits. Called with mu held.
 func (s *Session) answer(a answer) {
 	s.waiting.answer <- a
 	s.waiting = nil
@@ -66,7 +66,7 @@ func (s *Session) get(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.server.writeText(w, "text/plain; charset=UTF-8", body) != nil {
 		s.mu.Lock()
-		s.end(answerLost) // with what was taken from the queue
+		s.end(answerLost) // and what was taken from the queue is lost
 		s.unlock()
 	}
 }
@@ -81,7 +81,7 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 		switch {
 		case s.farewell == nil:
 			return answer{refusal: unknownSession}, nil
-		case len(s.queue) > 0: // clients drop what stands in one payload with a close packet
+		case len(s.queue) > 0: // without the close packet: clients drop what comes in one payload with it
 			return answer{messages: s.take()}, nil
 		}
 		return answer{messages: s.leave()}, nil
@@ -102,8 +102,8 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 	return a, p
 }
 
-// abandonPoll ends the session because the client has cut its GET, unless an
-// upgrade has refused that already: then nothing is lost with it.
+// abandonPoll ends the session because the client has cut its GET. If an upgrade
+// has refused that GET already nothing is lost with it, and the session goes on.
 func (s *Session) abandonPoll(p *poll) {
 	s.mu.Lock()
 	defer s.unlock()
@@ -118,8 +118,8 @@ func (s *Session) abandonPoll(p *poll) {
 	s.end(getCut)
 }
 
-// writeText answers 200 with a body that is not to be kept. The client may take
-// as long to read it as it may take to send one.
+// writeText answers 200 with a body that must not be cached. The client may take
+// as long to read the body as it may take to send one.
 func (s *Server) writeText(w http.ResponseWriter, contentType string, body []byte) error {
 	_ = http.NewResponseController(w).SetWriteDeadline(s.o.bodyDeadline())
 	h := w.Header()
@@ -143,7 +143,7 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 	}
 	refused := s.handleBody(body)
 	s.mu.Lock()
-	s.posting = false // before the client can know
+	s.posting = false // before the answer: the client may send the next POST then
 	s.unlock()
 	if refused != nil {
 		refused.write(w)
@@ -152,23 +152,23 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 	s.server.writeText(w, "text/html", []byte("ok"))
 }
 
-// refuseBody answers a POST whose body can't be taken, and ends the session: in
-// this order, or a client whose GET waits might hear of the end first, and not of
-// the limit.
+// refuseBody answers a POST whose body can't be taken, and then ends the session.
+// In the other order the answer to a waiting GET might tell the client of the end
+// before it learns of the limit.
 func (s *Session) refuseBody(w http.ResponseWriter, why *cause) {
 	refused := badRequest
 	if why == longBody {
 		refused = tooLarge
 	}
 	refused.write(w)
-	_ = http.NewResponseController(w).Flush() // where it can't, the handler's end does
+	_ = http.NewResponseController(w).Flush() // if w can't, the response leaves when the handler returns
 	s.mu.Lock()
 	s.posting = false
 	s.end(why)
 	s.unlock()
 }
 
-// beginPost takes the slot for a POST.
+// beginPost begins a POST, or returns why it may not begin.
 func (s *Session) beginPost(r *http.Request) *refusal {
 	s.mu.Lock()
 	defer s.unlock()
@@ -233,7 +233,7 @@ func (s *Session) handleBody(body []byte) *refusal {
 			s.parseError(err)
 			return badRequest
 		}
-		if !s.packet(p) {
+		if !s.handle(p) {
 			if p.Type == packet.Ping {
 				return badRequest
 			}
@@ -243,8 +243,8 @@ func (s *Session) handleBody(body []byte) *refusal {
 	return nil
 }
 
-// partWith handles a POST to a session that is over: a client which closes too
-// will not come for the farewell.
+// partWith handles a POST to a session that is over. A client that closes the
+// session itself does not come for the farewell.
 func (s *Session) partWith(body []byte) *refusal {
 	last := body[bytes.LastIndexByte(body, packet.Separator)+1:]
 	s.mu.Lock()

@@ -16,7 +16,7 @@ import (
 	"github.com/parleyws/parley/engineio/internal/packet"
 )
 
-// The transports, as they stand in a query.
+// The names of the transports in a query.
 const (
 	pollingName   = "polling"
 	websocketName = "websocket"
@@ -29,11 +29,11 @@ type Server struct {
 	o    *Options // resolved
 
 	mu       sync.Mutex
-	sessions map[string]*Session // also those that have ended and wait for a GET; nil: about to open
-	conns    map[*conn.Conn]int  // and the number of goroutines that each has
-	holds    int                 // what Shutdown waits for besides, see hold
+	sessions map[string]*Session // by id; an ended session stays until its last GET; nil: about to open
+	conns    map[*conn.Conn]int  // how many goroutines each has
+	holds    int                 // calls of hold without unhold
 	closing  bool                // Shutdown was called
-	empty    chan struct{}       // closed when nothing is left; nil: nobody waits
+	empty    chan struct{}       // closed when nothing is left; nil: nobody waits for that
 }
 
 // NewServer makes a server. open is called with each new session before the
@@ -51,11 +51,12 @@ func NewServer(open func(*Session) Receiver, o *Options) (*Server, error) {
 	return &Server{open: open, o: resolved, sessions: make(map[string]*Session), conns: make(map[*conn.Conn]int)}, nil
 }
 
-// Path returns where the server answers, with a slash at its end.
+// Path returns the path that the server answers, with a slash at its end.
 func (s *Server) Path() string { return s.o.Path }
 
-// ServeHTTP serves the requests of long-polling and takes over those of
-// WebSocket. What is not for the server's path is not found.
+// ServeHTTP serves requests of long-polling and takes over the connections of
+// WebSocket requests. A request for another path than the server's is answered
+// 404.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p := r.URL.Path; p != s.o.Path && p != strings.TrimSuffix(s.o.Path, "/") {
 		http.NotFound(w, r)
@@ -79,8 +80,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// isUpgrade reports whether r asks for a WebSocket. Whether it does so rightly
-// is found out when it is accepted.
+// isUpgrade reports whether r asks for a WebSocket. Accepting it shows whether
+// the request is right.
 func isUpgrade(r *http.Request) bool {
 	return strings.Contains(strings.ToLower(r.Header.Get("Upgrade")), websocketName)
 }
@@ -111,7 +112,7 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, id, transp
 	return nil
 }
 
-// protocolVersion is what the query parameter EIO has to be.
+// protocolVersion is the only legal value of the query parameter EIO.
 const protocolVersion = "4"
 
 // serveHandshake opens a session.
@@ -176,7 +177,7 @@ func (s *Server) openData(id string, upgrades bool) []byte {
 	return b
 }
 
-// idSize is the length of a session id in octets, before base64.
+// idSize is the length of a session id in bytes, before base64.
 const idSize = 20
 
 func (s *Server) newID(r *http.Request) (string, error) {
@@ -200,8 +201,9 @@ func (s *Server) reserve(id string) bool {
 	return true
 }
 
-// publish makes a session known whose id is reserved, unless it is over
-// already or the server is shutting down. Called with the session's mu held.
+// publish makes a session known whose id is reserved, unless the session is over
+// already. It returns false if the server is shutting down. Called with the
+// session's mu held.
 func (s *Server) publish(n *Session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -225,7 +227,7 @@ func (s *Server) forget(id string) {
 	s.check()
 }
 
-// run runs f, which ends with c, on a goroutine that Shutdown waits for.
+// run runs f on a goroutine that Shutdown waits for. f returns once c has ended.
 func (s *Server) run(c *conn.Conn, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -264,7 +266,7 @@ func (s *Server) runPending(f func()) {
 	}()
 }
 
-// check tells Shutdown when nothing is left. Called with mu held.
+// check wakes Shutdown if nothing is left. Called with mu held.
 func (s *Server) check() {
 	if s.empty != nil && len(s.conns) == 0 && len(s.sessions) == 0 && s.holds == 0 {
 		close(s.empty)
@@ -272,10 +274,10 @@ func (s *Server) check() {
 	}
 }
 
-// Shutdown ends all sessions, with ServerShuttingDown, and refuses new ones.
-// It waits until their transports are closed and every client that polls has
-// been told, and until ctx ends at most, whose error it returns then; what is
-// left is cut.
+// Shutdown ends all sessions, with ServerShuttingDown, and refuses new ones. It
+// waits until their transports are closed and every client that polls has been
+// told. If ctx ends first Shutdown cuts what is left and returns the error of
+// ctx. A Server can't be used again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
@@ -301,7 +303,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// cut ends what Shutdown has not waited for.
+// cut ends what is left when Shutdown may wait no longer.
 func (s *Server) cut() {
 	s.mu.Lock()
 	conns := slices.Collect(maps.Keys(s.conns))
