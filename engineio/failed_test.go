@@ -115,7 +115,7 @@ func TestEmptyPacketsInOnePOST(t *testing.T) {
 		t.Errorf("%d, %d messages", w.Code, d.messages)
 	}
 	if got := after.TotalAlloc - before.TotalAlloc; got > 8*uint64(len(body)) {
-		t.Errorf("%d octets allocated for a body of %d", got, len(body))
+		t.Errorf("%d bytes allocated for a body of %d", got, len(body))
 	}
 	serve("POST", sid, "1")
 	serve("GET", sid, "")

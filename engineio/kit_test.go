@@ -323,7 +323,7 @@ func (w socket) sendBinary(data string) {
 	}
 }
 
-// read returns the next message, binary ones behind "binary:".
+// read returns the next message, binary ones after "binary:".
 func (w socket) read() string {
 	w.t.Helper()
 	op, data, err := w.c.Read(w.t.Context())

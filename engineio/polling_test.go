@@ -227,7 +227,7 @@ func TestMaxPayload(t *testing.T) {
 		s.wantPost(sid, big[:999], 200, "ok")
 		s.wantPost(sid, big[:1000], 200, "ok")
 		if r := s.post(sid, big); r.status != 413 {
-			t.Errorf("one octet over: %d %s", r.status, r.body)
+			t.Errorf("one byte over: %d %s", r.status, r.body)
 		}
 		s.wantEnd(engineio.TransportError)
 		s.wantGet(sid, 400, unknownSession)

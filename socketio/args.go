@@ -12,12 +12,11 @@ import (
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// errNotBinary is a []byte argument for which something else came.
+// errNotBinary is the error of decoding something else than binary into a []byte.
 var errNotBinary = errors.New("argument is not binary")
 
-// decode reads argument i into target, a pointer. An argument that did not
-// come leaves target as it is. Binary data is not copied: target shares it
-// with u.
+// decode reads argument i into target, a pointer. If there is no argument i it
+// leaves target as it is. Binary data is not copied: target shares it with u.
 func decode(u *packet.Unit, i int, target any) error {
 	if i >= u.Len() {
 		return nil
@@ -60,7 +59,7 @@ func decodeText(arg []byte, target any) error {
 	return nil
 }
 
-// plainString returns the text of a string without escapes, which is most.
+// plainString returns the text of a string without escapes: most have none.
 func plainString(arg []byte) (string, bool) {
 	if arg[0] != '"' {
 		return "", false
@@ -72,10 +71,10 @@ func plainString(arg []byte) (string, bool) {
 	return string(text), utf8.Valid(text)
 }
 
-// decodeBinary reads JSON with placeholders: encoding/json sees tokens in
-// their place, which are then swapped for the attachments. A token that is not
-// found again went where octets can't go. That placeholder is read once more
-// as the object that it is, so that a string, say, refuses it.
+// decodeBinary reads JSON with placeholders. encoding/json sees a token in the
+// place of each, which is then swapped for the attachment. If a token is not found
+// again it has gone where bytes can't go; its placeholder is then read as the
+// object that it is, so that, for instance, a string refuses it.
 func decodeBinary(u *packet.Unit, arg packet.Span, within []packet.Placeholder, target any) error {
 	s := newSwapper()
 	for _, p := range within {
@@ -100,8 +99,8 @@ func decodeBinary(u *packet.Unit, arg packet.Span, within []packet.Placeholder, 
 	return nil
 }
 
-// withTokens returns the JSON of an argument with tokens in place of those
-// placeholders in it that are to have one.
+// withTokens returns the JSON of an argument with tokens in place of placeholders:
+// of those for which tokens is true.
 func withTokens(u *packet.Unit, arg packet.Span, within []packet.Placeholder, s *swapper, tokens []bool) []byte {
 	text := make([]byte, 0, arg.End-arg.Start+len(within)*tokenText)
 	at := arg.Start
@@ -118,9 +117,8 @@ func withTokens(u *packet.Unit, arg packet.Span, within []packet.Placeholder, s 
 	return append(text, u.Data[at:arg.End]...)
 }
 
-// restore swaps the tokens in v, which encoding/json has filled, for their
-// values. Where a token has become a string in an interface value, a []byte
-// takes its place.
+// restore swaps the tokens in v, which encoding/json has filled, for their values.
+// A token that has become a string in an interface value is swapped for a []byte.
 func (s *swapper) restore(v reflect.Value) {
 	if !mayHoldBinary(v.Type()) {
 		return
@@ -153,8 +151,8 @@ func (s *swapper) restore(v reflect.Value) {
 	}
 }
 
-// embedsStruct reports whether f promotes the fields of a struct, whether or
-// not that struct's type is exported.
+// embedsStruct reports whether f promotes the fields of a struct. The struct's type
+// may be unexported.
 func embedsStruct(f reflect.StructField) bool {
 	t := f.Type
 	if t.Kind() == reflect.Pointer {

@@ -43,7 +43,7 @@ type file struct {
 	owner   *file
 }
 
-// stubborn writes its own JSON, so its octets are its own business.
+// stubborn writes its own JSON, so nobody looks for binary data in it.
 type stubborn []byte
 
 func (s stubborn) MarshalJSON() ([]byte, error) { return json.Marshal(string(s)) }
@@ -87,10 +87,10 @@ func TestEncode(t *testing.T) {
 		{"nil is null", []any{nilBytes, named(nil), Inner{}}, `[null,null,{"data":null}]`, nil},
 		{"of another name", []any{named("x")}, `[` + hold(0) + `]`, bin("x")},
 		{"its own JSON", []any{stubborn("x"), []any{stubborn("y")}}, `["x",["y"]]`, nil},
-		{"array of octets", []any{[2]byte{1, 2}}, `[[1,2]]`, nil},
+		{"array of bytes", []any{[2]byte{1, 2}}, `[[1,2]]`, nil},
 		{"in a slice", []any{[]any{1, []byte("x"), "b", []byte("y")}}, `[[1,` + hold(0) + `,"b",` + hold(1) + `]]`, bin("x", "y")},
 		{"in a map, by its sorted names", []any{map[string]any{"b": []byte("y"), "a": []byte("x"), "c": 1}}, `[{"a":` + hold(0) + `,"b":` + hold(1) + `,"c":1}]`, bin("x", "y")},
-		{"behind a pointer", []any{&Inner{[]byte("x")}, (*Inner)(nil)}, `[{"data":` + hold(0) + `},null]`, bin("x")},
+		{"where a pointer leads", []any{&Inner{[]byte("x")}, (*Inner)(nil)}, `[{"data":` + hold(0) + `},null]`, bin("x")},
 		{"in an array", []any{[2]any{[]byte("x"), 1}}, `[[` + hold(0) + `,1]]`, bin("x")},
 		{"twice", []any{[]byte("x"), []any{[]byte("x")}}, `[` + hold(0) + `,[` + hold(1) + `]]`, bin("x", "x")},
 		{"an empty any", []any{[]any{nil}}, `[[null]]`, nil},

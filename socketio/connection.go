@@ -11,8 +11,8 @@ import (
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// Violations that depend on what came before. Those of one packet are in
-// packet.go, those of attachments in attachment.go.
+// Violations that depend on earlier packets. Violations of one packet, and those
+// of attachments, are in package packet.
 var (
 	errJoinedTwice    error = &packet.Error{Reason: "second CONNECT to a namespace"}
 	errNotJoined      error = &packet.Error{Reason: "packet for a namespace that was not joined"}
@@ -23,24 +23,24 @@ var (
 	errLingering      error = &packet.Error{Reason: "more sockets than Limits.Namespaces have ended, and none of their handlers has returned for 2 minutes"}
 )
 
-// A connection is a client: an Engine.IO session and the sockets on it, one in
-// each namespace that it has joined. It is the session's receiver.
+// A connection is an Engine.IO session and the sockets on it, one in each
+// namespace that the client has joined. It is the session's receiver.
 type connection struct {
 	server  *Server
 	session *engineio.Session
 
-	assembler packet.Assembler // belongs to Message, which is called one at a time
+	assembler packet.Assembler // used by Message alone, of which one call runs at a time
 
 	mu      sync.Mutex
-	sockets []*Socket // also those whose middleware still runs
-	sent    []string  // namespaces that the server has sent the client away from
+	sockets []*Socket // those whose middleware still runs included
+	sent    []string  // namespaces from which the server has disconnected the client
 	closed  bool
-	timer   *time.Timer // until a namespace is joined, then nil
-	slow    *time.Timer // while attachments are awaited
-	backlog int         // size of the events that handlers have not dealt with
-	living  int         // sockets that were here and whose goroutine has not ended
-	relief  *sync.Cond  // it is time to look whether wait may end; nil: nobody has waited
-	stall   *time.Timer // runs while wait waits, from the last handler that has returned
+	timer   *time.Timer // runs until a namespace is joined; nil then
+	slow    *time.Timer // runs while attachments are awaited
+	backlog int         // size of the events that wait for handlers or are with them
+	living  int         // sockets that were added and whose handlers have not all returned
+	relief  *sync.Cond  // wakes wait; nil: nobody has waited yet
+	stall   *time.Timer // runs while wait waits, anew after each handler that returns
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
@@ -49,7 +49,7 @@ func newConnection(s *Server, session *engineio.Session) *connection {
 	return c
 }
 
-// units holds units for reuse.
+// units holds Units that are used again.
 var units = sync.Pool{New: func() any { return new(packet.Unit) }}
 
 // release gives u back to units. The user may have kept its attachments, so
@@ -104,13 +104,13 @@ func (c *connection) watchAttachments(awaited bool) {
 	}
 }
 
-// violation closes the connection: the client broke a rule.
+// violation closes the connection because the client has broken a rule.
 func (c *connection) violation(err error) {
 	c.server.o.Logger.Info("socket.io: connection closed", "error", err, "address", c.session.Handshake().RemoteAddr)
 	c.session.Close()
 }
 
-// handle deals with a packet that is complete.
+// handle handles a packet that is complete.
 func (c *connection) handle(u *packet.Unit) error {
 	switch u.Type {
 	case packet.Connect:
@@ -141,7 +141,7 @@ func (c *connection) handle(u *packet.Unit) error {
 	return nil
 }
 
-// connect answers a CONNECT.
+// connect handles a CONNECT.
 func (c *connection) connect(u *packet.Unit) error {
 	defer release(u)
 	name := string(u.Namespace)
@@ -167,7 +167,8 @@ func (c *connection) connect(u *packet.Unit) error {
 	return nil
 }
 
-// add puts s on the connection, unless that is over or has enough of them.
+// add puts s on the connection. It returns false if the connection is over or has
+// too many sockets.
 func (c *connection) add(s *Socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -192,15 +193,16 @@ func (c *connection) socket(namespace []byte) *Socket {
 	return nil
 }
 
-// crossed reports whether a packet for a namespace may have crossed the packet
-// that sent the client away: what it sent before it knew is no violation.
+// crossed reports whether a packet for a namespace may have crossed the DISCONNECT
+// that the server has sent: the client sent it before it knew, which is no
+// violation.
 func (c *connection) crossed(namespace []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.ContainsFunc(c.sent, func(name string) bool { return name == string(namespace) })
 }
 
-// joined stops the timer of those who never join.
+// joined stops the timer of clients that never join a namespace.
 func (c *connection) joined() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -214,8 +216,8 @@ func (c *connection) stopTimer() {
 	}
 }
 
-// left takes s off the connection. sent tells that the server has sent the
-// client away.
+// left takes s off the connection. sent says that it was the server that has
+// disconnected the client.
 func (c *connection) left(s *Socket, sent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -226,17 +228,17 @@ func (c *connection) left(s *Socket, sent bool) {
 	}
 }
 
-// send sends a packet. An error means that the session has ended, of which
-// Closed tells.
+// send sends a packet. It ignores an error, which means that the session has
+// ended: Closed is called then.
 func (c *connection) send(e *emission) { _ = c.session.Send(e.messages...) }
 
-// stallTime is how long wait waits while no handler returns. The client is not
-// read from meanwhile, so nobody would notice that it has gone away.
+// stallTime is how long wait waits for a handler to return. Nothing is read from
+// the client meanwhile, so nobody would notice that it has gone away.
 const stallTime = 2 * time.Minute
 
-// behind returns what is wrong while the handlers have too much before them, nil
-// otherwise. Called with mu held.
-func (c *connection) behind() error {
+// overloaded returns which limit is exceeded by what the handlers have to do, nil
+// if none is. Called with mu held.
+func (c *connection) overloaded() error {
 	limits := &c.server.o.Limits
 	switch {
 	case c.closed:
@@ -249,11 +251,11 @@ func (c *connection) behind() error {
 	return nil
 }
 
-// wait waits while the handlers have too much before them.
+// wait waits while the handlers have too much to do.
 func (c *connection) wait() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for err := c.behind(); err != nil; err = c.behind() {
+	for err := c.overloaded(); err != nil; err = c.overloaded() {
 		if c.relief == nil {
 			c.relief = sync.NewCond(&c.mu)
 		}
@@ -280,7 +282,7 @@ func (c *connection) handled(size int) {
 	c.relieve()
 }
 
-// ended takes note that the goroutine of a socket has ended.
+// ended takes note that all handlers of a socket have returned.
 func (c *connection) ended() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -288,13 +290,13 @@ func (c *connection) ended() {
 	c.relieve()
 }
 
-// relieve ends wait if it may end. Called with mu held, after a handler has
-// returned.
+// relieve wakes wait if it need not wait any longer. Called with mu held, after a
+// handler has returned.
 func (c *connection) relieve() {
 	if c.stall != nil {
 		c.stall.Reset(stallTime)
 	}
-	if c.relief != nil && c.behind() == nil {
+	if c.relief != nil && c.overloaded() == nil {
 		c.relief.Broadcast()
 	}
 }

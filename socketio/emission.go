@@ -9,26 +9,26 @@ import (
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// An emission is a packet with its attachments, encoded once for all that it
-// is sent to.
+// An emission is a packet with its attachments, encoded once for all its
+// recipients.
 type emission struct {
 	messages []*engineio.Message // they belong together
-	size     int                 // octets
+	size     int                 // of all messages, in bytes
 	one      [1]*engineio.Message
 }
 
-// encoders holds encoders for reuse; their attachments have been let go of.
+// encoders holds encoders that are used again. They hold no attachments.
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
-// maxPooled is the size of a buffer that is worth keeping, in octets.
+// maxPooled is the size of the largest buffer that is kept, in bytes.
 const maxPooled = 64 << 10
 
-// headroom is what the text before the JSON of a packet may need at most,
-// beside the namespace: type, attachments, dash, comma, id.
+// headroom is the size of the longest text that may precede the JSON of a packet,
+// without the namespace: type, attachments, dash, comma, id.
 const headroom = 1 + 2 + 1 + 1 + 20
 
-// newEncoder returns an encoder with room for the text before the JSON, which
-// fill has appended. The caller releases it.
+// newEncoder returns an encoder that holds the JSON which fill appends, after room
+// for the text that precedes it. The caller releases the encoder.
 func newEncoder(namespace string, fill func(*encoder) error) (*encoder, error) {
 	e := encoders.Get().(*encoder)
 	e.start = headroom + len(namespace)
@@ -48,8 +48,8 @@ func (e *encoder) release() {
 	}
 }
 
-// emission returns the packet whose JSON is in e, made by newEncoder. The text
-// before it is written now, when the number of attachments is known.
+// emission returns the packet whose JSON e holds; e comes from newEncoder. The text
+// before the JSON is written now, since it needs the number of attachments.
 func (e *encoder) emission(t packet.Type, namespace string, id *uint64, f Flags) *emission {
 	p := packet.Packet{Type: t, Namespace: []byte(namespace)}
 	if id != nil {
@@ -100,7 +100,7 @@ func newAck(namespace string, id uint64, args []any) (*emission, error) {
 	return e.emission(packet.Ack, namespace, &id, Flags{}), nil
 }
 
-// newControl encodes a packet whose data can be encoded.
+// newControl encodes a packet. The caller knows that encoding/json can write data.
 func newControl(t packet.Type, namespace string, data any) *emission {
 	p := packet.Packet{Type: t, Namespace: []byte(namespace)}
 	if data != nil {

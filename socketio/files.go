@@ -21,7 +21,7 @@ type clientFiles struct {
 	loaded map[string]clientFile
 }
 
-// A clientFile is a file that has been asked for.
+// A clientFile is a file that has been read.
 type clientFile struct {
 	data []byte
 	etag string
@@ -31,12 +31,12 @@ func newClientFiles(fsys fs.FS) *clientFiles {
 	return &clientFiles{fsys: fsys, loaded: make(map[string]clientFile)}
 }
 
-// scripts are the files that are served, with the source map of each. Nothing
-// else in the folder is.
+// scripts are the files that are served, each with its source map. No other file
+// of the folder is served.
 var scripts = []string{"socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"}
 
-// checkClientFiles refuses a folder that holds none of the scripts: another one
-// was meant. nil is fine.
+// checkClientFiles refuses a folder that holds none of the scripts: the user has
+// meant another one. nil is fine.
 func checkClientFiles(fsys fs.FS) error {
 	if fsys == nil {
 		return nil
@@ -56,7 +56,7 @@ func (f *clientFiles) has(name string) bool {
 	return f.fsys != nil && slices.Contains(scripts, strings.TrimSuffix(name, ".map"))
 }
 
-// serve answers with a file.
+// serve answers a request with a file.
 func (f *clientFiles) serve(w http.ResponseWriter, r *http.Request, name string) {
 	file, err := f.load(name)
 	if err != nil {
@@ -73,8 +73,9 @@ func (f *clientFiles) serve(w http.ResponseWriter, r *http.Request, name string)
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(file.data))
 }
 
-// load reads a file unless it was read before. The file system is the user's, so
-// no lock is held meanwhile; two requests may both read the file.
+// load returns a file, which it reads unless it was read before. The file system is
+// the user's, so load holds no lock while it reads; two requests may both read a
+// file.
 func (f *clientFiles) load(name string) (clientFile, error) {
 	f.mu.Lock()
 	file, ok := f.loaded[name]

@@ -94,14 +94,14 @@ func TestAttachmentsTogether(t *testing.T) {
 					})
 				})
 				r := s.client()
-				send := func(octets int) {
+				send := func(bytes int) {
 					r.send(`52-["parts",[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]]`)
-					r.sendBinary(strings.Repeat("x", octets/2))
-					r.sendBinary(strings.Repeat("y", octets-octets/2))
+					r.sendBinary(strings.Repeat("x", bytes/2))
+					r.sendBinary(strings.Repeat("y", bytes-bytes/2))
 				}
 				send(tt.most)
 				if got := <-lengths; got != tt.most {
-					t.Errorf("%d octets came, want %d", got, tt.most)
+					t.Errorf("%d bytes came, want %d", got, tt.most)
 				}
 				send(tt.most + 1)
 				r.wantClosed()

@@ -162,7 +162,7 @@ func (s *site) client() *raw {
 	return r
 }
 
-// next returns the next message, binary ones behind "binary:".
+// next returns the next message, binary ones after "binary:".
 func (r *raw) next() string {
 	r.t.Helper()
 	op, data, err := r.c.Read(r.t.Context())
@@ -216,7 +216,7 @@ func (r *raw) sendBinary(data string) {
 	}
 }
 
-// connect joins a namespace: "" or "/name,", with auth behind it.
+// connect joins a namespace: "" or "/name,", with auth after it.
 func (r *raw) connect(namespaceAndAuth string) {
 	r.t.Helper()
 	r.send("0" + namespaceAndAuth)

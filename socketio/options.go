@@ -13,13 +13,13 @@ import (
 // Limits on one packet that can't be changed.
 const (
 	// MaxAttachments is how many []byte values the arguments of one event or
-	// acknowledgement may hold, received or sent.
+	// acknowledgement may hold, received or sent: 10.
 	MaxAttachments = packet.MaxAttachments
 	// MaxArguments is how many arguments a received event or acknowledgement
-	// may have.
+	// may have: 128.
 	MaxArguments = packet.MaxArguments
-	// MaxDepth is how deep arrays and objects of received JSON may be nested.
-	// The array of the arguments counts as one.
+	// MaxDepth is how deep arrays and objects of received JSON may be nested:
+	// 64. The array of the arguments counts as one.
 	MaxDepth = packet.MaxDepth
 )
 
@@ -82,16 +82,15 @@ type Limits struct {
 	HandlerQueueBytes int
 }
 
-// What stands for no limit: more than there can be, yet safe to add to.
+// Values that mean no limit: more than there can be, yet safe to add to.
 const (
 	noCount = math.MaxInt / 2
 	noBytes = int64(1) << 62
 	noTime  = time.Duration(1) << 62
 )
 
-// withDefaults returns l with every zero replaced by its default and every
-// negative value by what stands for no limit. payload is
-// Engine.Limits.MaxPayload.
+// withDefaults returns l with every zero replaced by its default and every negative
+// value by one that means no limit. payload is Engine.Limits.MaxPayload.
 func (l Limits) withDefaults(payload int64) Limits {
 	payload = choose(payload, engineio.DefaultMaxPayload, noBytes)
 	l.ConnectTimeout = choose(l.ConnectTimeout, 45*time.Second, noTime)

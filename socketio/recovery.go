@@ -49,26 +49,27 @@ func (r Recovery) withDefaults() Recovery {
 // back misses nothing meanwhile.
 type recovery struct {
 	o      Recovery
-	prefix string // of offsets: those of another run of the server mean nothing
+	prefix string // of offsets, so that an offset from an earlier run of the server is not taken
 
 	mu      sync.Mutex
 	events  ring[missable]
 	first   uint64                   // number of the oldest event
-	bytes   int                      // what the events count
-	clients map[string]*list.Element // of lost, by pid
-	lost    list.List                // of *lostClient, in the order in which they were lost
+	bytes   int                      // size of the events
+	clients map[string]*list.Element // the elements of lost, by pid
+	lost    list.List                // holds *lostClient; the client that was lost first is the first
 	timer   *time.Timer
 	stopped bool
 }
 
-// A missable is an event that somebody may have missed.
+// A missable is an event that a client may have missed.
 type missable struct {
 	at time.Time
 	t  Target
 	e  *emission
 }
 
-// What counts beside the bytes of an event, an attachment and the name of a room.
+// What counts in addition to the bytes of an event, of an attachment and of the
+// name of a room.
 const (
 	eventOverhead      = 320
 	attachmentOverhead = 128
@@ -99,9 +100,9 @@ func newRecovery(o Recovery) *recovery {
 	return &recovery{o: o, prefix: randomID()[:8] + ".", clients: make(map[string]*list.Element)}
 }
 
-// broadcast delivers an event and keeps it.
+// broadcast delivers an event to the sockets of this node, and keeps it.
 func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) error {
-	// Encoding calls the user's MarshalJSON, hence no lock yet.
+	// No lock is held yet: encoding calls the user's MarshalJSON.
 	encoded, err := newEncoder(n.name, func(e *encoder) error { return e.event(event, args) })
 	if err != nil {
 		return err
@@ -125,7 +126,8 @@ func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) 
 }
 
 // forget drops the events and clients that are too old or too many, the oldest
-// first, and sees to it that what is left is looked at again.
+// first. If any are left it starts the timer that calls forget again. Called with
+// mu held.
 func (r *recovery) forget(now time.Time) {
 	for r.events.n > 0 && (r.bytes > r.o.EventBytes || now.Sub(r.events.at(0).at) > r.o.MaxAge) {
 		r.bytes -= r.events.at(0).size()
@@ -143,14 +145,14 @@ func (r *recovery) forget(now time.Time) {
 	}
 }
 
-// remove takes a client off the list.
+// remove forgets a client and returns it.
 func (r *recovery) remove(e *list.Element) *lostClient {
 	c := r.lost.Remove(e).(*lostClient)
 	delete(r.clients, c.pid)
 	return c
 }
 
-// tidy is the timer.
+// tidy is called by the timer.
 func (r *recovery) tidy() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -158,7 +160,8 @@ func (r *recovery) tidy() {
 	r.forget(time.Now())
 }
 
-// save remembers a socket that has ended, before it leaves its rooms.
+// save remembers the client of a socket that has ended. The socket is still in its
+// rooms.
 func (r *recovery) save(s *Socket) {
 	rooms := s.Rooms()
 	s.mu.Lock()
@@ -171,8 +174,9 @@ func (r *recovery) save(s *Socket) {
 	r.forget(now)
 }
 
-// restore connects a socket whose client has come back, if it has, and sends
-// what it missed. Nothing is broadcast meanwhile.
+// restore connects a socket whose client has come back, and sends the events that
+// the client has missed. Nothing is broadcast meanwhile. It returns false if the
+// client has not come back, or can't be given back what it had.
 func (r *recovery) restore(s *Socket) bool {
 	var claim struct{ PID, Offset string }
 	if json.Unmarshal(s.auth, &claim) != nil || claim.PID == "" {
@@ -189,7 +193,7 @@ func (r *recovery) restore(s *Socket) bool {
 	lost := r.remove(e)
 	s.id, s.pid, s.recovered = lost.id, claim.PID, true
 	s.data = lost.data
-	_ = s.Join(lost.rooms...) // within the limit: it was before
+	_ = s.Join(lost.rooms...) // it can't exceed the limit: it did not before
 	if !s.enter() {
 		return true
 	}
@@ -201,8 +205,8 @@ func (r *recovery) restore(s *Socket) bool {
 	return true
 }
 
-// after returns the index of the event that follows an offset, if nothing in
-// between was dropped.
+// after returns the index in r.events of the event that follows an offset. ok is
+// false if the offset is not one of r's, or if the event was dropped.
 func (r *recovery) after(offset string) (int, bool) {
 	digits, ok := strings.CutPrefix(offset, r.prefix)
 	if !ok {
@@ -223,7 +227,7 @@ func (t *Target) matches(rooms []string) bool {
 	return (len(t.Rooms) == 0 || in(t.Rooms)) && !in(t.Except)
 }
 
-// stop ends the timer.
+// stop stops the timer for good.
 func (r *recovery) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,16 +1,16 @@
 package socketio
 
-// A ring is a queue in one piece of memory that is used again and again: an
-// element that leaves makes room for one that comes, and nothing is moved. The
-// memory is at most four times what the elements need, and 16 of them. The zero
-// value is empty.
+// A ring is a queue whose memory is used again and again: the place of an element
+// that leaves is taken by one that comes, and no other element is moved. The memory
+// has room for at most four times as many elements as there are, or for 16. The
+// zero value is an empty ring.
 type ring[T any] struct {
-	buf  []T // its length is 0 or a power of two, at least minRing
-	head int // where the first element is
-	n    int // how many elements there are
+	buf  []T // its length is 0, or a power of two from minRing on
+	head int // index in buf of the oldest element
+	n    int // number of elements
 }
 
-// minRing is the size of the smallest ring that is not empty.
+// minRing is the length of buf in the smallest ring that is not empty.
 const minRing = 16
 
 // at returns element i, from 0, the oldest, to n-1.
@@ -25,7 +25,7 @@ func (r *ring[T]) push(v T) {
 	*r.at(r.n - 1) = v
 }
 
-// pop takes the oldest element away.
+// pop removes the oldest element. There must be one.
 func (r *ring[T]) pop() {
 	clear(r.buf[r.head : r.head+1])
 	r.head = (r.head + 1) & (len(r.buf) - 1)
@@ -36,8 +36,9 @@ func (r *ring[T]) pop() {
 	}
 }
 
-// resize moves the elements to other memory. Between two calls the ring loses a
-// quarter of its size or gains as much, so an element is moved twice on average.
+// resize moves the elements to new memory. Between two calls at least a quarter as
+// many elements come or leave as the memory has room for, so that each push or pop
+// pays for moving a few elements.
 func (r *ring[T]) resize(size int) {
 	buf := make([]T, size)
 	for i := range r.n {

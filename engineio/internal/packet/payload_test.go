@@ -95,7 +95,7 @@ func FuzzPayload(f *testing.F) {
 		var again []byte
 		for p, err := range packet.Payload(bytes.Clone(body)) {
 			if err != nil {
-				// What came before the error stands at the start of body.
+				// What came before the error is the start of body.
 				if !bytes.HasPrefix(body, again) {
 					t.Fatalf("packets before the error give %q, no prefix of %q", again, body)
 				}
