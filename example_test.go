@@ -18,9 +18,12 @@ func Example_socketIO() {
 		Room string `json:"room"`
 		Text string `json:"message"`
 	}
-	io := socketio.NewServer(&socketio.Options{Engine: engineio.Options{
+	io, err := socketio.NewServer(&socketio.Options{Engine: engineio.Options{
 		CORS: &engineio.CORS{Origins: []string{"http://localhost:5173"}}, // the page's
 	}})
+	if err != nil {
+		log.Fatal(err)
+	}
 	io.OnConnect(func(s *socketio.Socket) {
 		socketio.On(s, "join-room", func(ctx context.Context, room string) error {
 			return s.Join(room)

@@ -20,9 +20,12 @@ type Message struct {
 func valid(token string) bool { return token != "" }
 
 func Example_fromNode() {
-	io := socketio.NewServer(&socketio.Options{Engine: engineio.Options{
+	io, err := socketio.NewServer(&socketio.Options{Engine: engineio.Options{
 		CORS: &engineio.CORS{Origins: []string{"http://localhost:5173"}},
 	}})
+	if err != nil {
+		log.Fatal(err)
+	}
 
 	io.Use(func(ctx context.Context, s *socketio.Socket) error {
 		var auth struct{ Token string }

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// testName is a test as a table of rules names it: package, function and, behind a
-// slash, the case.
-var testName = regexp.MustCompile("`([a-z]+)\\.((?:Test|Fuzz)\\w+)(?:/([^`]+))?`")
+// testName is a test as a table of rules names it: the package's directory, the
+// function and, after a slash, the case.
+var testName = regexp.MustCompile("`([a-z/]+)\\.((?:Test|Fuzz)\\w+)(?:/([^`]+))?`")
 
 // TestRuleTables checks that each rule of docs/rfc.md and docs/socketio.md has a
 // test, and that each test there exists: the function, and the name of the case

@@ -3,14 +3,14 @@ package engineio
 // ahead is how many sessions SendAll looks at before it sends to them.
 const ahead = 16
 
-// SendAll is Send for each of many sessions. What becomes of a message is not
-// told: sessions that have ended are passed over.
-//
-// In a large broadcast the memory of each session has left the processor's
-// caches since the one before. A system call for each session keeps the
-// processor from fetching that of the next ones meanwhile, so SendAll looks at
-// some of them first, all at once.
+// SendAll calls Send for each of many sessions. Like Send it never waits, and
+// calls neither receivers nor hooks nor the logger. It passes over sessions that
+// have ended; whether a message was sent is not reported.
 func SendAll(list []*Session, ms ...*Message) {
+	// During a large broadcast the memory of each session has left the
+	// processor's caches since the last one. The system call for a session keeps
+	// the processor from fetching the memory of the next one meanwhile. So look
+	// at several sessions at once before sending to them.
 	for len(list) > 0 {
 		some := list[:min(ahead, len(list))]
 		list = list[len(some):]

@@ -1,33 +1,71 @@
 package engineio
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/parleyws/parley/handshake"
 )
 
 // CORS lets pages of other origins use a server (Fetch Standard, "CORS
-// protocol"). The one list of Origins also rules which pages may open a
-// WebSocket, which CORS does not cover.
+// protocol"). The same list of Origins decides which pages may open a
+// WebSocket, which the CORS protocol does not cover.
 type CORS struct {
 	// Origins are patterns as in handshake.Options: "https://example.com",
-	// "https://*.example.com", "http://localhost:5173"; "*" is any origin.
+	// "https://*.example.com", "http://localhost:5173"; "*" is any origin. A
+	// slash at the end is ignored.
 	Origins []string
-	// Credentials lets pages send cookies along.
+	// Credentials lets pages send cookies along. It can't be combined with the
+	// pattern "*": any page could then act with its visitor's cookies.
 	Credentials bool
-	// Headers names the header fields that pages may set. Nil allows those
-	// that they ask for.
+	// Headers names the header fields that pages may set. nil allows whatever
+	// fields they ask for.
 	Headers []string
 }
 
-// allow is the request methods of long-polling.
+// resolve returns a copy of c without the slashes at the end of its patterns, or
+// what is wrong with c.
+func (c *CORS) resolve() (*CORS, error) {
+	const field = "CORS.Origins"
+	own := &CORS{Origins: make([]string, len(c.Origins)), Credentials: c.Credentials, Headers: slices.Clone(c.Headers)}
+	for i, given := range c.Origins {
+		p := strings.TrimSuffix(given, "/")
+		if p == "*" && c.Credentials {
+			return nil, wrong(fmt.Sprintf("%s[%d]", field, i), given,
+				"with Credentials any page could act with its visitor's cookies; list the origins, or set Credentials to false")
+		}
+		if !isPattern(p) {
+			return nil, wrong(fmt.Sprintf("%s[%d]", field, i), given,
+				`it is no pattern of an origin, as "https://example.com" is, without a path`)
+		}
+		own.Origins[i] = p
+	}
+	for i, name := range c.Headers {
+		if !isToken(name) {
+			return nil, wrong(fmt.Sprintf("CORS.Headers[%d]", i), name, "it is no name of a header field")
+		}
+	}
+	return own, nil
+}
+
+// isPattern reports whether p is a pattern of handshake.Options.Origins. A
+// malformed pattern allows nothing, not even what the patterns after it allow.
+func isPattern(p string) bool {
+	r := &http.Request{Host: "host.invalid", Header: http.Header{"Origin": {"https://origin.invalid"}}}
+	return handshake.OriginAllowed(r, []string{p, "*"})
+}
+
+// allow lists the methods of the requests of long-polling.
 const allow = "GET,POST"
 
-// Answer writes the fields of c to the response, as the first thing to do with
-// a request, and reports whether the request was a preflight, which it has
-// answered with 204. A nil c does nothing.
-func (c *CORS) Answer(w http.ResponseWriter, r *http.Request) (answered bool) {
+// AnswerCORS applies Options.CORS to a request that another handler serves, such
+// as one for a script. The handler calls it before it writes anything. AnswerCORS
+// sets header fields of the response; if the request is a preflight it answers
+// that too, with 204, and returns true.
+func (s *Server) AnswerCORS(w http.ResponseWriter, r *http.Request) (answered bool) {
+	c := s.o.CORS
 	if c == nil {
 		return false
 	}
@@ -62,7 +100,7 @@ func (c *CORS) Answer(w http.ResponseWriter, r *http.Request) (answered bool) {
 	return true
 }
 
-// origins returns the patterns for a WebSocket handshake.
+// origins returns the patterns for the handshake of a WebSocket.
 func (c *CORS) origins() []string {
 	if c == nil {
 		return nil

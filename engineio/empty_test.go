@@ -11,10 +11,11 @@ import (
 
 // Empty messages are bounded too: a client that sends them to an echo, many
 // in a POST, and never asks for what comes back is closed.
-func TestSendQueueEmpty(t *testing.T) {
+func TestQueueBytesEmpty(t *testing.T) {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	o := &engineio.Options{Limits: engineio.Limits{SendQueue: 64 * 1000}, Logger: quiet}
-	for _, packet := range []string{"b", "4"} {
+	o := &engineio.Options{Limits: engineio.Limits{QueueBytes: 160 * 1000}, Logger: quiet}
+	for packet, counts := range map[string]int{"b": 160, "4": 161} {
+		o := &engineio.Options{Limits: engineio.Limits{QueueBytes: counts * 1000}, Logger: quiet}
 		inBubble(t, o, func(s *site) {
 			sid := s.open()
 			body := packet + strings.Repeat("\x1e"+packet, 999)

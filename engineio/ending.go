@@ -4,32 +4,30 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/frame"
 )
 
 // Close ends the session. What is queued is still sent: over the WebSocket,
-// ahead of the Close frame, or with a close packet behind it to the GET that
-// waits. If none does, the next GET within 30 s gets it. Close does not wait
-// for that. The receiver is told ForcedClose, or ForcedServerClose in the last
-// case.
-func (s *Session) Close() { s.shut(ForcedClose, ForcedServerClose) }
+// before the Close frame, or to the GET that waits, before a close packet. If no
+// GET waits, the next one within 30 s gets it. Close does not wait for that. The
+// receiver is told ForcedClose, or ForcedServerClose if no GET waited.
+func (s *Session) Close() { s.shut(closedHere, closedBetween) }
 
-// shut is Close for a given reason, and another one if no GET waits.
-func (s *Session) shut(reason, later Reason) {
+// shut is Close for a cause, and for another one if no GET waits.
+func (s *Session) shut(now, later *cause) {
 	s.mu.Lock()
 	defer s.unlock()
 	if s.state < upgraded && s.waiting == nil {
 		s.endLater(later, closeMessage)
 		return
 	}
-	s.end(reason)
+	s.end(now)
 }
 
-// end ends the session: the transport is closed, a GET that waits is answered
-// with a close packet. What is queued for a later GET is dropped. Called with
-// mu held; unlock tells the receiver.
-func (s *Session) end(reason Reason) {
-	if s.finish(reason, time.Time{}) {
+// end ends the session: it closes the transport, answers a GET that waits with a
+// close packet, and drops what is queued for a later GET. Called with mu held;
+// unlock tells the receiver and the log.
+func (s *Session) end(why *cause) {
+	if s.finish(why, time.Time{}) {
 		s.queue, s.queued = nil, 0
 		s.server.forget(s.id)
 	}
@@ -37,20 +35,20 @@ func (s *Session) end(reason Reason) {
 
 // endLater ends the session, but one more GET gets what is queued and then
 // last.
-func (s *Session) endLater(reason Reason, last *Message) {
-	if s.finish(reason, time.Now().Add(lingerTime)) {
+func (s *Session) endLater(why *cause, last *Message) {
+	if s.finish(why, time.Now().Add(lingerTime)) {
 		s.farewell = last
 	}
 }
 
-// finish is what both ways to end have in common. It reports whether the
-// session was not over already.
-func (s *Session) finish(reason Reason, forget time.Time) bool {
+// finish does what both ways to end have in common. It returns false if the
+// session was over already.
+func (s *Session) finish(why *cause, forget time.Time) bool {
 	ws, probing := s.ws.Load(), s.probing
 	if s.state.on(end) != closeSession {
 		return false
 	}
-	s.reason, s.probing = reason, nil
+	s.why, s.probing = why, nil
 	s.beat.stop(forget)
 	s.arm()
 	if s.waiting != nil {
@@ -58,33 +56,36 @@ func (s *Session) finish(reason Reason, forget time.Time) bool {
 	}
 	for _, c := range []*conn.Conn{ws, probing} {
 		if c != nil {
-			s.server.run(c, func() { c.Close(closeCode(reason), "") })
+			s.server.run(c, func() { c.Close(why.closeCode(), "") })
 		}
 	}
 	return true
 }
 
-// closeCode returns the status code of the Close frame. Clients don't look.
-func closeCode(reason Reason) frame.StatusCode {
-	switch reason {
-	case ParseError, TransportError:
-		return frame.StatusPolicyViolation
-	case ServerShuttingDown:
-		return frame.StatusGoingAway
-	}
-	return frame.StatusNormalClosure
-}
-
-// unlock unlocks mu and tells the receiver if the session has ended meanwhile.
+// unlock unlocks mu. If the session has ended meanwhile it tells the log and the
+// receiver: neither is ever called with a lock held.
 func (s *Session) unlock() {
-	tell := s.state == closed && !s.told && s.receiver != nil
-	if tell {
-		s.told = true
-	}
+	tell := s.untold()
 	s.mu.Unlock()
 	if tell {
-		s.receiver.Closed(s.reason)
+		s.tell()
 	}
+}
+
+// untold reports whether the end is to be told. The caller has to do it, once it
+// has unlocked mu: the next call returns false.
+func (s *Session) untold() bool {
+	if s.state != closed || s.told || s.receiver == nil {
+		return false
+	}
+	s.told = true
+	return true
+}
+
+// tell tells the log and the receiver of the end. Called without any lock.
+func (s *Session) tell() {
+	s.why.log(s)
+	s.receiver.Closed(s.why.reason)
 }
 
 // gone reports whether the session has ended.
@@ -106,7 +107,7 @@ func (s *Session) leave() []*Message {
 	return messages
 }
 
-// dismiss ends that wait for a client which has closed the session itself, and
+// dismiss ends that wait for a client that has closed the session itself, and
 // need not come again.
 func (s *Session) dismiss() {
 	s.mu.Lock()

@@ -3,6 +3,7 @@ package engineio_test
 import (
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,9 +23,12 @@ func (r shouter) Message(data []byte, binary bool) {
 func (r shouter) Closed(reason engineio.Reason) { fmt.Println("closed:", reason) }
 
 func Example() {
-	server := engineio.NewServer(func(s *engineio.Session) engineio.Receiver {
+	server, err := engineio.NewServer(func(s *engineio.Session) engineio.Receiver {
 		return shouter{s}
 	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	web := httptest.NewServer(server)
 	defer web.Close()
 

@@ -41,7 +41,7 @@ func TestFailedRequestsLeaveNothing(t *testing.T) {
 		rounds = 50
 	}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	server := engineio.NewServer(func(s *engineio.Session) engineio.Receiver { return echo{s: s} },
+	server := newServer(t, func(s *engineio.Session) engineio.Receiver { return echo{s: s} },
 		&engineio.Options{Logger: quiet, Limits: engineio.Limits{MaxPayload: 100}})
 	web := httptest.NewServer(server)
 	address := web.Listener.Addr().String()
@@ -99,7 +99,7 @@ func (d *deaf) Closed(engineio.Reason) {}
 // 500,000 empty packets in one POST cost the memory of the body.
 func TestEmptyPacketsInOnePOST(t *testing.T) {
 	d := new(deaf)
-	server := engineio.NewServer(func(*engineio.Session) engineio.Receiver { return d }, nil)
+	server := newServer(t, func(*engineio.Session) engineio.Receiver { return d }, nil)
 	serve := func(method, query, body string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		server.ServeHTTP(w, httptest.NewRequest(method, "/engine.io/?EIO=4&transport=polling"+query, strings.NewReader(body)))
@@ -115,7 +115,7 @@ func TestEmptyPacketsInOnePOST(t *testing.T) {
 		t.Errorf("%d, %d messages", w.Code, d.messages)
 	}
 	if got := after.TotalAlloc - before.TotalAlloc; got > 8*uint64(len(body)) {
-		t.Errorf("%d octets allocated for a body of %d", got, len(body))
+		t.Errorf("%d bytes allocated for a body of %d", got, len(body))
 	}
 	serve("POST", sid, "1")
 	serve("GET", sid, "")

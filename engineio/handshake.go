@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// A Handshake is what is known of the request that opened a session.
+// A Handshake describes the request that opened a session.
 type Handshake struct {
 	Header     http.Header // of the request
 	URL        *url.URL    // path and query
 	Host       string
-	RemoteAddr string // of the connection: behind a proxy, the proxy's
-	Secure     bool   // TLS ended at this server
-	Time       time.Time
+	RemoteAddr string    // of the connection; if there is a proxy, the proxy's
+	Secure     bool      // TLS ended at this server
+	Time       time.Time // when the session opened
 }
 
-// A kept is what a session keeps of its request: the strings behind each other,
-// each behind its length. A request of net/http takes a few times as much
-// memory, for as long as the session lives, and hardly anybody looks at it twice.
+// A kept is what a session keeps of its request: one string after the other,
+// each after its length. The http.Request takes several times as much memory,
+// as long as the session lives, and is rarely looked at again.
 type kept []byte
 
-// keep returns what is to be kept of r.
+// keep returns what a session keeps of r.
 func keep(r *http.Request) kept {
 	b := make([]byte, 0, 1024)
 	b = appendKept(b, r.Host)
@@ -42,7 +42,7 @@ func appendKept(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// next takes the first string away.
+// next removes the first string and returns it.
 func (k *kept) next() string {
 	length, n := binary.Uvarint(*k)
 	end := n + int(length)
@@ -51,13 +51,13 @@ func (k *kept) next() string {
 	return s
 }
 
-// handshake returns the request that k was made of.
+// handshake returns the request from which k was made.
 func (k kept) handshake() *Handshake {
 	h := &Handshake{Host: k.next(), RemoteAddr: k.next(), Header: make(http.Header)}
 	target := k.next()
 	var err error
 	if h.URL, err = url.ParseRequestURI(target); err != nil {
-		h.URL = &url.URL{Opaque: target} // not of a request that came by HTTP
+		h.URL = &url.URL{Opaque: target} // a request that did not come by HTTP
 	}
 	for len(k) > 0 {
 		name := k.next()

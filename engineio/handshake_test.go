@@ -151,7 +151,8 @@ func TestPath(t *testing.T) {
 			}
 		})
 	}
-	if got := engineio.NewServer(nil, &engineio.Options{Path: "/my"}).Path(); got != "/my/" {
+	open := func(*engineio.Session) engineio.Receiver { return nil }
+	if got := newServer(t, open, &engineio.Options{Path: "/my"}).Path(); got != "/my/" {
 		t.Errorf("Path() = %q", got)
 	}
 }

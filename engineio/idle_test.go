@@ -51,16 +51,24 @@ func TestIdleGoroutines(t *testing.T) {
 	})
 }
 
-// A negative limit is none, as far as that is possible.
+// A negative limit is none.
 func TestNoLimits(t *testing.T) {
-	o := &engineio.Options{Limits: engineio.Limits{MaxPayload: -1, SendQueue: -1, PingInterval: -1, PingTimeout: -1, UpgradeTimeout: -1}}
+	const day = 24 * time.Hour
+	o := &engineio.Options{Limits: engineio.Limits{MaxPayload: -1, QueueBytes: -1, PingInterval: 20 * day, PingTimeout: day, UpgradeTimeout: -1}}
 	inBubble(t, o, func(s *site) {
 		sid := s.open()
 		big := "4" + strings.Repeat("x", 2_000_000)
 		s.wantPost(sid, big, 200, "ok")
 		s.wantGet(sid, 200, big)
+		n, m := s.session(), engineio.NewMessage([]byte(big[1:]), false)
+		for range 20 {
+			if err := n.Send(m); err != nil { // 40 MB
+				t.Fatal(err)
+			}
+		}
+		s.get(sid)
 		w := s.websocket("&sid=" + sid)
-		time.Sleep(2*time.Hour - 1)
+		time.Sleep(21*day - 1)
 		w.send("5")
 		s.wantAlive()
 		w.want("2")

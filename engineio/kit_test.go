@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,15 +54,22 @@ func inBubble(t *testing.T, o *engineio.Options, f func(s *site)) {
 func withReceiver(t *testing.T, o *engineio.Options, receive func(e echo) engineio.Receiver, f func(s *site)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		quiet := engineio.Options{}
+		if o != nil {
+			quiet = *o
+		}
+		if quiet.Logger == nil {
+			quiet.Logger = slog.New(slog.DiscardHandler)
+		}
 		s := &site{t: t, listener: pipe.Listen(), sessions: make(chan *engineio.Session, 100), ends: make(chan engineio.Reason, 100)}
-		s.server = engineio.NewServer(func(n *engineio.Session) engineio.Receiver {
+		s.server = newServer(t, func(n *engineio.Session) engineio.Receiver {
 			s.sessions <- n
 			e := echo{s, n}
 			if receive != nil {
 				return receive(e)
 			}
 			return e
-		}, o)
+		}, &quiet)
 		web := &http.Server{Handler: s.server}
 		go web.Serve(s.listener)
 		transport := &http.Transport{DialContext: s.listener.DialContext, DisableCompression: true}
@@ -77,6 +85,16 @@ func withReceiver(t *testing.T, o *engineio.Options, receive func(e echo) engine
 		s.listener.Close()
 		time.Sleep(time.Second) // net/http's, for a client whose body was too long
 	})
+}
+
+// newServer returns a server whose options are right.
+func newServer(t *testing.T, open func(*engineio.Session) engineio.Receiver, o *engineio.Options) *engineio.Server {
+	t.Helper()
+	server, err := engineio.NewServer(open, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
 }
 
 // A response is what a request got.
@@ -304,7 +322,7 @@ func (w socket) sendBinary(data string) {
 	}
 }
 
-// read returns the next message, binary ones behind "binary:".
+// read returns the next message, binary ones after "binary:".
 func (w socket) read() string {
 	w.t.Helper()
 	op, data, err := w.c.Read(w.t.Context())

@@ -138,7 +138,7 @@ func TestCloseWithGET(t *testing.T) {
 	})
 }
 
-// "With none waiting, the 1 is kept up to 30 s for the next GET, behind all
+// "With none waiting, the 1 is kept up to 30 s for the next GET, after all
 // queued packets": in a payload of its own, since clients handle a close packet
 // at once and drop the messages ahead of it.
 func TestCloseWithoutGET(t *testing.T) {
@@ -184,7 +184,7 @@ func TestBothClose(t *testing.T) {
 	})
 }
 
-// "On WebSocket: a Close frame", behind all that was sent.
+// "On WebSocket: a Close frame", after everything that was sent.
 func TestCloseWebSocket(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		w := s.openWebSocket()

@@ -43,14 +43,14 @@ func (c *counter) Closed(engineio.Reason) {}
 func TestUpgradesUnderLoad(t *testing.T) {
 	const sessions = 30
 	done := make(chan struct{}, sessions)
-	server := engineio.NewServer(func(s *engineio.Session) engineio.Receiver {
+	server := newServer(t, func(s *engineio.Session) engineio.Receiver {
 		go func() {
 			for i := range numbers {
 				s.Send(engineio.NewMessage(fmt.Append(nil, i), false))
 			}
 		}()
 		return &counter{t: t, s: s, done: done}
-	}, &engineio.Options{Limits: engineio.Limits{PingInterval: -1, UpgradeTimeout: -1}}) // no luck with timing
+	}, &engineio.Options{Limits: engineio.Limits{PingInterval: time.Hour, UpgradeTimeout: -1}}) // no luck with timing
 	web := httptest.NewServer(server)
 	defer web.Close()
 	transport := &http.Transport{MaxIdleConnsPerHost: 2 * sessions}

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio/internal/packet"
 )
 
 // A Message is data of the application, encoded once for any number of
@@ -11,11 +12,11 @@ import (
 type Message struct {
 	binary bool
 	frame  *conn.Prepared // on WebSocket
-	data   []byte         // the text behind its type, or the octets
+	data   []byte         // on long-polling: the text after its type, or what becomes base64
 }
 
-// NewMessage makes a message of data, which is copied. Text must be UTF-8 and
-// must not hold a Separator.
+// NewMessage makes a message from data, which it copies. Text must be UTF-8 and
+// must not hold the byte 0x1E, which separates packets on long-polling.
 func NewMessage(data []byte, binary bool) *Message {
 	if binary {
 		m := &Message{binary: true, frame: conn.NewPrepared(conn.Binary, data)}
@@ -23,7 +24,7 @@ func NewMessage(data []byte, binary bool) *Message {
 		return m
 	}
 	b := texts.Get().(*[]byte)
-	*b = append(append((*b)[:0], '0'+byte(TypeMessage)), data...)
+	*b = append(append((*b)[:0], '0'+byte(packet.Message)), data...)
 	m := &Message{frame: conn.NewPrepared(conn.Text, *b)}
 	m.data = m.frame.Payload()
 	if cap(*b) <= maxPooled {
@@ -32,49 +33,49 @@ func NewMessage(data []byte, binary bool) *Message {
 	return m
 }
 
-// texts holds buffers for what NewMessage copies once more.
+// texts holds the buffers in which NewMessage puts a text after its type.
 var texts = sync.Pool{New: func() any { return new([]byte) }}
 
-// maxPooled is the size of a buffer that is worth keeping, in octets.
+// maxPooled is the size of the largest buffer that is kept, in bytes.
 const maxPooled = 64 << 10
 
-// Uncompressed returns m as a message that is never compressed, whatever was
-// agreed on.
+// Uncompressed returns m as a message that is never compressed, even if the
+// handshake has agreed on compression.
 func (m *Message) Uncompressed() *Message {
 	c := *m
 	c.frame = m.frame.Uncompressed()
 	return &c
 }
 
-// control makes a packet that is not of the application.
-func control(t PacketType, data string) *Message {
-	b := Packet{Type: t, Data: []byte(data)}.Append(nil)
+// control makes a packet that is not the application's.
+func control(t packet.Type, data string) *Message {
+	b := packet.Packet{Type: t, Data: []byte(data)}.Append(nil)
 	return &Message{frame: conn.NewPrepared(conn.Text, b), data: b}
 }
 
 // The packets that all sessions share.
 var (
-	pingMessage  = control(TypePing, "")
-	probeMessage = control(TypePong, "probe")
-	closeMessage = control(TypeClose, "")
-	noopMessage  = control(TypeNoop, "")
+	pingMessage  = control(packet.Ping, "")
+	probeMessage = control(packet.Pong, "probe")
+	closeMessage = control(packet.Close, "")
+	noopMessage  = control(packet.Noop, "")
 )
 
-// minSize is what a message counts at least in a session's queue: keeping it
-// takes that much, also if it is empty.
-const minSize = 64
+// messageOverhead is what a message takes in memory beside its bytes, and its
+// place in a queue with it.
+const messageOverhead = 160
 
-// size returns what m counts in a session's queue: its length in octets.
-func (m *Message) size() int { return max(len(m.data), minSize) }
+// size returns what m counts in a session's queue, in bytes.
+func (m *Message) size() int { return messageOverhead + len(m.data) }
 
-// appendPayload appends m to the payload of a response, behind a separator
+// appendPayload appends m to the payload b of a response, after a separator
 // unless b is empty.
 func (m *Message) appendPayload(b []byte) []byte {
 	if m.binary {
-		return AppendPayload(b, Packet{Type: TypeMessage, Binary: true, Data: m.data})
+		return packet.AppendPayload(b, packet.Packet{Type: packet.Message, Binary: true, Data: m.data})
 	}
 	if len(b) > 0 {
-		b = append(b, Separator)
+		b = append(b, packet.Separator)
 	}
 	return append(b, m.data...)
 }

@@ -293,7 +293,7 @@ func TestPingMovesOver(t *testing.T) {
 	})
 }
 
-// A POST that was begun before the 5 counts: whether its last octet comes
+// A POST that was begun before the 5 counts: whether its last byte comes
 // before or after must not matter.
 func TestPOSTAcrossUpgrade(t *testing.T) {
 	inBubble(t, nil, func(s *site) {

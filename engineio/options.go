@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"cmp"
 	"log/slog"
 	"math"
 	"net/http"
@@ -10,19 +11,19 @@ import (
 )
 
 // Options configure a Server. nil and the zero value are right for most:
-// requests from the server's own origin at /engine.io/. A Server keeps its
-// Options and only reads them.
+// requests from the server's own origin at /engine.io/. NewServer checks them
+// and keeps a copy.
 type Options struct {
-	// Path is where the server answers, with and without a slash at its end.
-	// Default /engine.io/.
+	// Path is the path that the server answers, with and without a slash at its
+	// end. It must begin with a slash. Default /engine.io/.
 	Path string
-	// CORS lets pages of other origins in, over both transports; nil lets in
+	// CORS lets in pages of other origins, over both transports. nil lets in
 	// none.
 	CORS *CORS
-	// Cookie is sent with the answer to a polling handshake, for load
-	// balancers that keep a client on one node; nil sends none. Its value is
-	// the session id. An empty Name, Path and SameSite are io, / and Lax, and
-	// HttpOnly is always set.
+	// Cookie is sent with the answer to a polling handshake, for load balancers
+	// that keep a client on one node. Its value is the session id. An empty
+	// Name, Path and SameSite are io, / and Lax, and HttpOnly is always set.
+	// nil sends no cookie.
 	Cookie *http.Cookie
 	// Hooks decide on requests.
 	Hooks Hooks
@@ -30,55 +31,60 @@ type Options struct {
 	Limits Limits
 	// Deflate offers permessage-deflate on WebSocket; nil declines it.
 	Deflate *handshake.DeflateOptions
-	// Logger is told of refused origins and of sessions that are closed for
-	// going over a limit. Nil is slog's default logger.
+	// Logger records refused origins and the ends of sessions that their clients
+	// have caused; see the package's section on ends. It is never called with a
+	// lock held. nil is slog's default logger.
 	Logger *slog.Logger
 }
 
-// Hooks decide on requests. All may be nil. They are called from the goroutine
-// of the request, and must neither read its body nor keep it.
+// Hooks decide on requests. Each may be nil. The goroutine of the request calls
+// them, with no lock held; they must neither read its body nor keep it.
 type Hooks struct {
-	// Allow is asked before a session opens. An error refuses it with 403 and
-	// the error's text.
+	// Allow is called before a session opens. An error refuses the session with
+	// 403 and the error's text.
 	Allow func(r *http.Request) error
-	// Header may add fields to each response. A request without the query
-	// parameter sid is the first of its session.
+	// Header may add fields to each response. The first request of a session is
+	// the one without the query parameter sid.
 	Header func(h http.Header, r *http.Request)
-	// NewID returns the id of a new session, which must be hard to guess and
-	// not in use. The default is 20 octets from crypto/rand.
+	// NewID returns the id of a new session. An id must be hard to guess and
+	// not in use. The default is 20 bytes from crypto/rand, in base64.
 	NewID func(r *http.Request) (string, error)
 }
 
-// Limits bound what a client can cost. In every field zero is the default and
-// a negative value turns the limit off.
+// Limits bound what a client can cost. In every field zero is the default. A
+// negative value turns the limit off; the two fields of the heartbeat can't be
+// turned off, so NewServer refuses a negative value there.
 type Limits struct {
-	// MaxPayload is the length of a POST's body, and of a message on
-	// WebSocket, in octets: 1,000,000. Clients are told, and cut their
-	// requests accordingly. A longer body is answered 413, and the session
-	// closes.
+	// MaxPayload is the size of the body of a POST, and of a message on
+	// WebSocket, in bytes. Default 1,000,000; at least 6. Clients are told, and
+	// split their requests accordingly. A longer body is answered 413; a
+	// session that exceeds the limit closes.
 	MaxPayload int64
-	// SendQueue is what may wait to be sent to a session, in octets: 16 MiB.
-	// A message counts 64 at least, there is no other limit on their number. A
-	// session over it closes.
-	SendQueue int
-	// PingInterval is the time between two pings: 25 s. Negative is an hour,
-	// since a client needs to know when to give up.
+	// QueueBytes is the size of all messages that wait to be sent to a session.
+	// Default 16 MiB; at least 512. A message counts about as much memory as it
+	// takes: its bytes and 160 more. A session that exceeds the limit closes.
+	QueueBytes int
+	// PingInterval is the time from a pong to the next ping. Default 25 s; at
+	// least 1 ms. It can't be turned off, because clients are told it and give
+	// the server up without pings.
 	PingInterval time.Duration
-	// PingTimeout is how long the client has for its pong: 20 s. It can't be
-	// turned off: negative is an hour.
+	// PingTimeout is how long the client has for its pong. Default 20 s; at
+	// least 1 ms. It can't be turned off. PingInterval and PingTimeout together
+	// are 24 days at most: JavaScript has no longer timers.
 	PingTimeout time.Duration
-	// UpgradeTimeout is how long a WebSocket may be probed: 10 s.
+	// UpgradeTimeout is how long a WebSocket may be probed before it is closed.
+	// Default 10 s.
 	UpgradeTimeout time.Duration
 }
 
-// DefaultMaxPayload is what Limits.MaxPayload is by default, in octets.
+// DefaultMaxPayload is the default of Limits.MaxPayload, in bytes.
 const DefaultMaxPayload = 1_000_000
 
-// The defaults that have names.
+// The other defaults.
 const (
 	defaultPath = "/engine.io/"
 
-	defaultSendQueue      = 16 << 20
+	defaultQueueBytes     = 16 << 20
 	defaultPingInterval   = 25 * time.Second
 	defaultPingTimeout    = 20 * time.Second
 	defaultUpgradeTimeout = 10 * time.Second
@@ -86,33 +92,43 @@ const (
 
 // Times that can't be changed.
 const (
-	releaseAfter = 100 * time.Millisecond // a GET that waits while a probe is on
-	lingerTime   = 30 * time.Second       // a session that has ended waits for one more GET
+	releaseAfter = 100 * time.Millisecond // how long a GET waits while a WebSocket is probed
+	lingerTime   = 30 * time.Second       // how long a session that has ended waits for one more GET
+)
+
+// Values that mean no limit.
+const (
+	noPayload = 1<<53 - 1 // the greatest integer of JavaScript, which clients are told
+	noBytes   = math.MaxInt / 2
+	noTime    = time.Duration(1) << 62
 )
 
 // withDefaults returns l with every zero replaced by its default and every
-// negative value by what stands for no limit.
+// negative value by one that means no limit, except for those of the heartbeat.
 func (l Limits) withDefaults() Limits {
-	l.MaxPayload = choose(l.MaxPayload, DefaultMaxPayload, 1<<53-1)
-	l.SendQueue = choose(l.SendQueue, defaultSendQueue, math.MaxInt/2)
-	l.PingInterval = choose(l.PingInterval, defaultPingInterval, time.Hour)
-	l.PingTimeout = choose(l.PingTimeout, defaultPingTimeout, time.Hour)
-	l.UpgradeTimeout = choose(l.UpgradeTimeout, defaultUpgradeTimeout, 365*24*time.Hour)
+	l.MaxPayload = choose(l.MaxPayload, DefaultMaxPayload, noPayload)
+	l.QueueBytes = choose(l.QueueBytes, defaultQueueBytes, noBytes)
+	// check refuses the negative ones.
+	l.PingInterval = cmp.Or(l.PingInterval, defaultPingInterval)
+	l.PingTimeout = cmp.Or(l.PingTimeout, defaultPingTimeout)
+	l.UpgradeTimeout = choose(l.UpgradeTimeout, defaultUpgradeTimeout, noTime)
 	return l
 }
 
+// choose applies the rule of Limits to one of its fields.
 func choose[T int | int64 | time.Duration](v, byDefault, unlimited T) T {
 	switch {
 	case v > 0:
-		return v
+		return min(v, unlimited)
 	case v < 0:
 		return unlimited
 	}
 	return byDefault
 }
 
-// withDefaults returns what o says, with every default filled in.
-func (o *Options) withDefaults() Options {
+// resolve returns a copy of o with every default filled in, or what is wrong
+// with o. A nil o is all defaults.
+func (o *Options) resolve() (*Options, error) {
 	if o == nil {
 		o = new(Options)
 	}
@@ -120,19 +136,42 @@ func (o *Options) withDefaults() Options {
 	if c.Path == "" {
 		c.Path = defaultPath
 	}
+	if err := checkPath(c.Path); err != nil {
+		return nil, err
+	}
 	if c.Path[len(c.Path)-1] != '/' {
 		c.Path += "/"
+	}
+	c.Limits = c.Limits.withDefaults()
+	if err := c.Limits.check(); err != nil {
+		return nil, err
+	}
+	if err := checkDeflate(c.Deflate); err != nil {
+		return nil, err
+	}
+	if c.Cookie != nil {
+		cookie, err := resolveCookie(*c.Cookie)
+		if err != nil {
+			return nil, err
+		}
+		c.Cookie = &cookie
+	}
+	if c.CORS != nil {
+		cors, err := c.CORS.resolve()
+		if err != nil {
+			return nil, err
+		}
+		c.CORS = cors
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	c.Limits = c.Limits.withDefaults()
-	return c
+	return &c, nil
 }
 
 // bodyDeadline returns when the body of a request or response that begins now
-// has to be through. Where deadlines don't work, those of the http.Server have
-// to do.
+// must have passed. Where deadlines don't work, those of the http.Server must
+// suffice.
 func (o *Options) bodyDeadline() time.Time {
 	return time.Now().Add(o.Limits.PingInterval + o.Limits.PingTimeout)
 }
@@ -143,15 +182,6 @@ func (o *Options) cookie(id string) *http.Cookie {
 		return nil
 	}
 	c := *o.Cookie
-	c.Value, c.HttpOnly = id, true
-	if c.Name == "" {
-		c.Name = "io"
-	}
-	if c.Path == "" {
-		c.Path = "/"
-	}
-	if c.SameSite == 0 {
-		c.SameSite = http.SameSiteLaxMode
-	}
+	c.Value = id
 	return &c
 }

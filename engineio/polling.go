@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/parleyws/parley/engineio/internal/packet"
 )
 
 // A poll is a GET that waits for its answer.
@@ -15,28 +17,28 @@ type poll struct {
 	answer chan answer // has room for the one that comes
 }
 
-// An answer is what a request gets: messages, or a refusal.
+// An answer is what a GET gets: messages, or a refusal.
 type answer struct {
 	messages []*Message
 	refusal  *refusal // nil: messages
 }
 
-// flush answers the GET that waits with what is queued. Its slot is free from
-// then on, before the client can know. Called with mu held.
+// flush answers the GET that waits with what is queued. From then on the client
+// may send the next GET. Called with mu held.
 func (s *Session) flush() {
 	if s.waiting != nil && len(s.queue) > 0 {
 		s.answer(answer{messages: s.take()})
 	}
 }
 
-// take takes all that is queued.
+// take empties the queue and returns what was in it.
 func (s *Session) take() []*Message {
 	queue := s.queue
 	s.queue, s.queued = nil, 0
 	return queue
 }
 
-// answer gives the GET that waits its answer.
+// answer answers the GET that waits. Called with mu held.
 func (s *Session) answer(a answer) {
 	s.waiting.answer <- a
 	s.waiting = nil
@@ -64,7 +66,7 @@ func (s *Session) get(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.server.writeText(w, "text/plain; charset=UTF-8", body) != nil {
 		s.mu.Lock()
-		s.end(TransportError) // what was taken is lost
+		s.end(answerLost) // and what was taken from the queue is lost
 		s.unlock()
 	}
 }
@@ -79,14 +81,14 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 		switch {
 		case s.farewell == nil:
 			return answer{refusal: unknownSession}, nil
-		case len(s.queue) > 0: // clients drop what stands in one payload with a close packet
+		case len(s.queue) > 0: // without the close packet: clients drop what comes in one payload with it
 			return answer{messages: s.take()}, nil
 		}
 		return answer{messages: s.leave()}, nil
 	case s.state == upgraded:
 		return answer{refusal: badRequest}, nil
 	case s.waiting != nil: // one GET at a time
-		s.end(TransportError)
+		s.end(twoGETs)
 		return answer{refusal: badRequest}, nil
 	case len(s.queue) > 0:
 		return answer{messages: s.take()}, nil
@@ -100,8 +102,8 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 	return a, p
 }
 
-// abandonPoll ends the session because the client has cut its GET, unless an
-// upgrade has refused that already: then nothing is lost with it.
+// abandonPoll ends the session because the client has cut its GET. If an upgrade
+// has refused that GET already nothing is lost with it, and the session goes on.
 func (s *Session) abandonPoll(p *poll) {
 	s.mu.Lock()
 	defer s.unlock()
@@ -113,11 +115,11 @@ func (s *Session) abandonPoll(p *poll) {
 	default:
 		s.waiting = nil
 	}
-	s.end(TransportError)
+	s.end(getCut)
 }
 
-// writeText answers 200 with a body that is not to be kept. The client may take
-// as long to read it as it may take to send one.
+// writeText answers 200 with a body that must not be cached. The client may take
+// as long to read the body as it may take to send one.
 func (s *Server) writeText(w http.ResponseWriter, contentType string, body []byte) error {
 	_ = http.NewResponseController(w).SetWriteDeadline(s.o.bodyDeadline())
 	h := w.Header()
@@ -134,15 +136,14 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
-	body, refused := s.readBody(w, r)
-	if refused == nil {
-		refused = s.handleBody(body)
+	body, why := s.readBody(w, r)
+	if why != nil {
+		s.refuseBody(w, why)
+		return
 	}
+	refused := s.handleBody(body)
 	s.mu.Lock()
-	s.posting = false // before the client can know
-	if refused != nil {
-		s.end(TransportError) // unless it is over
-	}
+	s.posting = false // before the answer: the client may send the next POST then
 	s.unlock()
 	if refused != nil {
 		refused.write(w)
@@ -151,7 +152,23 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 	s.server.writeText(w, "text/html", []byte("ok"))
 }
 
-// beginPost takes the slot for a POST.
+// refuseBody answers a POST whose body can't be taken, and then ends the session.
+// In the other order the answer to a waiting GET might tell the client of the end
+// before it learns of the limit.
+func (s *Session) refuseBody(w http.ResponseWriter, why *cause) {
+	refused := badRequest
+	if why == longBody {
+		refused = tooLarge
+	}
+	refused.write(w)
+	_ = http.NewResponseController(w).Flush() // if w can't, the response leaves when the handler returns
+	s.mu.Lock()
+	s.posting = false
+	s.end(why)
+	s.unlock()
+}
+
+// beginPost begins a POST, or returns why it may not begin.
 func (s *Session) beginPost(r *http.Request) *refusal {
 	s.mu.Lock()
 	defer s.unlock()
@@ -161,22 +178,25 @@ func (s *Session) beginPost(r *http.Request) *refusal {
 		return unknownSession
 	case s.state == upgraded:
 		return badRequest
-	case s.posting, // one POST at a time
-		r.Header.Get("Content-Type") == "application/octet-stream":
-		s.end(TransportError)
+	case s.posting: // one POST at a time
+		s.end(twoPOSTs)
+		return badRequest
+	case r.Header.Get("Content-Type") == "application/octet-stream":
+		s.end(binaryPOST)
 		return badRequest
 	}
 	s.posting = true
 	return nil
 }
 
-// readBody reads the body of a POST: at most Limits.MaxPayload octets, and no
-// longer than the session could go without a pong.
-func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+// readBody reads the body of a POST: at most Limits.MaxPayload bytes, and no
+// longer than the session could go without a pong. Without a body it returns why
+// the session has to end.
+func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *cause) {
 	limits := &s.server.o.Limits
 	_ = http.NewResponseController(w).SetReadDeadline(s.server.o.bodyDeadline())
 	if r.ContentLength > limits.MaxPayload {
-		return nil, tooLarge
+		return nil, longBody
 	}
 	body := make([]byte, 0, min(max(r.ContentLength, 512), 64<<10)+1)
 	in := http.MaxBytesReader(w, r.Body, limits.MaxPayload)
@@ -188,9 +208,9 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *ref
 			return body, nil
 		case err != nil:
 			if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-				return nil, tooLarge
+				return nil, longBody
 			}
-			return nil, badRequest
+			return nil, postCut
 		case len(body) == cap(body):
 			body = append(body, 0)[:len(body)]
 		}
@@ -205,16 +225,16 @@ func (s *Session) handleBody(body []byte) *refusal {
 		return s.partWith(body)
 	}
 	if !utf8.Valid(body) {
-		s.parseError()
+		s.lose(notUTF8)
 		return badRequest
 	}
-	for p, err := range Payload(body) {
+	for p, err := range packet.Payload(body) {
 		if err != nil {
-			s.parseError()
+			s.parseError(err)
 			return badRequest
 		}
-		if !s.packet(p) {
-			if p.Type == TypePing {
+		if !s.handle(p) {
+			if p.Type == packet.Ping {
 				return badRequest
 			}
 			break
@@ -223,10 +243,10 @@ func (s *Session) handleBody(body []byte) *refusal {
 	return nil
 }
 
-// partWith handles a POST to a session that is over: a client which closes too
-// will not come for the farewell.
+// partWith handles a POST to a session that is over. A client that closes the
+// session itself does not come for the farewell.
 func (s *Session) partWith(body []byte) *refusal {
-	last := body[bytes.LastIndexByte(body, Separator)+1:]
+	last := body[bytes.LastIndexByte(body, packet.Separator)+1:]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.farewell == nil || string(last) != "1" {
@@ -236,9 +256,12 @@ func (s *Session) partWith(body []byte) *refusal {
 	return nil
 }
 
-// parseError ends the session because of what is no packet.
-func (s *Session) parseError() {
+// parseError ends the session because of bytes that are no packet.
+func (s *Session) parseError(err error) { s.lose(violation(ParseError, err)) }
+
+// lose ends the session.
+func (s *Session) lose(why *cause) {
 	s.mu.Lock()
 	defer s.unlock()
-	s.end(ParseError)
+	s.end(why)
 }

@@ -227,7 +227,7 @@ func TestMaxPayload(t *testing.T) {
 		s.wantPost(sid, big[:999], 200, "ok")
 		s.wantPost(sid, big[:1000], 200, "ok")
 		if r := s.post(sid, big); r.status != 413 {
-			t.Errorf("one octet over: %d %s", r.status, r.body)
+			t.Errorf("one byte over: %d %s", r.status, r.body)
 		}
 		s.wantEnd(engineio.TransportError)
 		s.wantGet(sid, 400, unknownSession)
@@ -319,15 +319,15 @@ func TestIdlePackets(t *testing.T) {
 }
 
 // A session whose queue grows over its limit closes, and the log names it.
-func TestSendQueue(t *testing.T) {
+func TestQueueBytes(t *testing.T) {
 	log := new(lines)
-	o := &engineio.Options{Limits: engineio.Limits{SendQueue: 1000, PingInterval: time.Hour}, Logger: slog.New(slog.NewTextHandler(log, nil))}
+	o := &engineio.Options{Limits: engineio.Limits{QueueBytes: 1000, PingInterval: time.Hour}, Logger: slog.New(slog.NewTextHandler(log, nil))}
 	check := func(s *site, err error) {
 		if err != engineio.ErrQueueFull {
 			t.Errorf("over the limit: %v", err)
 		}
 		s.wantEnd(engineio.TransportError)
-		if got := log.String(); !strings.Contains(got, "Limits.SendQueue") || !strings.Contains(got, "limit=1000") {
+		if got := log.String(); !strings.Contains(got, "Limits.QueueBytes") || !strings.Contains(got, "limit=1000") {
 			t.Errorf("log %q", got)
 		}
 		log.b.Reset()
@@ -335,8 +335,8 @@ func TestSendQueue(t *testing.T) {
 	inBubble(t, o, func(s *site) {
 		sid := s.open()
 		n := s.session()
-		m := engineio.NewMessage(make([]byte, 99), false)
-		for range 10 {
+		m := engineio.NewMessage(make([]byte, 199), false) // counts 360
+		for range 2 {
 			if err := n.Send(m); err != nil {
 				t.Fatal(err)
 			}
@@ -408,7 +408,7 @@ func TestFailedRequests(t *testing.T) {
 // session closes.
 func TestLostAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := engineio.NewServer(func(n *engineio.Session) engineio.Receiver {
+		server := newServer(t, func(n *engineio.Session) engineio.Receiver {
 			n.Send(engineio.NewMessage([]byte("a"), false))
 			return echo{&site{ends: make(chan engineio.Reason, 1)}, n}
 		}, nil)
@@ -456,7 +456,7 @@ func TestCutWebSocket(t *testing.T) {
 func TestOpenPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n *engineio.Session
-		server := engineio.NewServer(func(s *engineio.Session) engineio.Receiver {
+		server := newServer(t, func(s *engineio.Session) engineio.Receiver {
 			n = s
 			panic("open")
 		}, nil)
@@ -470,6 +470,19 @@ func TestOpenPanics(t *testing.T) {
 		}
 		if err := server.Shutdown(t.Context()); err != nil {
 			t.Errorf("Shutdown: %v", err)
+		}
+	})
+}
+
+// A session without a receiver ends, and the log says why.
+func TestNoReceiver(t *testing.T) {
+	log := new(lines)
+	o := &engineio.Options{Logger: slog.New(slog.NewTextHandler(log, nil))}
+	withReceiver(t, o, func(echo) engineio.Receiver { return nil }, func(s *site) {
+		s.wantGet(s.open(), 400, unknownSession)
+		s.openWebSocket().wantClosed()
+		if got := log.String(); strings.Count(got, "Receiver is nil") != 2 {
+			t.Errorf("logged %q", got)
 		}
 	})
 }

@@ -1,21 +1,21 @@
 package engineio
 
-// A Reason says why a session has ended, in the words that the JavaScript
-// server has for it.
+// A Reason says why a session has ended. String gives the words that the
+// JavaScript server uses.
 type Reason uint8
 
-// The reasons of a server's session.
+// The reasons for which a session ends.
 const (
 	TransportClose     Reason = iota // the client closed, or its WebSocket was cut
-	TransportError                   // the client broke a rule of the transport, or went over a limit
+	TransportError                   // the client broke a rule of the transport, or exceeded a limit
 	PingTimeout                      // no pong came in time
-	ParseError                       // the client sent what is no packet
-	ForcedClose                      // Session.Close
-	ForcedServerClose                // Session.Close, and the client is told with its next GET
-	ServerShuttingDown               // Server.Shutdown
+	ParseError                       // the client sent bytes that are no packet
+	ForcedClose                      // Session.Close was called
+	ForcedServerClose                // Session.Close was called, and the client's next GET tells it
+	ServerShuttingDown               // Server.Shutdown was called
 )
 
-// String returns the words.
+// String returns the reason in words.
 func (r Reason) String() string {
 	switch r {
 	case TransportClose:

@@ -25,12 +25,12 @@ var (
 	unavailable      = &refusal{http.StatusServiceUnavailable, 3, "Session can't be opened"}
 )
 
-// forbidden is the refusal of the allow hook.
+// forbidden returns the refusal for an error of Hooks.Allow.
 func forbidden(err error) *refusal {
 	return &refusal{http.StatusForbidden, 4, err.Error()}
 }
 
-// write answers a request. What is left of its body is not waited for.
+// write answers a request. It does not wait for the rest of the request's body.
 func (e *refusal) write(w http.ResponseWriter) {
 	body, _ := json.Marshal(e)
 	h := w.Header()

@@ -27,7 +27,7 @@ func reader(t *testing.T) string {
 	return found
 }
 
-// Behind the first message, an upgrade, and the first pong behind other
+// After the first message, an upgrade, and the first pong after other
 // messages a WebSocket is read by another goroutine, whose stack has not grown.
 // Otherwise it stays with the one that it has.
 func TestReaderRenewed(t *testing.T) {
@@ -58,13 +58,13 @@ func TestReaderRenewed(t *testing.T) {
 		echo("third")
 		step("further messages", false)
 		beat()
-		step("the first pong behind them", true)
+		step("the first pong after them", true)
 		beat()
 		step("another pong", false)
 		echo("fourth")
 		step("another message", false)
 		beat()
-		step("the first pong behind it", true)
+		step("the first pong after it", true)
 	})
 	inBubble(t, fast, func(s *site) {
 		sid := s.open()

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -12,9 +13,10 @@ import (
 	"sync"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio/internal/packet"
 )
 
-// The transports, as they stand in a query.
+// The names of the transports in a query.
 const (
 	pollingName   = "polling"
 	websocketName = "websocket"
@@ -24,34 +26,43 @@ const (
 // from any goroutine.
 type Server struct {
 	open func(*Session) Receiver
-	o    Options
+	o    *Options // resolved
 
-	mu        sync.Mutex
-	sessions  map[string]*Session // also those that have ended and wait for a GET; nil: about to open
-	conns     map[*conn.Conn]int  // and the number of goroutines that each has
-	accepting int                 // WebSockets with a sid that are about to be taken over
-	closing   bool                // Shutdown was called
-	empty     chan struct{}       // closed when nothing is left; nil: nobody waits
+	mu       sync.Mutex
+	sessions map[string]*Session // by id; an ended session stays until its last GET; nil: about to open
+	conns    map[*conn.Conn]int  // how many goroutines each has
+	holds    int                 // calls of hold without unhold
+	closing  bool                // Shutdown was called
+	empty    chan struct{}       // closed when nothing is left; nil: nobody waits for that
 }
 
-// NewServer makes a server. open is called with each new session, before the
-// client learns of it, and returns who takes its messages; it may send
-// already, and should not take long. nil options are the defaults.
-func NewServer(open func(*Session) Receiver, o *Options) *Server {
-	return &Server{open: open, o: o.withDefaults(), sessions: make(map[string]*Session), conns: make(map[*conn.Conn]int)}
+// NewServer makes a server. open is called with each new session before the
+// client learns of it, and returns the receiver of its messages, which must not
+// be nil. open may already send to the session, and should not take long. nil
+// options are the defaults; an error says which option is wrong.
+func NewServer(open func(*Session) Receiver, o *Options) (*Server, error) {
+	if open == nil {
+		return nil, errors.New("engine.io: NewServer: open is nil: it must return the Receiver of each session")
+	}
+	resolved, err := o.resolve()
+	if err != nil {
+		return nil, err
+	}
+	return &Server{open: open, o: resolved, sessions: make(map[string]*Session), conns: make(map[*conn.Conn]int)}, nil
 }
 
-// Path returns where the server answers, with a slash at its end.
+// Path returns the path that the server answers, with a slash at its end.
 func (s *Server) Path() string { return s.o.Path }
 
-// ServeHTTP serves the requests of long-polling and takes over those of
-// WebSocket. What is not for the server's path is not found.
+// ServeHTTP serves requests of long-polling and takes over the connections of
+// WebSocket requests. A request for another path than the server's is answered
+// 404.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p := r.URL.Path; p != s.o.Path && p != strings.TrimSuffix(s.o.Path, "/") {
 		http.NotFound(w, r)
 		return
 	}
-	if s.o.CORS.Answer(w, r) {
+	if s.AnswerCORS(w, r) {
 		return
 	}
 	if s.o.Hooks.Header != nil {
@@ -69,8 +80,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// isUpgrade reports whether r asks for a WebSocket. Whether it does so rightly
-// is found out when it is accepted.
+// isUpgrade reports whether r asks for a WebSocket. Accepting it shows whether
+// the request is right.
 func isUpgrade(r *http.Request) bool {
 	return strings.Contains(strings.ToLower(r.Header.Get("Upgrade")), websocketName)
 }
@@ -101,7 +112,7 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, id, transp
 	return nil
 }
 
-// protocolVersion is what the query parameter EIO has to be.
+// protocolVersion is the only legal value of the query parameter EIO.
 const protocolVersion = "4"
 
 // serveHandshake opens a session.
@@ -145,7 +156,7 @@ func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, id string) 
 	if c := s.o.cookie(id); c != nil {
 		http.SetCookie(w, c)
 	}
-	body := Packet{Type: TypeOpen, Data: s.openData(id, true)}.Append(nil)
+	body := packet.Packet{Type: packet.Open, Data: s.openData(id, true)}.Append(nil)
 	s.writeText(w, "text/plain; charset=UTF-8", body)
 }
 
@@ -166,7 +177,7 @@ func (s *Server) openData(id string, upgrades bool) []byte {
 	return b
 }
 
-// idSize is the length of a session id in octets, before base64.
+// idSize is the length of a session id in bytes, before base64.
 const idSize = 20
 
 func (s *Server) newID(r *http.Request) (string, error) {
@@ -190,8 +201,9 @@ func (s *Server) reserve(id string) bool {
 	return true
 }
 
-// publish makes a session known whose id is reserved, unless it is over
-// already or the server is shutting down. Called with the session's mu held.
+// publish makes a session known whose id is reserved, unless the session is over
+// already. It returns false if the server is shutting down. Called with the
+// session's mu held.
 func (s *Server) publish(n *Session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,7 +227,7 @@ func (s *Server) forget(id string) {
 	s.check()
 }
 
-// run runs f, which ends with c, on a goroutine that Shutdown waits for.
+// run runs f on a goroutine that Shutdown waits for. f returns once c has ended.
 func (s *Server) run(c *conn.Conn, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -231,18 +243,41 @@ func (s *Server) run(c *conn.Conn, f func()) {
 	}()
 }
 
-// check tells Shutdown when nothing is left. Called with mu held.
+// hold makes Shutdown wait until unhold is called.
+func (s *Server) hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds++
+}
+
+func (s *Server) unhold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds--
+	s.check()
+}
+
+// runPending runs f on a goroutine that Shutdown waits for.
+func (s *Server) runPending(f func()) {
+	s.hold()
+	go func() {
+		defer s.unhold()
+		f()
+	}()
+}
+
+// check wakes Shutdown if nothing is left. Called with mu held.
 func (s *Server) check() {
-	if s.empty != nil && len(s.conns) == 0 && len(s.sessions) == 0 && s.accepting == 0 {
+	if s.empty != nil && len(s.conns) == 0 && len(s.sessions) == 0 && s.holds == 0 {
 		close(s.empty)
 		s.empty = nil
 	}
 }
 
-// Shutdown ends all sessions, with ServerShuttingDown, and refuses new ones.
-// It waits until their transports are closed and every client that polls has
-// been told, and until ctx ends at most, whose error it returns then; what is
-// left is cut.
+// Shutdown ends all sessions, with ServerShuttingDown, and refuses new ones. It
+// waits until their transports are closed and every client that polls has been
+// told. If ctx ends first Shutdown cuts what is left and returns the error of
+// ctx. A Server can't be used again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
@@ -255,7 +290,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Unlock()
 	for _, n := range sessions {
 		if n != nil {
-			n.shut(ServerShuttingDown, ServerShuttingDown)
+			n.shut(shutDown, shutDown)
 			n.dismiss()
 		}
 	}
@@ -268,7 +303,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// cut ends what Shutdown has not waited for.
+// cut ends what is left when Shutdown may wait no longer.
 func (s *Server) cut() {
 	s.mu.Lock()
 	conns := slices.Collect(maps.Keys(s.conns))

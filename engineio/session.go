@@ -9,49 +9,54 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio/internal/packet"
 )
 
-// A Receiver takes what comes out of one session. Its methods are called by
-// the goroutines that serve the client.
+// A Receiver takes the messages of one session. Its methods are called with no
+// lock held.
 type Receiver interface {
-	// Message is called with each message, one at a time, in the order in
-	// which the client sent them, whatever transport they came by. data is a
-	// view, valid until Message returns, and may be modified. Text is UTF-8.
+	// Message is called with each message of the client, one at a time, in the
+	// order in which the client sent them, whichever transport carried them.
+	// data is valid until Message returns, and may be modified. Text is UTF-8.
 	//
-	// While Message runs the client is not read from, which is how to make it
-	// wait; its pong may be late then. If it panics the session closes.
+	// While Message runs nothing is read from the client: a Receiver that takes
+	// its time makes the client wait. A pong that is late for this reason does
+	// no harm. If Message panics the session closes.
 	Message(data []byte, binary bool)
 	// Closed is called once, when the session has ended. No call of Message
-	// begins after it; one that runs may still be running.
+	// begins after Closed, but one may still be running.
 	Closed(Reason)
 }
 
-// A Session is a client, as long as it is connected. All methods may be called
-// from any goroutine at any time.
+// A Session is the connection with one client, over one transport after the
+// other. All methods may be called from any goroutine at any time.
 type Session struct {
 	server *Server
 	id     string
-	ws     atomic.Pointer[conn.Conn] // the transport of upgraded; set with mu held
+	ws     atomic.Pointer[conn.Conn] // the transport, if that is a WebSocket; set with mu held
 
 	mu         sync.Mutex
 	state      state
-	told       bool // the receiver knows of the end
-	delivering bool
-	posting    bool // a POST is being read or handled
-	reason     Reason
-	receiver   Receiver   // nil until Open has returned
-	probing    *conn.Conn // the transport of probing and probed
+	told       bool       // the receiver and the log know of the end, or are about to
+	delivering bool       // Receiver.Message runs
+	posting    bool       // a POST is being read or handled
+	why        *cause     // of the end; nil before it
+	receiver   Receiver   // nil until the server's open has returned
+	probing    *conn.Conn // the WebSocket that is probed, in the states probing and probed
 	waiting    *poll      // the GET that waits
 	queue      []*Message // to be sent by polling
-	queued     int        // their size
+	queued     int        // size of the queue, in bytes
 	beat       heartbeat
 	timer      *time.Timer
 	timerAt    time.Time // when it fires; zero: it does not
 	farewell   *Message  // the last packet for a GET that comes after the end
 
-	delivery sync.Mutex // held while messages are delivered
-	greeted  bool       // a message has come over the WebSocket; guarded by delivery, as is
-	grown    bool       // one has come since its reading goroutine was started
+	// delivery is the turn to deliver messages. A POST that is handled while the
+	// session moves to WebSocket holds it, and the WebSocket's reader waits. It
+	// guards the two fields below and nothing that a Receiver may call.
+	delivery sync.Mutex
+	greeted  bool // a message has come over the WebSocket
+	grown    bool // a message has come since the WebSocket's reader was started
 
 	opened  time.Time
 	secure  bool // TLS ended at this server
@@ -61,9 +66,9 @@ type Session struct {
 // ErrClosed is what Send returns once the session has ended.
 var ErrClosed = errors.New("engine.io: session is closed")
 
-// ErrQueueFull is what Send returns when the messages would have gone over
-// Limits.SendQueue, which has closed the session.
-var ErrQueueFull = errors.New("engine.io: Limits.SendQueue exceeded, session closed")
+// ErrQueueFull is what Send returns when the messages would have exceeded
+// Limits.QueueBytes, which has closed the session.
+var ErrQueueFull = errors.New("engine.io: Limits.QueueBytes exceeded, session closed")
 
 func newSession(server *Server, id string, r *http.Request) *Session {
 	now := time.Now()
@@ -76,16 +81,16 @@ func newSession(server *Server, id string, r *http.Request) *Session {
 // ID returns the session's id, which is a secret between client and server.
 func (s *Session) ID() string { return s.id }
 
-// Handshake returns what is known of the request that opened the session. Each
-// call makes it anew from what is kept of it.
+// Handshake describes the request that opened the session. Each call returns a
+// new value, which belongs to the caller.
 func (s *Session) Handshake() *Handshake {
 	h := s.request.handshake()
 	h.Secure, h.Time = s.secure, s.opened
 	return h
 }
 
-// Transport returns what carries the session's packets: "polling" or
-// "websocket". It may change once, from the one to the other.
+// Transport returns the transport that carries the session's packets: "polling"
+// or "websocket". It may change once, from the former to the latter.
 func (s *Session) Transport() string {
 	if s.ws.Load() != nil {
 		return websocketName
@@ -93,13 +98,25 @@ func (s *Session) Transport() string {
 	return pollingName
 }
 
-// Send sends messages behind each other, with nothing but control packets
-// between them. It never waits: what can't leave is queued, and a session
-// whose queue grows over Limits.SendQueue closes. After the end it returns
-// ErrClosed. Delivery is at most once, in the order of the calls.
+// Send sends messages one after the other, with nothing but control packets
+// between them. It never waits, and may be called with locks held: it calls
+// neither the receiver nor a hook nor the logger. Messages that can't leave are
+// queued; a session whose queue exceeds Limits.QueueBytes closes, and Send
+// returns ErrQueueFull. After the end it returns ErrClosed. Messages are
+// delivered at most once, in the order of the calls.
 func (s *Session) Send(ms ...*Message) error {
 	s.mu.Lock()
-	defer s.unlock()
+	err := s.send(ms)
+	tell := err != nil && s.untold()
+	s.mu.Unlock()
+	if tell {
+		s.server.runPending(s.tell)
+	}
+	return err
+}
+
+// send is Send. Called with mu held.
+func (s *Session) send(ms []*Message) error {
 	switch s.state {
 	case closed:
 		return ErrClosed
@@ -109,8 +126,8 @@ func (s *Session) Send(ms ...*Message) error {
 	for _, m := range ms {
 		s.queued += m.size()
 	}
-	if s.queued > s.server.o.Limits.SendQueue {
-		s.overflow()
+	if s.queued > s.server.o.Limits.QueueBytes {
+		s.end(lagging)
 		return ErrQueueFull
 	}
 	s.queue = append(s.queue, ms...)
@@ -118,32 +135,25 @@ func (s *Session) Send(ms ...*Message) error {
 	return nil
 }
 
-// transmit sends messages over the WebSocket. Called with mu held: that keeps
-// them together, and conn.Send does not wait.
+// transmit sends messages over the WebSocket. It is called with mu held, which
+// keeps them together; conn.Send does not wait.
 func (s *Session) transmit(ms []*Message) error {
 	c := s.ws.Load()
 	for _, m := range ms {
 		switch err := c.Send(m.frame); {
 		case err == nil:
 		case errors.Is(err, conn.ErrQueueFull):
-			s.overflow()
+			s.end(lagging)
 			return ErrQueueFull
 		default:
-			return ErrClosed // the reading goroutine finds out why
+			return ErrClosed // the reader finds out why
 		}
 	}
 	return nil
 }
 
-// overflow ends a session whose client does not keep up.
-func (s *Session) overflow() {
-	s.server.o.Logger.Warn("engine.io: Limits.SendQueue exceeded, session closed",
-		"limit", s.server.o.Limits.SendQueue, "address", s.Handshake().RemoteAddr)
-	s.end(TransportError)
-}
-
-// Writable reports whether a message would leave at once: a GET waits for it,
-// or all that was sent over the WebSocket has left.
+// Writable reports whether a message would leave at once: a GET waits for it, or
+// everything that was sent over the WebSocket has left.
 func (s *Session) Writable() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,9 +166,9 @@ func (s *Session) Writable() bool {
 	return s.waiting != nil
 }
 
-// Cork holds back what is sent over the WebSocket until Release, so that it
-// leaves in one piece: for those who are about to send several messages. Who
-// blocks in between is no hindrance: see conn.Conn.Cork.
+// Cork holds back what is sent over the WebSocket until the Cork is released, so
+// that several messages leave in one piece. A caller that blocks before Release
+// delays nothing: see conn.Conn.Cork. On long-polling Cork does nothing.
 func (s *Session) Cork() conn.Cork {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,50 +178,54 @@ func (s *Session) Cork() conn.Cork {
 	return s.ws.Load().Cork()
 }
 
-// begin asks open for the session's receiver and takes the session into use.
-// The client learns of it later.
+// begin gets the session's receiver from the server's open and makes the session
+// known. The client learns of the session later.
 func (s *Session) begin() {
 	defer func() {
-		if s.receiver == nil { // open has panicked
+		if s.receiver == nil { // open has panicked, or returned nil
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.end(TransportError)
+			s.end(panicked)
 		}
 	}()
 	r := s.server.open(s)
+	if r == nil {
+		s.server.o.Logger.Error("engine.io: session closed, its Receiver is nil")
+		return
+	}
 	s.mu.Lock()
 	defer s.unlock()
 	s.receiver = r
 	if !s.server.publish(s) {
-		s.end(ServerShuttingDown)
+		s.end(shutDown)
 	}
 	s.arm()
 }
 
-// packet handles a packet of the client's, of either transport. ok is false
-// when it has ended the session.
-func (s *Session) packet(p Packet) (ok bool) {
-	if p.Type == TypeMessage {
+// handle handles a packet from the client, of either transport. ok is false if
+// the packet has ended the session. The caller holds delivery.
+func (s *Session) handle(p packet.Packet) (ok bool) {
+	if p.Type == packet.Message {
 		return s.deliver(p.Data, p.Binary)
 	}
 	s.mu.Lock()
 	defer s.unlock()
 	switch p.Type {
-	case TypePong:
+	case packet.Pong:
 		s.beat.answered(time.Now())
 		s.arm()
-	case TypePing:
-		s.end(TransportError) // the heartbeat is the server's
-	case TypeClose:
+	case packet.Ping:
+		s.end(clientPing) // the heartbeat is the server's
+	case packet.Close:
 		switch {
 		case s.waiting != nil:
 			s.answer(answer{messages: []*Message{noopMessage}})
-			s.end(TransportClose)
+			s.end(clientClosed)
 		case s.state == upgraded:
-			s.end(TransportClose)
+			s.end(clientClosed)
 		default: // the client's next GET may be on its way
-			s.queue = nil
-			s.endLater(TransportClose, noopMessage)
+			s.take()
+			s.endLater(clientClosed, noopMessage)
 		}
 	}
 	return s.state != closed
@@ -226,30 +240,29 @@ func (s *Session) deliver(data []byte, binary bool) (ok bool) {
 	}
 	s.delivering = true
 	s.mu.Unlock()
-	panicked := s.hand(data, binary)
+	ok = s.hand(data, binary)
 	s.mu.Lock()
 	defer s.unlock()
 	s.delivering = false
-	if panicked {
-		s.end(TransportError)
+	if !ok {
+		s.end(panicked)
 	}
 	return s.state != closed
 }
 
-// hand calls the receiver. A panic is logged: it ends the session and nothing
-// else, on either transport.
-func (s *Session) hand(data []byte, binary bool) (panicked bool) {
+// hand calls the receiver. A panic is logged; ok is false then. It ends the
+// session and nothing else, on either transport.
+func (s *Session) hand(data []byte, binary bool) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			panicked = true
 			s.server.o.Logger.Error("engine.io: receiver panicked", "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
 	s.receiver.Message(data, binary)
-	return false
+	return true
 }
 
-// control sends a packet that is not of the application.
+// control sends a packet that is not the application's. Called with mu held.
 func (s *Session) control(m *Message) {
 	if s.state == upgraded {
 		s.transmit([]*Message{m})

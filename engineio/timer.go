@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// expire does what is due. Moments count from when they were planned, not from
-// when the timer ran. Called with mu held.
+// expire does what is due. The next moments are counted from when something was
+// due, and not from when the timer has run. Called with mu held.
 func (s *Session) expire(now time.Time) {
 	b := &s.beat
 	if due(b.ping, now) {
@@ -19,7 +19,7 @@ func (s *Session) expire(now time.Time) {
 		if s.delivering {
 			b.busy(now)
 		} else {
-			s.end(PingTimeout)
+			s.end(silent)
 		}
 	}
 	if due(b.probe, now) {
@@ -37,8 +37,8 @@ func (s *Session) expire(now time.Time) {
 	s.arm()
 }
 
-// arm sets the timer for the next moment. One that fires too early costs less
-// than setting it anew.
+// arm sets the timer to the next moment. A timer that fires too early is left as
+// it is, since it costs less than setting it again. Called with mu held.
 func (s *Session) arm() {
 	next := s.beat.next()
 	switch {
@@ -59,7 +59,7 @@ func (s *Session) arm() {
 	}
 }
 
-// tick is the timer.
+// tick is called by the timer.
 func (s *Session) tick() {
 	s.mu.Lock()
 	defer s.unlock()

@@ -1,8 +1,9 @@
 package engineio
 
 // A state says which transport a session uses (Engine.IO protocol v4,
-// "Transports" and "Upgrading to WebSocket"). The table below is all there is
-// to know of an upgrade; who holds the session's mutex acts on its answers.
+// "Transports" and "Upgrading to WebSocket"). The requests of one client are
+// handled in any order, so every event may come in every state: transitions has
+// an answer to each, and the caller, which holds the session's mutex, acts on it.
 //
 //	+---------+  attach   +---------+  probe   +--------+
 //	| polling | --------> | probing | -------> | probed |
@@ -20,9 +21,9 @@ type state uint8
 
 const (
 	polling  state = iota // requests carry everything
-	probing               // a WebSocket is there, requests carry everything
-	probed                // "3probe" is out: a GET that waits is released soon
-	upgraded              // the WebSocket carries everything, or always has
+	probing               // there is a WebSocket, requests still carry everything
+	probed                // "3probe" was sent: a GET that waits is released soon
+	upgraded              // the WebSocket carries everything
 	closed                // the session is over; it may still answer one GET
 	states
 )
@@ -31,22 +32,22 @@ const (
 type event uint8
 
 const (
-	attach   event = iota // a WebSocket with the session's id
+	attach   event = iota // a WebSocket request with the session's id
 	probe                 // "2probe" on the probing WebSocket
 	switchTo              // "5" on the probing WebSocket
-	abandon               // anything else on it, its end, or upgradeTimeout
+	abandon               // anything else on the probing WebSocket, its end, or UpgradeTimeout
 	end                   // the session ends, for any reason
 	events
 )
 
-// An action is what is to be done about an event.
+// An action is what the caller has to do about an event.
 type action uint8
 
 const (
 	nothing      action = iota
 	keepProbe           // the WebSocket becomes the probing one
 	refuseProbe         // the WebSocket is closed, the session goes on
-	answerProbe         // send "3probe", release GETs from now on
+	answerProbe         // send "3probe", and release GETs from now on
 	moveOver            // the WebSocket becomes the transport
 	dropProbe           // close the probing WebSocket
 	closeSession        // close the transport and the probing WebSocket
@@ -57,13 +58,14 @@ type transition struct {
 	do   action
 }
 
-// transitions has an answer to every event in every state. "5" does without
-// a probe before it, and a probe may come again.
+// transitions has an answer to every event in every state. A "5" needs no probe
+// before it, and a probe may come again. In polling, probe, switchTo and abandon
+// come from a WebSocket that was dropped meanwhile.
 var transitions = [states][events]transition{
 	polling: {
 		attach:   {probing, keepProbe},
-		probe:    {polling, nothing}, // of a WebSocket that was dropped meanwhile,
-		switchTo: {polling, nothing}, // and so are these
+		probe:    {polling, nothing},
+		switchTo: {polling, nothing},
 		abandon:  {polling, nothing},
 		end:      {closed, closeSession},
 	},
@@ -97,7 +99,7 @@ var transitions = [states][events]transition{
 	},
 }
 
-// on moves s on and returns what is to be done.
+// on moves s to its next state and returns what the caller has to do.
 func (s *state) on(e event) action {
 	t := transitions[*s][e]
 	*s = t.next

@@ -7,20 +7,21 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio/internal/packet"
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 )
 
-// accept takes the connection of a request over, as a WebSocket. nil tells
-// that it was refused and that the response has been written.
+// accept takes over the connection of a request, as a WebSocket. If it returns
+// nil the request was refused, and the response has been written.
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) *conn.Conn {
 	l := s.o.Limits
 	c, err := conn.Accept(w, r, &conn.AcceptOptions{
 		Handshake: handshake.Options{Origins: s.o.CORS.origins(), Deflate: s.o.Deflate},
 		Conn: conn.Options{Limits: conn.Limits{
 			Message:       l.MaxPayload,
-			QueueBytes:    l.SendQueue,
-			QueueMessages: max(l.SendQueue/minSize, 1),
+			QueueBytes:    l.QueueBytes,
+			QueueMessages: max(l.QueueBytes/messageOverhead, 1),
 			PingInterval:  -1, // Engine.IO has a heartbeat of its own
 		}},
 	})
@@ -42,8 +43,8 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, id string
 	n := newSession(s, id, r)
 	n.state = upgraded
 	n.ws.Store(c)
-	open := Packet{Type: TypeOpen, Data: s.openData(id, false)}.Append(nil)
-	c.Send(conn.NewPrepared(conn.Text, open)) // an error comes up again when it is read
+	open := packet.Packet{Type: packet.Open, Data: s.openData(id, false)}.Append(nil)
+	c.Send(conn.NewPrepared(conn.Text, open)) // the reader learns of an error
 	n.begin()
 	s.run(c, func() { n.read(c) })
 }
@@ -53,21 +54,16 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, n *Session) *re
 	if n.gone() {
 		return unknownSession
 	}
-	s.mu.Lock()
-	s.accepting++
-	s.mu.Unlock()
+	s.hold()
+	defer s.unhold()
 	if c := s.accept(w, r); c != nil {
 		n.attach(c)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.accepting--
-	s.check()
 	return nil
 }
 
-// attach takes a WebSocket that came with the id of a session: to be probed,
-// or to be closed at once.
+// attach takes a WebSocket that came with the session's id. It is probed, or
+// closed at once.
 func (s *Session) attach(c *conn.Conn) {
 	s.mu.Lock()
 	defer s.unlock()
@@ -82,16 +78,15 @@ func (s *Session) attach(c *conn.Conn) {
 	s.server.run(c, func() { s.read(c) })
 }
 
-// errRenew tells read to go on in a fresh goroutine.
+// errRenew tells read to go on in a new goroutine.
 var errRenew = errors.New("renew")
 
-// read reads a WebSocket until it ends. One that is no transport any more is
-// closed by whoever took that from it, and is read on until then.
+// read reads a WebSocket until it ends, also one that has been dropped and is
+// about to be closed.
 //
-// What handles a message needs more than the 2 KiB of stack that a goroutine
-// begins with, and a stack that has grown stays as large while the goroutine
-// waits. So where a client is likely to be silent for a while another goroutine
-// waits for it.
+// A goroutine begins with 2 KiB of stack, and handling a message needs more. A
+// stack that has grown stays as large while its goroutine waits. So where a
+// client is likely to be silent for a while a new goroutine waits for it.
 func (s *Session) read(c *conn.Conn) {
 	err := c.Each(context.Background(), func(m conn.Message) error {
 		if s.received(c, m) {
@@ -106,10 +101,10 @@ func (s *Session) read(c *conn.Conn) {
 	s.lost(c, err)
 }
 
-// received handles a message of either kind of WebSocket, the transport or the
-// one that is probed. renew asks for a fresh goroutine: behind the first
-// message, which in most protocols is a greeting, behind an upgrade, and with
-// the first pong behind other messages.
+// received handles a message of a WebSocket, which may be the transport or the
+// one that is probed. renew asks for a new goroutine: after the first message,
+// which in most protocols is a greeting; after an upgrade; and after the first
+// pong that follows other messages.
 func (s *Session) received(c *conn.Conn, m conn.Message) (renew bool) {
 	if s.ws.Load() != c {
 		s.mu.Lock()
@@ -119,17 +114,17 @@ func (s *Session) received(c *conn.Conn, m conn.Message) (renew bool) {
 	}
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
-	p, err := Packet{Type: TypeMessage, Binary: true, Data: m.Payload}, error(nil)
+	p, err := packet.Packet{Type: packet.Message, Binary: true, Data: m.Payload}, error(nil)
 	if m.Type != conn.Binary {
-		p, err = ParsePacket(m.Payload)
+		p, err = packet.Parse(m.Payload)
 	}
 	if err != nil {
-		s.parseError()
+		s.parseError(err)
 		return false
 	}
-	s.packet(p)
+	s.handle(p)
 	switch {
-	case p.Type == TypePong:
+	case p.Type == packet.Pong:
 		renew, s.grown = s.grown, false
 	case !s.greeted:
 		renew, s.greeted = true, true
@@ -139,8 +134,8 @@ func (s *Session) received(c *conn.Conn, m conn.Message) (renew bool) {
 	return renew
 }
 
-// probed handles a message on the WebSocket that is probed: "2probe", or "5".
-// Anything else costs it its place. Called with mu held.
+// probed handles a message on the WebSocket that is probed: "2probe" or "5". For
+// anything else the WebSocket is dropped. Called with mu held.
 func (s *Session) probed(c *conn.Conn, m conn.Message) {
 	if s.probing != c {
 		return
@@ -161,8 +156,8 @@ func (s *Session) probed(c *conn.Conn, m conn.Message) {
 	}
 }
 
-// moveOver makes the WebSocket the transport. What was queued leaves first, in
-// its order.
+// moveOver makes the WebSocket the transport. What is queued leaves first, in
+// order. Called with mu held.
 func (s *Session) moveOver(c *conn.Conn) {
 	s.ws.Store(c)
 	s.probing = nil
@@ -173,7 +168,8 @@ func (s *Session) moveOver(c *conn.Conn) {
 	s.transmit(s.take())
 }
 
-// dropProbe closes the WebSocket that is probed; polling goes on.
+// dropProbe closes the WebSocket that is probed. The session goes on polling.
+// Called with mu held.
 func (s *Session) dropProbe() {
 	c := s.probing
 	if s.state.on(abandon) != dropProbe {
@@ -184,22 +180,14 @@ func (s *Session) dropProbe() {
 	s.server.run(c, func() { c.Close(frame.StatusNormalClosure, "") })
 }
 
-// lost is the end of a WebSocket.
+// lost is called at the end of a WebSocket, with the error that ended it.
 func (s *Session) lost(c *conn.Conn, err error) {
 	s.mu.Lock()
 	defer s.unlock()
 	switch c {
 	case s.ws.Load():
-		s.end(lossReason(err))
+		s.end(lossOf(err))
 	case s.probing:
 		s.dropProbe()
 	}
-}
-
-// lossReason returns the reason of a session whose WebSocket ended with err.
-func lossReason(err error) Reason {
-	if _, ok := errors.AsType[*frame.Error](err); ok {
-		return TransportError
-	}
-	return TransportClose
 }

@@ -5,17 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// errManyPending is what Call returns for a socket that owes too many answers.
+// errManyPending is the error of Call for a socket that owes too many
+// acknowledgements.
 var errManyPending = errors.New("socket.io: Limits.PendingAcks exceeded")
 
-// errNoAck is what CallAll returns with what came, if that is not all.
+// errNoAck is the error of CallAll if not all acknowledgements have come.
 var errNoAck = errors.New("socket.io: not all clients have answered")
 
-// expect registers f for the acknowledgement of a packet. f is called once,
-// with nil if the socket ends first.
-func (s *Socket) expect(id uint64, f func(*unit)) error {
+// expect registers f for the acknowledgement of a packet. f is called at most
+// once, with no lock held: with the acknowledgement, or with nil if the socket
+// ends first.
+func (s *Socket) expect(id uint64, f func(*packet.Unit)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -25,7 +29,7 @@ func (s *Socket) expect(id uint64, f func(*unit)) error {
 		return errManyPending
 	}
 	if s.pending == nil {
-		s.pending = make(map[uint64]func(*unit))
+		s.pending = make(map[uint64]func(*packet.Unit))
 	}
 	s.pending[id] = f
 	return nil
@@ -38,25 +42,25 @@ func (s *Socket) unexpect(id uint64) {
 	delete(s.pending, id)
 }
 
-// acknowledged takes an acknowledgement, which it keeps. One that nobody waits
-// for is ignored.
-func (s *Socket) acknowledged(u *unit) {
+// acknowledged hands an acknowledgement to the caller that waits for it. u
+// belongs to acknowledged. If nobody waits the acknowledgement is ignored.
+func (s *Socket) acknowledged(u *packet.Unit) {
 	s.mu.Lock()
-	f := s.pending[u.packet.ID]
-	if !u.packet.HasID {
+	f := s.pending[u.ID]
+	if !u.HasID {
 		f = nil
 	}
-	delete(s.pending, u.packet.ID)
+	delete(s.pending, u.ID)
 	s.mu.Unlock()
 	if f == nil {
-		u.release()
+		release(u)
 		return
 	}
 	f(u)
 }
 
-// withTimeout returns ctx with the timeout of e, or the default one if neither
-// e nor ctx has any: no acknowledgement is awaited for ever.
+// withTimeout returns ctx with the timeout of e. If neither e nor ctx has one the
+// timeout is Limits.AckTimeout: no acknowledgement is awaited for ever.
 func (e *Emitter) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	if e.timeout > 0 {
 		return context.WithTimeout(ctx, e.timeout)
@@ -67,12 +71,12 @@ func (e *Emitter) withTimeout(ctx context.Context) (context.Context, context.Can
 	return context.WithTimeout(ctx, e.n.server.o.Limits.AckTimeout)
 }
 
-// Call sends an event to one socket and waits for its acknowledgement, whose
-// first argument is decoded into an R; an R of *Args gets all. It waits until
-// ctx ends, as long as Emitter.Timeout says, or for Limits.AckTimeout if there
-// is neither, and no longer than the socket lives.
+// Call sends an event to one socket, waits for the acknowledgement and decodes its
+// first argument into an R. If R is *Args the result has all arguments. Call
+// waits until ctx ends, for the time of Emitter.Timeout, or for
+// Limits.AckTimeout if there is neither; it returns when the socket ends.
 //
-// Other events of the socket wait while one of its handlers is in Call.
+// While a handler of the socket is in Call, other events of the socket wait.
 func Call[R any](ctx context.Context, to Endpoint, event string, args ...any) (R, error) {
 	var zero R
 	e := to.emitter()
@@ -97,15 +101,15 @@ func decodeAnswer[R any](a *Args) (r R, err error) {
 	return r, err
 }
 
-// call sends an event and waits for the acknowledgement.
+// call sends an event and waits for its acknowledgement.
 func (s *Socket) call(ctx context.Context, f Flags, event string, args []any) (*Args, error) {
 	id := s.namespace.ids.Add(1) - 1
-	e, err := newEvent(s.namespace.name, event, args, &id, "", f)
+	e, err := newEvent(s.namespace.name, event, args, &id, f)
 	if err != nil {
 		return nil, err
 	}
-	answer := make(chan *unit, 1)
-	if err := s.expect(id, func(u *unit) { answer <- u }); err != nil {
+	answer := make(chan *packet.Unit, 1)
+	if err := s.expect(id, func(u *packet.Unit) { answer <- u }); err != nil {
 		return nil, err
 	}
 	defer s.unexpect(id)
@@ -122,18 +126,18 @@ func (s *Socket) call(ctx context.Context, f Flags, event string, args []any) (*
 	}
 }
 
-// call is Local.Call: it sends an event and hands on the answers.
+// call is Local.Call.
 func (n *Namespace) call(ctx context.Context, t *Target, event string, args []any, asked func(int), reply func(*Args)) error {
 	id := n.ids.Add(1) - 1
-	e, err := newEvent(n.name, event, args, &id, "", t.Flags)
+	e, err := newEvent(n.name, event, args, &id, t.Flags)
 	if err != nil {
 		return err
 	}
 	list := n.rooms.selected(nil, t)
-	answers := make(chan *unit, len(list))
+	answers := make(chan *packet.Unit, len(list))
 	waiting := 0
 	for _, s := range list {
-		if s.expect(id, func(u *unit) { answers <- u }) == nil {
+		if s.expect(id, func(u *packet.Unit) { answers <- u }) == nil {
 			defer s.unexpect(id)
 			waiting++
 		}
@@ -162,10 +166,10 @@ func (n *Namespace) call(ctx context.Context, t *Target, event string, args []an
 	return nil
 }
 
-// CallAll sends an event to all sockets that are addressed, on all nodes, and
-// waits for their acknowledgements, as long as Call does. It returns the first
-// argument of each that came, in the order in which they came, and an error if
-// any is missing or does not fit R.
+// CallAll sends an event to all addressed sockets, on all nodes, and waits for
+// their acknowledgements, as long as Call does. It returns the first argument of
+// each acknowledgement, in the order of their arrival. If an acknowledgement is
+// missing or does not fit R, it returns the others and an error.
 func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any) ([]R, error) {
 	e := to.emitter()
 	ctx, cancel := e.withTimeout(ctx)
@@ -189,11 +193,11 @@ func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any)
 	return c.list, c.err
 }
 
-// A collector gathers acknowledgements of all nodes.
+// A collector collects the acknowledgements of all nodes.
 type collector[R any] struct {
 	mu       sync.Mutex
-	expected int
-	came     int
+	expected int // acknowledgements
+	came     int // how many of them have come
 	list     []R
 	err      error // the first
 }
@@ -205,18 +209,18 @@ func (c *collector[R]) Expect(clients int) {
 	c.expected += clients
 }
 
-// Reply implements Replies. What comes from another node takes the way of an
-// acknowledgement that is encoded and decoded again.
+// Reply implements Replies. An argument from another node is encoded like an
+// acknowledgement and decoded again.
 func (c *collector[R]) Reply(arg any) {
-	e, u := new(encoder), new(unit)
+	e, u := new(encoder), new(packet.Unit)
 	err := e.array([]any{arg})
 	if err == nil {
-		p := Packet{Type: TypeAck, Data: e.buf}
+		p := packet.Packet{Type: packet.Ack, Data: e.buf}
 		if p.Attachments = len(e.attachments); p.Attachments > 0 {
-			p.Type = TypeBinaryAck
+			p.Type = packet.BinaryAck
 		}
-		err = u.parse(p.Append(nil))
-		u.attachments = e.attachments
+		err = u.Parse(p.Append(nil))
+		u.Binary = e.attachments
 	}
 	if err != nil {
 		c.fail(err)

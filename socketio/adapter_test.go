@@ -133,7 +133,7 @@ func TestAdapter(t *testing.T) {
 	b := new(bus)
 	o := &socketio.Options{Adapter: b.join}
 	inBubble(t, o, func(here *site) {
-		there := socketio.NewServer(&socketio.Options{Adapter: b.join, Logger: slog.New(slog.DiscardHandler)})
+		there := newServer(t, &socketio.Options{Adapter: b.join, Logger: slog.New(slog.DiscardHandler)})
 		sockets, clients := people(here, "a", "b")
 		a, c := sockets["a"], clients["a"]
 		there.To("a").Emit("hello", []byte("x"))

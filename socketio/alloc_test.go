@@ -25,7 +25,7 @@ type member struct {
 // members returns a server and n clients on WebSocket over TCP, where a message
 // is tried without blocking: over a pipe each would start a goroutine.
 func members(tb testing.TB, n int) (*Server, []member) {
-	s := NewServer(&Options{Logger: slog.New(slog.DiscardHandler), Engine: engineio.Options{Limits: engineio.Limits{PingInterval: time.Hour}}})
+	s := newServer(tb, &Options{Logger: slog.New(slog.DiscardHandler), Engine: engineio.Options{Limits: engineio.Limits{PingInterval: time.Hour}}})
 	joined := make(chan *Socket, 1)
 	s.OnConnect(func(c *Socket) { joined <- c })
 	l, err := net.Listen("tcp", "127.0.0.1:0")

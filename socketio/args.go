@@ -8,34 +8,36 @@ import (
 	"reflect"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// errNotBinary is a []byte argument for which something else came.
+// errNotBinary is the error of decoding something else than binary into a []byte.
 var errNotBinary = errors.New("argument is not binary")
 
-// decode reads argument i into target, a pointer. An argument that did not
-// come leaves target as it is. Binary data is not copied: target shares it
-// with u.
-func (u *unit) decode(i int, target any) error {
-	if i >= u.packet.Len() {
+// decode reads argument i into target, a pointer. If there is no argument i it
+// leaves target as it is. Binary data is not copied: target shares it with u.
+func decode(u *packet.Unit, i int, target any) error {
+	if i >= u.Len() {
 		return nil
 	}
-	arg := u.packet.Arg(i)
-	within := u.within(u.packet.args[i])
+	arg := u.Arg(i)
+	span := u.Span(i)
+	within := u.Within(span)
 	if len(within) == 0 {
 		return decodeText(arg, target)
 	}
-	if len(within) == 1 && within[0].span == u.packet.args[i] {
+	if len(within) == 1 && within[0].Span == span {
 		switch t := target.(type) {
 		case *[]byte:
-			*t = u.attachments[within[0].num]
+			*t = u.Binary[within[0].Num]
 			return nil
 		case *any:
-			*t = u.attachments[within[0].num]
+			*t = u.Binary[within[0].Num]
 			return nil
 		}
 	}
-	return u.decodeBinary(u.packet.args[i], within, target)
+	return decodeBinary(u, span, within, target)
 }
 
 // decodeText reads JSON without placeholders.
@@ -57,7 +59,7 @@ func decodeText(arg []byte, target any) error {
 	return nil
 }
 
-// plainString returns the text of a string without escapes, which is most.
+// plainString returns the text of a string without escapes: most have none.
 func plainString(arg []byte) (string, bool) {
 	if arg[0] != '"' {
 		return "", false
@@ -69,36 +71,23 @@ func plainString(arg []byte) (string, bool) {
 	return string(text), utf8.Valid(text)
 }
 
-// within returns the placeholders that stand inside s.
-func (u *unit) within(s span) []placeholder {
-	all := u.packet.placeholders
-	for len(all) > 0 && all[0].start < s.start {
-		all = all[1:]
-	}
-	n := 0
-	for n < len(all) && all[n].end <= s.end {
-		n++
-	}
-	return all[:n]
-}
-
-// decodeBinary reads JSON with placeholders: encoding/json sees tokens in
-// their place, which are then swapped for the attachments. A token that is not
-// found again went where octets can't go. That placeholder is read once more
-// as the object that it is, so that a string, say, refuses it.
-func (u *unit) decodeBinary(arg span, within []placeholder, target any) error {
+// decodeBinary reads JSON with placeholders. encoding/json sees a token in the
+// place of each, which is then swapped for the attachment. If a token is not found
+// again it has gone where bytes can't go; its placeholder is then read as the
+// object that it is, so that, for instance, a string refuses it.
+func decodeBinary(u *packet.Unit, arg packet.Span, within []packet.Placeholder, target any) error {
 	s := newSwapper()
 	for _, p := range within {
-		s.values = append(s.values, u.attachments[p.num])
+		s.values = append(s.values, u.Binary[p.Num])
 	}
 	all := slices.Repeat([]bool{true}, len(within))
 	s.found = make([]bool, len(within))
 	// A value of its own: what target leads to already is not walked through.
 	value := reflect.New(reflect.TypeOf(target).Elem())
-	err := json.Unmarshal(u.withTokens(arg, within, s, all), value.Interface())
+	err := json.Unmarshal(withTokens(u, arg, within, s, all), value.Interface())
 	s.restore(value)
 	if slices.Contains(s.found, false) {
-		text := u.withTokens(arg, within, s, s.found)
+		text := withTokens(u, arg, within, s, s.found)
 		value.Elem().SetZero()
 		err = json.Unmarshal(text, value.Interface())
 		s.restore(value)
@@ -110,27 +99,26 @@ func (u *unit) decodeBinary(arg span, within []placeholder, target any) error {
 	return nil
 }
 
-// withTokens returns the JSON of an argument with tokens in place of those
-// placeholders in it that are to have one.
-func (u *unit) withTokens(arg span, within []placeholder, s *swapper, tokens []bool) []byte {
-	text := make([]byte, 0, arg.end-arg.start+len(within)*tokenText)
-	at := arg.start
+// withTokens returns the JSON of an argument with tokens in place of placeholders:
+// of those for which tokens is true.
+func withTokens(u *packet.Unit, arg packet.Span, within []packet.Placeholder, s *swapper, tokens []bool) []byte {
+	text := make([]byte, 0, arg.End-arg.Start+len(within)*tokenText)
+	at := arg.Start
 	for i, p := range within {
 		if !tokens[i] {
 			continue
 		}
-		text = append(text, u.packet.Data[at:p.start]...)
+		text = append(text, u.Data[at:p.Start]...)
 		text = append(text, '"')
 		text = base64.StdEncoding.AppendEncode(text, s.token(i))
 		text = append(text, '"')
-		at = p.end
+		at = p.End
 	}
-	return append(text, u.packet.Data[at:arg.end]...)
+	return append(text, u.Data[at:arg.End]...)
 }
 
-// restore swaps the tokens in v, which encoding/json has filled, for their
-// values. Where a token has become a string in an interface value, a []byte
-// takes its place.
+// restore swaps the tokens in v, which encoding/json has filled, for their values.
+// A token that has become a string in an interface value is swapped for a []byte.
 func (s *swapper) restore(v reflect.Value) {
 	if !mayHoldBinary(v.Type()) {
 		return
@@ -163,8 +151,8 @@ func (s *swapper) restore(v reflect.Value) {
 	}
 }
 
-// embedsStruct reports whether f promotes the fields of a struct, whether or
-// not that struct's type is exported.
+// embedsStruct reports whether f promotes the fields of a struct. The struct's type
+// may be unexported.
 func embedsStruct(f reflect.StructField) bool {
 	t := f.Type
 	if t.Kind() == reflect.Pointer {

@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 type named []byte
@@ -42,7 +43,7 @@ type file struct {
 	owner   *file
 }
 
-// stubborn writes its own JSON, so its octets are its own business.
+// stubborn writes its own JSON, so nobody looks for binary data in it.
 type stubborn []byte
 
 func (s stubborn) MarshalJSON() ([]byte, error) { return json.Marshal(string(s)) }
@@ -86,10 +87,10 @@ func TestEncode(t *testing.T) {
 		{"nil is null", []any{nilBytes, named(nil), Inner{}}, `[null,null,{"data":null}]`, nil},
 		{"of another name", []any{named("x")}, `[` + hold(0) + `]`, bin("x")},
 		{"its own JSON", []any{stubborn("x"), []any{stubborn("y")}}, `["x",["y"]]`, nil},
-		{"array of octets", []any{[2]byte{1, 2}}, `[[1,2]]`, nil},
+		{"array of bytes", []any{[2]byte{1, 2}}, `[[1,2]]`, nil},
 		{"in a slice", []any{[]any{1, []byte("x"), "b", []byte("y")}}, `[[1,` + hold(0) + `,"b",` + hold(1) + `]]`, bin("x", "y")},
 		{"in a map, by its sorted names", []any{map[string]any{"b": []byte("y"), "a": []byte("x"), "c": 1}}, `[{"a":` + hold(0) + `,"b":` + hold(1) + `,"c":1}]`, bin("x", "y")},
-		{"behind a pointer", []any{&Inner{[]byte("x")}, (*Inner)(nil)}, `[{"data":` + hold(0) + `},null]`, bin("x")},
+		{"where a pointer leads", []any{&Inner{[]byte("x")}, (*Inner)(nil)}, `[{"data":` + hold(0) + `},null]`, bin("x")},
 		{"in an array", []any{[2]any{[]byte("x"), 1}}, `[[` + hold(0) + `,1]]`, bin("x")},
 		{"twice", []any{[]byte("x"), []any{[]byte("x")}}, `[` + hold(0) + `,[` + hold(1) + `]]`, bin("x", "x")},
 		{"an empty any", []any{[]any{nil}}, `[[null]]`, nil},
@@ -143,7 +144,7 @@ func TestStructRoundTrip(t *testing.T) {
 	}
 	u := received(t, &e)
 	var got file
-	if err := u.decode(0, &got); err != nil {
+	if err := decode(u, 0, &got); err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -152,17 +153,17 @@ func TestStructRoundTrip(t *testing.T) {
 }
 
 // received parses what e has written and gives it e's attachments.
-func received(t *testing.T, e *encoder) *unit {
+func received(t *testing.T, e *encoder) *packet.Unit {
 	t.Helper()
-	p := Packet{Type: TypeEvent, Data: e.buf, Attachments: len(e.attachments)}
+	p := packet.Packet{Type: packet.Event, Data: e.buf, Attachments: len(e.attachments)}
 	if p.Attachments > 0 {
-		p.Type = TypeBinaryEvent
+		p.Type = packet.BinaryEvent
 	}
-	var u unit
-	if err := u.parse(p.Append(nil)); err != nil {
+	var u packet.Unit
+	if err := u.Parse(p.Append(nil)); err != nil {
 		t.Fatalf("%s: %v", e.buf, err)
 	}
-	u.attachments = append(u.attachments, e.attachments...)
+	u.Binary = append(u.Binary, e.attachments...)
 	return &u
 }
 
@@ -198,14 +199,14 @@ func TestEncodeCycle(t *testing.T) {
 	}
 }
 
-func newUnit(t *testing.T, wire string, attachments ...string) *unit {
+func newUnit(t *testing.T, wire string, attachments ...string) *packet.Unit {
 	t.Helper()
-	var u unit
-	if err := u.parse([]byte(wire)); err != nil {
+	var u packet.Unit
+	if err := u.Parse([]byte(wire)); err != nil {
 		t.Fatalf("%s: %v", wire, err)
 	}
 	for _, a := range attachments {
-		u.attachments = append(u.attachments, []byte(a))
+		u.Binary = append(u.Binary, []byte(a))
 	}
 	return &u
 }
@@ -214,7 +215,7 @@ func TestDecode(t *testing.T) {
 	u := newUnit(t, `52-["e","plain","\u00e9",7,null,`+hold(1)+`,{"data":`+hold(0)+`},["s",`+hold(1)+`,`+hold(1)+`]]`, "zero", "one")
 	check := func(i int, target, want any) {
 		t.Helper()
-		if err := u.decode(i, target); err != nil {
+		if err := decode(u, i, target); err != nil {
 			t.Errorf("argument %d into %T: %v", i, target, err)
 		} else if got := reflect.ValueOf(target).Elem().Interface(); !reflect.DeepEqual(got, want) {
 			t.Errorf("argument %d is %#v, want %#v", i, got, want)
@@ -251,14 +252,14 @@ func TestDecodeWrongType(t *testing.T) {
 		{1, new(string)}, {1, new(int)}, {1, new([]int)},
 		{2, new([]string)}, {2, new([][]byte)}, {2, new(Inner)},
 	} {
-		if err := u.decode(tt.i, tt.target); err == nil {
+		if err := decode(u, tt.i, tt.target); err == nil {
 			t.Errorf("argument %d was decoded into %T", tt.i, tt.target)
 		}
 		if got := reflect.ValueOf(tt.target).Elem(); tt.i == 2 && !got.IsZero() {
 			t.Errorf("a refused argument left %v", got)
 		}
 	}
-	if err := u.decode(0, new([]byte)); !errors.Is(err, errNotBinary) {
+	if err := decode(u, 0, new([]byte)); !errors.Is(err, errNotBinary) {
 		t.Errorf("text as binary: %v", err)
 	}
 }
@@ -268,110 +269,12 @@ func TestDecodeShares(t *testing.T) {
 	u := newUnit(t, `51-["e",`+hold(0)+`,{"data":`+hold(0)+`}]`, "zero")
 	var top []byte
 	var nested Inner
-	if err := errors.Join(u.decode(0, &top), u.decode(1, &nested)); err != nil {
+	if err := errors.Join(decode(u, 0, &top), decode(u, 1, &nested)); err != nil {
 		t.Fatal(err)
 	}
-	if &top[0] != &u.attachments[0][0] || &nested.Data[0] != &u.attachments[0][0] {
+	if &top[0] != &u.Binary[0][0] || &nested.Data[0] != &u.Binary[0][0] {
 		t.Error("an attachment was copied")
 	}
-}
-
-func TestAssembler(t *testing.T) {
-	type step struct {
-		text, binary string
-		done         bool
-		err          error
-	}
-	for _, tt := range []struct {
-		name  string
-		steps []step
-	}{
-		{"no attachment", []step{{text: `2["a"]`, done: true}, {text: `2["b"]`, done: true}}},
-		{"one", []step{{text: `51-["a",` + hold(0) + `]`}, {binary: "x", done: true}, {text: `2["b"]`, done: true}}},
-		{"two", []step{{text: `52-["a"]`}, {binary: "x"}, {binary: "y", done: true}, {binary: "z", err: errBinary}}},
-		{"text while awaited", []step{{text: `52-["a"]`}, {binary: "x"}, {text: `2["b"]`, err: errTextAwaited}}},
-		{"binary without a packet", []step{{binary: "x", err: errBinary}}},
-		{"binary behind an event", []step{{text: `2["a"]`, done: true}, {binary: "x", err: errBinary}}},
-		{"as much as may be", []step{{text: `52-["a"]`}, {binary: "1234567"}, {binary: "8", done: true}, {text: `51-["b"]`}, {binary: "12345678", done: true}}},
-		{"more in one", []step{{text: `51-["a"]`}, {binary: "123456789", err: errLarge}}},
-		{"more in all", []step{{text: `53-["a"]`}, {binary: "1234567"}, {binary: ""}, {binary: "89", err: errLarge}}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			a := assembler{limit: 8}
-			for i, s := range tt.steps {
-				var u *unit
-				var err error
-				if s.text != "" {
-					u, err = a.text(newUnit(t, s.text))
-				} else {
-					u, err = a.binary([]byte(s.binary))
-				}
-				if err != s.err || (u != nil) != s.done {
-					t.Fatalf("step %d: %v, %v", i, u, err)
-				}
-				if u != nil && len(u.attachments) != u.packet.Attachments {
-					t.Fatalf("step %d: complete with %d attachments", i, len(u.attachments))
-				}
-			}
-		})
-	}
-}
-
-// A stream of text and binary messages, each text behind a 't' and each binary
-// behind a 'b', gives units that written again give the same stream.
-func FuzzAssembler(f *testing.F) {
-	f.Add([]byte(`t2["a"]` + "\x1e" + `t52-["a",` + hold(1) + `]` + "\x1ebx\x1eby"))
-	f.Add([]byte(`t61-3[{"a":` + hold(0) + `}]` + "\x1eb"))
-	f.Add([]byte("bx"))
-	f.Fuzz(func(t *testing.T, stream []byte) {
-		a := assembler{limit: math.MaxInt64}
-		var again [][]byte
-		var whole int // messages that complete units were made of
-		messages := bytes.Split(stream, []byte{0x1e})
-		for _, m := range messages {
-			if len(m) == 0 {
-				return
-			}
-			var u *unit
-			var err error
-			if m[0] == 'b' {
-				u, err = a.binary(m[1:])
-			} else {
-				in := new(unit)
-				if in.parse(m[1:]) != nil {
-					return
-				}
-				u, err = a.text(in)
-			}
-			if err != nil {
-				break
-			}
-			if u == nil {
-				continue
-			}
-			whole += 1 + len(u.attachments)
-			again = append(again, append([]byte{'t'}, u.packet.Append(nil)...))
-			for _, data := range u.attachments {
-				again = append(again, append([]byte{'b'}, data...))
-			}
-			for i := range u.packet.Len() {
-				_ = u.decode(i, new(any))
-			}
-		}
-		if len(again) != whole {
-			t.Fatalf("%d messages came back of %d", len(again), whole)
-		}
-		for i := range again {
-			var p, q Packet
-			if again[i][0] == 'b' {
-				if !bytes.Equal(again[i], messages[i]) {
-					t.Fatalf("message %d is %q, was %q", i, again[i], messages[i])
-				}
-			} else if p.Parse(again[i][1:]) != nil || q.Parse(messages[i][1:]) != nil || !bytes.Equal(p.Append(nil), q.Append(nil)) {
-				t.Fatalf("message %d is %q, was %q", i, again[i], messages[i])
-			}
-		}
-	})
 }
 
 // What any JSON decodes to, with binary in it, encodes to what decodes to the
@@ -380,22 +283,22 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`52-["a",`+hold(0)+`,{"b":[1,`+hold(1)+`,"c"],"<":null}]`), []byte("x"))
 	f.Add([]byte(`2["a",{"b":[1,"c\u2028"]}]`), []byte{})
 	f.Fuzz(func(t *testing.T, wire, data []byte) {
-		var u unit
-		if u.parse(wire) != nil || u.packet.Type != TypeEvent && u.packet.Type != TypeBinaryEvent {
+		var u packet.Unit
+		if u.Parse(wire) != nil || u.Type != packet.Event && u.Type != packet.BinaryEvent {
 			return
 		}
-		for range u.packet.Attachments {
-			u.attachments = append(u.attachments, append([]byte{}, data...))
+		for range u.Attachments {
+			u.Binary = append(u.Binary, append([]byte{}, data...))
 		}
-		args := make([]any, u.packet.Len())
+		args := make([]any, u.Len())
 		for i := range args {
-			if err := u.decode(i, &args[i]); err != nil {
+			if err := decode(&u, i, &args[i]); err != nil {
 				return // a number out of range
 			}
-			if u.packet.Attachments == 0 {
+			if u.Attachments == 0 {
 				var want any
-				if json.Unmarshal(u.packet.Arg(i), &want) != nil || !reflect.DeepEqual(args[i], want) {
-					t.Fatalf("%q: %#v, encoding/json says %#v", u.packet.Arg(i), args[i], want)
+				if json.Unmarshal(u.Arg(i), &want) != nil || !reflect.DeepEqual(args[i], want) {
+					t.Fatalf("%q: %#v, encoding/json says %#v", u.Arg(i), args[i], want)
 				}
 			}
 		}
@@ -409,7 +312,7 @@ func FuzzDecode(f *testing.F) {
 		again := received(t, &e)
 		for i := range args {
 			var got any
-			if err := again.decode(i, &got); err != nil || !reflect.DeepEqual(got, args[i]) {
+			if err := decode(again, i, &got); err != nil || !reflect.DeepEqual(got, args[i]) {
 				t.Fatalf("%s: argument %d is %#v, %v; was %#v", e.buf, i, got, err, args[i])
 			}
 		}
@@ -448,10 +351,10 @@ func TestDecodeAllocs(t *testing.T) {
 	u := newUnit(t, `51-["e","a text of some length",`+hold(0)+`,17]`, "zero")
 	var s string
 	var b []byte
-	if got := testing.AllocsPerRun(100, func() { _ = u.decode(0, &s) }); got > 1 {
+	if got := testing.AllocsPerRun(100, func() { _ = decode(u, 0, &s) }); got > 1 {
 		t.Errorf("a string costs %v allocations, want its own", got)
 	}
-	if got := testing.AllocsPerRun(100, func() { _ = u.decode(1, &b) }); got > 0 {
+	if got := testing.AllocsPerRun(100, func() { _ = decode(u, 1, &b) }); got > 0 {
 		t.Errorf("binary data costs %v allocations, want 0", got)
 	}
 }

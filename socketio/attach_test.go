@@ -118,8 +118,8 @@ func TestFailingAdapter(t *testing.T) {
 	})
 }
 
-// An adapter that answers behind Shutdown is closed, and only once.
-func TestAdapterBehindShutdown(t *testing.T) {
+// An adapter that answers after Shutdown is closed, and only once.
+func TestAdapterAfterShutdown(t *testing.T) {
 	b := new(slowBus)
 	inBubble(t, &socketio.Options{Adapter: b.join}, func(s *site) {
 		b.open()

@@ -11,11 +11,11 @@ import (
 )
 
 // encoding/json writes and reads a []byte as a string of base64. Binary data
-// travels beside the JSON instead, so its octets are swapped for a token while
-// encoding/json works: a random prefix that nobody can foresee, and a number.
-// The text of a token has a fixed length and stands for itself in base64.
+// travels beside the JSON instead, so a token takes its place while encoding/json
+// works: a random prefix, which nobody can foresee, and a number. The length of a
+// token is a multiple of three bytes, so that its base64 has no padding.
 const (
-	tokenPrefix = 15 // octets, 20 characters
+	tokenPrefix = 15 // bytes, 20 characters of base64
 	tokenLen    = tokenPrefix + 3
 	tokenText   = tokenLen / 3 * 4
 	prefixText  = tokenPrefix / 3 * 4
@@ -26,7 +26,7 @@ type swapper struct {
 	prefix [tokenPrefix]byte
 	text   [prefixText]byte // of prefix
 	values [][]byte         // by number
-	found  []bool           // by number: restore has met the token
+	found  []bool           // by number: restore has found the token
 }
 
 func newSwapper() *swapper {
@@ -74,11 +74,11 @@ var (
 	textType      = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-// binaryTypes remembers mayHoldBinary's answers, by reflect.Type.
+// binaryTypes holds the answers of mayHoldBinary, by reflect.Type.
 var binaryTypes sync.Map
 
-// mayHoldBinary reports whether a value of type t can lead to a []byte. A type
-// that writes its own JSON can't: its octets are its own business.
+// mayHoldBinary reports whether a value of type t can lead to a []byte that
+// travels as binary. A type that writes its own JSON can't.
 func mayHoldBinary(t reflect.Type) bool {
 	if known, ok := binaryTypes.Load(t); ok {
 		return known.(bool)
@@ -88,7 +88,8 @@ func mayHoldBinary(t reflect.Type) bool {
 	return may
 }
 
-// leadsToBinary leaves out the types in seen: they are being looked at.
+// leadsToBinary is mayHoldBinary without those types in seen, which are being
+// looked at.
 func leadsToBinary(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if seen[t] {
 		return false

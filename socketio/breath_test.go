@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
-	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 )
@@ -19,7 +18,7 @@ func TestBreath(t *testing.T) {
 	breath = 3 * time.Millisecond
 	defer func() { breath = 0 }()
 	synctest.Test(t, func(t *testing.T) {
-		s := NewServer(&Options{Engine: engineio.Options{}})
+		s := newServer(t, nil)
 		s.OnConnect(func(c *Socket) { c.Emit("auth") })
 		l := pipe.Listen()
 		web := &http.Server{Handler: s}

@@ -8,85 +8,77 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// Violations that depend on what came before. Those of one packet are in
-// packet.go, those of attachments in attachment.go.
+// Violations that depend on earlier packets. Violations of one packet, and those
+// of attachments, are in package packet.
 var (
-	errJoinedTwice    error = &PacketError{"second CONNECT to a namespace"}
-	errNotJoined      error = &PacketError{"packet for a namespace that was not joined"}
-	errUnasked        error = &PacketError{"CONNECT_ERROR from a client"}
-	errNeverConnected error = &PacketError{"no namespace joined in time"}
-	errSlow           error = &PacketError{"attachments took too long"}
-	errStalled        error = &PacketError{"more than Limits.Backlog waits for handlers, and none has returned for 2 minutes"}
+	errJoinedTwice    error = &packet.Error{Reason: "second CONNECT to a namespace"}
+	errNotJoined      error = &packet.Error{Reason: "packet for a namespace that was not joined"}
+	errUnasked        error = &packet.Error{Reason: "CONNECT_ERROR from a client"}
+	errNeverConnected error = &packet.Error{Reason: "no namespace joined in time"}
+	errSlow           error = &packet.Error{Reason: "attachments took too long"}
+	errStalled        error = &packet.Error{Reason: "more than Limits.HandlerQueueBytes waits for handlers, and none has returned for 2 minutes"}
+	errLingering      error = &packet.Error{Reason: "more sockets than Limits.Namespaces have ended, and none of their handlers has returned for 2 minutes"}
 )
 
-// A connection is a client: an Engine.IO session and the sockets on it, one in
-// each namespace that it has joined. It is the session's receiver.
+// A connection is an Engine.IO session and the sockets on it, one in each
+// namespace that the client has joined. It is the session's receiver.
 type connection struct {
 	server  *Server
 	session *engineio.Session
 
-	assembler assembler // belongs to Message, which is called one at a time
+	assembler packet.Assembler // used by Message alone, of which one call runs at a time
 
 	mu      sync.Mutex
-	sockets []*Socket // also those whose middleware still runs
-	sent    []string  // namespaces that the server has sent the client away from
+	sockets []*Socket // those whose middleware still runs included
+	sent    []string  // namespaces from which the server has disconnected the client
 	closed  bool
-	timer   *time.Timer // until a namespace is joined, then nil
-	slow    *time.Timer // while attachments are awaited
-	backlog int         // octets that handlers have not dealt with
-	relief  *sync.Cond  // backlog has shrunk, or closed; nil: nobody has waited
-	stall   *time.Timer // while somebody waits and nothing is handled
+	timer   *time.Timer // runs until a namespace is joined; nil then
+	slow    *time.Timer // runs while attachments are awaited
+	backlog int         // size of the events that wait for handlers or are with them
+	living  int         // sockets that were added and whose handlers have not all returned
+	relief  *sync.Cond  // wakes wait; nil: nobody has waited yet
+	stall   *time.Timer // runs while wait waits, anew after each handler that returns
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
-	c := &connection{server: s, session: session, assembler: assembler{limit: s.o.Limits.Attachments}}
+	c := &connection{server: s, session: session, assembler: packet.Assembler{Limit: s.o.Limits.AttachmentBytes}}
 	c.timer = time.AfterFunc(s.o.Limits.ConnectTimeout, func() { c.violation(errNeverConnected) })
 	return c
 }
 
-// units holds units for reuse.
-var units = sync.Pool{New: func() any { return new(unit) }}
+// units holds Units that are used again.
+var units = sync.Pool{New: func() any { return new(packet.Unit) }}
 
-// release gives u back. Its attachments may have been kept by the user.
-func (u *unit) release() {
-	if cap(u.buf) > maxPooled {
+// release gives u back to units. The user may have kept its attachments, so
+// those are not used again.
+func release(u *packet.Unit) {
+	if u.Held() > maxPooled {
 		return
 	}
 	if poison {
-		for i := range u.buf {
-			u.buf[i] = '!'
-		}
+		u.Poison()
 	}
-	clear(u.attachments)
-	u.attachments = u.attachments[:0]
+	u.Drop()
 	units.Put(u)
-}
-
-// size is what u counts in the backlog.
-func (u *unit) size() int {
-	n := len(u.buf)
-	for _, a := range u.attachments {
-		n += len(a)
-	}
-	return n
 }
 
 // Message implements engineio.Receiver.
 func (c *connection) Message(data []byte, binary bool) {
-	var whole *unit
+	var whole *packet.Unit
 	var err error
 	if binary {
-		whole, err = c.assembler.binary(bytes.Clone(data))
+		whole, err = c.assembler.Attachment(bytes.Clone(data))
 	} else {
-		u := units.Get().(*unit)
-		if err = u.parse(data); err == nil {
-			whole, err = c.assembler.text(u)
+		u := units.Get().(*packet.Unit)
+		if err = u.Parse(data); err == nil {
+			whole, err = c.assembler.Text(u)
 		}
 	}
 	if err == nil {
-		c.watchAttachments(c.assembler.awaited != nil)
+		c.watchAttachments(c.assembler.Awaiting())
 		if whole == nil {
 			return
 		}
@@ -112,71 +104,71 @@ func (c *connection) watchAttachments(awaited bool) {
 	}
 }
 
-// violation closes the connection: the client broke a rule.
+// violation closes the connection because the client has broken a rule.
 func (c *connection) violation(err error) {
 	c.server.o.Logger.Info("socket.io: connection closed", "error", err, "address", c.session.Handshake().RemoteAddr)
 	c.session.Close()
 }
 
-// handle deals with a packet that is complete.
-func (c *connection) handle(u *unit) error {
-	p := &u.packet
-	switch p.Type {
-	case TypeConnect:
+// handle handles a packet that is complete.
+func (c *connection) handle(u *packet.Unit) error {
+	switch u.Type {
+	case packet.Connect:
 		return c.connect(u)
-	case TypeConnectError:
+	case packet.ConnectError:
 		return errUnasked
 	}
-	s := c.socket(p.Namespace)
+	s := c.socket(u.Namespace)
 	if s == nil || !s.Connected() {
-		if c.crossed(p.Namespace) {
-			u.release()
+		if c.crossed(u.Namespace) {
+			release(u)
 			return nil
 		}
 		return errNotJoined
 	}
-	switch p.Type {
-	case TypeEvent, TypeBinaryEvent:
+	switch u.Type {
+	case packet.Event, packet.BinaryEvent:
 		c.mu.Lock()
-		c.backlog += u.size()
+		c.backlog += u.Size()
 		c.mu.Unlock()
 		s.dispatch(task{unit: u})
-	case TypeAck, TypeBinaryAck:
+	case packet.Ack, packet.BinaryAck:
 		s.acknowledged(u)
 	default:
 		s.close(ClientNamespaceDisconnect)
-		u.release()
+		release(u)
 	}
 	return nil
 }
 
-// connect answers a CONNECT.
-func (c *connection) connect(u *unit) error {
-	defer u.release()
-	name := string(u.packet.Namespace)
-	auth := json.RawMessage(bytes.Clone(u.packet.Data))
+// connect handles a CONNECT.
+func (c *connection) connect(u *packet.Unit) error {
+	defer release(u)
+	name := string(u.Namespace)
+	auth := json.RawMessage(bytes.Clone(u.Data))
 	if len(auth) == 0 {
 		auth = json.RawMessage("{}")
 	}
-	if c.socket(u.packet.Namespace) != nil {
+	if c.socket(u.Namespace) != nil {
 		return errJoinedTwice
 	}
 	n := c.server.lookup(name, auth)
 	if n == nil {
-		c.send(newControl(TypeConnectError, name, connectError{Message: "Invalid namespace"}))
+		c.send(newControl(packet.ConnectError, name, connectError{Message: "Invalid namespace"}))
 		return nil
 	}
 	s := newSocket(c, n, auth)
 	if !c.add(s) {
 		c.server.unuse(n)
-		c.send(newControl(TypeConnectError, name, connectError{Message: "Too many namespaces"}))
+		c.send(newControl(packet.ConnectError, name, connectError{Message: "Too many namespaces"}))
 		return nil
 	}
 	s.dispatch(task{do: s.connect})
 	return nil
 }
 
-// add puts s on the connection, unless that is over or has enough of them.
+// add puts s on the connection. It returns false if the connection is over or has
+// too many sockets.
 func (c *connection) add(s *Socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -184,6 +176,7 @@ func (c *connection) add(s *Socket) bool {
 		return false
 	}
 	c.sockets = append(c.sockets, s)
+	c.living++
 	c.sent = slices.DeleteFunc(c.sent, func(name string) bool { return name == s.namespace.name })
 	return true
 }
@@ -200,15 +193,16 @@ func (c *connection) socket(namespace []byte) *Socket {
 	return nil
 }
 
-// crossed reports whether a packet for a namespace may have crossed the packet
-// that sent the client away: what it sent before it knew is no violation.
+// crossed reports whether a packet for a namespace may have crossed the DISCONNECT
+// that the server has sent: the client sent it before it knew, which is no
+// violation.
 func (c *connection) crossed(namespace []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.ContainsFunc(c.sent, func(name string) bool { return name == string(namespace) })
 }
 
-// joined stops the timer of those who never join.
+// joined stops the timer of clients that never join a namespace.
 func (c *connection) joined() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -222,8 +216,8 @@ func (c *connection) stopTimer() {
 	}
 }
 
-// left takes s off the connection. sent tells that the server has sent the
-// client away.
+// left takes s off the connection. sent says that it was the server that has
+// disconnected the client.
 func (c *connection) left(s *Socket, sent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -234,25 +228,39 @@ func (c *connection) left(s *Socket, sent bool) {
 	}
 }
 
-// send sends a packet. An error means that the session has ended, of which
-// Closed tells.
+// send sends a packet. It ignores an error, which means that the session has
+// ended: Closed is called then.
 func (c *connection) send(e *emission) { _ = c.session.Send(e.messages...) }
 
-// stallTime is how long a client waits for handlers of which none returns,
-// before it is given up. It is not read from meanwhile, so that nobody would
-// know if it went away.
+// stallTime is how long wait waits for a handler to return. Nothing is read from
+// the client meanwhile, so nobody would notice that it has gone away.
 const stallTime = 2 * time.Minute
 
-// wait waits while the handlers have too much before them.
+// overloaded returns which limit is exceeded by what the handlers have to do, nil
+// if none is. Called with mu held.
+func (c *connection) overloaded() error {
+	limits := &c.server.o.Limits
+	switch {
+	case c.closed:
+		return nil
+	case c.backlog > limits.HandlerQueueBytes:
+		return errStalled
+	case c.living-len(c.sockets) > limits.Namespaces:
+		return errLingering
+	}
+	return nil
+}
+
+// wait waits while the handlers have too much to do.
 func (c *connection) wait() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.backlog > c.server.o.Limits.Backlog && !c.closed {
+	for err := c.overloaded(); err != nil; err = c.overloaded() {
 		if c.relief == nil {
 			c.relief = sync.NewCond(&c.mu)
 		}
 		if c.stall == nil {
-			c.stall = time.AfterFunc(stallTime, func() { c.violation(errStalled) })
+			c.stall = time.AfterFunc(stallTime, func() { c.violation(err) })
 		}
 		c.relief.Wait()
 	}
@@ -266,15 +274,29 @@ func (c *connection) stopStall() {
 	}
 }
 
-// handled takes n octets off the backlog.
-func (c *connection) handled(n int) {
+// handled takes an event of a size off the backlog.
+func (c *connection) handled(size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.backlog -= n
+	c.backlog -= size
+	c.relieve()
+}
+
+// ended takes note that all handlers of a socket have returned.
+func (c *connection) ended() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.living--
+	c.relieve()
+}
+
+// relieve wakes wait if it need not wait any longer. Called with mu held, after a
+// handler has returned.
+func (c *connection) relieve() {
 	if c.stall != nil {
 		c.stall.Reset(stallTime)
 	}
-	if c.relief != nil && c.backlog <= c.server.o.Limits.Backlog {
+	if c.relief != nil && c.overloaded() == nil {
 		c.relief.Broadcast()
 	}
 }

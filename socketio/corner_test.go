@@ -8,9 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
-	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/socketio"
 )
 
@@ -86,25 +84,50 @@ func TestErrors(t *testing.T) {
 	})
 }
 
-// A negative limit is none.
-func TestNoLimits(t *testing.T) {
-	o := &socketio.Options{Limits: socketio.Limits{ConnectTimeout: -1, AckTimeout: -1, PendingAcks: -1, Rooms: -1, Namespaces: -1, Backlog: -1, AttachmentTimeout: -1, Attachments: -1}}
-	inBubble(t, o, func(s *site) {
-		r := s.dial()
-		time.Sleep(40 * time.Second)
-		if got := r.next(); got != "2" {
-			t.Errorf("read %q", got)
-		}
-		r.c.Write(s.t.Context(), conn.Text, []byte("3"))
-		time.Sleep(10 * time.Second)
-		r.connect("")
-	})
-}
-
 // Of takes a name with and without its slash; the default logger is slog's.
 func TestOf(t *testing.T) {
-	io := socketio.NewServer(nil)
+	io := newServer(t, nil)
 	if io.Of("x") != io.Of("/x") || io.Of("").Name() != "/" || slog.Default() == nil {
 		t.Error("names of namespaces")
 	}
+}
+
+// A slow value takes its time to read its own JSON, and shows what it saw.
+type slow struct {
+	begin, end chan struct{}
+	text       string
+}
+
+func (s *slow) UnmarshalJSON(b []byte) error {
+	close(s.begin)
+	<-s.end
+	s.text = string(b)
+	return nil
+}
+
+// Arguments that are still being decoded when the handlers have returned keep
+// their memory: the next events use other.
+func TestDecodeAfterHandler(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		v := &slow{begin: make(chan struct{}), end: make(chan struct{})}
+		decoded := make(chan error)
+		s.io.OnConnect(func(n *socketio.Socket) {
+			n.OnEvent("slow", func(e *socketio.Event) error {
+				go func() { decoded <- e.Decode(0, v) }()
+				<-v.begin
+				return nil
+			})
+			n.OnEvent("next", func(e *socketio.Event) error { return nil })
+		})
+		r := s.client()
+		r.send(`2["slow","original"]`)
+		for range 100 {
+			r.send(`2["next","something else"]`)
+		}
+		synctest.Wait()
+		close(v.end)
+		if err := <-decoded; err != nil || v.text != `"original"` {
+			t.Errorf("decoded %s, %v", v.text, err)
+		}
+	})
 }

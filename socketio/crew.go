@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// A crew is the goroutines of a server's sockets. One that has nothing left to
-// do waits a while for another socket, since handling an event takes more stack
-// than a goroutine begins with: to grow it for each event anew costs as much as
-// the library's part of handling it.
+// A crew is the goroutines on which a server's sockets run their handlers. A
+// goroutine that has nothing left to do waits a while for another socket. Handling
+// an event takes more stack than a new goroutine has, and growing that stack for
+// each event would cost as much as the library's part of handling it.
 //
-// A socket never waits for a goroutine: there are as many as there are handlers
+// A socket never waits for a goroutine: the crew has as many as there are handlers
 // that run.
 type crew struct {
 	mu    sync.Mutex
-	busy  int            // goroutines that have a socket, or are about to end
-	idle  []chan *Socket // those that wait, the last one to have worked at the end
-	least int            // of idle since thin was called
-	timer *time.Timer    // calls thin; nil while nobody is idle
-	empty chan struct{}  // closed when nobody is left; nil: that is not awaited
+	busy  int            // goroutines that run a socket, or are about to end
+	idle  []chan *Socket // goroutines that wait for a socket; the last one has waited the shortest
+	least int            // the least length of idle since thin was called
+	timer *time.Timer    // calls thin; nil while no goroutine is idle
+	empty chan struct{}  // closed when no goroutine is left; nil: nobody waits for that
 }
 
 const (
-	// crewIdle is how many goroutines may wait for a socket. Those whose
-	// handlers don't block need one for each processor.
+	// crewIdle is how many goroutines may wait for a socket. Handlers that don't
+	// block need one for each processor.
 	crewIdle = 32
-	// crewRest is how often those that were not needed are sent away.
+	// crewRest is how often the goroutines that were not needed are ended.
 	crewRest = time.Second
 )
 
-// run has s.run called on a goroutine of the crew.
+// run calls s.run on a goroutine of the crew.
 func (c *crew) run(s *Socket) {
 	c.mu.Lock()
 	c.busy++
@@ -48,7 +48,8 @@ func (c *crew) run(s *Socket) {
 	next <- s // there is room
 }
 
-// work is a goroutine of the crew. A handler may end it by runtime.Goexit.
+// work is what a goroutine of the crew does. A handler may end the goroutine by
+// runtime.Goexit.
 func (c *crew) work(s *Socket) {
 	defer c.done()
 	next := make(chan *Socket, 1)
@@ -61,8 +62,8 @@ func (c *crew) work(s *Socket) {
 	}
 }
 
-// rest makes a goroutine idle, whose next socket, or nil for its end, will come
-// by next; unless there are enough of those.
+// rest makes a goroutine idle. Its next socket will come by the channel next, or
+// nil to end it. rest returns false if enough goroutines are idle.
 func (c *crew) rest(next chan *Socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,7 +79,7 @@ func (c *crew) rest(next chan *Socket) bool {
 	return true
 }
 
-// thin sends those away that were not needed since it was called before.
+// thin ends the goroutines that were not needed since its last call.
 func (c *crew) thin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -89,7 +90,7 @@ func (c *crew) thin() {
 	}
 }
 
-// dismiss sends n of those away that wait, who have waited longest.
+// dismiss ends the n goroutines that have been idle longest. Called with mu held.
 func (c *crew) dismiss(n int) {
 	for _, next := range c.idle[:n] {
 		next <- nil
@@ -99,7 +100,7 @@ func (c *crew) dismiss(n int) {
 	c.least = min(c.least, len(c.idle))
 }
 
-// done is the end of a goroutine.
+// done is called at the end of a goroutine.
 func (c *crew) done() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,7 +111,8 @@ func (c *crew) done() {
 	}
 }
 
-// wait waits until all have ended, or ctx.
+// wait waits until all goroutines have ended. If ctx ends first it returns the
+// error of ctx.
 func (c *crew) wait(ctx context.Context) error {
 	c.mu.Lock()
 	c.dismiss(len(c.idle))

@@ -12,14 +12,17 @@ import (
 // A client that answers the DISCONNECT of the server with a CONNECT at once
 // finds its place free: the second socket is no second CONNECT.
 func TestFreeBeforeDisconnect(t *testing.T) {
-	io := NewServer(&Options{Logger: slog.New(slog.DiscardHandler)})
+	io := newServer(t, &Options{Logger: slog.New(slog.DiscardHandler)})
 	sockets := make(chan *Socket, 2)
 	io.OnConnect(func(s *Socket) { sockets <- s })
 	var c *connection
-	engine := engineio.NewServer(func(n *engineio.Session) engineio.Receiver {
+	engine, err := engineio.NewServer(func(n *engineio.Session) engineio.Receiver {
 		c = newConnection(io, n)
 		return c
 	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	w := httptest.NewRecorder()
 	engine.ServeHTTP(w, httptest.NewRequest("GET", "/engine.io/?EIO=4&transport=polling", nil))
 	sid := strings.Split(w.Body.String(), `"`)[3]

@@ -6,19 +6,23 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// A task is something for a socket's goroutine: an event, or a function.
+// A task is something that a socket's goroutine has to do: to handle an event, or
+// to call a function.
 type task struct {
-	unit *unit
+	unit *packet.Unit
 	do   func()
 }
 
-// smallQueue is how long a queue of tasks may be to be kept while it is empty.
+// smallQueue is the length of the longest queue of tasks whose memory is kept
+// while the queue is empty.
 const smallQueue = 4
 
-// dispatch hands t to the socket's goroutine: one of the crew's, if the socket
-// has none.
+// dispatch hands t to the socket's goroutine. If the socket has none it gets one
+// from the crew.
 func (s *Socket) dispatch(t task) {
 	s.mu.Lock()
 	s.tasks = append(s.tasks, t)
@@ -55,7 +59,7 @@ func (s *Socket) run() {
 	}
 }
 
-// performAll does several things, whose answers leave together.
+// performAll performs several tasks, whose answers leave together.
 func (s *Socket) performAll(tasks []task) {
 	defer s.session.Cork().Release()
 	for _, t := range tasks {
@@ -63,7 +67,7 @@ func (s *Socket) performAll(tasks []task) {
 	}
 }
 
-// perform does one thing. A panic ends the socket, and nothing else.
+// perform performs one task. A panic ends the socket and nothing else.
 func (s *Socket) perform(t task) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -76,11 +80,12 @@ func (s *Socket) perform(t task) {
 		t.do()
 		return
 	}
-	defer s.conn.handled(t.unit.size())
-	defer t.unit.release()
-	if !s.finished {
-		s.event(t.unit)
+	defer s.conn.handled(t.unit.Size())
+	if s.finished {
+		release(t.unit)
+		return
 	}
+	s.event(t.unit)
 }
 
 // fail ends the socket because of a panic.
@@ -95,14 +100,14 @@ func (s *Socket) fail() {
 	}
 }
 
-// errInternal is what a client learns of a panic in middleware.
+// errInternal is what the client is told of a panic in middleware.
 var errInternal error = &ConnectError{Message: "Internal error"}
 
-// A ConnectError is what middleware returns to refuse a socket with more than
-// a message.
+// A ConnectError refuses a socket with data beside the message. Middleware returns
+// it.
 type ConnectError struct {
 	Message string
-	Data    any // for the client, as JSON; nil for none
+	Data    any // sent to the client as JSON; nil for none
 }
 
 // Error returns the message.
@@ -148,20 +153,20 @@ func (s *Socket) connect() {
 // breath is how long breathe waits. Tests that look at virtual time set it to 0.
 var breath = 3 * time.Millisecond
 
-// breathe gives the client a moment to take the answer to its CONNECT before
-// the handlers send something. On WebSocket two messages that are written at
-// once arrive at once, and a client that begins to listen for events when it
-// has the answer, as the protocol's own test suite does, has missed the first
-// one then. The reference leaves that moment because it writes its next packet
-// in a later turn of its event loop; by polling each answer is such a turn.
+// breathe gives the client a moment to read the answer to its CONNECT before the
+// handlers send something. On WebSocket, two messages that are written together
+// arrive together. A client that listens for events only once it has the answer,
+// as the protocol's own test suite does, would miss the first event. The JavaScript
+// server leaves such a moment, because it writes its next packet in a later turn of
+// its event loop. On long-polling each answer to a GET is such a turn.
 func (s *Socket) breathe() {
 	if breath > 0 && s.session.Transport() == "websocket" {
 		time.Sleep(breath)
 	}
 }
 
-// enter makes the socket connected, and tells the client. It fails if the socket
-// is over.
+// enter makes the socket connected and tells the client. It returns false if the
+// socket is over.
 func (s *Socket) enter() bool {
 	s.mu.Lock()
 	if s.state != connecting {
@@ -170,12 +175,12 @@ func (s *Socket) enter() bool {
 	}
 	s.state = connected
 	s.mu.Unlock()
-	answer := newControl(TypeConnect, s.namespace.name, connectAnswer{s.id, s.pid})
+	answer := newControl(packet.Connect, s.namespace.name, connectAnswer{s.id, s.pid})
 	s.namespace.rooms.add(s, func() { s.conn.send(answer) })
 	return true
 }
 
-// refuse answers CONNECT_ERROR.
+// refuse answers the CONNECT with a CONNECT_ERROR.
 func (s *Socket) refuse(err error) {
 	answer := connectError{Message: err.Error()}
 	if e, ok := errors.AsType[*ConnectError](err); ok {
@@ -186,7 +191,7 @@ func (s *Socket) refuse(err error) {
 		s.namespace.server.o.Logger.Error("socket.io: data of a ConnectError", "error", err)
 		answer.Data = nil
 	}
-	s.conn.send(newControl(TypeConnectError, s.namespace.name, answer))
+	s.conn.send(newControl(packet.ConnectError, s.namespace.name, answer))
 	s.close(ServerNamespaceDisconnect)
 }
 
@@ -194,6 +199,7 @@ func (s *Socket) refuse(err error) {
 func (s *Socket) ended(wasConnected bool) {
 	n := s.namespace
 	s.finished = true
+	defer s.conn.ended()
 	defer n.server.unuse(n)
 	if !wasConnected {
 		return
@@ -214,18 +220,23 @@ func (s *Socket) ended(wasConnected bool) {
 	}
 }
 
-// event calls the handlers of an event.
-func (s *Socket) event(u *unit) {
+// event calls the handlers of an event, and releases u.
+func (s *Socket) event(u *packet.Unit) {
 	var few [4]func(*Event) error
 	s.mu.Lock()
-	named := s.handlers.named(few[:0], u.packet.Name())
+	named := s.handlers.named(few[:0], u.Name())
 	more := s.handlers.others()
 	s.mu.Unlock()
 	if len(named)+len(more.middleware)+len(more.any) == 0 {
+		release(u)
 		return
 	}
-	e := &Event{s: s, u: u, wantsAck: u.packet.HasID, id: u.packet.ID}
-	defer e.end()
+	e := &Event{s: s, u: u, wantsAck: u.HasID, id: u.ID}
+	defer func() {
+		if e.end() {
+			release(u)
+		}
+	}()
 	for _, f := range more.middleware {
 		if err := f(e); err != nil {
 			s.report(u, err)
@@ -242,13 +253,13 @@ func (s *Socket) event(u *unit) {
 	}
 }
 
-// report logs that an event was not handled.
-func (s *Socket) report(u *unit, err error) {
+// report logs that an event was not handled, or that its handler failed.
+func (s *Socket) report(u *packet.Unit, err error) {
 	s.namespace.server.o.Logger.Warn("socket.io: event failed",
-		"namespace", s.namespace.name, "socket", s.id, "event", clip(u.packet.Name()), "error", err)
+		"namespace", s.namespace.name, "socket", s.id, "event", clip(u.Name()), "error", err)
 }
 
-// clip returns the start of a name that a client has sent.
+// clip returns the start of an event's name, which a client has sent.
 func clip(name []byte) string {
 	const most = 100
 	if len(name) > most {

@@ -1,8 +1,11 @@
-// Package socketio speaks the Socket.IO protocol, version 5, as a server for
-// any JavaScript client of version 4: events with arguments and
+// Package socketio speaks the Socket.IO protocol, version 5, as a server for the
+// JavaScript client, any version from 4.0 on: events with arguments and
 // acknowledgements, namespaces, rooms.
 //
-//	io := socketio.NewServer(nil)
+//	io, err := socketio.NewServer(nil)
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	io.OnConnect(func(s *socketio.Socket) {
 //		socketio.On(s, "message", func(ctx context.Context, m Message) error {
 //			return s.To(m.Room).Emit("receive-message", m.Text)
@@ -12,34 +15,40 @@
 //
 // # Values
 //
-// Arguments are JSON, as encoding/json has it, and a []byte anywhere in them,
-// in structs, maps, slices and interface values, travels as binary. Received
-// arguments are decoded when a handler asks: On, On2 and Handle into their
-// types, Socket.OnEvent into what it likes. What is in a type that writes or
-// reads its own JSON is not looked at.
+// Arguments are JSON, as encoding/json writes and reads it. A []byte anywhere in
+// them, in structs, maps, slices and interface values, travels as binary. Types
+// that write or read their own JSON are left to do so, without a look at what is
+// in them.
 //
-// An event is encoded once, whatever the number of sockets that it goes to.
+// Received arguments are decoded when a handler asks for them: On, On2 and Handle
+// decode them into the types of the handler's parameters, Event.Decode into any
+// variable. A sent event is encoded once, whatever the number of its recipients.
 //
 // # Order
 //
-// Each socket handles its events one after the other, on a goroutine that
-// exists only while there are any. A client gets events in the order in which
-// they were emitted, whichever transport carries them. Delivery is at most
-// once: who needs to know uses Call.
+// Each socket handles its events one after the other, on a goroutine that exists
+// only while there is something to do. A client receives events in the order in
+// which they were emitted, whichever transport carries them. Delivery is at most
+// once; use Call to learn whether an event has arrived.
 //
 // # Concurrency
 //
-// Everything may be called from any goroutine. Emit and what else sends never
-// waits; a client that does not keep up is closed when its queue is full (see
-// engineio.Limits). Call and CallAll wait, with a timeout always.
+// Everything may be called from any goroutine. Emit and the other methods that
+// send never wait; a client that does not keep up is closed when its queue is
+// full (see engineio.Limits). Call and CallAll wait, and always with a timeout.
+//
+// Handlers, middleware, hooks, adapters, the logger, and the methods of arguments
+// that write or read their own JSON are called with no lock held, so they may call
+// everything in this package. A call of Shutdown that waits must not come from a
+// handler, for which Shutdown waits.
 //
 // # Limits and errors
 //
-// Everything that a client can grow is bounded, see Limits, engineio.Limits
-// and the constants of this package. A client that breaks a rule of the
-// protocol is closed, and logged at the level Info. A handler that returns an
-// error is logged at the level Warn; one that panics, at Error, and its socket
-// is disconnected.
+// Everything that a client can grow is bounded; see Limits, engineio.Limits and
+// the constants of this package. A client that breaks a rule of the protocol is
+// closed, and logged at the level Info. A handler's error is logged at the level
+// Warn. A handler's panic is logged at the level Error, and its socket is
+// disconnected.
 //
 // # Many nodes
 //

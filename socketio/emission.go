@@ -6,50 +6,60 @@ import (
 	"sync"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// An emission is a packet with its attachments, encoded once for all that it
-// is sent to.
+// An emission is a packet with its attachments, encoded once for all its
+// recipients.
 type emission struct {
 	messages []*engineio.Message // they belong together
-	size     int                 // octets
+	size     int                 // of all messages, in bytes
 	one      [1]*engineio.Message
 }
 
-// encoders holds encoders for reuse; their attachments have been let go of.
+// encoders holds encoders that are used again. They hold no attachments.
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
-// maxPooled is the size of a buffer that is worth keeping, in octets.
+// maxPooled is the size of the largest buffer that is kept, in bytes.
 const maxPooled = 64 << 10
 
-// headroom is what the text before the JSON of a packet may need at most,
-// beside the namespace: type, attachments, dash, comma, id.
+// headroom is the size of the longest text that may precede the JSON of a packet,
+// without the namespace: type, attachments, dash, comma, id.
 const headroom = 1 + 2 + 1 + 1 + 20
 
-// newEmission encodes an event or acknowledgement, whose array fill writes. It
-// writes in front of the array once the number of attachments is known.
-func newEmission(t PacketType, namespace string, id *uint64, f Flags, fill func(*encoder) error) (*emission, error) {
+// newEncoder returns an encoder that holds the JSON which fill appends, after room
+// for the text that precedes it. The caller releases the encoder.
+func newEncoder(namespace string, fill func(*encoder) error) (*encoder, error) {
 	e := encoders.Get().(*encoder)
-	defer func() {
-		clear(e.attachments)
-		if e.attachments = e.attachments[:0]; cap(e.buf) <= maxPooled {
-			encoders.Put(e)
-		}
-	}()
-	room := headroom + len(namespace)
-	e.buf = append(e.buf[:0], make([]byte, room)...)
+	e.start = headroom + len(namespace)
+	e.buf = append(e.buf[:0], make([]byte, e.start)...)
 	if err := fill(e); err != nil {
+		e.release()
 		return nil, err
 	}
-	p := Packet{Type: t, Namespace: []byte(namespace)}
+	return e, nil
+}
+
+// release gives e back to encoders.
+func (e *encoder) release() {
+	clear(e.attachments)
+	if e.attachments = e.attachments[:0]; cap(e.buf) <= maxPooled {
+		encoders.Put(e)
+	}
+}
+
+// emission returns the packet whose JSON e holds; e comes from newEncoder. The text
+// before the JSON is written now, since it needs the number of attachments.
+func (e *encoder) emission(t packet.Type, namespace string, id *uint64, f Flags) *emission {
+	p := packet.Packet{Type: t, Namespace: []byte(namespace)}
 	if id != nil {
 		p.HasID, p.ID = true, *id
 	}
 	if n := len(e.attachments); n > 0 {
-		p.Type, p.Attachments = t+(TypeBinaryEvent-TypeEvent), n
+		p.Type, p.Attachments = t+(packet.BinaryEvent-packet.Event), n
 	}
 	head := p.Append(make([]byte, 0, headroom+64))
-	text := e.buf[room-len(head):]
+	text := e.buf[e.start-len(head):]
 	copy(text, head)
 	em := &emission{size: len(text)}
 	em.messages = em.one[:0] // most have no attachments
@@ -58,7 +68,7 @@ func newEmission(t PacketType, namespace string, id *uint64, f Flags, fill func(
 		em.add(data, true, f)
 		em.size += len(data)
 	}
-	return em, nil
+	return em
 }
 
 // add appends a message.
@@ -70,27 +80,29 @@ func (e *emission) add(data []byte, binary bool, f Flags) {
 	e.messages = append(e.messages, m)
 }
 
-// newEvent encodes an event. An offset that is not empty follows the
-// arguments.
-func newEvent(namespace, name string, args []any, id *uint64, offset string, f Flags) (*emission, error) {
-	return newEmission(TypeEvent, namespace, id, f, func(e *encoder) error {
-		if err := e.event(name, args); err != nil || offset == "" {
-			return err
-		}
-		e.buf = append(e.buf[:len(e.buf)-1], ',')
-		e.buf = append(appendString(e.buf, offset), ']')
-		return nil
-	})
+// newEvent encodes an event.
+func newEvent(namespace, name string, args []any, id *uint64, f Flags) (*emission, error) {
+	e, err := newEncoder(namespace, func(e *encoder) error { return e.event(name, args) })
+	if err != nil {
+		return nil, err
+	}
+	defer e.release()
+	return e.emission(packet.Event, namespace, id, f), nil
 }
 
 // newAck encodes an acknowledgement.
 func newAck(namespace string, id uint64, args []any) (*emission, error) {
-	return newEmission(TypeAck, namespace, &id, Flags{}, func(e *encoder) error { return e.array(args) })
+	e, err := newEncoder(namespace, func(e *encoder) error { return e.array(args) })
+	if err != nil {
+		return nil, err
+	}
+	defer e.release()
+	return e.emission(packet.Ack, namespace, &id, Flags{}), nil
 }
 
-// newControl encodes a packet whose data can be encoded.
-func newControl(t PacketType, namespace string, data any) *emission {
-	p := Packet{Type: t, Namespace: []byte(namespace)}
+// newControl encodes a packet. The caller knows that encoding/json can write data.
+func newControl(t packet.Type, namespace string, data any) *emission {
+	p := packet.Packet{Type: t, Namespace: []byte(namespace)}
 	if data != nil {
 		p.Data, _ = json.Marshal(data)
 	}

@@ -7,40 +7,42 @@ import (
 	"time"
 )
 
-// An Emitter says to whom events go, and how. It is an immutable value, which
-// may be kept, used again and refined further, from any goroutine:
+// An Emitter says which sockets an event goes to, and how. It is an immutable
+// value, which may be kept and used again, and refined further, from any
+// goroutine:
 //
 //	s.To("a").Except("b").Volatile().Emit("event")
 //
-// From a socket, To, In, Except, Local and Broadcast address others: that
-// socket is left out. Volatile, Compress and Timeout alone address the socket
-// itself. From a namespace or server nobody is left out.
+// Called on a socket, the methods To, In, Except, Local and Broadcast address other
+// sockets: that socket is left out. Volatile, Compress and Timeout alone address
+// the socket itself. Called on a namespace or server, no method leaves out a
+// socket.
 type Emitter struct {
 	n       *Namespace
-	self    *Socket // that it comes from, nil for a namespace
-	others  bool    // self is left out; else it is the only one
+	self    *Socket // the socket that it was made from; nil: it was made from a namespace
+	others  bool    // self is left out; otherwise only self is addressed
 	local   bool
 	t       Target
 	timeout time.Duration
 }
 
-// An Endpoint is what events can be sent to: a *Socket, *Namespace, *Server or
-// Emitter.
+// An Endpoint is something that events can be sent to: a *Socket, *Namespace,
+// *Server or Emitter.
 type Endpoint interface{ emitter() Emitter }
 
 func (e Emitter) emitter() Emitter    { return e }
 func (n *Namespace) emitter() Emitter { return Emitter{n: n} }
 func (s *Socket) emitter() Emitter    { return Emitter{n: s.namespace, self: s} }
 
-// To addresses the sockets in any of the rooms, beside those in rooms that
-// were named before.
+// To addresses the sockets in any of the rooms, in addition to those in rooms that
+// e addresses already.
 func (e Emitter) To(rooms ...string) Emitter {
 	e.t.Rooms = slices.Concat(e.t.Rooms, rooms)
 	e.others = true
 	return e
 }
 
-// In is To.
+// In is the same as To.
 func (e Emitter) In(rooms ...string) Emitter { return e.To(rooms...) }
 
 // Except leaves out the sockets in any of the rooms.
@@ -50,42 +52,43 @@ func (e Emitter) Except(rooms ...string) Emitter {
 	return e
 }
 
-// Local addresses sockets of this node alone.
+// Local addresses sockets of this node only.
 func (e Emitter) Local() Emitter {
 	e.local, e.others = true, true
 	return e
 }
 
-// Broadcast addresses all others.
+// Broadcast addresses all sockets but the one that e was made from.
 func (e Emitter) Broadcast() Emitter {
 	e.others = true
 	return e
 }
 
-// Volatile drops events where they can't leave at once: no request waits for
-// them, or something is still unsent.
+// Volatile drops the event for each socket to which it can't leave at once: on
+// long-polling because no request waits, on WebSocket because something is still
+// unsent.
 func (e Emitter) Volatile() Emitter {
 	e.t.Flags.Volatile = true
 	return e
 }
 
-// Compress says whether events may be compressed, where Options.Engine.Deflate
-// is set. They may by default.
+// Compress says whether the event may be compressed, which by default it may.
+// Nothing is compressed unless Options.Engine.Deflate is set.
 func (e Emitter) Compress(on bool) Emitter {
 	e.t.Flags.Uncompress = !on
 	return e
 }
 
-// Timeout is how long Call and CallAll wait for acknowledgements.
+// Timeout sets how long Call and CallAll wait for acknowledgements.
 func (e Emitter) Timeout(d time.Duration) Emitter {
 	e.timeout = d
 	return e
 }
 
-// single reports whether e addresses nobody but the socket it comes from.
+// single reports whether e addresses only the socket that it was made from.
 func (e *Emitter) single() bool { return e.self != nil && !e.others }
 
-// target returns who is addressed.
+// target returns which sockets are addressed.
 func (e *Emitter) target() Target {
 	t := e.t
 	if e.self == nil {
@@ -99,8 +102,8 @@ func (e *Emitter) target() Target {
 	return t
 }
 
-// spaces returns the namespaces that are addressed: of a template, those that
-// clients have made.
+// spaces returns the namespaces that are addressed: for a template, those that were
+// made from it.
 func (e *Emitter) spaces() []*Namespace {
 	if e.n.name == "" {
 		return e.n.children()
@@ -108,11 +111,11 @@ func (e *Emitter) spaces() []*Namespace {
 	return []*Namespace{e.n}
 }
 
-// Emit sends an event, which is encoded once. A []byte anywhere in args travels
-// as binary, at most ten of them. Emit never waits; args are not kept. An
-// error says that args can't be encoded, that the name is reserved, that the
-// one socket is gone, or that the adapter failed; who else was addressed has
-// got the event then.
+// Emit sends an event, which is encoded once. A []byte anywhere in args travels as
+// binary; there may be ten. Emit never waits, and does not keep args. It returns
+// an error if args can't be encoded, if the name is reserved, if only one socket
+// is addressed and has ended, or if the adapter fails; in the last case the
+// sockets of this node get the event.
 func (e Emitter) Emit(event string, args ...any) error {
 	if e.single() {
 		return e.self.emit(e.t.Flags, event, args)
@@ -136,7 +139,7 @@ func (e *Emitter) emitIn(n *Namespace, t *Target, event string, args []any) erro
 	return n.adapter.Broadcast(*t, event, args)
 }
 
-// FetchSockets returns the sockets that are addressed, of all nodes.
+// FetchSockets returns the addressed sockets of all nodes.
 func (e Emitter) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	t := e.target()
 	var list []RemoteSocket
@@ -154,7 +157,8 @@ func (e Emitter) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	return list, nil
 }
 
-// each does something with the sockets that are addressed, here and elsewhere.
+// each calls here for the addressed sockets of this node, and there for those of
+// other nodes.
 func (e *Emitter) each(here func(*Local, Target) error, there func(Adapter, Target) error) error {
 	t := e.target()
 	var errs []error
@@ -167,31 +171,31 @@ func (e *Emitter) each(here func(*Local, Target) error, there func(Adapter, Targ
 	return errors.Join(errs...)
 }
 
-// SocketsJoin makes the sockets that are addressed join rooms.
+// SocketsJoin makes the addressed sockets join rooms.
 func (e Emitter) SocketsJoin(rooms ...string) error {
 	return e.each(func(l *Local, t Target) error { return l.Join(t, rooms) },
 		func(a Adapter, t Target) error { return a.Join(t, rooms) })
 }
 
-// SocketsLeave makes the sockets that are addressed leave rooms.
+// SocketsLeave makes the addressed sockets leave rooms.
 func (e Emitter) SocketsLeave(rooms ...string) error {
 	return e.each(func(l *Local, t Target) error { l.Leave(t, rooms); return nil },
 		func(a Adapter, t Target) error { return a.Leave(t, rooms) })
 }
 
-// DisconnectSockets makes the sockets that are addressed leave the namespace,
-// or with connection set closes their connections.
+// DisconnectSockets makes the addressed sockets leave the namespace. If connection
+// is set it closes their connections instead.
 func (e Emitter) DisconnectSockets(connection bool) error {
 	return e.each(func(l *Local, t Target) error { l.Disconnect(t, connection); return nil },
 		func(a Adapter, t Target) error { return a.Disconnect(t, connection) })
 }
 
-// The methods of a Namespace that address its sockets are those of Emitter.
+// A Namespace has the methods of an Emitter that addresses all its sockets.
 
 // To addresses the sockets in any of the rooms.
 func (n *Namespace) To(rooms ...string) Emitter { return n.emitter().To(rooms...) }
 
-// In is To.
+// In is the same as To.
 func (n *Namespace) In(rooms ...string) Emitter { return n.emitter().To(rooms...) }
 
 // Except addresses the sockets that are in none of the rooms.
@@ -200,7 +204,7 @@ func (n *Namespace) Except(rooms ...string) Emitter { return n.emitter().Except(
 // Local addresses the sockets of this node.
 func (n *Namespace) Local() Emitter { return n.emitter().Local() }
 
-// Volatile addresses all sockets, for events that may be dropped.
+// Volatile addresses all sockets; see Emitter.Volatile.
 func (n *Namespace) Volatile() Emitter { return n.emitter().Volatile() }
 
 // Compress addresses all sockets; see Emitter.Compress.
@@ -223,18 +227,18 @@ func (n *Namespace) SocketsJoin(rooms ...string) error { return n.emitter().Sock
 // SocketsLeave makes all sockets leave rooms.
 func (n *Namespace) SocketsLeave(rooms ...string) error { return n.emitter().SocketsLeave(rooms...) }
 
-// DisconnectSockets makes all sockets leave the namespace, or with connection
-// set closes their connections.
+// DisconnectSockets makes all sockets leave the namespace. If connection is set it
+// closes their connections instead.
 func (n *Namespace) DisconnectSockets(connection bool) error {
 	return n.emitter().DisconnectSockets(connection)
 }
 
-// Those of a Socket, which are described with Emitter:
+// A Socket has the methods of an Emitter too.
 
 // To addresses the sockets in any of the rooms, but not s.
 func (s *Socket) To(rooms ...string) Emitter { return s.emitter().To(rooms...) }
 
-// In is To.
+// In is the same as To.
 func (s *Socket) In(rooms ...string) Emitter { return s.emitter().To(rooms...) }
 
 // Except addresses the sockets that are in none of the rooms, but not s.
@@ -246,7 +250,7 @@ func (s *Socket) Local() Emitter { return s.emitter().Local() }
 // Broadcast addresses all sockets but s.
 func (s *Socket) Broadcast() Emitter { return s.emitter().Broadcast() }
 
-// Volatile addresses s, for events that may be dropped.
+// Volatile addresses s; see Emitter.Volatile.
 func (s *Socket) Volatile() Emitter { return s.emitter().Volatile() }
 
 // Compress addresses s; see Emitter.Compress.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // Errors of encoding.
@@ -14,16 +16,17 @@ var (
 	errReservedName    = errors.New("socket.io: event name is reserved")
 )
 
-// An encoder writes arguments as JSON and collects what is binary in them.
-// Its buffer begins with whatever the caller has put there.
+// An encoder writes arguments as JSON and collects the binary data in them. It
+// appends to whatever its buffer holds.
 type encoder struct {
 	buf         []byte
-	attachments [][]byte // the values given, not copies
+	start       int      // where the JSON begins in buf, if newEncoder has left room before it
+	attachments [][]byte // the caller's values, not copies
 }
 
 // event appends the array of an event: its name and arguments.
 func (e *encoder) event(name string, args []any) error {
-	if reserved(name) {
+	if packet.Reserved(name) {
 		return errReservedName
 	}
 	e.buf = append(e.buf, '[')
@@ -36,6 +39,12 @@ func (e *encoder) event(name string, args []any) error {
 	}
 	e.buf = append(e.buf, ']')
 	return nil
+}
+
+// offset adds an argument, a string, to the array that was appended last.
+func (e *encoder) offset(s string) {
+	e.buf = append(e.buf[:len(e.buf)-1], ',')
+	e.buf = append(appendString(e.buf, s), ']')
 }
 
 // array appends the array of an acknowledgement.
@@ -54,7 +63,7 @@ func (e *encoder) array(args []any) error {
 }
 
 // value appends one argument. Every []byte in it, at any depth, becomes a
-// placeholder; nil ones become null.
+// placeholder; a nil []byte becomes null.
 func (e *encoder) value(arg any) error {
 	switch x := arg.(type) {
 	case nil:
@@ -84,8 +93,8 @@ func (e *encoder) value(arg any) error {
 	return nil
 }
 
-// json appends v as encoding/json has it, but for HTML: <, > and & stay as
-// they are, as in JavaScript.
+// json appends v as encoding/json writes it, but without the escaping of HTML: <, >
+// and & stay as they are, as in JavaScript.
 func (e *encoder) json(v any) error {
 	j := json.NewEncoder((*appender)(&e.buf))
 	j.SetEscapeHTML(false)
@@ -115,8 +124,8 @@ func (a *appender) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// appendString appends s as a JSON string, as encoding/json has it without the
-// escaping of HTML: what is not UTF-8 becomes U+FFFD, and U+2028 and U+2029
+// appendString appends s as a JSON string, as encoding/json writes it without the
+// escaping of HTML: bytes that are not UTF-8 become U+FFFD, and U+2028 and U+2029
 // are escaped, since JavaScript once took them for line ends.
 func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"

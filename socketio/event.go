@@ -5,31 +5,48 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// errEventOver is what Decode returns once the handlers of an event have
-// returned.
+// errEventOver is the error of Decode once the handlers of an event have returned.
 var errEventOver = errors.New("socket.io: event is over")
 
-// An Event is an event that a client has sent. Its arguments are there until
-// the handler returns; Ack may be called later. The methods may be called from
-// any goroutine.
+// An Event is an event that a client has sent. Its arguments can be decoded until
+// its handlers have returned; Ack may be called later. The methods may be called
+// from any goroutine.
 type Event struct {
 	s        *Socket
 	wantsAck bool
 	id       uint64
 
-	mu    sync.Mutex
-	u     *unit // nil: the handlers have returned
-	acked bool
+	mu      sync.Mutex
+	u       *packet.Unit // nil: the handlers have returned
+	readers atomic.Int32 // calls that decode u, with no lock held: that calls the user's UnmarshalJSON
+	acked   bool
 }
 
-// end takes the arguments away: their memory is used again.
-func (e *Event) end() {
+// end takes the arguments away. It reports whether their memory may be used again,
+// which it may if no call still decodes them.
+func (e *Event) end() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.u = nil
+	return e.readers.Load() == 0
 }
+
+// borrow returns the arguments, nil after end. The caller gives them back.
+func (e *Event) borrow() *packet.Unit {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.u != nil {
+		e.readers.Add(1)
+	}
+	return e.u
+}
+
+func (e *Event) giveBack() { e.readers.Add(-1) }
 
 // Socket returns the socket that the event came from.
 func (e *Event) Socket() *Socket { return e.s }
@@ -44,48 +61,48 @@ func (e *Event) Name() string {
 	if e.u == nil {
 		return ""
 	}
-	return string(e.u.packet.Name())
+	return string(e.u.Name())
 }
 
-// Len returns the number of arguments, 0 once the handlers have returned.
+// Len returns the number of arguments. It is 0 once the handlers have returned.
 func (e *Event) Len() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.u == nil {
 		return 0
 	}
-	return e.u.packet.Len()
+	return e.u.Len()
 }
 
-// Decode reads argument i, from 0 to Len()-1, into v, a pointer, as
-// encoding/json does. Binary data goes into a []byte, or into an interface
-// value as one, and is not copied: where one attachment stands in two places
-// both share it. An argument that did not come leaves v as it is.
+// Decode reads argument i, from 0 to Len()-1, into v, a pointer, as encoding/json
+// does. Binary data is stored in a []byte, or in an interface value as a []byte. It
+// belongs to the caller and is not copied: if an attachment is in two places they
+// share it. If there is no argument i, Decode leaves v as it is.
 func (e *Event) Decode(i int, v any) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.u == nil {
+	u := e.borrow()
+	if u == nil {
 		return errEventOver
 	}
-	return e.u.decode(i, v)
+	defer e.giveBack()
+	return decode(u, i, v)
 }
 
-// Args returns all arguments, as encoding/json decodes them into interface
-// values, with binary data as []byte.
+// Args returns all arguments, as encoding/json decodes them into interface values.
+// Binary data is a []byte.
 func (e *Event) Args() ([]any, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.u == nil {
+	u := e.borrow()
+	if u == nil {
 		return nil, errEventOver
 	}
-	return e.u.all()
+	defer e.giveBack()
+	return decodeAll(u)
 }
 
-// all decodes all arguments.
-func (u *unit) all() ([]any, error) {
-	args := make([]any, u.packet.Len())
+// decodeAll decodes all arguments.
+func decodeAll(u *packet.Unit) ([]any, error) {
+	args := make([]any, u.Len())
 	for i := range args {
-		if err := u.decode(i, &args[i]); err != nil {
+		if err := decode(u, i, &args[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -95,8 +112,8 @@ func (u *unit) all() ([]any, error) {
 // WantsAck reports whether the client asks for an acknowledgement.
 func (e *Event) WantsAck() bool { return e.wantsAck }
 
-// Ack answers the client, if it asks for that. Only the first call counts. A
-// []byte anywhere in args travels as binary. Ack never waits.
+// Ack sends the acknowledgement, if the client asks for one. Only the first call
+// sends it. A []byte anywhere in args travels as binary. Ack never waits.
 func (e *Event) Ack(args ...any) error {
 	e.mu.Lock()
 	first := !e.acked
@@ -116,13 +133,14 @@ func (e *Event) Ack(args ...any) error {
 	return nil
 }
 
-// On adds a handler for the events of a name, whose first argument is decoded
-// into a T. An argument that did not come is the zero value, more of them are
-// ignored. If the argument does not fit T the event is logged and f is not
-// called. An error of f is logged. ctx ends with the socket.
+// On adds a handler for events with a name. The first argument is decoded into a
+// T; if there is none it is the zero value. Other arguments are ignored. If the
+// argument does not fit T the event is logged, and f is not called. An error of f
+// is logged. ctx ends with the socket.
 //
 // For events without arguments T may be any type.
 func On[T any](s *Socket, event string, f func(ctx context.Context, arg T) error) {
+	need(f != nil, "On: nil function")
 	s.OnEvent(event, func(e *Event) error {
 		var arg T
 		if err := e.Decode(0, &arg); err != nil {
@@ -132,8 +150,9 @@ func On[T any](s *Socket, event string, f func(ctx context.Context, arg T) error
 	})
 }
 
-// On2 is On for events with two arguments.
+// On2 is On with two arguments.
 func On2[T, U any](s *Socket, event string, f func(ctx context.Context, first T, second U) error) {
+	need(f != nil, "On2: nil function")
 	s.OnEvent(event, func(e *Event) error {
 		var first T
 		var second U
@@ -144,9 +163,11 @@ func On2[T, U any](s *Socket, event string, f func(ctx context.Context, first T,
 	})
 }
 
-// Handle is On for a handler whose result is the acknowledgement, if the
-// client asks for one. An error is logged, and the client gets none.
+// Handle is On with a handler whose result is the acknowledgement, if the client
+// asks for one. If f returns an error the error is logged, and no acknowledgement
+// is sent.
 func Handle[In, Out any](s *Socket, event string, f func(ctx context.Context, in In) (Out, error)) {
+	need(f != nil, "Handle: nil function")
 	s.OnEvent(event, func(e *Event) error {
 		var in In
 		if err := e.Decode(0, &in); err != nil {
@@ -160,15 +181,16 @@ func Handle[In, Out any](s *Socket, event string, f func(ctx context.Context, in
 	})
 }
 
-// Args are the arguments of an acknowledgement. They are kept as long as you
-// like. Call gives all of them where its type is *Args.
-type Args struct{ u *unit }
+// Args are the arguments of an acknowledgement. They belong to the caller. Call
+// returns them if its type parameter is *Args.
+type Args struct{ u *packet.Unit }
 
 // Len returns the number of arguments.
-func (a *Args) Len() int { return a.u.packet.Len() }
+func (a *Args) Len() int { return a.u.Len() }
 
-// Decode is Event.Decode.
-func (a *Args) Decode(i int, v any) error { return a.u.decode(i, v) }
+// Decode reads argument i into v; see Event.Decode.
+func (a *Args) Decode(i int, v any) error { return decode(a.u, i, v) }
 
-// JSON returns argument i, which must not hold binary data, as JSON.
-func (a *Args) JSON(i int) json.RawMessage { return a.u.packet.Arg(i) }
+// JSON returns the JSON of argument i, from 0 to Len()-1, which must not hold
+// binary data.
+func (a *Args) JSON(i int) json.RawMessage { return a.u.Arg(i) }

@@ -3,6 +3,7 @@ package socketio_test
 import (
 	"context"
 	"fmt"
+	"log"
 	"net/http"
 
 	"github.com/parleyws/parley/engineio"
@@ -16,9 +17,12 @@ func Example() {
 		Room string `json:"room"`
 		Text string `json:"message"`
 	}
-	io := socketio.NewServer(&socketio.Options{Engine: engineio.Options{
+	io, err := socketio.NewServer(&socketio.Options{Engine: engineio.Options{
 		CORS: &engineio.CORS{Origins: []string{"http://localhost:5173"}},
 	}})
+	if err != nil {
+		log.Fatal(err)
+	}
 	io.OnConnect(func(s *socketio.Socket) {
 		socketio.On(s, "join-room", func(ctx context.Context, room string) error {
 			return s.Join(room)
@@ -33,7 +37,10 @@ func Example() {
 
 // Middleware refuses clients without a token.
 func ExampleNamespace_Use() {
-	io := socketio.NewServer(nil)
+	io, err := socketio.NewServer(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	io.Use(func(ctx context.Context, s *socketio.Socket) error {
 		if s.Handshake().Query.Get("token") == "" {
 			return &socketio.ConnectError{Message: "not authorized", Data: map[string]string{"hint": "log in"}}
@@ -44,7 +51,10 @@ func ExampleNamespace_Use() {
 
 // Answers, in both directions.
 func ExampleHandle() {
-	io := socketio.NewServer(nil)
+	io, err := socketio.NewServer(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	io.OnConnect(func(s *socketio.Socket) {
 		socketio.Handle(s, "add", func(ctx context.Context, in []int) (int, error) {
 			sum := 0

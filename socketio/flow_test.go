@@ -13,7 +13,7 @@ import (
 // A client whose handlers do not return is given up, so that they learn of its
 // end at last. As long as one of them returns now and then it is not.
 func TestStalledBacklog(t *testing.T) {
-	inBubble(t, &socketio.Options{Limits: socketio.Limits{Backlog: 1}}, func(s *site) {
+	inBubble(t, &socketio.Options{Limits: socketio.Limits{HandlerQueueBytes: 1}}, func(s *site) {
 		var ended time.Duration
 		start := time.Now()
 		s.io.OnConnect(func(n *socketio.Socket) {
@@ -37,7 +37,7 @@ func TestStalledBacklog(t *testing.T) {
 		if want := 300*time.Second + 2*time.Minute; ended != want {
 			t.Errorf("given up after %v, want %v", ended, want)
 		}
-		if !strings.Contains(s.log.String(), "Limits.Backlog") {
+		if !strings.Contains(s.log.String(), "Limits.HandlerQueueBytes") {
 			t.Errorf("log %q", s.log)
 		}
 	})

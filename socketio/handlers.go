@@ -1,11 +1,11 @@
 package socketio
 
-// handlers are what is called on a socket's events. Each socket has its own, so
-// they are kept small. Guarded by Socket.mu.
+// handlers holds the handlers of a socket. Each socket has its own, so it is kept
+// small. Guarded by Socket.mu.
 type handlers struct {
-	events []namedHandler                  // in the order of registration, as long as they are few
-	index  map[string][]func(*Event) error // instead of events
-	more   *moreHandlers                   // nil: none; replaced, and never modified
+	events []namedHandler                  // in the order of registration; empty once there is an index
+	index  map[string][]func(*Event) error // by event, if there are many; otherwise nil
+	more   *moreHandlers                   // nil: there are none; it is replaced, and never modified
 }
 
 type namedHandler struct {
@@ -13,7 +13,7 @@ type namedHandler struct {
 	f     func(*Event) error
 }
 
-// moreHandlers are those that most sockets have none or few of.
+// moreHandlers holds the kinds of handlers of which most sockets have few or none.
 type moreHandlers struct {
 	middleware    []func(*Event) error
 	any           []func(*Event)
@@ -24,11 +24,11 @@ type moreHandlers struct {
 
 var noHandlers moreHandlers
 
-// fewEvents is how many handlers are looked through for a name. A map takes
-// 400 octets to begin with.
+// fewEvents is the number of handlers from which on there is an index. An empty map
+// takes 400 bytes, so few handlers are searched one by one.
 const fewEvents = 16
 
-// add adds a handler for the events of a name.
+// add adds a handler for events with a name.
 func (h *handlers) add(event string, f func(*Event) error) {
 	if h.index == nil && len(h.events) < fewEvents {
 		h.events = append(h.events, namedHandler{event, f})
@@ -44,7 +44,8 @@ func (h *handlers) add(event string, f func(*Event) error) {
 	h.index[event] = append(h.index[event], f)
 }
 
-// named returns the handlers for the events of a name, in buf if that has room.
+// named returns the handlers for events with a name. It puts them into buf if that
+// has room.
 func (h *handlers) named(buf []func(*Event) error, event []byte) []func(*Event) error {
 	if h.index != nil {
 		return h.index[string(event)]
@@ -57,8 +58,8 @@ func (h *handlers) named(buf []func(*Event) error, event []byte) []func(*Event) 
 	return buf
 }
 
-// others returns the handlers that are not for the events of one name. They are
-// not to be modified.
+// others returns the handlers that are not for one name. The caller must not modify
+// them.
 func (h *handlers) others() *moreHandlers {
 	if h.more == nil {
 		return &noHandlers
@@ -66,46 +67,55 @@ func (h *handlers) others() *moreHandlers {
 	return h.more
 }
 
-// OnEvent adds a handler for the events of a name. It decodes the arguments
-// itself, and answers by Event.Ack if the client asks. An error is logged. See
-// On and Handle for handlers whose arguments have types.
+// OnEvent adds a handler for events with a name. The handler decodes the arguments
+// itself and calls Event.Ack if the client asks for an acknowledgement. Its error
+// is logged. On and Handle add handlers whose arguments have types.
 func (s *Socket) OnEvent(event string, f func(*Event) error) {
+	need(f != nil, "OnEvent: nil function")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handlers.add(event, f)
 }
 
-// Use adds a function that is called with each event, before its handlers. An
-// error is logged, and the event is dropped.
+// Use adds a function that is called with each event before its handlers. If it
+// returns an error the event is dropped, and the error is logged.
 func (s *Socket) Use(f func(*Event) error) {
+	need(f != nil, "Socket.Use: nil function")
 	s.handle(func(m *moreHandlers) { m.middleware = append(m.middleware, f) })
 }
 
-// OnAny adds a handler for all events, called before those of their name.
+// OnAny adds a handler for all events. It is called before the handlers for the
+// event's name.
 func (s *Socket) OnAny(f func(*Event)) {
+	need(f != nil, "OnAny: nil function")
 	s.handle(func(m *moreHandlers) { m.any = append(m.any, f) })
 }
 
-// OnAnyOutgoing adds a handler that is called with each event that is sent to
-// the client, by the goroutine that sends it: before that, or with recovery on
-// behind it. args are not to be modified.
+// OnAnyOutgoing adds a handler for all events that are sent to the client. The
+// goroutine that sends an event calls it: before it sends the event, or after that
+// if Options.Recovery is set. The handler must not modify args.
 func (s *Socket) OnAnyOutgoing(f func(event string, args []any)) {
+	need(f != nil, "OnAnyOutgoing: nil function")
 	s.handle(func(m *moreHandlers) { m.anyOutgoing = append(m.anyOutgoing, f) })
 	s.watched.Store(true)
 }
 
-// OnDisconnecting adds a handler for the end of the socket, which still sees
-// its rooms.
+// OnDisconnecting adds a handler for the end of the socket that is called while the
+// socket is still in its rooms.
 func (s *Socket) OnDisconnecting(f func(Reason)) {
+	need(f != nil, "OnDisconnecting: nil function")
 	s.handle(func(m *moreHandlers) { m.disconnecting = append(m.disconnecting, f) })
 }
 
-// OnDisconnect adds a handler for the end of the socket.
+// OnDisconnect adds a handler for the end of the socket that is called once the
+// socket has left its rooms. The socket's ctx has ended; a handler that needs a ctx
+// uses context.WithoutCancel.
 func (s *Socket) OnDisconnect(f func(Reason)) {
+	need(f != nil, "OnDisconnect: nil function")
 	s.handle(func(m *moreHandlers) { m.disconnect = append(m.disconnect, f) })
 }
 
-// handle adds a handler to a copy of the socket's.
+// handle adds a handler to a copy of moreHandlers, which becomes the socket's.
 func (s *Socket) handle(add func(*moreHandlers)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +124,7 @@ func (s *Socket) handle(add func(*moreHandlers)) {
 	s.handlers.more = &m
 }
 
-// notifyOutgoing tells of an event that was sent to the client.
+// notifyOutgoing calls the handlers of OnAnyOutgoing. Called without any lock.
 func (s *Socket) notifyOutgoing(event string, args []any) {
 	if !s.watched.Load() {
 		return

@@ -83,7 +83,7 @@ func TestAttachmentsTogether(t *testing.T) {
 		{"more than a message", 5000, 3000, 5000},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			o := &socketio.Options{Limits: socketio.Limits{Attachments: tt.attachment}}
+			o := &socketio.Options{Limits: socketio.Limits{AttachmentBytes: tt.attachment}}
 			o.Engine.Limits.MaxPayload = tt.payload
 			inBubble(t, o, func(s *site) {
 				lengths := make(chan int, 1)
@@ -94,18 +94,18 @@ func TestAttachmentsTogether(t *testing.T) {
 					})
 				})
 				r := s.client()
-				send := func(octets int) {
+				send := func(bytes int) {
 					r.send(`52-["parts",[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]]`)
-					r.sendBinary(strings.Repeat("x", octets/2))
-					r.sendBinary(strings.Repeat("y", octets-octets/2))
+					r.sendBinary(strings.Repeat("x", bytes/2))
+					r.sendBinary(strings.Repeat("y", bytes-bytes/2))
 				}
 				send(tt.most)
 				if got := <-lengths; got != tt.most {
-					t.Errorf("%d octets came, want %d", got, tt.most)
+					t.Errorf("%d bytes came, want %d", got, tt.most)
 				}
 				send(tt.most + 1)
 				r.wantClosed()
-				if !strings.Contains(s.log.String(), "attachments over Limits.Attachments") {
+				if !strings.Contains(s.log.String(), "attachments over Limits.AttachmentBytes") {
 					t.Errorf("log: %s", s.log)
 				}
 			})

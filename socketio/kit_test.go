@@ -20,19 +20,19 @@ import (
 	"github.com/parleyws/parley/socketio"
 )
 
-// A log can be looked at.
-type log struct {
+// A logbook is a log that can be looked at.
+type logbook struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *log) Write(p []byte) (int, error) {
+func (l *logbook) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *log) String() string {
+func (l *logbook) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
@@ -42,7 +42,7 @@ func (l *log) String() string {
 type site struct {
 	t    *testing.T
 	io   *socketio.Server
-	log  *log
+	log  *logbook
 	http *http.Client
 }
 
@@ -50,13 +50,13 @@ type site struct {
 func inBubble(t *testing.T, o *socketio.Options, f func(s *site)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &site{t: t, log: new(log)}
+		s := &site{t: t, log: new(logbook)}
 		copied := socketio.Options{}
 		if o != nil {
 			copied = *o
 		}
 		copied.Logger = slog.New(slog.NewTextHandler(s.log, nil))
-		s.io = socketio.NewServer(&copied)
+		s.io = newServer(t, &copied)
 		l := pipe.Listen()
 		web := &http.Server{Handler: s.io}
 		go web.Serve(l)
@@ -72,6 +72,16 @@ func inBubble(t *testing.T, o *socketio.Options, f func(s *site)) {
 		web.Close()
 		l.Close()
 	})
+}
+
+// newServer returns a server whose options are right.
+func newServer(t *testing.T, o *socketio.Options) *socketio.Server {
+	t.Helper()
+	s, err := socketio.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // request sends a request below the path and returns status, body and header.
@@ -151,7 +161,7 @@ func (s *site) client() *raw {
 	return r
 }
 
-// next returns the next message, binary ones behind "binary:".
+// next returns the next message, binary ones after "binary:".
 func (r *raw) next() string {
 	r.t.Helper()
 	op, data, err := r.c.Read(r.t.Context())
@@ -205,7 +215,7 @@ func (r *raw) sendBinary(data string) {
 	}
 }
 
-// connect joins a namespace: "" or "/name,", with auth behind it.
+// connect joins a namespace: "" or "/name,", with auth after it.
 func (r *raw) connect(namespaceAndAuth string) {
 	r.t.Helper()
 	r.send("0" + namespaceAndAuth)

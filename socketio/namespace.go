@@ -10,26 +10,24 @@ import (
 	"github.com/parleyws/parley/engineio"
 )
 
-// A Namespace is a part of a server with sockets, rooms and handlers of its
-// own. All methods may be called from any goroutine. Middleware and handlers
-// are for sockets that connect afterwards.
+// A Namespace is a part of a server that has sockets, rooms and handlers of its
+// own. All methods may be called from any goroutine. Middleware and handlers that
+// are added apply to sockets that connect afterwards.
 type Namespace struct {
 	server   *Server
-	name     string // "": a template for children
+	name     string // "": a template for other namespaces
 	template *Namespace
 	rooms    rooms
 	recovery *recovery // nil: off
-	adapter  Adapter   // nil: this node alone; set by attach
+	adapter  Adapter   // nil: there is only this node; set by attached
 	ids      atomic.Uint64
 
-	// attached connects the namespace with other nodes when it is called first,
-	// and makes the others wait for that. It must have returned before anybody
-	// else looks at adapter.
-	attached func() error
+	once    sync.Once // of attached
+	failure error     // of Options.Adapter
 
 	// Guarded by server.mu:
-	users int  // sockets, also those whose middleware runs
-	fixed bool // never forgotten
+	users int  // number of sockets, and of calls that need the namespace
+	fixed bool // the namespace is never forgotten
 	ready bool // attached has succeeded
 
 	mu           sync.RWMutex
@@ -40,34 +38,37 @@ type Namespace struct {
 
 func newNamespace(s *Server, name string, template *Namespace) *Namespace {
 	n := &Namespace{server: s, name: name, template: template, rooms: newRooms()}
-	n.attached = sync.OnceValue(n.attach)
 	if s.o.Recovery != nil {
 		n.recovery = newRecovery(*s.o.Recovery)
 	}
 	return n
 }
 
-// attach connects n with other nodes. No mutex is held: that may take long.
-func (n *Namespace) attach() (err error) {
+// attached connects n with other nodes when it is called for the first time. Other
+// calls wait for the first. Nobody may look at n.adapter before it has returned.
+func (n *Namespace) attached() error {
 	s := n.server
-	if s.o.Adapter != nil {
-		if n.adapter, err = s.o.Adapter(&Local{n}); err != nil {
-			n.adapter = nil
-			s.o.Logger.Error("socket.io: adapter failed", "namespace", n.name, "error", err)
-			return err
+	gone := false
+	n.once.Do(func() {
+		if s.o.Adapter != nil {
+			n.adapter, n.failure = s.o.Adapter(&Local{n})
 		}
-	}
-	s.mu.Lock()
-	n.ready = s.namespaces[n.name] == n
-	gone := !n.ready
-	s.mu.Unlock()
+		if n.failure != nil {
+			n.adapter = nil
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		n.ready = s.namespaces[n.name] == n
+		gone = !n.ready
+	})
 	if gone { // the server was shut down meanwhile
 		n.detach()
 	}
-	return nil
+	return n.failure
 }
 
-// detach ends what attach began.
+// detach ends what attached has begun.
 func (n *Namespace) detach() {
 	if n.recovery != nil {
 		n.recovery.stop()
@@ -82,26 +83,29 @@ func (n *Namespace) detach() {
 // Name returns the namespace's name, which begins with a slash.
 func (n *Namespace) Name() string { return n.name }
 
-// Use adds middleware: it is called for each socket that wants to connect, in
-// the order of registration, on the socket's own goroutine. An error refuses
-// the socket: the client gets its text, and the data of a *ConnectError. ctx
-// ends with the socket.
+// Use adds middleware: a function that is called for each socket that wants to
+// connect, in the order of registration, on the socket's own goroutine. If it
+// returns an error the socket is refused, and the client gets the error's text,
+// and the data of a *ConnectError. ctx ends with the socket.
 func (n *Namespace) Use(f func(ctx context.Context, s *Socket) error) {
+	need(f != nil, "Namespace.Use: nil function")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.middleware = append(n.middleware, f)
 }
 
-// OnConnect adds a handler for sockets that have connected. It runs on the
-// socket's own goroutine before the first event is handled: the handlers that
-// it registers miss nothing.
+// OnConnect adds a handler for sockets that have connected. It runs on the socket's
+// own goroutine before the first event is handled, so that the handlers which it
+// registers miss no event.
 func (n *Namespace) OnConnect(f func(s *Socket)) {
+	need(f != nil, "OnConnect: nil function")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.handlers = append(n.handlers, f)
 }
 
-// registered returns middleware and handlers, the template's first.
+// registered returns the middleware and the handlers of n, after those of its
+// template.
 func (n *Namespace) registered() (middleware []func(context.Context, *Socket) error, handlers []func(*Socket)) {
 	if n.template != nil {
 		middleware, handlers = n.template.registered()
@@ -111,8 +115,9 @@ func (n *Namespace) registered() (middleware []func(context.Context, *Socket) er
 	return slices.Concat(middleware, n.middleware), slices.Concat(handlers, n.handlers)
 }
 
-// children returns the namespaces that n is the template of. Those that are
-// still being connected with other nodes have nobody in them.
+// children returns the namespaces that were made from the template n. Namespaces
+// that are still being connected with other nodes have no sockets and are left
+// out.
 func (n *Namespace) children() []*Namespace {
 	n.server.mu.Lock()
 	defer n.server.mu.Unlock()
@@ -125,13 +130,13 @@ func (n *Namespace) children() []*Namespace {
 	return list
 }
 
-// Recipients are the sockets that an event goes to, and their sessions.
+// recipients holds the sockets that an event goes to, and their sessions.
 type recipients struct {
 	sockets  []*Socket
 	sessions []*engineio.Session
 }
 
-// lists holds recipients for reuse.
+// lists holds recipients that are used again.
 var lists = sync.Pool{New: func() any { return new(recipients) }}
 
 // broadcast delivers an event to the sockets of this node that t addresses.
@@ -139,7 +144,7 @@ func (n *Namespace) broadcast(t *Target, event string, args []any) error {
 	if n.recovery != nil && !t.Flags.Volatile {
 		return n.recovery.broadcast(n, t, event, args)
 	}
-	e, err := newEvent(n.name, event, args, nil, "", t.Flags)
+	e, err := newEvent(n.name, event, args, nil, t.Flags)
 	if err != nil {
 		return err
 	}
@@ -147,7 +152,8 @@ func (n *Namespace) broadcast(t *Target, event string, args []any) error {
 	return nil
 }
 
-// deliver sends an event that is encoded.
+// deliver sends an event, which is encoded in e, to the sockets of this node that t
+// addresses.
 func (n *Namespace) deliver(t *Target, e *emission, event string, args []any) {
 	list := lists.Get().(*recipients)
 	list.sockets = n.rooms.selected(list.sockets[:0], t)
@@ -159,7 +165,7 @@ func (n *Namespace) deliver(t *Target, e *emission, event string, args []any) {
 	lists.Put(list)
 }
 
-// send sends what is encoded to all.
+// send sends e to all recipients.
 func (r *recipients) send(e *emission, volatile bool) {
 	r.sessions = r.sessions[:0]
 	for _, s := range r.sockets {
@@ -171,8 +177,8 @@ func (r *recipients) send(e *emission, volatile bool) {
 	clear(r.sessions)
 }
 
-// joinSockets makes sockets of this node join rooms. The first error is
-// returned, but all are tried.
+// joinSockets makes the sockets of this node that t addresses join rooms. It tries
+// all of them and returns the first error.
 func (n *Namespace) joinSockets(t *Target, rooms []string) (err error) {
 	for _, s := range n.rooms.selected(nil, t) {
 		if e := n.rooms.join(s, rooms, n.server.o.Limits.Rooms); err == nil {
@@ -191,7 +197,7 @@ type ServerEvent struct {
 // Len returns the number of arguments.
 func (e *ServerEvent) Len() int { return len(e.args) }
 
-// Decode reads argument i into v. One that did not come leaves v as it is.
+// Decode reads argument i into v. If there is no argument i it leaves v as it is.
 func (e *ServerEvent) Decode(i int, v any) error {
 	if i >= len(e.args) {
 		return nil
@@ -199,16 +205,18 @@ func (e *ServerEvent) Decode(i int, v any) error {
 	return json.Unmarshal(e.args[i], v)
 }
 
-// Ack answers, if an answer is wanted. It may be called once.
+// Ack sends the acknowledgement, if the other server wants one. It may be called
+// once.
 func (e *ServerEvent) Ack(arg any) {
 	if e.ack != nil {
 		e.ack(arg)
 	}
 }
 
-// OnServerEvent adds a handler for events of other servers. It is called by
-// the adapter's goroutine.
+// OnServerEvent adds a handler for events of other servers. The adapter's goroutine
+// calls it.
 func (n *Namespace) OnServerEvent(event string, f func(*ServerEvent)) {
+	need(f != nil, "OnServerEvent: nil function")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.serverEvents == nil {
@@ -236,9 +244,9 @@ func (n *Namespace) ServerSideEmit(event string, args ...any) error {
 	return err
 }
 
-// ServerSideCall is ServerSideEmit with an answer from each of the other
-// servers: the first argument of its acknowledgement, as JSON. With an error it
-// returns what came before.
+// ServerSideCall is ServerSideEmit with an acknowledgement from each other server.
+// It returns the first argument of each, as JSON; with an error, those that have
+// come. It waits until ctx ends, and no longer than Limits.AckTimeout.
 func (n *Namespace) ServerSideCall(ctx context.Context, event string, args ...any) ([]json.RawMessage, error) {
 	if n.adapter == nil {
 		return nil, nil
@@ -248,7 +256,7 @@ func (n *Namespace) ServerSideCall(ctx context.Context, event string, args ...an
 	return n.adapter.ServerSideEmit(ctx, event, args, true)
 }
 
-// Rooms returns the rooms that have somebody in them, on all nodes, sorted.
+// Rooms returns the rooms that are not empty, of all nodes, sorted.
 func (n *Namespace) Rooms(ctx context.Context) ([]string, error) {
 	rooms := n.rooms.all()
 	if n.adapter == nil {

@@ -7,71 +7,100 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// Options configure a Server. nil and the zero value are right for most. A
-// Server keeps its Options and only reads them.
+// Limits on one packet that can't be changed.
+const (
+	// MaxAttachments is how many []byte values the arguments of one event or
+	// acknowledgement may hold, received or sent: 10.
+	MaxAttachments = packet.MaxAttachments
+	// MaxArguments is how many arguments a received event or acknowledgement
+	// may have: 128.
+	MaxArguments = packet.MaxArguments
+	// MaxDepth is how deep arrays and objects of received JSON may be nested:
+	// 64. The array of the arguments counts as one.
+	MaxDepth = packet.MaxDepth
+)
+
+// Options configure a Server. nil and the zero value are right for most.
+// NewServer checks them and keeps a copy.
 type Options struct {
-	// Engine configures the sessions underneath: CORS, cookies, hooks, the
-	// heartbeat. Its Path is /socket.io/ by default, its Logger that of these
-	// Options.
+	// Engine configures the sessions that carry the packets: CORS, cookies,
+	// hooks, the heartbeat. Its Path is /socket.io/ by default, its Logger the
+	// Logger of these Options.
 	Engine engineio.Options
 	// Limits bound what a client can cost.
 	Limits Limits
-	// Recovery brings back the rooms, data and missed events of a client that
-	// was away for a moment; nil does not.
+	// Recovery gives clients that were away for a moment their rooms and data
+	// back, and the events that they missed. nil turns it off.
 	Recovery *Recovery
-	// Adapter connects each namespace with those of other nodes; nil is for
-	// one node. It may wait: only who asks for that namespace waits with it.
+	// Adapter connects each namespace with the same namespace on other nodes.
+	// It is called once for each namespace. It may wait, and use the server, but
+	// must not ask for the same namespace: those who do wait for it. nil is for
+	// one node.
 	Adapter func(*Local) (Adapter, error)
-	// ClientFiles holds the JavaScript client, the folder dist of the npm
-	// package socket.io, and is served below the path: socket.io.js and so
-	// on. Nil serves nothing.
+	// ClientFiles holds the scripts of the JavaScript client, which are served
+	// below the path, as socket.io.js and so on: the folder client-dist of the
+	// npm package socket.io, or dist of socket.io-client. nil serves none.
 	ClientFiles fs.FS
-	// Logger is told of handlers that fail or panic and of clients that break
-	// a rule. Nil is slog's default logger.
+	// Logger records handlers that fail or panic and clients that break a rule.
+	// It is never called with a lock held. nil is slog's default logger.
 	Logger *slog.Logger
 }
 
-// Limits bound what a client can cost. In every field zero is the default and
-// a negative value turns the limit off. Those of Engine.IO stand in
-// Options.Engine.Limits, those of a packet can't be changed: MaxAttachments,
+// Limits bound what a client can cost. In every field zero is the default and a
+// negative value turns the limit off. The limits of Engine.IO are in
+// Options.Engine.Limits. Those on one packet can't be changed: MaxAttachments,
 // MaxArguments, MaxDepth.
 type Limits struct {
-	// ConnectTimeout is how long a client has to join a namespace: 45 s.
+	// ConnectTimeout is how long a client has to join a namespace. Default 45 s.
 	ConnectTimeout time.Duration
 	// AttachmentTimeout is how long the attachments of a packet may take to
-	// arrive: 30 s.
+	// arrive. Default 30 s.
 	AttachmentTimeout time.Duration
-	// Attachments is what the attachments of a packet may have together, in
-	// octets: as much as Engine.Limits.MaxPayload, which holds for each.
-	Attachments int64
-	// AckTimeout is how long an acknowledgement is awaited where neither a
-	// ctx nor Timeout says so: 20 s.
+	// AttachmentBytes is the size of all attachments of a packet together. The
+	// default is Engine.Limits.MaxPayload, which bounds each of them too.
+	AttachmentBytes int64
+	// AckTimeout is how long an acknowledgement is awaited if neither a ctx nor
+	// Timeout says otherwise. Default 20 s.
 	AckTimeout time.Duration
-	// PendingAcks is how many acknowledgements a socket may owe: 1,024.
+	// PendingAcks is how many acknowledgements a socket may owe. Default 1,024.
 	PendingAcks int
-	// Rooms is how many rooms a socket may be in beside its own: 1,000.
+	// Rooms is how many rooms a socket may be in, without the room of its id.
+	// Default 1,000.
 	Rooms int
-	// Namespaces is how many namespaces a client may join: 32.
+	// Namespaces is how many namespaces a client may be in. Default 32. As many
+	// sockets that have left theirs may still be busy with their handlers; while
+	// there are more nothing is read from the client.
 	Namespaces int
-	// Backlog is what may wait for the handlers of a client, in octets:
-	// 4 MiB. A client over it is not read from until they have caught up, and
-	// closed if none of them returns for 2 min.
-	Backlog int
+	// HandlerQueueBytes is the size of all events of a client that wait for its
+	// handlers. Default 4 MiB. An event counts about as much memory as it takes:
+	// its bytes and 320 more, and 16 for each argument. While more waits nothing
+	// is read from the client; if no handler returns for 2 minutes then, the
+	// client is closed.
+	HandlerQueueBytes int
 }
 
-// withDefaults fills the defaults in. Payload is Engine.Limits.MaxPayload.
+// Values that mean no limit: more than there can be, yet safe to add to.
+const (
+	noCount = math.MaxInt / 2
+	noBytes = int64(1) << 62
+	noTime  = time.Duration(1) << 62
+)
+
+// withDefaults returns l with every zero replaced by its default and every negative
+// value by one that means no limit. payload is Engine.Limits.MaxPayload.
 func (l Limits) withDefaults(payload int64) Limits {
-	payload = choose(payload, engineio.DefaultMaxPayload, math.MaxInt64)
-	l.ConnectTimeout = choose(l.ConnectTimeout, 45*time.Second, 365*24*time.Hour)
-	l.AttachmentTimeout = choose(l.AttachmentTimeout, 30*time.Second, 365*24*time.Hour)
-	l.Attachments = choose(l.Attachments, payload, math.MaxInt64)
-	l.AckTimeout = choose(l.AckTimeout, 20*time.Second, 365*24*time.Hour)
-	l.PendingAcks = choose(l.PendingAcks, 1024, math.MaxInt)
-	l.Rooms = choose(l.Rooms, 1000, math.MaxInt)
-	l.Namespaces = choose(l.Namespaces, 32, math.MaxInt)
-	l.Backlog = choose(l.Backlog, 4<<20, math.MaxInt)
+	payload = choose(payload, engineio.DefaultMaxPayload, noBytes)
+	l.ConnectTimeout = choose(l.ConnectTimeout, 45*time.Second, noTime)
+	l.AttachmentTimeout = choose(l.AttachmentTimeout, 30*time.Second, noTime)
+	l.AttachmentBytes = choose(l.AttachmentBytes, payload, noBytes)
+	l.AckTimeout = choose(l.AckTimeout, 20*time.Second, noTime)
+	l.PendingAcks = choose(l.PendingAcks, 1024, noCount)
+	l.Rooms = choose(l.Rooms, 1000, noCount)
+	l.Namespaces = choose(l.Namespaces, 32, noCount)
+	l.HandlerQueueBytes = choose(l.HandlerQueueBytes, 4<<20, noCount)
 	return l
 }
 
@@ -79,14 +108,16 @@ func (l Limits) withDefaults(payload int64) Limits {
 func choose[T int | int64 | time.Duration](v, byDefault, unlimited T) T {
 	switch {
 	case v > 0:
-		return v
+		return min(v, unlimited)
 	case v < 0:
 		return unlimited
 	}
 	return byDefault
 }
 
-func (o *Options) withDefaults() Options {
+// resolve returns a copy of o with every default filled in but those of
+// o.Engine, or what is wrong with o. A nil o is all defaults.
+func (o *Options) resolve() (*Options, error) {
 	if o == nil {
 		o = new(Options)
 	}
@@ -105,5 +136,8 @@ func (o *Options) withDefaults() Options {
 		r := c.Recovery.withDefaults()
 		c.Recovery = &r
 	}
-	return c
+	if err := checkClientFiles(c.ClientFiles); err != nil {
+		return nil, err
+	}
+	return &c, nil
 }

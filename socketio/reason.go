@@ -2,21 +2,21 @@ package socketio
 
 import "github.com/parleyws/parley/engineio"
 
-// A Reason says why a socket was disconnected, in the words that the
-// JavaScript API has for it.
+// A Reason says why a socket was disconnected. String gives the words that the
+// JavaScript API uses.
 type Reason uint8
 
-// The reasons on the server's side.
+// The reasons for which a socket is disconnected.
 const (
 	TransportClose            Reason = iota // the client went away, or the connection was cut
-	TransportError                          // the client broke a rule of the transport, or went over a limit
+	TransportError                          // the client broke a rule of the transport, or exceeded a limit
 	PingTimeout                             // no pong came in time
-	ParseError                              // the client sent what is no Engine.IO packet
-	ForcedClose                             // the client broke a rule of Socket.IO, or never connected
-	ForcedServerClose                       // the same, on long-polling, while no request waited
+	ParseError                              // the client sent bytes that are no Engine.IO packet
+	ForcedClose                             // the client broke a rule of Socket.IO, or never joined a namespace
+	ForcedServerClose                       // the same on long-polling, while no request waited
 	ClientNamespaceDisconnect               // the client left the namespace
-	ServerNamespaceDisconnect               // Socket.Disconnect
-	ServerShuttingDown                      // Server.Shutdown
+	ServerNamespaceDisconnect               // Socket.Disconnect was called
+	ServerShuttingDown                      // Server.Shutdown was called
 )
 
 var reasonWords = [...]string{
@@ -31,7 +31,7 @@ var reasonWords = [...]string{
 	ServerShuttingDown:        "server shutting down",
 }
 
-// String returns the words.
+// String returns the reason in words.
 func (r Reason) String() string {
 	if int(r) < len(reasonWords) {
 		return reasonWords[r]
@@ -39,19 +39,19 @@ func (r Reason) String() string {
 	return "unknown reason"
 }
 
-// A DisconnectError is the cause of the end of a socket's ctx.
+// A DisconnectError is the cause with which the ctx of a socket ends.
 type DisconnectError struct{ Reason Reason }
 
 // Error returns the reason.
 func (e *DisconnectError) Error() string { return "socket.io: disconnected: " + e.Reason.String() }
 
-// recoverable reports whether a client may come back to its session: it has
-// not left of its own will, nor was it sent away.
+// recoverable reports whether a client may come back to its session: if it has
+// neither left by itself nor been disconnected by the server.
 func (r Reason) recoverable() bool {
 	return r != ClientNamespaceDisconnect && r != ServerNamespaceDisconnect && r != ParseError
 }
 
-// fromEngine returns the reason of the sockets of a session that has ended.
+// fromEngine returns the reason for the sockets of a session that has ended with r.
 func fromEngine(r engineio.Reason) Reason {
 	switch r {
 	case engineio.TransportError:

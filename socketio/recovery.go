@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"container/list"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -8,68 +9,74 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// Recovery says how clients that were away for a moment get back what they
-// had: their id, rooms, data, and the events that they missed. It holds for
-// clients that lost their connection, not for those that left or were sent
-// away, and only once they have received an event. Events without an
-// acknowledgement that are not volatile carry an offset, a string, as one more
-// argument, which handlers in the client see too.
+// Recovery gives clients that were away for a moment back what they had: their
+// id, rooms and data, and the events that they missed. It serves clients that
+// lost their connection once they have received an event, not those that left
+// or were sent away. Each event that is neither volatile nor asks for an
+// acknowledgement carries an offset, a string, as one more argument; handlers in
+// the client see it too.
 //
-// Zero values are the defaults.
+// In every field zero is the default, and a negative value turns the limit off.
 type Recovery struct {
-	// MaxAge is how long a client may be away: 2 min.
+	// MaxAge is how long a client may be away. Default 2 minutes.
 	MaxAge time.Duration
-	// MaxOctets is what is kept of events in a namespace: 16 MiB. An event
-	// counts about as much as it takes in memory: its octets and 320 more, 128
-	// for each attachment, and the names of the rooms that it is for. The oldest
-	// are dropped, and who would need them connects anew.
-	MaxOctets int
-	// MaxSessions is how many clients of a namespace are remembered: 10,000.
-	MaxSessions int
-	// RunMiddleware runs middleware for those who come back too.
+	// EventBytes is the size of all events that a namespace keeps. Default 16
+	// MiB. An event counts about as much memory as it takes: its bytes and 320
+	// more, 128 for each attachment, and the names of the rooms that it is for.
+	// The oldest events are dropped; a client that would need one of them
+	// connects anew.
+	EventBytes int
+	// Sessions is how many clients a namespace remembers. Default 10,000. For
+	// one more, the client that has been away longest is forgotten.
+	Sessions int
+	// RunMiddleware runs the middleware for clients that come back, too.
 	RunMiddleware bool
 }
 
 func (r Recovery) withDefaults() Recovery {
-	r.MaxAge = choose(r.MaxAge, 2*time.Minute, 2*time.Minute)
-	r.MaxOctets = choose(r.MaxOctets, 16<<20, 16<<20)
-	r.MaxSessions = choose(r.MaxSessions, 10_000, 10_000)
+	r.MaxAge = choose(r.MaxAge, 2*time.Minute, noTime)
+	r.EventBytes = choose(r.EventBytes, 16<<20, noCount)
+	r.Sessions = choose(r.Sessions, 10_000, noCount)
 	return r
 }
 
 // recovery is what a namespace remembers. Its mutex is held while an event is
-// sent: the order of offsets is that of delivery, and who comes back misses
-// nothing in between.
+// sent, so that offsets are in the order of delivery, and a client that comes
+// back misses nothing meanwhile.
 type recovery struct {
 	o      Recovery
-	prefix string // of offsets: those of another run of the server mean nothing
+	prefix string // of offsets, so that an offset from an earlier run of the server is not taken
 
 	mu      sync.Mutex
-	events  []missable
-	first   uint64 // number of events[0]
-	octets  int    // what they count
-	clients map[string]lostClient
+	events  ring[missable]
+	first   uint64                   // number of the oldest event
+	bytes   int                      // size of the events
+	clients map[string]*list.Element // the elements of lost, by pid
+	lost    list.List                // holds *lostClient; the client that was lost first is the first
 	timer   *time.Timer
 	stopped bool
 }
 
-// A missable is an event that somebody may have missed.
+// A missable is an event that a client may have missed.
 type missable struct {
 	at time.Time
 	t  Target
 	e  *emission
 }
 
-// What counts beside the octets of an event, an attachment and the name of a room.
+// What counts in addition to the bytes of an event, of an attachment and of the
+// name of a room.
 const (
 	eventOverhead      = 320
 	attachmentOverhead = 128
 	roomOverhead       = 16
 )
 
-// size is what m counts in MaxOctets.
+// size is what m counts in EventBytes.
 func (m *missable) size() int {
 	n := eventOverhead + m.e.size + attachmentOverhead*(len(m.e.messages)-1)
 	for _, rooms := range [][]string{m.t.Rooms, m.t.Except} {
@@ -80,70 +87,81 @@ func (m *missable) size() int {
 	return n
 }
 
-// A lostClient is one that may come back, by the pid that it knows.
+// A lostClient is a client that may come back.
 type lostClient struct {
 	at    time.Time
+	pid   string // the client knows it
 	id    string
 	rooms []string
 	data  map[string]any
 }
 
 func newRecovery(o Recovery) *recovery {
-	return &recovery{o: o, prefix: randomID()[:8] + ".", clients: make(map[string]lostClient)}
+	return &recovery{o: o, prefix: randomID()[:8] + ".", clients: make(map[string]*list.Element)}
 }
 
-// broadcast delivers an event and keeps it.
+// broadcast delivers an event to the sockets of this node, and keeps it.
 func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) error {
-	r.mu.Lock()
-	number := r.first + uint64(len(r.events))
-	e, err := newEvent(n.name, event, args, nil, formatOffset(r.prefix, number), t.Flags)
+	// No lock is held yet: encoding calls the user's MarshalJSON.
+	encoded, err := newEncoder(n.name, func(e *encoder) error { return e.event(event, args) })
 	if err != nil {
-		r.mu.Unlock()
 		return err
 	}
+	defer encoded.release()
+	r.mu.Lock()
+	encoded.offset(formatOffset(r.prefix, r.first+uint64(r.events.n)))
+	e := encoded.emission(packet.Event, n.name, nil, t.Flags)
 	now := time.Now()
-	kept := Target{slices.Clone(t.Rooms), slices.Clone(t.Except), t.Flags}
-	r.events = append(r.events, missable{now, kept, e})
-	r.octets += r.events[len(r.events)-1].size()
+	m := missable{now, Target{slices.Clone(t.Rooms), slices.Clone(t.Except), t.Flags}, e}
+	r.events.push(m)
+	r.bytes += m.size()
 	r.forget(now)
-	list := recipients{sockets: n.rooms.selected(nil, t)}
-	list.send(e, false)
+	to := recipients{sockets: n.rooms.selected(nil, t)}
+	to.send(e, false)
 	r.mu.Unlock()
-	for _, s := range list.sockets {
+	for _, s := range to.sockets {
 		s.notifyOutgoing(event, args)
 	}
 	return nil
 }
 
-// forget drops events that are too old or too many, and sees to it that what
-// is left is looked at again.
+// forget drops the events and clients that are too old or too many, the oldest
+// first. If any are left it starts the timer that calls forget again. Called with
+// mu held.
 func (r *recovery) forget(now time.Time) {
-	n := 0
-	for n < len(r.events) && (now.Sub(r.events[n].at) > r.o.MaxAge || r.octets > r.o.MaxOctets) {
-		r.octets -= r.events[n].size()
-		n++
+	for r.events.n > 0 && (r.bytes > r.o.EventBytes || now.Sub(r.events.at(0).at) > r.o.MaxAge) {
+		r.bytes -= r.events.at(0).size()
+		r.events.pop()
+		r.first++
 	}
-	clear(r.events[:n])
-	r.first += uint64(n)
-	if r.events = r.events[n:]; len(r.events) == 0 {
-		r.events = nil
+	for e := r.lost.Front(); e != nil; e = r.lost.Front() {
+		if c := e.Value.(*lostClient); r.lost.Len() <= r.o.Sessions && now.Sub(c.at) <= r.o.MaxAge {
+			break
+		}
+		r.remove(e)
 	}
-	if r.timer == nil && !r.stopped && len(r.events)+len(r.clients) > 0 {
+	if r.timer == nil && !r.stopped && r.events.n+r.lost.Len() > 0 {
 		r.timer = time.AfterFunc(r.o.MaxAge+time.Second, r.tidy)
 	}
 }
 
-// tidy is the timer.
+// remove forgets a client and returns it.
+func (r *recovery) remove(e *list.Element) *lostClient {
+	c := r.lost.Remove(e).(*lostClient)
+	delete(r.clients, c.pid)
+	return c
+}
+
+// tidy is called by the timer.
 func (r *recovery) tidy() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
 	r.timer = nil
-	maps.DeleteFunc(r.clients, func(_ string, c lostClient) bool { return now.Sub(c.at) > r.o.MaxAge })
-	r.forget(now)
+	r.forget(time.Now())
 }
 
-// save remembers a socket that has ended, before it leaves its rooms.
+// save remembers the client of a socket that has ended. The socket is still in its
+// rooms.
 func (r *recovery) save(s *Socket) {
 	rooms := s.Rooms()
 	s.mu.Lock()
@@ -152,14 +170,13 @@ func (r *recovery) save(s *Socket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	if len(r.clients) < r.o.MaxSessions {
-		r.clients[s.pid] = lostClient{now, s.id, rooms, data}
-	}
+	r.clients[s.pid] = r.lost.PushBack(&lostClient{now, s.pid, s.id, rooms, data})
 	r.forget(now)
 }
 
-// restore connects a socket whose client has come back, if it has, and sends
-// what it missed. Nothing is broadcast meanwhile.
+// restore connects a socket whose client has come back, and sends the events that
+// the client has missed. Nothing is broadcast meanwhile. It returns false if the
+// client has not come back, or can't be given back what it had.
 func (r *recovery) restore(s *Socket) bool {
 	var claim struct{ PID, Offset string }
 	if json.Unmarshal(s.auth, &claim) != nil || claim.PID == "" {
@@ -167,37 +184,36 @@ func (r *recovery) restore(s *Socket) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
-	r.forget(now)
-	lost, known := r.clients[claim.PID]
+	r.forget(time.Now())
+	e, known := r.clients[claim.PID]
 	next, ok := r.after(claim.Offset)
-	if !known || !ok || now.Sub(lost.at) > r.o.MaxAge {
+	if !known || !ok {
 		return false
 	}
-	delete(r.clients, claim.PID)
+	lost := r.remove(e)
 	s.id, s.pid, s.recovered = lost.id, claim.PID, true
 	s.data = lost.data
-	_ = s.Join(lost.rooms...) // within the limit: it was before
+	_ = s.Join(lost.rooms...) // it can't exceed the limit: it did not before
 	if !s.enter() {
 		return true
 	}
-	for _, m := range r.events[next:] {
-		if m.t.matches(lost.rooms) {
+	for i := next; i < r.events.n; i++ {
+		if m := r.events.at(i); m.t.matches(lost.rooms) {
 			s.send(m.e, false)
 		}
 	}
 	return true
 }
 
-// after returns the index of the event that follows an offset, if nothing in
-// between was dropped.
+// after returns the index in r.events of the event that follows an offset. ok is
+// false if the offset is not one of r's, or if the event was dropped.
 func (r *recovery) after(offset string) (int, bool) {
 	digits, ok := strings.CutPrefix(offset, r.prefix)
 	if !ok {
 		return 0, false
 	}
 	number, err := strconv.ParseUint(digits, 36, 64)
-	if err != nil || number >= r.first+uint64(len(r.events)) || number+1 < r.first {
+	if err != nil || number >= r.first+uint64(r.events.n) || number+1 < r.first {
 		return 0, false
 	}
 	return int(number + 1 - r.first), true
@@ -211,7 +227,7 @@ func (t *Target) matches(rooms []string) bool {
 	return (len(t.Rooms) == 0 || in(t.Rooms)) && !in(t.Except)
 }
 
-// stop ends the timer.
+// stop stops the timer for good.
 func (r *recovery) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 )
 
 // What a namespace remembers takes about as much memory as it counts, however
-// small the events are: an endless stream of them is bounded by MaxOctets.
+// small the events are: an endless stream of them is bounded by EventBytes.
 func TestRecoveryMemory(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector's memory would be counted")
@@ -26,7 +26,7 @@ func TestRecoveryMemory(t *testing.T) {
 		{"attachments", func(int) []string { return nil }, []any{[]byte("x"), []byte("y"), []byte{}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := NewServer(&Options{Recovery: &Recovery{MaxOctets: most}})
+			s := newServer(t, &Options{Recovery: &Recovery{EventBytes: most}})
 			before := heapInUse()
 			for i := range 3 * most / eventOverhead {
 				if err := s.Namespace.broadcast(&Target{Rooms: tt.rooms(i)}, "e", tt.args); err != nil {
@@ -35,17 +35,17 @@ func TestRecoveryMemory(t *testing.T) {
 			}
 			took := heapInUse() - before
 			r := s.recovery
-			if r.octets > most || len(r.events) > most/eventOverhead {
-				t.Errorf("%d events count %d, want at most %d", len(r.events), r.octets, most)
+			if r.bytes > most || r.events.n > most/eventOverhead {
+				t.Errorf("%d events count %d, want at most %d", r.events.n, r.bytes, most)
 			}
 			if took > most*5/4 {
-				t.Errorf("%d octets in memory for %d", took, most)
+				t.Errorf("%d bytes of memory for %d", took, most)
 			}
-			t.Logf("%d events, %d octets in memory", len(r.events), took)
+			t.Logf("%d events, %d bytes of memory", r.events.n, took)
 			r.mu.Lock()
-			r.forget(r.events[len(r.events)-1].at.Add(r.o.MaxAge + 1))
-			if r.octets != 0 || r.events != nil {
-				t.Errorf("%d events, which count %d, are left of none", len(r.events), r.octets)
+			r.forget(r.events.at(r.events.n - 1).at.Add(r.o.MaxAge + 1))
+			if r.bytes != 0 || r.events.n != 0 || r.events.buf != nil {
+				t.Errorf("%d events, which count %d, are left of none", r.events.n, r.bytes)
 			}
 			r.mu.Unlock()
 			r.stop()

@@ -156,7 +156,7 @@ func TestRecoveryOnce(t *testing.T) {
 
 // Memory is bounded: what was dropped can't be recovered, what was not can.
 func TestRecoveryLimits(t *testing.T) {
-	o := &socketio.Options{Recovery: &socketio.Recovery{MaxOctets: 12_000, MaxSessions: 1, RunMiddleware: true}}
+	o := &socketio.Options{Recovery: &socketio.Recovery{EventBytes: 12_000, Sessions: 1, RunMiddleware: true}}
 	inBubble(t, o, func(s *site) {
 		runs := 0
 		s.io.Use(func(context.Context, *socketio.Socket) error { runs++; return nil })
@@ -165,15 +165,15 @@ func TestRecoveryLimits(t *testing.T) {
 		s.io.Emit("x")
 		_, last := offset(t, a.read())
 		b.read()
-		a.c.CloseNow()
-		synctest.Wait()
 		b.c.CloseNow()
+		synctest.Wait()
+		a.c.CloseNow()
 		synctest.Wait()
 		for range 8 {
 			s.io.Emit("big", strings.Repeat("x", 1000))
 		}
 		if _, sid := s.comeBack(b.pid, last); sid == b.sid {
-			t.Error("more sessions than MaxSessions")
+			t.Error("more sessions than Sessions")
 		}
 		again, sid := s.comeBack(a.pid, last)
 		if sid != a.sid || runs != 4 {

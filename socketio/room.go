@@ -6,22 +6,22 @@ import (
 	"sync"
 )
 
-// rooms says who is where in a namespace, on this node. A socket is in the
-// room of its own id as long as it is here.
+// rooms says which sockets of this node are in which rooms of a namespace. A socket
+// is in the room of its own id from add to remove.
 type rooms struct {
 	mu      sync.RWMutex
 	sockets map[string]*Socket              // by id
-	members map[string]map[*Socket]struct{} // by room, no empty ones
+	members map[string]map[*Socket]struct{} // by room; empty rooms are left out
 }
 
 func newRooms() rooms {
 	return rooms{sockets: make(map[string]*Socket), members: make(map[string]map[*Socket]struct{})}
 }
 
-// add makes a socket known, also in the rooms that it has joined before, and
-// calls welcome before anybody can find it there: what welcome sends is the
-// first that the client gets, and what is broadcast once the client has got it
-// reaches the client too.
+// add makes a socket known, also in the rooms that it has joined before. It calls
+// welcome, with mu held, before anybody can find the socket: what welcome sends is
+// the first that the client gets, and what is broadcast after the client has got
+// that reaches the client too.
 func (r *rooms) add(s *Socket, welcome func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -32,7 +32,7 @@ func (r *rooms) add(s *Socket, welcome func()) {
 	welcome()
 }
 
-// enter is the room's side of joining it.
+// enter adds s to the members of a room. Called with mu held.
 func (r *rooms) enter(s *Socket, room string) {
 	if r.members[room] == nil {
 		r.members[room] = make(map[*Socket]struct{})
@@ -40,8 +40,8 @@ func (r *rooms) enter(s *Socket, room string) {
 	r.members[room][s] = struct{}{}
 }
 
-// remove takes a socket out of all its rooms. Another one that has its id by
-// now stays.
+// remove takes a socket out of all its rooms. If another socket has its id by now,
+// that one stays.
 func (r *rooms) remove(s *Socket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,8 +54,8 @@ func (r *rooms) remove(s *Socket) {
 	}
 }
 
-// join puts a socket into rooms, all or none. Before the socket is known
-// nobody else sees that.
+// join puts a socket into all rooms of a list, or into none. As long as the socket
+// is not known, nobody else sees it there.
 func (r *rooms) join(s *Socket, names []string, limit int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,14 +99,14 @@ func (r *rooms) leave(s *Socket, names []string) {
 	}
 }
 
-// drop is the room's side of leaving it.
+// drop takes s off the members of a room. Called with mu held.
 func (r *rooms) drop(s *Socket, room string) {
 	if delete(r.members[room], s); len(r.members[room]) == 0 {
 		delete(r.members, room)
 	}
 }
 
-// of returns the rooms of a socket, its own among them, sorted.
+// of returns the rooms of a socket, sorted, with that of its id.
 func (r *rooms) of(s *Socket) []string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -121,7 +121,7 @@ func (r *rooms) of(s *Socket) []string {
 	return names
 }
 
-// all returns the rooms that have somebody in them, sorted.
+// all returns the rooms that are not empty, sorted.
 func (r *rooms) all() []string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -11,12 +12,12 @@ import (
 	"github.com/parleyws/parley/engineio"
 )
 
-// A Server is an http.Handler that speaks Socket.IO. Its own methods beside
-// those of http.Handler are those of the root namespace, "/".
+// A Server is an http.Handler that speaks Socket.IO. It has the methods of its root
+// namespace, "/".
 type Server struct {
 	*Namespace
 	engine *engineio.Server
-	o      Options
+	o      *Options // resolved
 	files  *clientFiles
 	work   crew
 
@@ -25,28 +26,37 @@ type Server struct {
 	parents    []*parent
 }
 
-// A parent makes namespaces as clients ask for them.
+// A parent makes namespaces when clients ask for them.
 type parent struct {
 	match    func(name string, auth json.RawMessage) bool
 	template *Namespace
 }
 
-// NewServer makes a server. nil options are the defaults. It panics if
-// Options.Adapter fails for the root namespace.
-func NewServer(o *Options) *Server {
-	s := &Server{o: o.withDefaults(), namespaces: make(map[string]*Namespace)}
-	s.engine = engineio.NewServer(func(session *engineio.Session) engineio.Receiver {
+// NewServer makes a server. nil options are the defaults; an error says which
+// option is wrong, or is that of Options.Adapter for the root namespace.
+func NewServer(o *Options) (*Server, error) {
+	resolved, err := o.resolve()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{o: resolved, files: newClientFiles(resolved.ClientFiles), namespaces: make(map[string]*Namespace)}
+	s.engine, err = engineio.NewServer(func(session *engineio.Session) engineio.Receiver {
 		return newConnection(s, session)
-	}, &s.o.Engine)
-	s.files = newClientFiles(s.o.ClientFiles)
-	s.Namespace = s.Of("/")
-	return s
+	}, &resolved.Engine)
+	if err != nil {
+		return nil, fmt.Errorf("socket.io: Options.Engine: %w", err)
+	}
+	if s.Namespace, err = s.namespace("/"); err != nil {
+		return nil, fmt.Errorf("socket.io: Options.Adapter: %w", err)
+	}
+	return s, nil
 }
 
-// ServeHTTP serves the path of Options.Engine. Anything else is not found.
+// ServeHTTP serves the path of Options.Engine. A request for another path is
+// answered 404.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if name, ok := strings.CutPrefix(r.URL.Path, s.engine.Path()); ok && s.files.has(name) {
-		if !s.o.Engine.CORS.Answer(w, r) {
+		if !s.engine.AnswerCORS(w, r) {
 			s.files.serve(w, r, name)
 		}
 		return
@@ -54,11 +64,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.engine.ServeHTTP(w, r)
 }
 
-// Of returns the namespace of a name, which begins with a slash, and makes it
-// if need be: from then on clients may join it. It waits for Options.Adapter
-// and panics if that fails.
+// Of returns the namespace with a name, which begins with a slash. If there is none
+// it makes one, and from then on clients may join it. It waits for
+// Options.Adapter, and panics if that fails.
 func (s *Server) Of(name string) *Namespace {
-	name = "/" + strings.TrimPrefix(name, "/")
+	n, err := s.namespace("/" + strings.TrimPrefix(name, "/"))
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// namespace is Of with an error.
+func (s *Server) namespace(name string) (*Namespace, error) {
 	s.mu.Lock()
 	n := s.namespaces[name]
 	if n == nil {
@@ -73,22 +91,25 @@ func (s *Server) Of(name string) *Namespace {
 	s.mu.Unlock()
 	s.unuse(n)
 	if err != nil {
-		panic(err)
+		return nil, err
 	}
-	return n
+	return n, nil
 }
 
-// OfPattern lets clients join every namespace whose name matches. They are
-// made when the first client comes, with the middleware and handlers of the
-// Namespace that is returned, and are forgotten when the last one has left.
+// OfPattern lets clients join every namespace whose name matches pattern. Such a
+// namespace is made when its first client comes, with the middleware and handlers
+// of the Namespace that OfPattern returns, and is forgotten when its last client
+// has left.
 func (s *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
+	need(pattern != nil, "OfPattern: nil pattern")
 	return s.OfFunc(func(name string, _ json.RawMessage) bool { return pattern.MatchString(name) })
 }
 
-// OfFunc is OfPattern for a function, which also gets the auth of the client:
-// a JSON object, to be read only. It is called by the goroutine that reads
-// that client.
+// OfFunc is OfPattern with a function, which also gets the auth of the client: a
+// JSON object, which it must not modify. Nothing is read from the client while
+// match runs.
 func (s *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *Namespace {
+	need(match != nil, "OfFunc: nil function")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	template := newNamespace(s, "", nil)
@@ -96,8 +117,8 @@ func (s *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *Nam
 	return template
 }
 
-// lookup returns the namespace of a name, in use by one more socket; nil if
-// clients may not join it.
+// lookup returns the namespace with a name, and counts one more user of it. It
+// returns nil if the client may not join it.
 func (s *Server) lookup(name string, auth json.RawMessage) *Namespace {
 	s.mu.Lock()
 	parents := s.parents
@@ -111,14 +132,19 @@ func (s *Server) lookup(name string, auth json.RawMessage) *Namespace {
 			n = s.child(name, p)
 		}
 	}
-	if n != nil && n.attached() != nil {
+	if n == nil {
+		return nil
+	}
+	if err := n.attached(); err != nil {
+		s.o.Logger.Error("socket.io: adapter failed, client refused", "namespace", n.name, "error", err)
 		s.unuse(n)
 		return nil
 	}
 	return n
 }
 
-// child returns a namespace that p makes, in use by one more socket.
+// child returns a namespace, which p makes if there is none, and counts one more
+// user of it.
 func (s *Server) child(name string, p *parent) *Namespace {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,8 +157,9 @@ func (s *Server) child(name string, p *parent) *Namespace {
 	return n
 }
 
-// unuse takes back a use of n, which is forgotten when nobody needs it: the
-// next client that asks for it tries again if it was not attached.
+// unuse counts one user of n less. A namespace without users is forgotten, unless
+// it is fixed. If its adapter had failed, the next client that asks for it tries
+// again.
 func (s *Server) unuse(n *Namespace) {
 	s.mu.Lock()
 	n.users--
@@ -146,16 +173,17 @@ func (s *Server) unuse(n *Namespace) {
 	}
 }
 
-// Shutdown closes all connections, without DISCONNECT packets: clients come
-// back when the server does. It waits until all know and all handlers have
-// returned, and until ctx ends at most, whose error it returns then.
+// Shutdown closes all connections, without DISCONNECT packets, so that clients come
+// back when there is a server again. It waits until all clients have been told and
+// all handlers have returned. If ctx ends first it returns the error of ctx. A
+// Server can't be used again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.engine.Shutdown(ctx)
 	if e := s.work.wait(ctx); err == nil {
 		err = e
 	}
 	s.mu.Lock()
-	var attached []*Namespace // the others are not, or see to it themselves
+	var attached []*Namespace // the others are not attached yet, and detach themselves
 	for _, n := range s.namespaces {
 		if n.ready {
 			attached = append(attached, n)

@@ -778,7 +778,7 @@ func TestEmitRefuses(t *testing.T) {
 // A client that floods handlers is not read from until they have caught up,
 // and lives.
 func TestBacklog(t *testing.T) {
-	inBubble(t, &socketio.Options{Limits: socketio.Limits{Backlog: 10_000}}, func(s *site) {
+	inBubble(t, &socketio.Options{Limits: socketio.Limits{HandlerQueueBytes: 10_000}}, func(s *site) {
 		release := make(chan struct{})
 		count := 0
 		s.io.OnConnect(func(n *socketio.Socket) {
@@ -804,7 +804,7 @@ func TestBacklog(t *testing.T) {
 
 // A client that goes away ends the wait of its backlog.
 func TestBacklogEnds(t *testing.T) {
-	inBubble(t, &socketio.Options{Limits: socketio.Limits{Backlog: 1}}, func(s *site) {
+	inBubble(t, &socketio.Options{Limits: socketio.Limits{HandlerQueueBytes: 1}}, func(s *site) {
 		s.io.OnConnect(func(n *socketio.Socket) {
 			socketio.On(n, "x", func(ctx context.Context, _ string) error {
 				<-ctx.Done()

@@ -15,49 +15,51 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// errDisconnected is what methods of a socket return once it is over.
+// errDisconnected is the error of a socket's methods once the socket has ended.
 var errDisconnected = errors.New("socket.io: socket is disconnected")
 
 // A Socket is a client in one namespace. All methods may be called from any
 // goroutine.
 //
-// Its middleware and handlers run on a goroutine of the socket's own, one after
-// the other, in the order in which things happened. The socket has one only
-// while there is something for it.
+// Middleware and handlers run on a goroutine of the socket's own, one after the
+// other, in the order in which things have happened. The socket has that goroutine
+// only while there is something to do.
 type Socket struct {
-	// What a broadcast looks at.
+	// A broadcast looks at these three.
 	id      string      // fixed once the socket has connected
-	watched atomic.Bool // there is a handler for outgoing events
+	watched atomic.Bool // there is a handler of OnAnyOutgoing
 	session *engineio.Session
 
 	conn      *connection
 	namespace *Namespace
 	auth      json.RawMessage
-	pid       string // for recovery, "" if that is off
+	pid       string // identifies the client when it comes back; "" without recovery
 	recovered bool
-	finished  bool // handlers know of the end; belongs to the socket's goroutine
+	finished  bool // the handlers know of the end; used by the socket's goroutine alone
 
-	left  bool                // it is in no room any more; guarded by namespace.rooms, as are
-	rooms map[string]struct{} // the rooms beside its own
+	// Guarded by namespace.rooms.mu:
+	left  bool                // the socket is in no room any more
+	rooms map[string]struct{} // the rooms that it is in, without the room of its id
 
 	mu       sync.Mutex
 	state    socketState
 	reason   Reason
 	data     map[string]any
-	ctx      context.Context // nil until somebody asks
+	ctx      context.Context // nil until Context is called
 	cancel   context.CancelCauseFunc
-	pending  map[uint64]func(*unit) // acknowledgements that are awaited; nil: the socket is over
+	pending  map[uint64]func(*packet.Unit) // the acknowledgements that are awaited, by id
 	handlers handlers
-	tasks    []task // for the socket's goroutine
-	running  bool   // there is one
+	tasks    []task // what the socket's goroutine has to do
+	running  bool   // the socket has a goroutine
 }
 
 type socketState uint8
 
 const (
-	connecting socketState = iota // middleware has not run to its end
+	connecting socketState = iota // the middleware has not returned
 	connected
 	over
 )
@@ -66,9 +68,9 @@ func newSocket(c *connection, n *Namespace, auth json.RawMessage) *Socket {
 	return &Socket{session: c.session, conn: c, namespace: n, auth: auth}
 }
 
-// name gives the socket its ids. It is done on the socket's goroutine, as is
-// all that needs a deep stack: that of the goroutine which reads the client
-// would stay as large as it once was.
+// name gives the socket its ids. Like everything that needs a deep stack it runs on
+// the socket's goroutine: the stack of the goroutine that reads from the client
+// would stay as large as it has once been.
 func (s *Socket) name() {
 	s.id = randomID()
 	if s.namespace.recovery != nil {
@@ -76,15 +78,15 @@ func (s *Socket) name() {
 	}
 }
 
-// randomID returns 15 octets from crypto/rand, as text.
+// randomID returns 15 bytes from crypto/rand, as 20 characters.
 func randomID() string {
 	var b [15]byte
 	rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// ID returns the socket's id, which its client knows too. It differs in each
-// namespace.
+// ID returns the socket's id, which the client knows too. A client has another id
+// in each namespace.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace returns the namespace that the socket is in.
@@ -97,30 +99,30 @@ func (s *Socket) Connected() bool {
 	return s.state == connected
 }
 
-// Recovered reports whether the client came back to a session that it had lost
-// for a moment, with its id, rooms, data and missed events.
+// Recovered reports whether the client has come back after a moment, with its id,
+// rooms and data, and the events that it had missed; see Recovery.
 func (s *Socket) Recovered() bool { return s.recovered }
 
-// Transport returns what carries the client's packets: "polling" or
+// Transport returns the transport that carries the client's packets: "polling" or
 // "websocket".
 func (s *Socket) Transport() string { return s.session.Transport() }
 
-// A Handshake is what is known of the request and the CONNECT packet that a
-// socket came with.
+// A Handshake describes the request and the CONNECT packet with which a socket has
+// come.
 type Handshake struct {
 	Header  http.Header // of the request
 	Time    time.Time
 	Issued  int64  // Time in milliseconds since 1970
-	Address string // without a port; behind a proxy, the proxy's
-	XDomain bool   // the request bore an Origin
+	Address string // of the client, without a port; if there is a proxy, the proxy's
+	XDomain bool   // the request had an Origin
 	Secure  bool   // TLS ended at this server
 	URL     string // path and query
 	Query   url.Values
-	Auth    json.RawMessage // a JSON object; not to be modified
+	Auth    json.RawMessage // a JSON object, which must not be modified
 }
 
-// Handshake returns what the socket came with. Each call makes it anew, but for
-// Auth.
+// Handshake describes the request and the CONNECT packet with which the socket has
+// come. Each call returns a new value, which belongs to the caller except for Auth.
 func (s *Socket) Handshake() Handshake {
 	h := s.session.Handshake()
 	address, _, err := net.SplitHostPort(h.RemoteAddr)
@@ -148,8 +150,8 @@ func (s *Socket) Context() context.Context {
 	return s.ctx
 }
 
-// Set keeps a value with the socket. It travels with FetchSockets, as JSON from
-// other nodes, and comes back with recovery.
+// Set keeps a value with the socket. FetchSockets returns it, from other nodes as
+// JSON, and a client that comes back gets it back; see Recovery.
 func (s *Socket) Set(key string, value any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,14 +161,14 @@ func (s *Socket) Set(key string, value any) {
 	s.data[key] = value
 }
 
-// Value returns what Set has kept, nil if there is nothing.
+// Value returns the value that Set has kept, nil if there is none.
 func (s *Socket) Value(key string) any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.data[key]
 }
 
-// describe returns what FetchSockets tells of s.
+// describe returns what FetchSockets returns for s.
 func (s *Socket) describe() RemoteSocket {
 	rooms := s.Rooms()
 	s.mu.Lock()
@@ -174,8 +176,8 @@ func (s *Socket) describe() RemoteSocket {
 	return RemoteSocket{ID: s.id, Rooms: rooms, Data: maps.Clone(s.data), Handshake: s.Handshake()}
 }
 
-// Join puts the socket into rooms. It fails once the socket is over, or if it
-// would be in more than Limits.Rooms.
+// Join puts the socket into all of the rooms. It puts it into none and returns an
+// error if the socket has ended, or if it would be in more than Limits.Rooms.
 func (s *Socket) Join(rooms ...string) error {
 	s.mu.Lock()
 	gone := s.state == over
@@ -186,16 +188,16 @@ func (s *Socket) Join(rooms ...string) error {
 	return s.namespace.rooms.join(s, rooms, s.namespace.server.o.Limits.Rooms)
 }
 
-// Leave takes the socket out of rooms. The room of its own id can't be left.
+// Leave takes the socket out of rooms. A socket can't leave the room of its id.
 func (s *Socket) Leave(rooms ...string) { s.namespace.rooms.leave(s, rooms) }
 
-// Rooms returns the rooms that the socket is in, sorted. There is always that
-// of its id, until it is disconnected.
+// Rooms returns the rooms that the socket is in, sorted. Until it is disconnected
+// the room of its id is among them.
 func (s *Socket) Rooms() []string { return s.namespace.rooms.of(s) }
 
-// Disconnect makes the socket leave its namespace, or with connection set
-// closes the connection, with all sockets on it. The JavaScript client does
-// not come back by itself.
+// Disconnect makes the socket leave its namespace. If connection is set it makes
+// all sockets of the client leave theirs, and closes the connection. The
+// JavaScript client does not come back by itself.
 func (s *Socket) Disconnect(connection bool) {
 	if !connection {
 		s.leaveNamespace()
@@ -214,7 +216,7 @@ func (s *Socket) leaveNamespace() {
 	here := s.Connected()
 	s.conn.left(s, here) // the client may come back at once
 	if here {
-		s.conn.send(newControl(TypeDisconnect, s.namespace.name, nil))
+		s.conn.send(newControl(packet.Disconnect, s.namespace.name, nil))
 	}
 	s.close(ServerNamespaceDisconnect)
 }
@@ -227,7 +229,7 @@ func (s *Socket) emit(f Flags, event string, args []any) error {
 	if s.namespace.recovery != nil && !f.Volatile {
 		return s.namespace.broadcast(&Target{Rooms: []string{s.id}, Flags: f}, event, args)
 	}
-	e, err := newEvent(s.namespace.name, event, args, nil, "", f)
+	e, err := newEvent(s.namespace.name, event, args, nil, f)
 	if err != nil {
 		return err
 	}
@@ -236,15 +238,16 @@ func (s *Socket) emit(f Flags, event string, args []any) error {
 	return nil
 }
 
-// send sends what is encoded.
+// send sends e to the client. If volatile is set it drops e if that can't leave at
+// once.
 func (s *Socket) send(e *emission, volatile bool) {
 	if !volatile || s.session.Writable() {
 		s.conn.send(e)
 	}
 }
 
-// close ends the socket. What handlers have to know they learn on the
-// socket's goroutine, behind all that came before.
+// close ends the socket. The socket's goroutine tells the handlers, after it has
+// handled everything that came before the end.
 func (s *Socket) close(reason Reason) {
 	s.mu.Lock()
 	before := s.state

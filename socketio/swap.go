@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// A swap replaces what is binary in one argument by tokens, before
-// encoding/json writes it.
+// A swap replaces the binary data in one argument by tokens, before encoding/json
+// writes it.
 type swap struct {
-	*swapper                // made with the first token
-	path     map[visit]bool // what is above the value that is looked at
+	*swapper                // nil until the first token is made
+	path     map[visit]bool // the values that lead to the one being looked at
 }
 
-// A visit is a place in memory that a value leads through.
+// A visit identifies a pointer, map or slice by where it points to.
 type visit struct {
 	at  uintptr
 	len int
 	typ reflect.Type
 }
 
-// swapBinary returns v with tokens for what is binary in it, and who knows
-// them: nil if there is nothing binary, and v as it was then. What leads to a
-// token is copied, v is not modified.
+// swapBinary returns a copy of v with tokens in place of the binary data in it, and
+// the swapper that knows the tokens. If there is no binary data it returns v itself
+// and nil. It does not modify v: everything that leads to a token is copied.
 func swapBinary(v any) (any, *swapper) {
 	rv := reflect.ValueOf(v)
 	if !mayHoldBinary(rv.Type()) {
@@ -37,7 +37,7 @@ func swapBinary(v any) (any, *swapper) {
 	return out.Interface(), s.swapper
 }
 
-// value returns v with tokens, and whether there is one.
+// value returns v with tokens, and whether there are any.
 func (s *swap) value(v reflect.Value) (reflect.Value, bool) {
 	if !mayHoldBinary(v.Type()) {
 		return v, false
@@ -45,7 +45,7 @@ func (s *swap) value(v reflect.Value) (reflect.Value, bool) {
 	switch v.Kind() {
 	case reflect.Slice:
 		if isBytes(v.Type()) {
-			return s.octets(v)
+			return s.bytes(v)
 		}
 		return s.guard(v, v.Len(), s.elements)
 	case reflect.Array:
@@ -64,7 +64,7 @@ func (s *swap) value(v reflect.Value) (reflect.Value, bool) {
 	}
 }
 
-// guard calls f unless v is nil or leads to itself: such a value stays, for
+// guard calls f unless v is nil or leads to itself. Such a value stays as it is, for
 // encoding/json to write or to refuse.
 func (s *swap) guard(v reflect.Value, n int, f func(reflect.Value) (reflect.Value, bool)) (reflect.Value, bool) {
 	if v.IsNil() {
@@ -82,7 +82,7 @@ func (s *swap) guard(v reflect.Value, n int, f func(reflect.Value) (reflect.Valu
 	return f(v)
 }
 
-func (s *swap) octets(v reflect.Value) (reflect.Value, bool) {
+func (s *swap) bytes(v reflect.Value) (reflect.Value, bool) {
 	if v.IsNil() {
 		return v, false
 	}
@@ -104,7 +104,7 @@ func (s *swap) pointer(v reflect.Value) (reflect.Value, bool) {
 	return out, true
 }
 
-// elements looks into a slice or array, and copies it at the first token.
+// elements looks into a slice or array, which it copies at the first token.
 func (s *swap) elements(v reflect.Value) (reflect.Value, bool) {
 	out, changed := v, false
 	for i := range v.Len() {
@@ -166,9 +166,9 @@ func (s *swap) fields(v reflect.Value) (reflect.Value, bool) {
 	return out, changed
 }
 
-// fieldsOf sets the fields of v that lead to a token in target's answer, a
-// copy of v. An embedded struct whose type is not exported can't be set as a
-// whole, only field by field.
+// fieldsOf sets the fields of v that lead to a token in the copy of v that target
+// returns. An embedded struct whose type is not exported can't be set as a whole,
+// only field by field.
 func (s *swap) fieldsOf(v reflect.Value, target func() reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
@@ -185,14 +185,14 @@ func (s *swap) fieldsOf(v reflect.Value, target func() reflect.Value) {
 	}
 }
 
-// omitted reports whether v is empty binary data of a field that encoding/json
-// leaves out if empty: a token would bring it back.
+// omitted reports whether v is empty binary data in a field that encoding/json
+// leaves out if it is empty. A token would not be left out.
 func omitted(v reflect.Value, options []string) bool {
 	return isBytes(v.Type()) && v.Len() == 0 && slices.Contains(options, "omitempty")
 }
 
-// placeholders replaces the tokens in the text that was written from start on
-// by placeholders, numbered in the order in which they stand there.
+// placeholders replaces the tokens in the text that was appended from start on by
+// placeholders. They are numbered in their order in the text.
 func (e *encoder) placeholders(start int, s *swapper) error {
 	written := bytes.Clone(e.buf[start:])
 	e.buf = e.buf[:start]

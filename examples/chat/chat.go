@@ -44,10 +44,14 @@ type chat struct {
 	mu sync.Mutex
 }
 
-func newChat(o *socketio.Options) *socketio.Server {
-	c := &chat{io: socketio.NewServer(o), log: o.Logger}
-	c.io.OnConnect(c.connected)
-	return c.io
+func newChat(o *socketio.Options) (*socketio.Server, error) {
+	io, err := socketio.NewServer(o)
+	if err != nil {
+		return nil, err
+	}
+	c := &chat{io: io, log: o.Logger}
+	io.OnConnect(c.connected)
+	return io, nil
 }
 
 // connected registers what a client may do. The name that it goes by comes

@@ -65,15 +65,19 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		level = slog.LevelInfo
 	}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
+	io, err := newChat(&socketio.Options{
+		Engine: engineio.Options{CORS: &cors},
+		Logger: logger,
+	})
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(log, "listening on http://%s\n", listener.Addr())
-	return serve(ctx, listener, newChat(&socketio.Options{
-		Engine: engineio.Options{CORS: &cors},
-		Logger: logger,
-	}))
+	return serve(ctx, listener, io)
 }
 
 // serve answers Socket.IO at /socket.io/ and everything else with the page.

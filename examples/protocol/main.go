@@ -55,13 +55,20 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	engine, err := newEngine()
+	if err != nil {
+		return err
+	}
+	sockets, err := newSockets()
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(log, "listening on http://%s\n", listener.Addr())
 
-	engine, sockets := newEngine(), newSockets()
 	mux := http.NewServeMux()
 	mux.Handle("/engine.io/", engine)
 	mux.Handle("/socket.io/", sockets)
@@ -83,7 +90,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 }
 
 // newEngine returns the server that sends every message back.
-func newEngine() *engineio.Server {
+func newEngine() (*engineio.Server, error) {
 	return engineio.NewServer(func(s *engineio.Session) engineio.Receiver { return echo{s} },
 		&engineio.Options{Limits: limits})
 }
@@ -97,11 +104,14 @@ func (e echo) Message(data []byte, binary bool) {
 func (echo) Closed(engineio.Reason) {}
 
 // newSockets returns the server with the two namespaces.
-func newSockets() *socketio.Server {
-	sockets := socketio.NewServer(&socketio.Options{
+func newSockets() (*socketio.Server, error) {
+	sockets, err := socketio.NewServer(&socketio.Options{
 		Engine: engineio.Options{Limits: limits},
 		Limits: socketio.Limits{ConnectTimeout: connectTimeout},
 	})
+	if err != nil {
+		return nil, err
+	}
 	greet := func(s *socketio.Socket) { s.Emit("auth", s.Handshake().Auth) }
 	sockets.Of("/custom").OnConnect(greet)
 	sockets.OnConnect(greet)
@@ -115,7 +125,7 @@ func newSockets() *socketio.Server {
 			return e.Ack(args...)
 		})
 	})
-	return sockets
+	return sockets, nil
 }
 
 // reply emits an event with the arguments of e.

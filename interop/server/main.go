@@ -51,12 +51,16 @@ func run(ctx context.Context, args []string) error {
 	if *recovery {
 		options.Recovery = &socketio.Recovery{}
 	}
+	io, err := newServer(options)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "listening on http://%s\n", listener.Addr())
-	return serve(ctx, listener, newServer(options))
+	return serve(ctx, listener, io)
 }
 
 // files returns nil, and not a folder of no name, where there is none.

@@ -12,8 +12,11 @@ import (
 )
 
 // newServer makes the server with its namespaces.
-func newServer(o *socketio.Options) *socketio.Server {
-	io := socketio.NewServer(o)
+func newServer(o *socketio.Options) (*socketio.Server, error) {
+	io, err := socketio.NewServer(o)
+	if err != nil {
+		return nil, err
+	}
 	w := &world{endings: make(map[string]chan struct{}), reasons: make(map[string]string), stored: make(map[string][]int)}
 	io.OnConnect(w.serve)
 	io.Of("/custom").OnConnect(w.serve)
@@ -32,7 +35,7 @@ func newServer(o *socketio.Options) *socketio.Server {
 		return nil
 	})
 	members.OnConnect(w.serve)
-	return io
+	return io, nil
 }
 
 // world is what sockets share.

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"log"
 	"net/http"
 
 	"github.com/parleyws/parley/bench/servers/harness"
@@ -11,7 +12,10 @@ import (
 
 func main() {
 	harness.HTTP(func(harness.Work) http.HandlerFunc {
-		io := socketio.NewServer(nil)
+		io, err := socketio.NewServer(nil)
+		if err != nil {
+			log.Fatal(err)
+		}
 		io.OnConnect(func(s *socketio.Socket) {
 			socketio.On(s, "echo", func(_ context.Context, text string) error { return s.Emit("echo", text) })
 			socketio.On(s, "join", func(_ context.Context, room string) error {

@@ -1,44 +1,48 @@
-package socketio
+// Package packet reads and writes the packets of the Socket.IO protocol, version
+// 5, and puts packets and their attachments together. It is pure: bytes to
+// values and back, without I/O, locks or a clock. What the arguments of an event
+// mean is not decided here: they are found, checked, and left as JSON.
+package packet
 
 import "strconv"
 
-// A PacketType says what a packet is for (Socket.IO protocol v5, "Packet
-// types"). On the wire it is one digit.
-type PacketType uint8
+// A Type says what a packet is for (Socket.IO protocol v5, "Packet types"). On
+// the wire it is one digit.
+type Type uint8
 
 // The packet types of the protocol. All others are illegal.
 const (
-	TypeConnect      PacketType = iota // asks to join a namespace, and grants it
-	TypeDisconnect                     // leaves a namespace
-	TypeEvent                          // an event with its arguments
-	TypeAck                            // the acknowledgement of an event
-	TypeConnectError                   // refuses a namespace
-	TypeBinaryEvent                    // an event with attachments
-	TypeBinaryAck                      // an acknowledgement with attachments
+	Connect      Type = iota // the client asks to join a namespace; the server grants it
+	Disconnect               // either side leaves a namespace
+	Event                    // an event with its arguments
+	Ack                      // the acknowledgement of an event
+	ConnectError             // the server refuses a namespace
+	BinaryEvent              // an event with attachments
+	BinaryAck                // an acknowledgement with attachments
 )
 
 // String returns the name that the protocol gives to t.
-func (t PacketType) String() string {
+func (t Type) String() string {
 	switch t {
-	case TypeConnect:
+	case Connect:
 		return "CONNECT"
-	case TypeDisconnect:
+	case Disconnect:
 		return "DISCONNECT"
-	case TypeEvent:
+	case Event:
 		return "EVENT"
-	case TypeAck:
+	case Ack:
 		return "ACK"
-	case TypeConnectError:
+	case ConnectError:
 		return "CONNECT_ERROR"
-	case TypeBinaryEvent:
+	case BinaryEvent:
 		return "BINARY_EVENT"
-	case TypeBinaryAck:
+	case BinaryAck:
 		return "BINARY_ACK"
 	}
 	return "unknown"
 }
 
-func (t PacketType) isBinary() bool { return t == TypeBinaryEvent || t == TypeBinaryAck }
+func (t Type) isBinary() bool { return t == BinaryEvent || t == BinaryAck }
 
 // Limits on one packet that can't be raised.
 const (
@@ -53,33 +57,32 @@ const (
 	MaxDepth = 64
 )
 
-// maxID is the greatest id of an acknowledgement: beyond it JavaScript can't
-// count.
+// maxID is the greatest id of an acknowledgement: JavaScript counts no further.
 const maxID = 1<<53 - 1
 
-// A PacketError tells why octets are no packet, or a packet that may not come.
-// It holds nothing that the peer sent.
-type PacketError struct {
-	Reason string // the rule that was broken, in a few words
+// An Error says which rule was broken: by bytes that are no packet, or by a
+// packet that may not come now. It holds nothing that the peer sent.
+type Error struct {
+	Reason string // the rule, in a few words
 }
 
 // Error returns the broken rule.
-func (e *PacketError) Error() string { return "socket.io: " + e.Reason }
+func (e *Error) Error() string { return "socket.io: " + e.Reason }
 
 // Errors of Packet.Parse. They are values, so that refusing a packet allocates
 // nothing.
 var (
-	errEmpty       error = &PacketError{"packet without a type"}
-	errType        error = &PacketError{"unknown packet type"}
-	errCount       error = &PacketError{"count of attachments is not a number of 1 to 10"}
-	errID          error = &PacketError{"acknowledgement id out of range"}
-	errPayload     error = &PacketError{"payload does not fit the packet type"}
-	errEventName   error = &PacketError{"event name is not a string or number"}
-	errReserved    error = &PacketError{"event name is reserved"}
-	errArguments   error = &PacketError{"too many arguments"}
-	errPlaceholder error = &PacketError{"placeholder without an attachment"}
-	errJSON        error = &PacketError{"payload is not JSON"}
-	errDepth       error = &PacketError{"payload is nested too deep"}
+	errEmpty       error = &Error{"packet without a type"}
+	errType        error = &Error{"unknown packet type"}
+	errCount       error = &Error{"count of attachments is not a number of 1 to 10"}
+	errID          error = &Error{"acknowledgement id out of range"}
+	errPayload     error = &Error{"payload does not fit the packet type"}
+	errEventName   error = &Error{"event name is not a string or number"}
+	errReserved    error = &Error{"event name is reserved"}
+	errArguments   error = &Error{"too many arguments"}
+	errPlaceholder error = &Error{"placeholder without an attachment"}
+	errJSON        error = &Error{"payload is not JSON"}
+	errDepth       error = &Error{"payload is nested too deep"}
 )
 
 // A Packet is the unit that the two sides of a Socket.IO connection exchange:
@@ -88,7 +91,7 @@ var (
 // The zero value is ready for Parse. A Packet that is parsed into again keeps
 // its memory, so that parsing costs no allocation.
 type Packet struct {
-	Type        PacketType
+	Type        Type
 	Namespace   []byte // begins with a slash; the root, "/", may also be nil
 	HasID       bool
 	ID          uint64 // of an acknowledgement that is asked for or given
@@ -96,37 +99,37 @@ type Packet struct {
 	Data        []byte // JSON, or empty
 
 	name         []byte // of an event
-	args         []span // in Data, without the name
-	placeholders []placeholder
+	args         []Span // without the name
+	placeholders []Placeholder
 }
 
-// A span is a part of a packet's Data.
-type span struct{ start, end int }
+// A Span is a part of a packet's Data.
+type Span struct{ Start, End int }
 
-// A placeholder stands in a packet's Data for one of its attachments.
-type placeholder struct {
-	span
-	num int
+// A Placeholder is a part of a packet's Data that stands for attachment Num.
+type Placeholder struct {
+	Span
+	Num int
 }
 
 // root is the namespace of a packet that names none.
 var root = []byte("/")
 
-// Parse reads the packet in b into p. What p had before is lost. The fields of
+// Parse reads the packet in b into p and overwrites what p held. The fields of
 // p are views of b.
 //
-// Parse judges everything that can be said of one packet: its grammar, JSON,
+// Parse judges everything that can be said of one packet: its grammar, its JSON,
 // whether the payload fits the type, reserved event names, placeholders, and
 // the limits MaxAttachments, MaxArguments and MaxDepth. Errors are of type
-// *PacketError, and p is of no use then.
+// *Error; p must not be used after one.
 func (p *Packet) Parse(b []byte) error {
 	*p = Packet{Namespace: root, args: p.args[:0], placeholders: p.placeholders[:0]}
 	if len(b) == 0 {
 		return errEmpty
 	}
-	p.Type = PacketType(b[0] - '0')
+	p.Type = Type(b[0] - '0')
 	b = b[1:]
-	if p.Type > TypeBinaryAck {
+	if p.Type > BinaryAck {
 		return errType
 	}
 	if p.Type.isBinary() {
@@ -150,8 +153,8 @@ func (p *Packet) Parse(b []byte) error {
 	return p.parseData()
 }
 
-// cutNamespace splits b behind a namespace. The comma may be missing at the
-// end of the packet.
+// cutNamespace splits b after a namespace. At the end of a packet the comma may
+// be missing.
 func cutNamespace(b []byte) (namespace, rest []byte) {
 	for i, c := range b {
 		if c == ',' {
@@ -178,22 +181,22 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 // parseData checks p.Data against p.Type and finds the arguments.
 func (p *Packet) parseData() error {
 	switch p.Type {
-	case TypeConnect:
+	case Connect:
 		if len(p.Data) == 0 {
 			return nil
 		}
 		return p.parseValue('{')
-	case TypeDisconnect:
+	case Disconnect:
 		if len(p.Data) > 0 {
 			return errPayload
 		}
 		return nil
-	case TypeConnectError:
+	case ConnectError:
 		if err := p.parseValue('{'); err != errPayload {
 			return err
 		}
 		return p.parseValue('"') // of old servers
-	case TypeEvent, TypeBinaryEvent:
+	case Event, BinaryEvent:
 		if err := p.parseArray(); err != nil {
 			return err
 		}
@@ -230,7 +233,7 @@ func (p *Packet) parseArray() error {
 		return s.end()
 	}
 	limit := MaxArguments
-	if p.Type == TypeEvent || p.Type == TypeBinaryEvent {
+	if p.Type == Event || p.Type == BinaryEvent {
 		limit++ // the name
 	}
 	for {
@@ -241,7 +244,7 @@ func (p *Packet) parseArray() error {
 		if len(p.args) == limit {
 			return errArguments
 		}
-		p.args = append(p.args, span{start, s.i})
+		p.args = append(p.args, Span{start, s.i})
 		more, err := s.next(']')
 		if err != nil {
 			return err
@@ -258,7 +261,7 @@ func (p *Packet) parseName() error {
 	if len(p.args) == 0 {
 		return errPayload
 	}
-	first := p.Data[p.args[0].start:p.args[0].end]
+	first := p.Data[p.args[0].Start:p.args[0].End]
 	switch c := first[0]; {
 	case c == '"':
 		p.name = unquote(first)
@@ -267,7 +270,7 @@ func (p *Packet) parseName() error {
 	default:
 		return errEventName
 	}
-	if reserved(p.name) {
+	if Reserved(p.name) {
 		return errReserved
 	}
 	p.args = p.args[:copy(p.args, p.args[1:])]
@@ -287,9 +290,9 @@ func numberName(b []byte) []byte {
 	return strconv.AppendFloat(nil, f, 'f', -1, 64)
 }
 
-// reserved reports whether name has a meaning of its own in the JavaScript
-// API, so that no event may bear it, received or sent.
-func reserved[T string | []byte](name T) bool {
+// Reserved reports whether name has a meaning of its own in the JavaScript API.
+// No event may have such a name, received or sent.
+func Reserved[T string | []byte](name T) bool {
 	switch string(name) {
 	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
 		return true
@@ -297,20 +300,38 @@ func reserved[T string | []byte](name T) bool {
 	return false
 }
 
-// Name returns the name of the event that was parsed, nil in other packets. It
-// is valid as long as what was parsed is. A number as name gives its digits.
+// Name returns the name of the event that was parsed, nil for other packets. It
+// is valid as long as the parsed bytes are. A number gives the text that
+// JavaScript has for it.
 func (p *Packet) Name() []byte { return p.name }
 
 // Len returns the number of arguments of the event or acknowledgement that was
-// parsed, the event's name not counted.
+// parsed, without the event's name.
 func (p *Packet) Len() int { return len(p.args) }
 
-// Arg returns the JSON of argument i, from 0 to Len()-1, as a view of what was
-// parsed. In a binary packet it may hold placeholders.
-func (p *Packet) Arg(i int) []byte { return p.Data[p.args[i].start:p.args[i].end] }
+// Span returns where argument i, from 0 to Len()-1, lies in Data.
+func (p *Packet) Span(i int) Span { return p.args[i] }
 
-// Append appends the text of p, from its exported fields, to b and returns the
-// longer slice. Nothing is judged: what Parse refuses can be written.
+// Arg returns the JSON of argument i, from 0 to Len()-1, as a view of Data. In a
+// binary packet it may hold placeholders.
+func (p *Packet) Arg(i int) []byte { return p.Data[p.args[i].Start:p.args[i].End] }
+
+// Within returns the placeholders inside s, in the order of Data. They belong
+// to p and must not be modified.
+func (p *Packet) Within(s Span) []Placeholder {
+	all := p.placeholders
+	for len(all) > 0 && all[0].Start < s.Start {
+		all = all[1:]
+	}
+	n := 0
+	for n < len(all) && all[n].End <= s.End {
+		n++
+	}
+	return all[:n]
+}
+
+// Append appends the text of p, made from its exported fields, to b and returns
+// the longer slice. It judges nothing: Parse may refuse the result.
 func (p *Packet) Append(b []byte) []byte {
 	b = append(b, '0'+byte(p.Type))
 	if p.Type.isBinary() {

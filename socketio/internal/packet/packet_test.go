@@ -1,4 +1,4 @@
-package socketio_test
+package packet_test
 
 import (
 	"bytes"
@@ -9,52 +9,53 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parleyws/parley/socketio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // The samples of the specification, "Packet encoding" and "Sample session",
-// and what is legal besides. An empty again stands for the octets themselves.
+// and what is legal besides. An empty again means that Append
+// gives wire itself.
 var legalPackets = []struct {
 	name, wire, again string
-	want              socketio.Packet
+	want              packet.Packet
 	event             string
 	args              []string
 }{
-	{"connect", "0", "", socketio.Packet{Type: socketio.TypeConnect}, "", nil},
-	{"connect with auth", `0{"token":"123"}`, "", socketio.Packet{Type: socketio.TypeConnect, Data: []byte(`{"token":"123"}`)}, "", nil},
-	{"connect to a namespace", "0/admin,", "", socketio.Packet{Type: socketio.TypeConnect, Namespace: []byte("/admin")}, "", nil},
-	{"connect without the comma", "0/admin", "0/admin,", socketio.Packet{Type: socketio.TypeConnect, Namespace: []byte("/admin")}, "", nil},
-	{"connect to a namespace with auth", `0/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}`, "", socketio.Packet{Type: socketio.TypeConnect, Namespace: []byte("/admin"), Data: []byte(`{"sid":"oSO0OpakMV_3jnilAAAA"}`)}, "", nil},
-	{"root by name", `2/,["a"]`, `2["a"]`, socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["a"]`)}, "a", nil},
-	{"disconnect", "1", "", socketio.Packet{Type: socketio.TypeDisconnect}, "", nil},
-	{"disconnect from a namespace", "1/admin,", "", socketio.Packet{Type: socketio.TypeDisconnect, Namespace: []byte("/admin")}, "", nil},
-	{"event", `2["hello",1]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["hello",1]`)}, "hello", []string{"1"}},
-	{"event in a namespace with id", `2/admin,456["project:delete",123]`, "", socketio.Packet{Type: socketio.TypeEvent, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`["project:delete",123]`)}, "project:delete", []string{"123"}},
-	{"event with a space", "2[ \"a\" ,\t{ } ]\n", "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte("[ \"a\" ,\t{ } ]\n")}, "a", []string{"{ }"}},
-	{"event named error", `2["error","x"]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["error","x"]`)}, "error", []string{`"x"`}},
-	{"event named __proto__", `2["__proto__"]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["__proto__"]`)}, "__proto__", nil},
-	{"event named by a number", `2[-1.50e1]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`[-1.50e1]`)}, "-15", nil},
-	{"event named by zero", `2[-0,1]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`[-0,1]`)}, "0", []string{"1"}},
-	{"event named beyond all numbers", `2[1e999]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`[1e999]`)}, "1e999", nil},
-	{"event with an escaped name", `2["\u0061\n"]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["\u0061\n"]`)}, "a\n", nil},
-	{"event without a name's text", `2[""]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`[""]`)}, "", nil},
-	{"a placeholder that is data", `2["a",{"_placeholder":true,"num":0}]`, "", socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["a",{"_placeholder":true,"num":0}]`)}, "a", []string{`{"_placeholder":true,"num":0}`}},
-	{"ack", `3/admin,456[]`, "", socketio.Packet{Type: socketio.TypeAck, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`[]`)}, "", nil},
-	{"ack without an id", `3["a"]`, "", socketio.Packet{Type: socketio.TypeAck, Data: []byte(`["a"]`)}, "", []string{`"a"`}},
-	{"ack with the greatest id", `39007199254740991[]`, "", socketio.Packet{Type: socketio.TypeAck, HasID: true, ID: 1<<53 - 1, Data: []byte(`[]`)}, "", nil},
-	{"connect error", `4/admin,{"message":"Not authorized"}`, "", socketio.Packet{Type: socketio.TypeConnectError, Namespace: []byte("/admin"), Data: []byte(`{"message":"Not authorized"}`)}, "", nil},
-	{"connect error as text", `4"Not authorized"`, "", socketio.Packet{Type: socketio.TypeConnectError, Data: []byte(`"Not authorized"`)}, "", nil},
-	{"binary event", `51-["baz",{"_placeholder":true,"num":0}]`, "", socketio.Packet{Type: socketio.TypeBinaryEvent, Attachments: 1, Data: []byte(`["baz",{"_placeholder":true,"num":0}]`)}, "baz", []string{`{"_placeholder":true,"num":0}`}},
-	{"binary event with ten", `510-["a"]`, "", socketio.Packet{Type: socketio.TypeBinaryEvent, Attachments: 10, Data: []byte(`["a"]`)}, "a", nil},
-	{"binary ack", `61-/admin,456[{"_placeholder":true,"num":0}]`, "", socketio.Packet{Type: socketio.TypeBinaryAck, Attachments: 1, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`[{"_placeholder":true,"num":0}]`)}, "", []string{`{"_placeholder":true,"num":0}`}},
-	{"a placeholder that is unmade", `51-["a",{"_placeholder":true,"num":9,"_placeholder":false}]`, "", socketio.Packet{Type: socketio.TypeBinaryEvent, Attachments: 1, Data: []byte(`["a",{"_placeholder":true,"num":9,"_placeholder":false}]`)}, "a", []string{`{"_placeholder":true,"num":9,"_placeholder":false}`}},
-	{"a placeholder of another kind", `51-["a",{"_placeholder":"true","num":"0"}]`, "", socketio.Packet{Type: socketio.TypeBinaryEvent, Attachments: 1, Data: []byte(`["a",{"_placeholder":"true","num":"0"}]`)}, "a", []string{`{"_placeholder":"true","num":"0"}`}},
+	{"connect", "0", "", packet.Packet{Type: packet.Connect}, "", nil},
+	{"connect with auth", `0{"token":"123"}`, "", packet.Packet{Type: packet.Connect, Data: []byte(`{"token":"123"}`)}, "", nil},
+	{"connect to a namespace", "0/admin,", "", packet.Packet{Type: packet.Connect, Namespace: []byte("/admin")}, "", nil},
+	{"connect without the comma", "0/admin", "0/admin,", packet.Packet{Type: packet.Connect, Namespace: []byte("/admin")}, "", nil},
+	{"connect to a namespace with auth", `0/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}`, "", packet.Packet{Type: packet.Connect, Namespace: []byte("/admin"), Data: []byte(`{"sid":"oSO0OpakMV_3jnilAAAA"}`)}, "", nil},
+	{"root by name", `2/,["a"]`, `2["a"]`, packet.Packet{Type: packet.Event, Data: []byte(`["a"]`)}, "a", nil},
+	{"disconnect", "1", "", packet.Packet{Type: packet.Disconnect}, "", nil},
+	{"disconnect from a namespace", "1/admin,", "", packet.Packet{Type: packet.Disconnect, Namespace: []byte("/admin")}, "", nil},
+	{"event", `2["hello",1]`, "", packet.Packet{Type: packet.Event, Data: []byte(`["hello",1]`)}, "hello", []string{"1"}},
+	{"event in a namespace with id", `2/admin,456["project:delete",123]`, "", packet.Packet{Type: packet.Event, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`["project:delete",123]`)}, "project:delete", []string{"123"}},
+	{"event with a space", "2[ \"a\" ,\t{ } ]\n", "", packet.Packet{Type: packet.Event, Data: []byte("[ \"a\" ,\t{ } ]\n")}, "a", []string{"{ }"}},
+	{"event named error", `2["error","x"]`, "", packet.Packet{Type: packet.Event, Data: []byte(`["error","x"]`)}, "error", []string{`"x"`}},
+	{"event named __proto__", `2["__proto__"]`, "", packet.Packet{Type: packet.Event, Data: []byte(`["__proto__"]`)}, "__proto__", nil},
+	{"event named by a number", `2[-1.50e1]`, "", packet.Packet{Type: packet.Event, Data: []byte(`[-1.50e1]`)}, "-15", nil},
+	{"event named by zero", `2[-0,1]`, "", packet.Packet{Type: packet.Event, Data: []byte(`[-0,1]`)}, "0", []string{"1"}},
+	{"event named beyond all numbers", `2[1e999]`, "", packet.Packet{Type: packet.Event, Data: []byte(`[1e999]`)}, "1e999", nil},
+	{"event with an escaped name", `2["\u0061\n"]`, "", packet.Packet{Type: packet.Event, Data: []byte(`["\u0061\n"]`)}, "a\n", nil},
+	{"event without a name's text", `2[""]`, "", packet.Packet{Type: packet.Event, Data: []byte(`[""]`)}, "", nil},
+	{"a placeholder that is data", `2["a",{"_placeholder":true,"num":0}]`, "", packet.Packet{Type: packet.Event, Data: []byte(`["a",{"_placeholder":true,"num":0}]`)}, "a", []string{`{"_placeholder":true,"num":0}`}},
+	{"ack", `3/admin,456[]`, "", packet.Packet{Type: packet.Ack, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`[]`)}, "", nil},
+	{"ack without an id", `3["a"]`, "", packet.Packet{Type: packet.Ack, Data: []byte(`["a"]`)}, "", []string{`"a"`}},
+	{"ack with the greatest id", `39007199254740991[]`, "", packet.Packet{Type: packet.Ack, HasID: true, ID: 1<<53 - 1, Data: []byte(`[]`)}, "", nil},
+	{"connect error", `4/admin,{"message":"Not authorized"}`, "", packet.Packet{Type: packet.ConnectError, Namespace: []byte("/admin"), Data: []byte(`{"message":"Not authorized"}`)}, "", nil},
+	{"connect error as text", `4"Not authorized"`, "", packet.Packet{Type: packet.ConnectError, Data: []byte(`"Not authorized"`)}, "", nil},
+	{"binary event", `51-["baz",{"_placeholder":true,"num":0}]`, "", packet.Packet{Type: packet.BinaryEvent, Attachments: 1, Data: []byte(`["baz",{"_placeholder":true,"num":0}]`)}, "baz", []string{`{"_placeholder":true,"num":0}`}},
+	{"binary event with ten", `510-["a"]`, "", packet.Packet{Type: packet.BinaryEvent, Attachments: 10, Data: []byte(`["a"]`)}, "a", nil},
+	{"binary ack", `61-/admin,456[{"_placeholder":true,"num":0}]`, "", packet.Packet{Type: packet.BinaryAck, Attachments: 1, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`[{"_placeholder":true,"num":0}]`)}, "", []string{`{"_placeholder":true,"num":0}`}},
+	{"a placeholder that is unmade", `51-["a",{"_placeholder":true,"num":9,"_placeholder":false}]`, "", packet.Packet{Type: packet.BinaryEvent, Attachments: 1, Data: []byte(`["a",{"_placeholder":true,"num":9,"_placeholder":false}]`)}, "a", []string{`{"_placeholder":true,"num":9,"_placeholder":false}`}},
+	{"a placeholder of another kind", `51-["a",{"_placeholder":"true","num":"0"}]`, "", packet.Packet{Type: packet.BinaryEvent, Attachments: 1, Data: []byte(`["a",{"_placeholder":"true","num":"0"}]`)}, "a", []string{`{"_placeholder":"true","num":"0"}`}},
 }
 
-func TestPacketParse(t *testing.T) {
+func TestParse(t *testing.T) {
 	for _, tt := range legalPackets {
 		t.Run(tt.name, func(t *testing.T) {
-			var p socketio.Packet
+			var p packet.Packet
 			if err := p.Parse([]byte(tt.wire)); err != nil {
 				t.Fatalf("Parse(%q): %v", tt.wire, err)
 			}
@@ -77,19 +78,19 @@ func TestPacketParse(t *testing.T) {
 }
 
 // samePacket compares what Append writes.
-func samePacket(a, b *socketio.Packet) bool {
+func samePacket(a, b *packet.Packet) bool {
 	return a.Type == b.Type && bytes.Equal(a.Namespace, b.Namespace) && a.HasID == b.HasID &&
 		a.ID == b.ID && a.Attachments == b.Attachments && bytes.Equal(a.Data, b.Data)
 }
 
-func arguments(p *socketio.Packet) (args []string) {
+func arguments(p *packet.Packet) (args []string) {
 	for i := range p.Len() {
 		args = append(args, string(p.Arg(i)))
 	}
 	return args
 }
 
-func TestPacketParseErrors(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	const (
 		count       = "count of attachments is not a number of 1 to 10"
 		id          = "acknowledgement id out of range"
@@ -140,15 +141,15 @@ func TestPacketParseErrors(t *testing.T) {
 		`2["a"` + strings.Repeat(",0", 129) + `]`:                                    arguments, `31[0` + strings.Repeat(",0", 128) + `]`: arguments,
 		`2["a",` + strings.Repeat("[", 1_000_000): depth,
 	} {
-		var p socketio.Packet
+		var p packet.Packet
 		err := p.Parse([]byte(wire))
-		if pe, ok := errors.AsType[*socketio.PacketError](err); !ok || pe.Reason != want {
+		if pe, ok := errors.AsType[*packet.Error](err); !ok || pe.Reason != want {
 			t.Errorf("Parse(%.60q): %v, want %s", wire, err, want)
 		}
 	}
 }
 
-func TestPacketParseAtTheLimits(t *testing.T) {
+func TestParseAtTheLimits(t *testing.T) {
 	for _, wire := range []string{
 		`2["a",` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `]`,
 		`2["a",` + strings.Repeat(`{"b":`, 63) + "1" + strings.Repeat("}", 63) + `]`,
@@ -156,32 +157,32 @@ func TestPacketParseAtTheLimits(t *testing.T) {
 		`2["a"` + strings.Repeat(",0", 128) + `]`,
 		`31[0` + strings.Repeat(",0", 127) + `]`,
 	} {
-		var p socketio.Packet
+		var p packet.Packet
 		if err := p.Parse([]byte(wire)); err != nil {
 			t.Errorf("Parse(%.60q): %v", wire, err)
 		}
 	}
 }
 
-func TestPacketTypeString(t *testing.T) {
+func TestTypeString(t *testing.T) {
 	want := []string{"CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "BINARY_EVENT", "BINARY_ACK", "unknown"}
 	for i, name := range want {
-		if got := socketio.PacketType(i).String(); got != name {
-			t.Errorf("PacketType(%d) = %q, want %q", i, got, name)
+		if got := packet.Type(i).String(); got != name {
+			t.Errorf("Type(%d) = %q, want %q", i, got, name)
 		}
 	}
 }
 
-func TestPacketError(t *testing.T) {
-	var p socketio.Packet
+func TestError(t *testing.T) {
+	var p packet.Packet
 	if err := p.Parse(nil); err.Error() != "socket.io: packet without a type" {
-		t.Errorf("error of no octets: %v", err)
+		t.Errorf("error of no bytes: %v", err)
 	}
 }
 
 // Parsing into the same Packet costs nothing, whatever came before.
-func TestPacketParseAllocs(t *testing.T) {
-	var p socketio.Packet
+func TestParseAllocs(t *testing.T) {
+	var p packet.Packet
 	many := `2["a"` + strings.Repeat(",0", 128) + `]`
 	if err := p.Parse([]byte(many)); err != nil {
 		t.Fatal(err)
@@ -207,7 +208,7 @@ func FuzzPacket(f *testing.F) {
 	}
 	f.Add([]byte(`2["a",[1,-2.5e3,{"b":[true,false,null]}],"\u00e9\\"]`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var p, again socketio.Packet
+		var p, again packet.Packet
 		if p.Parse(b) != nil {
 			return
 		}
@@ -230,7 +231,7 @@ func FuzzArguments(f *testing.F) {
 	f.Add([]byte(` [ ] `))
 	f.Add([]byte(`[0,]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var p socketio.Packet
+		var p packet.Packet
 		err := p.Parse(append([]byte("3"), data...))
 		var want []json.RawMessage
 		isArray := json.Unmarshal(data, &want) == nil && want != nil
@@ -238,7 +239,7 @@ func FuzzArguments(f *testing.F) {
 		if digits {
 			return // an id or namespace
 		}
-		if pe, ok := errors.AsType[*socketio.PacketError](err); ok {
+		if pe, ok := errors.AsType[*packet.Error](err); ok {
 			deep := strings.HasSuffix(pe.Reason, "deep") || strings.HasSuffix(pe.Reason, "arguments")
 			if isArray && !deep {
 				t.Fatalf("%q is refused: %v", data, err)
@@ -256,14 +257,14 @@ func FuzzArguments(f *testing.F) {
 	})
 }
 
-func BenchmarkPacketParse(b *testing.B) {
+func BenchmarkParse(b *testing.B) {
 	for _, bb := range []struct{ name, wire string }{
 		{"event64", `2["message",{"room":"general","message":"hello, how are you"}]`},
 		{"ack", `3/admin,17["ok"]`},
 		{"text1k", `2["message","` + strings.Repeat("x", 1000) + `"]`},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			var p socketio.Packet
+			var p packet.Packet
 			wire := []byte(bb.wire)
 			b.SetBytes(int64(len(wire)))
 			b.ReportAllocs()
@@ -277,7 +278,7 @@ func BenchmarkPacketParse(b *testing.B) {
 }
 
 func ExamplePacket_Parse() {
-	var p socketio.Packet
+	var p packet.Packet
 	if err := p.Parse([]byte(`2/admin,456["project:delete",123]`)); err != nil {
 		fmt.Println(err)
 		return
@@ -295,7 +296,7 @@ func ExamplePacket_Parse() {
 }
 
 func ExamplePacket_Append() {
-	p := socketio.Packet{Type: socketio.TypeEvent, Data: []byte(`["hello",1]`)}
+	p := packet.Packet{Type: packet.Event, Data: []byte(`["hello",1]`)}
 	fmt.Printf("%s\n", p.Append(nil))
 	// Output: 2["hello",1]
 }

@@ -1,20 +1,20 @@
-package socketio
+package packet
 
 import (
 	"bytes"
 	"encoding/json"
 )
 
-// A scanner checks JSON (RFC 8259) and notes where placeholders stand. It
-// builds nothing: values are decoded when a handler asks for them.
+// A scanner checks JSON (RFC 8259) and notes where placeholders are. It builds
+// nothing: values are decoded when a handler asks for them.
 type scanner struct {
 	b            []byte
-	i            int // the next octet
+	i            int // index of the next byte
 	attachments  int // of the packet; 0: an object like a placeholder is data
-	placeholders []placeholder
+	placeholders []Placeholder
 }
 
-// peek returns the next octet, 0 at the end.
+// peek returns the next byte, 0 at the end.
 func (s *scanner) peek() byte {
 	if s.i < len(s.b) {
 		return s.b[s.i]
@@ -33,7 +33,7 @@ func (s *scanner) space() {
 	}
 }
 
-// end checks that only space is left.
+// end checks that nothing but space is left.
 func (s *scanner) end() error {
 	s.space()
 	if s.i < len(s.b) {
@@ -42,8 +42,8 @@ func (s *scanner) end() error {
 	return nil
 }
 
-// next reads what stands behind a value of an array or object: a comma, or the
-// bracket that ends it.
+// next reads what follows a value in an array or object: a comma, or the bracket
+// that ends it.
 func (s *scanner) next(bracket byte) (more bool, err error) {
 	s.space()
 	c := s.peek()
@@ -58,8 +58,8 @@ func (s *scanner) next(bracket byte) (more bool, err error) {
 	return false, errJSON
 }
 
-// value reads one value whose first octet is next. Arrays and objects in it
-// have the given depth.
+// value reads one value, which begins at the next byte. If it is an array or
+// object, depth is its depth.
 func (s *scanner) value(depth int) error {
 	switch c := s.peek(); c {
 	case '"':
@@ -106,9 +106,9 @@ func (s *scanner) array(depth int) error {
 	}
 }
 
-// object reads an object and notes it, if it is one, as a placeholder: its
-// member _placeholder is true, whatever else it has. Of equal names the last
-// counts, as in JavaScript.
+// object reads an object and notes it if it is a placeholder: one whose member
+// _placeholder is true, whatever other members it has. Of several members with
+// the same name the last counts, as in JavaScript.
 func (s *scanner) object(depth int) error {
 	if depth > MaxDepth {
 		return errDepth
@@ -148,8 +148,8 @@ func (s *scanner) object(depth int) error {
 	if num < 0 || num >= s.attachments {
 		return errPlaceholder
 	}
-	// What a placeholder holds besides is lost with it.
-	s.placeholders = append(s.placeholders[:before], placeholder{span{start, s.i}, num})
+	// Placeholders nested in this one are replaced along with it.
+	s.placeholders = append(s.placeholders[:before], Placeholder{Span{start, s.i}, num})
 	return nil
 }
 
@@ -176,8 +176,8 @@ func (s *scanner) member(depth int) (key, val []byte, err error) {
 	return key, s.b[start:s.i], nil
 }
 
-// index returns the number of an attachment, -1 for what can't be one: since
-// there are at most ten, an index is a single digit.
+// index returns the number of an attachment, -1 if val can't be one. There are
+// at most ten attachments, so an index is a single digit.
 func index(val []byte) int {
 	if len(val) != 1 || !isDigit(val[0]) {
 		return -1
@@ -185,8 +185,7 @@ func index(val []byte) int {
 	return int(val[0] - '0')
 }
 
-// str reads a string. Whether it is UTF-8 has been checked with the message
-// that it came in.
+// str reads a string. That it is UTF-8 was checked when its message arrived.
 func (s *scanner) str() error {
 	b := s.b
 	for i := s.i + 1; i < len(b); i++ {
@@ -261,8 +260,8 @@ func (s *scanner) digits() bool {
 	return s.i > start
 }
 
-// unquote returns the text of a string that was scanned: a view of it, unless
-// it holds escapes.
+// unquote returns the text of a string that was scanned. It is a view of b
+// unless the string holds escapes.
 func unquote(b []byte) []byte {
 	if bytes.IndexByte(b, '\\') < 0 {
 		return b[1 : len(b)-1]

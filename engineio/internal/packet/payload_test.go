@@ -1,4 +1,4 @@
-package engineio_test
+package packet_test
 
 import (
 	"bytes"
@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/engineio/internal/packet"
 )
 
 // collect ranges over a copy of body: ranging modifies it.
-func collect(body string) (packets []engineio.Packet, err error) {
-	for p, e := range engineio.Payload([]byte(body)) {
+func collect(body string) (packets []packet.Packet, err error) {
+	for p, e := range packet.Payload([]byte(body)) {
 		if e != nil {
 			return packets, e
 		}
@@ -24,18 +24,18 @@ func TestPayload(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		body string
-		want []engineio.Packet
+		want []packet.Packet
 		err  error
 	}{
 		{"the specification's sample", "4hello\x1e2\x1e4world",
-			[]engineio.Packet{text(engineio.TypeMessage, "hello"), text(engineio.TypePing, ""), text(engineio.TypeMessage, "world")}, nil},
+			[]packet.Packet{text(packet.Message, "hello"), text(packet.Ping, ""), text(packet.Message, "world")}, nil},
 		{"the specification's sample with binary", "4hello\x1ebAQIDBA==",
-			[]engineio.Packet{text(engineio.TypeMessage, "hello"), binary("\x01\x02\x03\x04")}, nil},
-		{"one packet", "4", []engineio.Packet{text(engineio.TypeMessage, "")}, nil},
-		{"no octet", "", nil, engineio.ErrPacketEmpty},
-		{"separator behind", "4a\x1e", []engineio.Packet{text(engineio.TypeMessage, "a")}, engineio.ErrPacketEmpty},
-		{"separator before", "\x1e4a", nil, engineio.ErrPacketEmpty},
-		{"error in the middle", "4a\x1eb?\x1e4c", []engineio.Packet{text(engineio.TypeMessage, "a")}, engineio.ErrPacketBase64},
+			[]packet.Packet{text(packet.Message, "hello"), binary("\x01\x02\x03\x04")}, nil},
+		{"one packet", "4", []packet.Packet{text(packet.Message, "")}, nil},
+		{"no byte", "", nil, packet.ErrEmpty},
+		{"separator after", "4a\x1e", []packet.Packet{text(packet.Message, "a")}, packet.ErrEmpty},
+		{"separator before", "\x1e4a", nil, packet.ErrEmpty},
+		{"error in the middle", "4a\x1eb?\x1e4c", []packet.Packet{text(packet.Message, "a")}, packet.ErrBase64},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := collect(tt.body)
@@ -47,7 +47,7 @@ func TestPayload(t *testing.T) {
 				if !equal(got[i], tt.want[i]) {
 					t.Errorf("packet %d is %+v, want %+v", i, got[i], tt.want[i])
 				}
-				again = engineio.AppendPayload(again, got[i])
+				again = packet.AppendPayload(again, got[i])
 			}
 			if tt.err == nil && string(again) != tt.body {
 				t.Errorf("appended again: %q, want %q", again, tt.body)
@@ -57,7 +57,7 @@ func TestPayload(t *testing.T) {
 }
 
 func TestPayloadStops(t *testing.T) {
-	for p := range engineio.Payload([]byte("4a\x1e4b")) {
+	for p := range packet.Payload([]byte("4a\x1e4b")) {
 		if string(p.Data) != "a" {
 			t.Errorf("a sequence that was left went on to %q", p.Data)
 		}
@@ -70,7 +70,7 @@ func TestPayloadAllocs(t *testing.T) {
 	body := []byte(strings.Repeat("4\x1e", 499_999) + "4")
 	got := testing.AllocsPerRun(1, func() {
 		n := 0
-		for _, err := range engineio.Payload(body) {
+		for _, err := range packet.Payload(body) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,15 +93,15 @@ func FuzzPayload(f *testing.F) {
 	f.Add([]byte("4a\x1e\x1eb?"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var again []byte
-		for p, err := range engineio.Payload(bytes.Clone(body)) {
+		for p, err := range packet.Payload(bytes.Clone(body)) {
 			if err != nil {
-				// What came before the error stands at the start of body.
+				// What came before the error is the start of body.
 				if !bytes.HasPrefix(body, again) {
 					t.Fatalf("packets before the error give %q, no prefix of %q", again, body)
 				}
 				return
 			}
-			again = engineio.AppendPayload(again, p)
+			again = packet.AppendPayload(again, p)
 		}
 		if !bytes.Equal(again, body) {
 			t.Fatalf("packets of %q give %q", body, again)
@@ -121,7 +121,7 @@ func BenchmarkPayload(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				copy(work, body)
-				for _, err := range engineio.Payload(work) {
+				for _, err := range packet.Payload(work) {
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -132,17 +132,17 @@ func BenchmarkPayload(b *testing.B) {
 }
 
 func BenchmarkAppendPayload(b *testing.B) {
-	p := text(engineio.TypeMessage, strings.Repeat("x", 100))
+	p := text(packet.Message, strings.Repeat("x", 100))
 	buf := make([]byte, 0, 256)
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = engineio.AppendPayload(buf[:0], p)
+		buf = packet.AppendPayload(buf[:0], p)
 	}
 }
 
 func ExamplePayload() {
 	body := []byte("4hello\x1ebAQIDBA==")
-	for p, err := range engineio.Payload(body) {
+	for p, err := range packet.Payload(body) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -156,8 +156,8 @@ func ExamplePayload() {
 
 func ExampleAppendPayload() {
 	var body []byte
-	body = engineio.AppendPayload(body, engineio.Packet{Type: engineio.TypeMessage, Data: []byte("hello")})
-	body = engineio.AppendPayload(body, engineio.Packet{Type: engineio.TypePing})
+	body = packet.AppendPayload(body, packet.Packet{Type: packet.Message, Data: []byte("hello")})
+	body = packet.AppendPayload(body, packet.Packet{Type: packet.Ping})
 	fmt.Printf("%q\n", body)
 	// Output: "4hello\x1e2"
 }

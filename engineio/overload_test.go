@@ -1,0 +1,123 @@
+package engineio
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+)
+
+// overload is how many messages pass each queue of this file: enough that an
+// entry of it which is left behind for each shows.
+func overload() int {
+	if raceEnabled || testing.Short() {
+		return 20_000
+	}
+	return 1_000_000
+}
+
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC() // pools take two
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// wantFlat runs f and checks that it has left no memory behind: less than a byte
+// for each of a million messages.
+func wantFlat(t *testing.T, f func()) {
+	t.Helper()
+	before := heapInUse()
+	f()
+	if took := heapInUse() - before; took > 1<<20 && !raceEnabled {
+		t.Errorf("%d bytes are left behind", took)
+	}
+}
+
+// newPolling returns a session on long-polling without a network.
+func newPolling(t *testing.T, l Limits) *Session {
+	t.Helper()
+	l.PingInterval = 24 * time.Hour
+	server, err := NewServer(func(*Session) Receiver { return nil }, &Options{Limits: l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSession(server, "id", httptest.NewRequest("GET", "/", nil))
+	t.Cleanup(func() { s.end(closedHere) })
+	return s
+}
+
+// A queue takes about as much memory as it counts, however small the messages
+// are.
+func TestQueueMemory(t *testing.T) {
+	const most = 8 << 20
+	for _, binary := range []bool{false, true} {
+		s := newPolling(t, Limits{QueueBytes: most})
+		before := heapInUse()
+		n := most / (messageOverhead + 2) // with the type
+		for range n {
+			if err := s.Send(NewMessage([]byte("x"), binary)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := heapInUse() - before; took > most*5/4 && !raceEnabled {
+			t.Errorf("%d messages take %d bytes, want about %d", n, took, most)
+		}
+		s.poll(time.Now())
+		if s.queue != nil || s.queued != 0 {
+			t.Errorf("%d messages of %d bytes are left", len(s.queue), s.queued)
+		}
+	}
+}
+
+// A client that takes messages as fast as they come, a few or many at a time.
+func TestQueueSteady(t *testing.T) {
+	s := newPolling(t, Limits{})
+	m := NewMessage([]byte("x"), false)
+	wantFlat(t, func() {
+		for i := range overload() {
+			if err := s.Send(m); err != nil {
+				t.Fatal(err)
+			}
+			if i%1000 == 7 || i%1000 == 999 {
+				s.poll(time.Now())
+			}
+		}
+	})
+	if len(s.queue) != 0 || s.queued != 0 {
+		t.Errorf("%d messages of %d bytes are left", len(s.queue), s.queued)
+	}
+}
+
+// Sessions and connections that come and go.
+func TestSessionsSteady(t *testing.T) {
+	server, err := NewServer(func(*Session) Receiver { return nil }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFlat(t, func() {
+		for i := range overload() {
+			id := fmt.Sprint(i)
+			if !server.reserve(id) || server.reserve(id) {
+				t.Fatal("an id that is not in use")
+			}
+			server.forget(id)
+		}
+		ended := make(chan bool)
+		for range overload() / 10 {
+			server.run(new(conn.Conn), func() { ended <- true })
+			<-ended
+		}
+		if err := server.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if len(server.sessions)+len(server.conns) != 0 {
+		t.Errorf("%d sessions and %d connections are left", len(server.sessions), len(server.conns))
+	}
+}
