@@ -17,26 +17,30 @@ import (
 // When the request is refused the response has been written and the error is an
 // *Error; any other error comes from the connection. In both cases nc has been
 // closed. AcceptConn reads less than 4 KiB beyond the request.
-func AcceptConn(nc net.Conn, o *Options) (*Result, error) {
+func AcceptConn(nc net.Conn, o *Options) (res *Result, err error) {
 	if o == nil {
 		o = &noOptions
 	}
+	defer func() {
+		if res == nil { // an error, or a panic of a hook or of a method of nc
+			nc.Close()
+		}
+	}()
 	var watchdog *time.Timer
 	deadline := o.Limits.deadline()
 	if nc.SetDeadline(deadline) != nil && !deadline.IsZero() {
 		watchdog = time.AfterFunc(time.Until(deadline), func() { nc.Close() })
 	}
 	p := parsers.Get().(*parser)
-	res, err := p.accept(nc, o)
+	agreed, err := p.accept(nc, o)
 	p.release()
 	if watchdog != nil && !watchdog.Stop() && err == nil {
 		err = os.ErrDeadlineExceeded
 	}
 	if err == nil {
 		nc.SetDeadline(time.Time{})
-		return res, nil
+		return agreed, nil
 	}
-	nc.Close()
 	if e, ok := errors.AsType[*Error](err); ok {
 		return nil, e
 	}
@@ -90,6 +94,7 @@ func (p *parser) decide(nc net.Conn) (*Result, error) {
 	}
 	res := p.q.result()
 	res.Conn, res.Target = nc, p.targetString()
+	p.q.answerKey()
 	p.out = p.q.appendResponse(p.out[:0])
 	if o.CheckOrigin == nil {
 		_, tls := nc.(tlsConn)

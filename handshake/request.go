@@ -11,6 +11,7 @@ type request struct {
 	upgrade, connection     bool // Upgrade: websocket, Connection: Upgrade
 	keys, versions, origins int  // how often the field came
 	key                     acceptInput
+	accept                  [acceptLen]byte // what answers the key, once answerKey was called
 	keyOK, version13        bool
 	malformed               string // the list field that breaks its grammar
 
@@ -156,6 +157,10 @@ func (q *request) result() *Result {
 	return res
 }
 
+// answerKey computes what answers the key. It is a step of its own so that
+// nothing is left to compute once the connection has been taken over.
+func (q *request) answerKey() { q.key.append(q.accept[:0]) }
+
 // appendResponse appends the head of the 101 response, but for its last line,
 // to b (RFC 6455, section 4.2.2, item 5).
 func (q *request) appendResponse(b []byte) []byte {
@@ -163,7 +168,7 @@ func (q *request) appendResponse(b []byte) []byte {
 		"Upgrade: websocket\r\n"+
 		"Connection: Upgrade\r\n"+
 		"Sec-WebSocket-Accept: "...)
-	b = q.key.append(b)
+	b = append(b, q.accept[:]...)
 	if q.subprotocol > 0 {
 		b = append(b, "\r\nSec-WebSocket-Protocol: "...)
 		b = append(b, q.options.Subprotocols[q.subprotocol-1]...)

@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"maps"
@@ -33,6 +34,7 @@ func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error)
 		refusal.write(w, r)
 		return nil, refusal
 	}
+	q.answerKey()
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		// Over HTTP/2, or in a wrapper that hides the connection.
@@ -40,21 +42,36 @@ func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error)
 		refusal.write(w, r)
 		return nil, refusal
 	}
-	res := q.result()
-	res.Conn, res.Target, res.Header = nc, target(r), r.Header
+	res, err := q.open(w, r, hookHeader, nc, rw)
+	if err != nil {
+		return nil, fmt.Errorf("websocket: accept: %w", err)
+	}
+	return res, nil
+}
+
+// open answers the request on the connection that it came by. It closes the
+// connection unless it returns a result, even if a method of the connection
+// panics: net/http has let go of it, so nobody else would.
+func (q *request) open(w http.ResponseWriter, r *http.Request, hookHeader http.Header, nc net.Conn, rw *bufio.ReadWriter) (res *Result, err error) {
+	defer func() {
+		if res == nil {
+			nc.Close()
+		}
+	}()
+	agreed := q.result()
+	agreed.Conn, agreed.Target, agreed.Header = nc, target(r), r.Header
 	if n := rw.Reader.Buffered(); n > 0 {
 		p, _ := rw.Reader.Peek(n)
-		res.Buffered = bytes.Clone(p)
+		agreed.Buffered = bytes.Clone(p)
 	}
 	b := q.appendResponse(rw.Writer.AvailableBuffer())
 	b = appendFree(b, w.Header())
 	b = appendHeader(b, hookHeader)
 	b = append(b, "\r\n"...)
-	if err := writeHead(nc, b, o.Limits.deadline()); err != nil {
-		nc.Close()
-		return nil, fmt.Errorf("websocket: accept: %w", err)
+	if err := writeHead(nc, b, q.options.Limits.deadline()); err != nil {
+		return nil, err
 	}
-	return res, nil
+	return agreed, nil
 }
 
 // target returns the target of the request as it came.
