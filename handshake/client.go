@@ -125,16 +125,19 @@ func (d *dialer) dial(ctx context.Context, rawURL string) (*Result, *http.Respon
 	}
 	res, err := d.check(resp)
 	if err != nil {
-		defer time.AfterFunc(refusalTime, cancel).Stop()
-		return nil, resp, refused(resp, err)
+		return nil, resp, refused(resp, err, cancel)
 	}
 	body, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok {
-		return nil, resp, refused(resp, errors.New("transport does not give the connection away"))
+		return nil, resp, refused(resp, errors.New("transport does not give the connection away"), cancel)
 	}
 	resp.Body = http.NoBody
+	defer func() {
+		if res.Conn == nil { // an error, or a panic of the body
+			body.Close()
+		}
+	}()
 	if err := d.takeOver(ctx, res, body, req.URL.Host); err != nil {
-		body.Close()
 		return nil, resp, err
 	}
 	return res, resp, nil
@@ -256,12 +259,16 @@ func (d *dialer) header() http.Header {
 }
 
 // refused returns the error for a response that opens no connection. The body
-// is replaced by its start.
-func refused(resp *http.Response, reason error) error {
+// is replaced by its start. cancel ends the request, should the body trickle.
+func refused(resp *http.Response, reason error, cancel context.CancelFunc) error {
 	var body []byte
 	if resp.StatusCode != http.StatusSwitchingProtocols {
-		body, _ = io.ReadAll(io.LimitReader(resp.Body, refusalBytes))
+		in := newPump(io.LimitReader(resp.Body, refusalBytes))
+		in.setDeadline(time.Now().Add(refusalTime))
+		body, _ = io.ReadAll(in)
+		in.close()
 	}
+	defer time.AfterFunc(refusalTime, cancel).Stop() // should Close wait
 	resp.Body.Close()
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return &DialError{Status: resp.StatusCode, Reason: reason.Error(), Body: body}

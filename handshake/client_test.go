@@ -389,6 +389,3 @@ func TestNewTransport(t *testing.T) {
 		t.Errorf("without a base %+v", got)
 	}
 }
-
-func (deafConn) SetDeadline(time.Time) error     { return nil }
-func (deafConn) SetReadDeadline(time.Time) error { return nil }

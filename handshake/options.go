@@ -69,16 +69,12 @@ func limit(v, def int) int {
 	return v
 }
 
-// deadline returns when a handshake that starts now has to be done; the zero
-// time if there is no limit.
-func (l *Limits) deadline() time.Time {
-	switch {
-	case l.Timeout == 0:
-		return time.Now().Add(defaultTimeout)
-	case l.Timeout < 0:
-		return time.Time{}
+// timeout returns how long a handshake may take, a negative time for no limit.
+func (l *Limits) timeout() time.Duration {
+	if l.Timeout == 0 {
+		return defaultTimeout
 	}
-	return time.Now().Add(l.Timeout)
+	return l.Timeout
 }
 
 // check tells what is wrong with the options, as a refusal with 500.

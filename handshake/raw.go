@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"time"
 )
 
@@ -23,48 +22,44 @@ func AcceptConn(nc net.Conn, o *Options) (res *Result, err error) {
 	}
 	defer func() {
 		if res == nil { // an error, or a panic of a hook or of a method of nc
-			nc.Close()
+			abort(nc)
 		}
 	}()
-	var watchdog *time.Timer
-	deadline := o.Limits.deadline()
-	if nc.SetDeadline(deadline) != nil && !deadline.IsZero() {
-		watchdog = time.AfterFunc(time.Until(deadline), func() { nc.Close() })
-	}
 	p := parsers.Get().(*parser)
-	agreed, err := p.accept(nc, o)
+	p.reset(o)
+	g := guarded(nc, o.Limits.timeout())
+	agreed, refusal, err := p.accept(nc)
+	err = g.stop(err)
+	if refusal != nil && err == nil {
+		p.linger(nc)
+	}
 	p.release()
-	if watchdog != nil && !watchdog.Stop() && err == nil {
-		err = os.ErrDeadlineExceeded
+	switch {
+	case refusal != nil:
+		return nil, refusal
+	case err != nil:
+		return nil, fmt.Errorf("websocket: accept: %w", err)
 	}
-	if err == nil {
-		nc.SetDeadline(time.Time{})
-		return agreed, nil
-	}
-	if e, ok := errors.AsType[*Error](err); ok {
-		return nil, e
-	}
-	return nil, fmt.Errorf("websocket: accept: %w", err)
+	return agreed, nil
 }
 
-// accept reads the request, decides, and answers.
-func (p *parser) accept(nc net.Conn, o *Options) (*Result, error) {
-	p.reset(o)
+// accept reads the request, decides, and answers. An error comes from the
+// connection, with or without a refusal.
+func (p *parser) accept(nc net.Conn) (*Result, *Error, error) {
 	err := p.readHead(nc)
 	var res *Result
 	if err == nil {
 		res, err = p.decide(nc)
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
-		p.refuse(nc, e)
-	}
 	if err != nil {
-		return nil, err
+		refusal, ok := errors.AsType[*Error](err)
+		if ok {
+			err = p.refuse(nc, refusal)
+		}
+		return nil, refusal, err
 	}
-	if _, err := nc.Write(p.out); err != nil {
-		return nil, err
-	}
-	return res, nil
+	_, err = nc.Write(p.out)
+	return res, nil, err
 }
 
 // readHead reads up to the empty line that ends the header.
@@ -133,18 +128,24 @@ func (p *parser) hooks(nc net.Conn, res *Result) error {
 	return nil
 }
 
-// refuse sends the refusal and waits a moment for the peer to have read it:
-// closing a connection with unread octets resets it, and the reset can
-// overtake what was sent.
-func (p *parser) refuse(nc net.Conn, e *Error) {
+// refuse sends the refusal, and says that nothing follows it.
+func (p *parser) refuse(nc net.Conn, e *Error) error {
 	p.out = e.append(p.out[:0])
 	if _, err := nc.Write(p.out); err != nil {
-		return
+		return err
 	}
 	if c, ok := nc.(interface{ CloseWrite() error }); ok {
 		c.CloseWrite()
 	}
-	nc.SetReadDeadline(time.Now().Add(lingerTime))
+	return nil
+}
+
+// linger waits a moment for a refused peer to have read the answer: closing a
+// connection with unread bytes resets it, and the reset can overtake what was
+// sent.
+func (p *parser) linger(nc net.Conn) {
+	g := guarded(nc, lingerTime)
+	defer g.stop(nil)
 	for left := lingerBytes; left > 0; {
 		n, err := nc.Read(p.in)
 		if err != nil {
@@ -154,7 +155,7 @@ func (p *parser) refuse(nc net.Conn, e *Error) {
 	}
 }
 
-// How long, and for how many octets, a refused peer is listened to.
+// How long, and for how many bytes, a refused peer is listened to.
 const (
 	lingerTime  = time.Second
 	lingerBytes = 256 << 10

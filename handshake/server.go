@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"time"
 )
 
 // Accept answers a WebSocket handshake that net/http has read (RFC 6455,
@@ -55,7 +54,7 @@ func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error)
 func (q *request) open(w http.ResponseWriter, r *http.Request, hookHeader http.Header, nc net.Conn, rw *bufio.ReadWriter) (res *Result, err error) {
 	defer func() {
 		if res == nil {
-			nc.Close()
+			abort(nc)
 		}
 	}()
 	agreed := q.result()
@@ -68,7 +67,9 @@ func (q *request) open(w http.ResponseWriter, r *http.Request, hookHeader http.H
 	b = appendFree(b, w.Header())
 	b = appendHeader(b, hookHeader)
 	b = append(b, "\r\n"...)
-	if err := writeHead(nc, b, q.options.Limits.deadline()); err != nil {
+	g := guarded(nc, q.options.Limits.timeout())
+	_, err = nc.Write(b)
+	if err = g.stop(err); err != nil {
 		return nil, err
 	}
 	return agreed, nil
@@ -80,17 +81,6 @@ func target(r *http.Request) string {
 		return r.RequestURI
 	}
 	return r.URL.RequestURI()
-}
-
-// writeHead writes the response before the deadline and leaves none. A
-// connection that knows no deadlines has to do without.
-func writeHead(nc net.Conn, b []byte, deadline time.Time) error {
-	nc.SetDeadline(deadline)
-	if _, err := nc.Write(b); err != nil {
-		return err
-	}
-	nc.SetDeadline(time.Time{})
-	return nil
 }
 
 // readHTTP checks all of the request and returns the fields that the hook adds.

@@ -78,7 +78,7 @@ func TestAcceptAllocs(t *testing.T) {
 	c := &replay{}
 	var w http.ResponseWriter = fixedHijack{c, bufio.NewReadWriter(bufio.NewReader(c), bufio.NewWriter(c)), make(http.Header)}
 	got := testing.AllocsPerRun(100, func() {
-		if _, err := Accept(w, r, nil); err != nil {
+		if _, err := Accept(w, r, unbounded); err != nil {
 			t.Fatal(err)
 		}
 	})
