@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strings"
 )
 
 // Accept answers a WebSocket handshake that net/http has read (RFC 6455,
@@ -17,8 +18,8 @@ import (
 // which is closed then. Either way there is nothing left to do for the handler
 // but to return.
 //
-// Fields that were set on w.Header() before go out with the response, but for
-// those that the handshake writes itself. w may be wrapped if the wrapper has
+// Fields that were set on w.Header() before go out with the response as net/http
+// would send them, but for those that the handshake writes itself. w may be wrapped if the wrapper has
 // an Unwrap method as http.ResponseController describes.
 func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error) {
 	if o == nil {
@@ -26,9 +27,6 @@ func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error)
 	}
 	q := request{options: o}
 	hookHeader, refusal := q.readHTTP(r)
-	if refusal == nil {
-		refusal = checkedHeader(w.Header())
-	}
 	if refusal != nil {
 		refusal.write(w, r)
 		return nil, refusal
@@ -149,32 +147,27 @@ func (o *Options) checkOriginHTTP(r *http.Request) *Error {
 	return o.checkOrigin([]byte(values[0]), []byte(r.Host), r.TLS != nil)
 }
 
-// checkedHeader tells what is wrong with fields set on a ResponseWriter.
-func checkedHeader(h http.Header) *Error {
-	for name, values := range h {
-		for _, v := range values {
-			if !isFieldValue([]byte(v)) || !isToken([]byte(name)) {
-				err := fmt.Errorf("invalid header field %q", name)
-				return &Error{Status: http.StatusInternalServerError, Err: err}
-			}
-		}
-	}
-	return nil
-}
-
-// appendFree appends the fields of h that the handshake does not write itself.
+// appendFree appends the fields that were set on a ResponseWriter, but for those
+// that the handshake writes itself. It treats them as net/http does: a name that
+// is no token is left out, as are those with http.TrailerPrefix; in a value CR
+// and LF become spaces, and white space at its ends is cut.
 func appendFree(b []byte, h http.Header) []byte {
 	if len(h) == 0 {
 		return b
 	}
 	free := make(http.Header, len(h))
 	for name, values := range h {
-		if !isReserved(name) {
-			free[name] = values
+		if !isToken([]byte(name)) || isReserved(name) {
+			continue
+		}
+		for _, v := range values {
+			free[name] = append(free[name], strings.Trim(lineBreaks.Replace(v), " \t"))
 		}
 	}
 	return appendHeader(b, free)
 }
+
+var lineBreaks = strings.NewReplacer("\r", " ", "\n", " ")
 
 // write sends the refusal through net/http, which ends the connection behind
 // it. One of HTTP/2, which carries other requests too, lives on.
