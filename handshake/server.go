@@ -32,12 +32,13 @@ func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error)
 		return nil, refusal
 	}
 	q.answerKey()
-	nc, rw, err := http.NewResponseController(w).Hijack()
+	nc, rw, err := hijack(w)
 	if err != nil {
-		// Over HTTP/2, or in a wrapper that hides the connection.
-		refusal = &Error{Status: http.StatusNotImplemented, Reason: "connection can't be taken over", Err: err}
-		refusal.write(w, r)
-		return nil, refusal
+		if refusal = notHijacked(err); refusal != nil {
+			refusal.write(w, r)
+			return nil, refusal
+		}
+		return nil, fmt.Errorf("websocket: accept: %w", err)
 	}
 	res, err := q.open(w, r, hookHeader, nc, rw)
 	if err != nil {

@@ -116,18 +116,6 @@ func TestTarget(t *testing.T) {
 	}
 }
 
-// TestNotHijackable: writers that don't give the connection away.
-func TestNotHijackable(t *testing.T) {
-	w := httptest.NewRecorder()
-	_, err := Accept(w, readRequest(t, sample("")), nil)
-	if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusNotImplemented || w.Code != http.StatusNotImplemented {
-		t.Errorf("error %v, status %d", err, w.Code)
-	}
-	if !errors.Is(err, http.ErrNotSupported) {
-		t.Errorf("error %v hides its cause", err)
-	}
-}
-
 func TestAcceptResponseFails(t *testing.T) {
 	c := newMemConn("")
 	c.closed = true

@@ -51,7 +51,7 @@ var past = time.Unix(1, 0)
 // once, and what they may give is what is buffered.
 const (
 	drainTime  = 100 * time.Millisecond
-	drainMost  = time.Second // for those that are known to keep to deadlines
+	drainMost  = 2 * time.Second // for those that are known to keep to deadlines
 	drainBytes = 64 << 10
 )
 
