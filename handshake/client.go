@@ -102,8 +102,12 @@ type dialer struct {
 	key     string
 	ours    bool // the transport is defaultTransport
 
-	mu   sync.Mutex
-	conn net.Conn // that of the last request, nil if not known
+	wrapped bool // the transport is not an http.Transport, but may wrap one
+
+	mu     sync.Mutex
+	conn   net.Conn // that of the last request, nil if not known
+	asked  string   // where that request went, as httptrace tells it
+	target string   // where it should go, "" with TLS
 }
 
 func (d *dialer) dial(ctx context.Context, rawURL string) (*Result, *http.Response, error) {
@@ -121,7 +125,7 @@ func (d *dialer) dial(ctx context.Context, rawURL string) (*Result, *http.Respon
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, d.explain(err)
 	}
 	res, err := d.check(resp)
 	if err != nil {
@@ -129,7 +133,7 @@ func (d *dialer) dial(ctx context.Context, rawURL string) (*Result, *http.Respon
 	}
 	body, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok {
-		return nil, resp, refused(resp, errors.New("transport does not give the connection away"), cancel)
+		return nil, resp, refused(resp, errNotWritable(resp.Body), cancel)
 	}
 	resp.Body = http.NoBody
 	defer func() {
@@ -163,7 +167,8 @@ func (d *dialer) client() *http.Client {
 		c.Transport = defaultTransport()
 		d.ours = true
 	}
-	if t, ok := c.Transport.(*http.Transport); ok && t.Proxy != nil {
+	t, ok := c.Transport.(*http.Transport)
+	if d.wrapped = !ok; ok && t.Proxy != nil {
 		c.Transport = tunneling{t}
 	}
 	ask := c.CheckRedirect
@@ -172,7 +177,11 @@ func (d *dialer) client() *http.Client {
 			return http.ErrUseLastResponse
 		}
 		req.URL.Scheme = httpScheme(req.URL.Scheme)
-		return ask(req, via)
+		err := ask(req, via)
+		if err == nil {
+			d.aim(req.URL)
+		}
+		return err
 	}
 	return &c
 }
@@ -180,12 +189,24 @@ func (d *dialer) client() *http.Client {
 // trace makes ctx tell us the connection. Traces that it has go on working.
 func (d *dialer) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(hostPort string) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.asked = hostPort
+		},
 		GotConn: func(info httptrace.GotConnInfo) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.conn = info.Conn
 		},
 	})
+}
+
+// aim tells where the next request is to go.
+func (d *dialer) aim(u *url.URL) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.target, d.conn = plainTarget(u), nil
 }
 
 // httpScheme returns the scheme that net/http knows a WebSocket URL by.
@@ -209,10 +230,11 @@ func (d *dialer) request(ctx context.Context, rawURL string) (*http.Request, err
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, fmt.Errorf("scheme %q is none of ws, wss, http, https", u.Scheme)
 	case u.Host == "":
-		return nil, errors.New("URL has no host")
-	case u.Fragment != "" || strings.HasSuffix(rawURL, "#"):
-		return nil, errors.New("URL has a fragment") // RFC 6455, section 3
+		return nil, fmt.Errorf("URL %q has no host", u.Redacted())
+	case u.Fragment != "" || strings.HasSuffix(rawURL, "#"): // RFC 6455, section 3
+		return nil, fmt.Errorf("URL has the fragment %q, want none", u.Fragment)
 	}
+	d.aim(u)
 	if err := d.options.check(); err != nil {
 		return nil, err
 	}

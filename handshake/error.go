@@ -89,12 +89,14 @@ func (e *Error) connection() []string {
 	return []string{"close"}
 }
 
+// quoteMost is how many bytes quote shows.
+const quoteMost = 256
+
 // quote returns a value that the peer sent as a string literal, cut to a length
 // that does no harm in a log.
 func quote(v []byte) string {
-	const most = 256
-	if len(v) > most {
-		return strconv.QuoteToASCII(string(v[:most])) + "..."
+	if len(v) > quoteMost {
+		return strconv.QuoteToASCII(string(v[:quoteMost])) + "..."
 	}
 	return strconv.QuoteToASCII(string(v))
 }

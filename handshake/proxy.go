@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -127,9 +126,9 @@ func (t tunneling) ask(ctx context.Context, nc net.Conn, proxy *url.URL, addr st
 	}
 	switch {
 	case resp.StatusCode/100 != 2:
-		return errors.New(resp.Status)
+		return fmt.Errorf("CONNECT %s was answered with %s, want 2xx%s", addr, quote([]byte(resp.Status)), told(resp.Header, "Proxy-Authenticate"))
 	case in.Buffered() > 0: // the server has not been asked anything yet
-		return errors.New("octets behind the answer to CONNECT")
+		return fmt.Errorf("%d bytes after the answer to CONNECT %s, want none", in.Buffered(), addr)
 	}
 	return nil
 }

@@ -168,10 +168,10 @@ func TestProxyRefuses(t *testing.T) {
 		set       func(*http.Transport)
 		want      string
 	}{
-		{"wants a password", "http://proxy.example.com", answer("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), nil, "proxy: 407 Proxy"},
+		{"wants a password", "http://proxy.example.com", answer("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n"), nil, `proxy: CONNECT example.com:80 was answered with "407 Proxy Authentication Required", want 2xx, Proxy-Authenticate is "Basic"`},
 		{"is no proxy", "http://proxy.example.com:80", answer("hello\r\n\r\n"), nil, "proxy: malformed"},
 		{"ends", "http://proxy.example.com", answer(""), nil, "proxy: unexpected EOF"},
-		{"says more", "http://proxy.example.com", answer("HTTP/1.1 200 OK\r\n\r\nmore"), nil, "proxy: octets behind"},
+		{"says more", "http://proxy.example.com", answer("HTTP/1.1 200 OK\r\n\r\nmore"), nil, "proxy: 4 bytes after the answer to CONNECT example.com:80, want none"},
 		{"never ends", "http://proxy.example.com", answer("HTTP/1.1 200 OK\r\nA: " + strings.Repeat("b", 64<<10) + "\r\n\r\n"), nil, "proxy: unexpected EOF"},
 		{"is silent", "http://proxy.example.com", silent, nil, "proxy: context deadline exceeded"},
 		{"is not there", "http://elsewhere.example.com", nil, nil, "proxy: dialed elsewhere.example.com:80"},

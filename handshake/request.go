@@ -1,6 +1,9 @@
 package handshake
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+)
 
 // A request is what the handshake has to know of a request's header fields
 // (RFC 6455, section 4.2.1), gathered one field at a time. It holds nothing of
@@ -13,7 +16,11 @@ type request struct {
 	key                     acceptInput
 	accept                  [acceptLen]byte // what answers the key, once answerKey was called
 	keyOK, version13        bool
-	malformed               string // the list field that breaks its grammar
+	malformed               string // what is wrong with a list field that breaks its grammar
+
+	// What the fields had instead of what they should have, for the refusal;
+	// "" if a field did not come.
+	otherUpgrade, otherConnection, otherVersion, otherKey string
 
 	subprotocol int // 1 + index in options.Subprotocols, 0 for none
 	agreed      bool
@@ -21,36 +28,65 @@ type request struct {
 	answer      deflateParams // what the response says of them
 }
 
-// The fields that request looks at, in canonical form.
+// The fields that we look at, in canonical form.
 const (
 	fieldUpgrade    = "Upgrade"
 	fieldConnection = "Connection"
 	fieldKey        = "Sec-Websocket-Key"
+	fieldAccept     = "Sec-Websocket-Accept"
 	fieldVersion    = "Sec-Websocket-Version"
 	fieldProtocol   = "Sec-Websocket-Protocol"
 	fieldExtensions = "Sec-Websocket-Extensions"
 	fieldOrigin     = "Origin"
 )
 
-func (q *request) addUpgrade(v []byte)    { q.upgrade = q.upgrade || hasToken(v, "websocket") }
-func (q *request) addConnection(v []byte) { q.connection = q.connection || hasToken(v, "upgrade") }
+func (q *request) addUpgrade(v []byte) {
+	if !hasToken(v, "websocket") {
+		q.otherUpgrade = another(q.otherUpgrade, v)
+		return
+	}
+	q.upgrade = true
+}
+
+func (q *request) addConnection(v []byte) {
+	if !hasToken(v, "upgrade") {
+		q.otherConnection = another(q.otherConnection, v)
+		return
+	}
+	q.connection = true
+}
 
 func (q *request) addVersion(v []byte) {
 	q.versions++
-	q.version13 = string(v) == "13"
+	if q.version13 = string(v) == "13"; !q.version13 {
+		q.otherVersion = another("", v)
+	}
 }
 
 func (q *request) addKey(v []byte) {
 	q.keys++
 	if q.keyOK = validKey(v); q.keyOK {
 		q.key.set(v)
+	} else {
+		q.otherKey = another("", v)
 	}
+}
+
+// another appends the value of a further field to a list for an error text.
+func another(list string, v []byte) string {
+	switch {
+	case list == "":
+		return quote(v)
+	case len(list) > 2*quoteMost:
+		return list
+	}
+	return list + " and " + quote(v)
 }
 
 // addProtocol takes in one Sec-WebSocket-Protocol field: a list of tokens,
 // which may be spread over several fields (RFC 6455, section 11.3.4).
 func (q *request) addProtocol(v []byte) {
-	empty := true
+	empty, v0 := true, v
 	for len(v) > 0 {
 		var name []byte
 		if name, v = nextElement(v); len(name) == 0 {
@@ -58,7 +94,7 @@ func (q *request) addProtocol(v []byte) {
 		}
 		empty = false
 		if !isToken(name) {
-			q.malformed = "Sec-WebSocket-Protocol"
+			q.malformed = "Sec-WebSocket-Protocol is " + quote(v0) + ", of which " + quote(name) + " is no token"
 			return
 		}
 		for i, ours := range q.options.Subprotocols {
@@ -68,7 +104,7 @@ func (q *request) addProtocol(v []byte) {
 		}
 	}
 	if empty {
-		q.malformed = "Sec-WebSocket-Protocol"
+		q.malformed = "Sec-WebSocket-Protocol is " + quote(v0) + ", which names no subprotocol"
 	}
 }
 
@@ -80,16 +116,16 @@ func (q *request) addExtensions(v []byte) {
 	s := extensionScanner{in: v}
 	for first := true; ; first = false {
 		name, err := s.next()
-		if err != nil || name == nil && first {
-			q.malformed = "Sec-WebSocket-Extensions"
+		if name == nil && err == nil && !first {
 			return
 		}
-		if name == nil {
-			return
+		var offer deflateParams
+		legal := false
+		if name != nil {
+			offer, legal, err = s.deflateParams()
 		}
-		offer, legal, err := s.deflateParams()
-		if err != nil {
-			q.malformed = "Sec-WebSocket-Extensions"
+		if err != nil || name == nil {
+			q.malformed = malformedExtensions(v)
 			return
 		}
 		if legal && !q.agreed && q.options.Deflate != nil && string(name) == deflateName {
@@ -99,29 +135,48 @@ func (q *request) addExtensions(v []byte) {
 	}
 }
 
+// malformedExtensions says what is wrong with a Sec-WebSocket-Extensions field
+// that breaks its grammar.
+func malformedExtensions(v []byte) string {
+	return "Sec-WebSocket-Extensions is " + quote(v) + ", which is " + errExtension.Error()
+}
+
 // check applies RFC 6455, section 4.2.1 to what was gathered.
 func (q *request) check() *Error {
 	switch {
 	case !q.upgrade:
-		return upgradeRequired("no Upgrade: websocket")
+		return upgradeRequired(wants("Upgrade", q.otherUpgrade, `"websocket"`))
 	case !q.connection:
-		return upgradeRequired("no Connection: Upgrade")
+		return upgradeRequired(wants("Connection", q.otherConnection, `"Upgrade"`))
 	case q.versions > 1:
-		return refuse(http.StatusBadRequest, "more than one Sec-WebSocket-Version")
+		return badRequest(tooMany("Sec-WebSocket-Version", q.versions))
 	case !q.version13:
-		e := upgradeRequired("no Sec-WebSocket-Version: 13")
+		e := upgradeRequired(wants("Sec-WebSocket-Version", q.otherVersion, `"13"`))
 		e.Header["Sec-WebSocket-Version"] = []string{"13"} // section 4.2.2, item 4
 		return e
 	case q.keys > 1:
-		return refuse(http.StatusBadRequest, "more than one Sec-WebSocket-Key")
+		return badRequest(tooMany("Sec-WebSocket-Key", q.keys))
 	case !q.keyOK:
-		return refuse(http.StatusBadRequest, "Sec-WebSocket-Key is not base64 of 16 octets")
+		return badRequest(wants("Sec-WebSocket-Key", q.otherKey, "16 bytes in base64"))
 	case q.origins > 1:
-		return refuse(http.StatusBadRequest, "more than one Origin")
+		return badRequest(tooMany("Origin", q.origins))
 	case q.malformed != "":
-		return refuse(http.StatusBadRequest, "malformed "+q.malformed)
+		return badRequest(q.malformed)
 	}
 	return nil
+}
+
+// wants says what a field has, nothing if it did not come, and what it should.
+func wants(name, has, want string) string {
+	if has == "" {
+		return "no " + name + " field, want " + want
+	}
+	return name + " is " + has + ", want " + want
+}
+
+// tooMany says that a field came n times.
+func tooMany(name string, n int) string {
+	return strconv.Itoa(n) + " " + name + " fields, want one"
 }
 
 // upgradeRequired returns a refusal with 426 (RFC 9110, section 15.5.22).
@@ -132,8 +187,8 @@ func upgradeRequired(reason string) *Error {
 }
 
 // badMethod returns a refusal of a method other than GET.
-func badMethod() *Error {
-	e := refuse(http.StatusMethodNotAllowed, "method is not GET")
+func badMethod(method string) *Error {
+	e := refuse(http.StatusMethodNotAllowed, "method is "+quote([]byte(method))+", want GET")
 	e.Header = http.Header{"Allow": {http.MethodGet}}
 	return e
 }

@@ -96,7 +96,7 @@ func TestDialRefused(t *testing.T) {
 		if res != nil || !ok || e.Status != 403 || resp.StatusCode != 403 || resp.Header.Get("X") != "y" {
 			t.Fatalf("body of %d octets: %v, %v, %v", size, res, resp, err)
 		}
-		if want := "websocket: dial: 403 Forbidden: the server did not switch protocols"; e.Error() != want {
+		if want := "websocket: dial: 403 Forbidden: the server did not switch protocols, want 101; the request had no Origin"; e.Error() != want {
 			t.Errorf("error %q, want %q", e, want)
 		}
 		want := body[:min(size, 1024)]

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -87,15 +88,17 @@ func (q *request) readHTTP(r *http.Request) (http.Header, *Error) {
 	switch {
 	case r.ProtoMajor != 1:
 		// RFC 8441 would need extended CONNECT, which net/http does not pass on.
-		return nil, refuse(http.StatusNotImplemented, "WebSocket over "+r.Proto+" is not supported")
+		return nil, refuse(http.StatusNotImplemented, "WebSocket over "+r.Proto+" is not supported, want HTTP/1.1")
 	case r.Method != http.MethodGet:
-		return nil, badMethod()
-	case r.ProtoMinor == 0:
-		return nil, refuse(http.StatusBadRequest, "HTTP version is below 1.1") // RFC 6455, section 4.2.1, item 1
+		return nil, badMethod(r.Method)
+	case r.ProtoMinor == 0: // RFC 6455, section 4.2.1, item 1
+		return nil, badRequest("HTTP version is " + quote([]byte(r.Proto)) + ", want HTTP/1.1")
 	case r.Host == "":
-		return nil, refuse(http.StatusBadRequest, "no Host")
-	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
-		return nil, refuse(http.StatusBadRequest, "request has a body")
+		return nil, badRequest("no Host field, want one")
+	case len(r.TransferEncoding) > 0:
+		return nil, hasBody("Transfer-Encoding", []byte(strings.Join(r.TransferEncoding, ", ")))
+	case r.ContentLength != 0:
+		return nil, hasBody("Content-Length", strconv.AppendInt(nil, r.ContentLength, 10))
 	}
 	q.readFields(r.Header)
 	if e := q.check(); e != nil {
@@ -108,6 +111,11 @@ func (q *request) readHTTP(r *http.Request) (http.Header, *Error) {
 		return nil, e
 	}
 	return q.options.before(r)
+}
+
+// hasBody returns the refusal of a request with a body, which the field tells of.
+func hasBody(field string, value []byte) *Error {
+	return badRequest(field + " is " + quote(value) + ", want a request without a body")
 }
 
 // readFields gathers the fields of a header.

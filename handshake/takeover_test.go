@@ -145,15 +145,6 @@ func TestDialStranger(t *testing.T) {
 	}
 }
 
-// TestDialNoConnection: a response that gives no connection away.
-func TestDialNoConnection(t *testing.T) {
-	o := &DialOptions{HTTPClient: stranger(io.NopCloser(strings.NewReader("x")), nil)}
-	_, resp, err := Dial(t.Context(), "ws://example.com/", o)
-	if e, ok := errors.AsType[*DialError](err); !ok || e.Status != http.StatusSwitchingProtocols || resp == nil {
-		t.Errorf("%v, %v", resp, err)
-	}
-}
-
 // TestDrain: what reading the buffer may come upon.
 func TestDrain(t *testing.T) {
 	long := strings.Repeat("0123456789", 1000)
