@@ -47,29 +47,6 @@ const (
 	refusalTime        = time.Second
 )
 
-// defaultTransport is the transport for clients that bring none.
-var defaultTransport = sync.OnceValue(func() *http.Transport {
-	return newTransport(http.DefaultTransport)
-})
-
-// newTransport returns a copy of base, if it is of a kind that can be copied,
-// with bounds of our own.
-func newTransport(base http.RoundTripper) *http.Transport {
-	t, ok := base.(*http.Transport)
-	if ok {
-		t = t.Clone()
-	} else {
-		t = &http.Transport{Proxy: http.ProxyFromEnvironment}
-	}
-	t.Protocols = new(http.Protocols)
-	t.Protocols.SetHTTP1(true)
-	t.MaxResponseHeaderBytes = responseHeadBytes
-	t.ResponseHeaderTimeout = responseHeaderTime
-	t.DisableCompression = true
-	t.DisableKeepAlives = true // a connection that was refused is of no use
-	return t
-}
-
 // Dial opens a WebSocket connection as a client (RFC 6455, section 4.1). The
 // URL's scheme is ws, wss, http or https. o may be nil.
 //
@@ -168,8 +145,8 @@ func (d *dialer) client() *http.Client {
 		d.ours = true
 	}
 	t, ok := c.Transport.(*http.Transport)
-	if d.wrapped = !ok; ok && t.Proxy != nil {
-		c.Transport = tunneling{t}
+	if d.wrapped = !ok; ok {
+		c.Transport = transport{t}
 	}
 	ask := c.CheckRedirect
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
