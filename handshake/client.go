@@ -203,11 +203,12 @@ func (d *dialer) request(ctx context.Context, rawURL string) (*http.Request, err
 	if err != nil {
 		return nil, err
 	}
+	given := u.Redacted()
 	switch u.Scheme = httpScheme(u.Scheme); {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, fmt.Errorf("scheme %q is none of ws, wss, http, https", u.Scheme)
 	case u.Host == "":
-		return nil, fmt.Errorf("URL %q has no host", u.Redacted())
+		return nil, fmt.Errorf("URL %q has no host", given)
 	case u.Fragment != "" || strings.HasSuffix(rawURL, "#"): // RFC 6455, section 3
 		return nil, fmt.Errorf("URL has the fragment %q, want none", u.Fragment)
 	}
@@ -226,15 +227,18 @@ func (d *dialer) request(ctx context.Context, rawURL string) (*http.Request, err
 // check tells what is wrong with the options.
 func (o *DialOptions) check() error {
 	if err := checkHeader(o.Header); err != nil {
-		return err
+		return fmt.Errorf("DialOptions.Header: %w", err)
 	}
 	if err := checkSubprotocols(o.Subprotocols); err != nil {
-		return err
+		return fmt.Errorf("DialOptions.Subprotocols: %w", err)
 	}
 	if _, _, ok := splitHost([]byte(o.Host)); o.Host != "" && !ok {
-		return fmt.Errorf("invalid host %q", o.Host)
+		return fmt.Errorf("DialOptions.Host: %s is no host", quote([]byte(o.Host)))
 	}
-	return o.Deflate.check()
+	if err := o.Deflate.check(); err != nil {
+		return fmt.Errorf("DialOptions.Deflate: %w", err)
+	}
+	return nil
 }
 
 // header returns the fields of the request.

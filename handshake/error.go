@@ -66,8 +66,11 @@ func hookError(err error) *Error {
 	if !ok {
 		return &Error{Status: http.StatusForbidden, Err: err}
 	}
-	if e.Status < 300 || e.Status > 599 || checkHeader(e.Header) != nil {
-		return &Error{Status: http.StatusInternalServerError, Err: err}
+	if e.Status < 300 || e.Status > 599 {
+		return badOption(fmt.Errorf("Options.Before returned an *Error whose Status is %d, want 300 to 599: %w", e.Status, err))
+	}
+	if wrong := checkHeader(e.Header); wrong != nil {
+		return badOption(fmt.Errorf("Options.Before returned an *Error with a header: %w: %w", wrong, err))
 	}
 	return e
 }

@@ -2,7 +2,6 @@ package handshake
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -46,60 +45,57 @@ func AcceptConn(nc net.Conn, o *Options) (res *Result, err error) {
 // accept reads the request, decides, and answers. An error comes from the
 // connection, with or without a refusal.
 func (p *parser) accept(nc net.Conn) (*Result, *Error, error) {
-	err := p.readHead(nc)
-	var res *Result
-	if err == nil {
-		res, err = p.decide(nc)
-	}
+	refusal, err := p.readHead(nc)
 	if err != nil {
-		refusal, ok := errors.AsType[*Error](err)
-		if ok {
-			err = p.refuse(nc, refusal)
-		}
-		return nil, refusal, err
+		return nil, nil, err
+	}
+	res, refusal := p.decide(nc, refusal)
+	if refusal != nil {
+		return nil, refusal, p.refuse(nc, refusal)
 	}
 	_, err = nc.Write(p.out)
 	return res, nil, err
 }
 
-// readHead reads up to the empty line that ends the header.
-func (p *parser) readHead(r io.Reader) error {
+// readHead reads up to the empty line that ends the header, or to what can't be
+// the head of a request.
+func (p *parser) readHead(r io.Reader) (*Error, error) {
 	for {
-		done, e := p.parse()
-		if e != nil {
-			return e
-		}
-		if done {
-			return nil
+		if done, e := p.parse(); done || e != nil {
+			return e, nil
 		}
 		if err := p.fill(r); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }
 
 // decide applies the rules to a request that was read and makes the response.
-func (p *parser) decide(nc net.Conn) (*Result, error) {
+// malformed is what was wrong with the head, nil if nothing was. Options that
+// can't be meant are told first, so that no request hides them.
+func (p *parser) decide(nc net.Conn, malformed *Error) (*Result, *Error) {
 	o := p.q.options
+	_, tls := nc.(tlsConn)
+	allowed, err := o.judge(p.originField(), p.view(p.host), tls)
+	if err != nil {
+		return nil, badOption(err)
+	}
+	if malformed != nil {
+		return nil, malformed
+	}
 	if e := p.q.check(); e != nil {
 		return nil, e
 	}
-	if e := o.check(); e != nil {
-		return nil, e
+	if !allowed && o.CheckOrigin == nil {
+		return nil, badOrigin(p.originField(), p.view(p.host))
 	}
 	res := p.q.result()
 	res.Conn, res.Target = nc, p.targetString()
 	p.q.answerKey()
 	p.out = p.q.appendResponse(p.out[:0])
-	if o.CheckOrigin == nil {
-		_, tls := nc.(tlsConn)
-		if e := o.checkOrigin(p.originField(), p.view(p.host), tls); e != nil {
-			return nil, e
-		}
-	}
 	if o.CheckOrigin != nil || o.Before != nil || o.KeepHeader {
-		if err := p.hooks(nc, res); err != nil {
-			return nil, err
+		if e := p.hooks(nc, res); e != nil {
+			return nil, e
 		}
 	}
 	p.out = append(p.out, "\r\n"...)
@@ -110,7 +106,7 @@ func (p *parser) decide(nc net.Conn) (*Result, error) {
 }
 
 // hooks does what needs the request in net/http's form.
-func (p *parser) hooks(nc net.Conn, res *Result) error {
+func (p *parser) hooks(nc net.Conn, res *Result) *Error {
 	r, e := p.request(nc, res.Target)
 	if e != nil {
 		return e

@@ -83,8 +83,18 @@ func target(r *http.Request) string {
 	return r.URL.RequestURI()
 }
 
-// readHTTP checks all of the request and returns the fields that the hook adds.
+// readHTTP checks the options and all of the request, and returns the fields that
+// the hook adds.
 func (q *request) readHTTP(r *http.Request) (http.Header, *Error) {
+	o := q.options
+	var origin []byte
+	if v := r.Header[fieldOrigin]; len(v) > 0 {
+		origin = []byte(v[0])
+	}
+	allowed, err := o.judge(origin, []byte(r.Host), r.TLS != nil)
+	if err != nil {
+		return nil, badOption(err)
+	}
 	switch {
 	case r.ProtoMajor != 1:
 		// RFC 8441 would need extended CONNECT, which net/http does not pass on.
@@ -104,13 +114,13 @@ func (q *request) readHTTP(r *http.Request) (http.Header, *Error) {
 	if e := q.check(); e != nil {
 		return nil, e
 	}
-	if e := q.options.check(); e != nil {
-		return nil, e
+	if o.CheckOrigin != nil {
+		allowed = o.CheckOrigin(r)
 	}
-	if e := q.options.checkOriginHTTP(r); e != nil {
-		return nil, e
+	if !allowed {
+		return nil, badOrigin(origin, []byte(r.Host))
 	}
-	return q.options.before(r)
+	return o.before(r)
 }
 
 // hasBody returns the refusal of a request with a body, which the field tells of.
@@ -139,21 +149,6 @@ func (q *request) readFields(h http.Header) {
 		q.addExtensions([]byte(v))
 	}
 	q.origins = len(h[fieldOrigin])
-}
-
-// checkOriginHTTP applies CheckOrigin, or else the rule.
-func (o *Options) checkOriginHTTP(r *http.Request) *Error {
-	values := r.Header[fieldOrigin]
-	if o.CheckOrigin != nil {
-		if !o.CheckOrigin(r) {
-			return badOrigin([]byte(r.Header.Get(fieldOrigin)), []byte(r.Host))
-		}
-		return nil
-	}
-	if len(values) == 0 {
-		return nil
-	}
-	return o.checkOrigin([]byte(values[0]), []byte(r.Host), r.TLS != nil)
 }
 
 // appendFree appends the fields that were set on a ResponseWriter, but for those
