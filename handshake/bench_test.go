@@ -46,8 +46,9 @@ func BenchmarkAcceptConn(b *testing.B) {
 		name    string
 		options *Options
 	}{
-		{"plain", nil},
-		{"header", &Options{KeepHeader: true}},
+		{"plain", unbounded},
+		{"header", &Options{KeepHeader: true, Limits: unbounded.Limits}},
+		{"timer", nil}, // what a connection costs that is no socket
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			request := []byte(benchRequest)
@@ -75,7 +76,7 @@ func BenchmarkAccept(b *testing.B) {
 			return nc, err
 		}},
 		{"upgrade", func(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
-			res, err := Accept(w, r, nil)
+			res, err := Accept(w, r, unbounded)
 			if err != nil {
 				return nil, err
 			}

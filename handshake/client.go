@@ -47,29 +47,6 @@ const (
 	refusalTime        = time.Second
 )
 
-// defaultTransport is the transport for clients that bring none.
-var defaultTransport = sync.OnceValue(func() *http.Transport {
-	return newTransport(http.DefaultTransport)
-})
-
-// newTransport returns a copy of base, if it is of a kind that can be copied,
-// with bounds of our own.
-func newTransport(base http.RoundTripper) *http.Transport {
-	t, ok := base.(*http.Transport)
-	if ok {
-		t = t.Clone()
-	} else {
-		t = &http.Transport{Proxy: http.ProxyFromEnvironment}
-	}
-	t.Protocols = new(http.Protocols)
-	t.Protocols.SetHTTP1(true)
-	t.MaxResponseHeaderBytes = responseHeadBytes
-	t.ResponseHeaderTimeout = responseHeaderTime
-	t.DisableCompression = true
-	t.DisableKeepAlives = true // a connection that was refused is of no use
-	return t
-}
-
 // Dial opens a WebSocket connection as a client (RFC 6455, section 4.1). The
 // URL's scheme is ws, wss, http or https. o may be nil.
 //
@@ -102,8 +79,12 @@ type dialer struct {
 	key     string
 	ours    bool // the transport is defaultTransport
 
-	mu   sync.Mutex
-	conn net.Conn // that of the last request, nil if not known
+	wrapped bool // the transport is not an http.Transport, but may wrap one
+
+	mu     sync.Mutex
+	conn   net.Conn // that of the last request, nil if not known
+	asked  string   // where that request went, as httptrace tells it
+	target string   // where it should go, "" with TLS
 }
 
 func (d *dialer) dial(ctx context.Context, rawURL string) (*Result, *http.Response, error) {
@@ -121,20 +102,23 @@ func (d *dialer) dial(ctx context.Context, rawURL string) (*Result, *http.Respon
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, d.explain(err)
 	}
 	res, err := d.check(resp)
 	if err != nil {
-		defer time.AfterFunc(refusalTime, cancel).Stop()
-		return nil, resp, refused(resp, err)
+		return nil, resp, refused(resp, err, cancel)
 	}
 	body, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok {
-		return nil, resp, refused(resp, errors.New("transport does not give the connection away"))
+		return nil, resp, refused(resp, errNotWritable(resp.Body), cancel)
 	}
 	resp.Body = http.NoBody
+	defer func() {
+		if res.Conn == nil { // an error, or a panic of the body
+			body.Close()
+		}
+	}()
 	if err := d.takeOver(ctx, res, body, req.URL.Host); err != nil {
-		body.Close()
 		return nil, resp, err
 	}
 	return res, resp, nil
@@ -160,8 +144,9 @@ func (d *dialer) client() *http.Client {
 		c.Transport = defaultTransport()
 		d.ours = true
 	}
-	if t, ok := c.Transport.(*http.Transport); ok && t.Proxy != nil {
-		c.Transport = tunneling{t}
+	t, ok := c.Transport.(*http.Transport)
+	if d.wrapped = !ok; ok {
+		c.Transport = transport{t}
 	}
 	ask := c.CheckRedirect
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
@@ -169,7 +154,11 @@ func (d *dialer) client() *http.Client {
 			return http.ErrUseLastResponse
 		}
 		req.URL.Scheme = httpScheme(req.URL.Scheme)
-		return ask(req, via)
+		err := ask(req, via)
+		if err == nil {
+			d.aim(req.URL)
+		}
+		return err
 	}
 	return &c
 }
@@ -177,12 +166,24 @@ func (d *dialer) client() *http.Client {
 // trace makes ctx tell us the connection. Traces that it has go on working.
 func (d *dialer) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(hostPort string) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.asked = hostPort
+		},
 		GotConn: func(info httptrace.GotConnInfo) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.conn = info.Conn
 		},
 	})
+}
+
+// aim tells where the next request is to go.
+func (d *dialer) aim(u *url.URL) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.target, d.conn = plainTarget(u), nil
 }
 
 // httpScheme returns the scheme that net/http knows a WebSocket URL by.
@@ -202,14 +203,16 @@ func (d *dialer) request(ctx context.Context, rawURL string) (*http.Request, err
 	if err != nil {
 		return nil, err
 	}
+	given := u.Redacted()
 	switch u.Scheme = httpScheme(u.Scheme); {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, fmt.Errorf("scheme %q is none of ws, wss, http, https", u.Scheme)
 	case u.Host == "":
-		return nil, errors.New("URL has no host")
-	case u.Fragment != "" || strings.HasSuffix(rawURL, "#"):
-		return nil, errors.New("URL has a fragment") // RFC 6455, section 3
+		return nil, fmt.Errorf("URL %q has no host", given)
+	case u.Fragment != "" || strings.HasSuffix(rawURL, "#"): // RFC 6455, section 3
+		return nil, fmt.Errorf("URL has the fragment %q, want none", u.Fragment)
 	}
+	d.aim(u)
 	if err := d.options.check(); err != nil {
 		return nil, err
 	}
@@ -224,15 +227,18 @@ func (d *dialer) request(ctx context.Context, rawURL string) (*http.Request, err
 // check tells what is wrong with the options.
 func (o *DialOptions) check() error {
 	if err := checkHeader(o.Header); err != nil {
-		return err
+		return fmt.Errorf("DialOptions.Header: %w", err)
 	}
 	if err := checkSubprotocols(o.Subprotocols); err != nil {
-		return err
+		return fmt.Errorf("DialOptions.Subprotocols: %w", err)
 	}
 	if _, _, ok := splitHost([]byte(o.Host)); o.Host != "" && !ok {
-		return fmt.Errorf("invalid host %q", o.Host)
+		return fmt.Errorf("DialOptions.Host: %s is no host", quote([]byte(o.Host)))
 	}
-	return o.Deflate.check()
+	if err := o.Deflate.check(); err != nil {
+		return fmt.Errorf("DialOptions.Deflate: %w", err)
+	}
+	return nil
 }
 
 // header returns the fields of the request.
@@ -256,12 +262,16 @@ func (d *dialer) header() http.Header {
 }
 
 // refused returns the error for a response that opens no connection. The body
-// is replaced by its start.
-func refused(resp *http.Response, reason error) error {
+// is replaced by its start. cancel ends the request, should the body trickle.
+func refused(resp *http.Response, reason error, cancel context.CancelFunc) error {
 	var body []byte
 	if resp.StatusCode != http.StatusSwitchingProtocols {
-		body, _ = io.ReadAll(io.LimitReader(resp.Body, refusalBytes))
+		in := newPump(io.LimitReader(resp.Body, refusalBytes))
+		in.setDeadline(time.Now().Add(refusalTime))
+		body, _ = io.ReadAll(in)
+		in.close()
 	}
+	defer time.AfterFunc(refusalTime, cancel).Stop() // should Close wait
 	resp.Body.Close()
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return &DialError{Status: resp.StatusCode, Reason: reason.Error(), Body: body}

@@ -1,7 +1,7 @@
 package handshake
 
 import (
-	"errors"
+	"fmt"
 	"strconv"
 )
 
@@ -14,9 +14,9 @@ type DeflateOptions struct {
 	// better compression for a window of memory at both ends.
 	ServerContextTakeover, ClientContextTakeover bool
 	// ServerMaxWindowBits and ClientMaxWindowBits bound the window of that
-	// side to 1<<bits octets (sections 7.1.2.1 and 7.1.2.2): 8 to 15, zero
-	// means 15. A client that did not offer client_max_window_bits is not
-	// bound by the second.
+	// side to 1<<bits bytes (sections 7.1.2.1 and 7.1.2.2): 8 to 15. Zero and
+	// negative values are no bound, which is the same as 15. A client that did
+	// not offer client_max_window_bits is not bound by the second.
 	ServerMaxWindowBits, ClientMaxWindowBits int
 }
 
@@ -44,24 +44,27 @@ const (
 	clientWindowBits = "client_max_window_bits"
 )
 
-var errWindowBits = errors.New("window bits must be 8 to 15, or 0 for 15")
-
 // check tells what is wrong with the options. nil is fine.
 func (o *DeflateOptions) check() error {
 	if o == nil {
 		return nil
 	}
-	for _, bits := range [...]int{o.ServerMaxWindowBits, o.ClientMaxWindowBits} {
-		if bits != 0 && (bits < minWindowBits || bits > maxWindowBits) {
-			return errWindowBits
-		}
+	if err := checkWindowBits("ServerMaxWindowBits", o.ServerMaxWindowBits); err != nil {
+		return err
+	}
+	return checkWindowBits("ClientMaxWindowBits", o.ClientMaxWindowBits)
+}
+
+func checkWindowBits(name string, bits int) error {
+	if 0 < bits && bits < minWindowBits || bits > maxWindowBits {
+		return fmt.Errorf("%s is %d, want %d to %d, or less than 1 for no bound", name, bits, minWindowBits, maxWindowBits)
 	}
 	return nil
 }
 
-// orMax returns bits, or 15 for 0.
+// orMax returns bits, or 15 where they are no bound.
 func orMax(bits int) int {
-	if bits == 0 {
+	if bits <= 0 {
 		return maxWindowBits
 	}
 	return bits
@@ -184,8 +187,8 @@ func (o *DeflateOptions) offer() deflateParams {
 		clientNoTakeover: !o.ClientContextTakeover,
 		clientBitsBare:   orMax(o.ClientMaxWindowBits) == maxWindowBits,
 	}
-	if o.ServerMaxWindowBits < maxWindowBits {
-		d.serverBits = o.ServerMaxWindowBits
+	if bits := orMax(o.ServerMaxWindowBits); bits < maxWindowBits {
+		d.serverBits = bits
 	}
 	if !d.clientBitsBare {
 		d.clientBits = o.ClientMaxWindowBits

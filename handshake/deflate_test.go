@@ -305,7 +305,7 @@ func allDeflateOptions(yield func(DeflateOptions) bool) {
 
 func TestDeflateOptionsCheck(t *testing.T) {
 	for bits := -2; bits < 34; bits++ {
-		want := bits == 0 || bits >= 8 && bits <= 15
+		want := bits <= 0 || bits >= 8 && bits <= 15
 		for _, o := range []*DeflateOptions{{ServerMaxWindowBits: bits}, {ClientMaxWindowBits: bits}} {
 			if got := o.check() == nil; got != want {
 				t.Errorf("%+v: legal = %v, want %v", o, got, want)
@@ -314,5 +314,30 @@ func TestDeflateOptionsCheck(t *testing.T) {
 	}
 	if err := (*DeflateOptions)(nil).check(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDeflateNoBound: zero, negative window bits and 15 mean the same, on both
+// sides.
+func TestDeflateNoBound(t *testing.T) {
+	for _, bits := range []int{0, -1, -9, 15} {
+		o := &DeflateOptions{true, true, bits, bits}
+		if got, want := string(o.offer().append(nil)), pd+cmw; got != want {
+			t.Errorf("%d: offer %q, want %q", bits, got, want)
+		}
+		for _, offer := range []string{pd, pd + cmw, pd + smw + "=9" + cmw + "=10"} {
+			got, terms := agreeServer(o, offer)
+			want, wantTerms := agreeServer(takeover, offer)
+			if got != want || *terms != *wantTerms {
+				t.Errorf("%d: offer %q: answer %q, want %q", bits, offer, got, want)
+			}
+		}
+		for _, answer := range []string{pd, pd + smw + "=15" + cmw + "=15", pd + smw + "=9"} {
+			got, err := agreeClient(o, answer)
+			want, _ := agreeClient(takeover, answer)
+			if err != nil || *got != *want {
+				t.Errorf("%d: answer %q: %+v, %v, want %+v", bits, answer, got, err, want)
+			}
+		}
 	}
 }

@@ -66,8 +66,11 @@ func hookError(err error) *Error {
 	if !ok {
 		return &Error{Status: http.StatusForbidden, Err: err}
 	}
-	if e.Status < 300 || e.Status > 599 || checkHeader(e.Header) != nil {
-		return &Error{Status: http.StatusInternalServerError, Err: err}
+	if e.Status < 300 || e.Status > 599 {
+		return badOption(fmt.Errorf("Options.Before returned an *Error whose Status is %d, want 300 to 599: %w", e.Status, err))
+	}
+	if wrong := checkHeader(e.Header); wrong != nil {
+		return badOption(fmt.Errorf("Options.Before returned an *Error with a header: %w: %w", wrong, err))
 	}
 	return e
 }
@@ -89,14 +92,30 @@ func (e *Error) connection() []string {
 	return []string{"close"}
 }
 
+// quoteMost is how many bytes quote shows.
+const quoteMost = 256
+
 // quote returns a value that the peer sent as a string literal, cut to a length
 // that does no harm in a log.
 func quote(v []byte) string {
-	const most = 256
-	if len(v) > most {
-		return strconv.QuoteToASCII(string(v[:most])) + "..."
+	if len(v) > quoteMost {
+		return strconv.QuoteToASCII(string(v[:quoteMost])) + "..."
 	}
 	return strconv.QuoteToASCII(string(v))
+}
+
+// quoted returns the values as quote shows them, as many as fit.
+func quoted(values []string) (list string) {
+	for i, v := range values {
+		if len(list) > 2*quoteMost {
+			break
+		}
+		if i > 0 {
+			list += " and "
+		}
+		list += quote([]byte(v))
+	}
+	return list
 }
 
 // append appends the refusal, ready to be sent, to b.

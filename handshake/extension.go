@@ -7,7 +7,7 @@ import (
 
 // errExtension is a Sec-WebSocket-Extensions field that does not follow the
 // grammar of RFC 6455, section 9.1.
-var errExtension = errors.New("malformed Sec-WebSocket-Extensions")
+var errExtension = errors.New("no list of extensions")
 
 // An extensionScanner reads the value of one Sec-WebSocket-Extensions field
 // (RFC 6455, section 9.1):

@@ -161,7 +161,7 @@ func hasToken(list []byte, token string) bool {
 }
 
 // errReserved is a header field that the handshake itself writes.
-var errReserved = errors.New("header field is set by the handshake itself")
+var errReserved = errors.New("the handshake itself sets the field")
 
 // isReserved reports whether the handshake writes the field, or forbids it.
 func isReserved(name string) bool {
@@ -176,16 +176,19 @@ func isReserved(name string) bool {
 // that are no tokens and values with CR, LF or NUL would let a caller's data
 // become header fields, so nothing of such a header is sent.
 func checkHeader(h http.Header) error {
+	if len(h) == 0 { // to iterate over none takes longer
+		return nil
+	}
 	for name, values := range h {
 		if !isToken([]byte(name)) {
-			return fmt.Errorf("invalid header field name %q", name)
+			return fmt.Errorf("%s is no field name", quote([]byte(name)))
 		}
 		if isReserved(name) {
-			return fmt.Errorf("%w: %q", errReserved, name)
+			return fmt.Errorf("%w: %s", errReserved, name)
 		}
 		for _, v := range values {
 			if !isFieldValue([]byte(v)) {
-				return fmt.Errorf("invalid value of header field %q", name)
+				return fmt.Errorf("%s is %s, which has a control character", name, quote([]byte(v)))
 			}
 		}
 	}
@@ -213,10 +216,10 @@ func appendHeader(b []byte, h http.Header) []byte {
 func checkSubprotocols(names []string) error {
 	for i, name := range names {
 		if !isToken([]byte(name)) {
-			return fmt.Errorf("invalid subprotocol %q", name)
+			return fmt.Errorf("%s is no token", quote([]byte(name)))
 		}
 		if slices.Contains(names[:i], name) {
-			return fmt.Errorf("subprotocol %q given twice", name)
+			return fmt.Errorf("%q comes twice", name)
 		}
 	}
 	return nil

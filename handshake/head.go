@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -49,13 +50,16 @@ func (p *parser) reset(o *Options) {
 	p.in, p.out, p.q.options = in, out, o
 }
 
-// release gives the parser back.
+// release gives the parser back, unless a request has made it large.
 func (p *parser) release() {
-	if len(p.in) <= keepBytes && cap(p.out) <= keepBytes {
+	if p.small() {
 		p.q.options = nil
 		parsers.Put(p)
 	}
 }
+
+// small reports whether the parser's memory is worth keeping.
+func (p *parser) small() bool { return len(p.in) <= keepBytes && cap(p.out) <= keepBytes }
 
 // fill reads some more octets.
 func (p *parser) fill(r io.Reader) error {
@@ -89,19 +93,19 @@ func (p *parser) parse() (done bool, e *Error) {
 		// is the line's end, or an error at once.
 		end := seen + indexControl(in[seen:])
 		if end-line > mostLine {
-			return false, p.tooLong()
+			return false, p.tooLong(mostLine)
 		}
 		if end+2 > len(in) || in[end] != '\r' || in[end+1] != '\n' {
 			p.scanned = end
 			if end > mostHead {
-				return false, tooLarge("request head is too large")
+				return false, tooLarge("request head", mostHead, "bytes")
 			}
-			return false, notEnded(in[end:])
+			return false, notEnded(in[line:end], in[end:])
 		}
 		from := line
 		line, seen = end+2, end+2
 		if line > mostHead {
-			return false, tooLarge("request head is too large")
+			return false, tooLarge("request head", mostHead, "bytes")
 		}
 		p.line, p.scanned = line, seen
 		switch {
@@ -119,26 +123,30 @@ func (p *parser) parse() (done bool, e *Error) {
 
 // notEnded tells what is wrong with a line that rest, which is empty or begins
 // with a control character, does not end. Nothing is, if more may come.
-func notEnded(rest []byte) *Error {
+func notEnded(line, rest []byte) *Error {
 	switch {
 	case len(rest) == 0, len(rest) == 1 && rest[0] == '\r':
 		return nil
 	case rest[0] == '\r', rest[0] == '\n':
-		return badRequest("line does not end in CR LF") // RFC 9112, section 2.2
+		return badRequest("line " + quote(line) + " does not end in CR LF") // RFC 9112, section 2.2
 	}
-	return badRequest("control character in a line")
+	return badRequest("control character " + quote(rest[:1]) + " in the line after " + quote(line))
 }
 
 // tooLong returns the refusal of the line that is being read.
-func (p *parser) tooLong() *Error {
+func (p *parser) tooLong(most int) *Error {
 	if !p.started {
-		return refuse(http.StatusRequestURITooLong, "request line is too long")
+		return refuse(http.StatusRequestURITooLong, longer("request line", most, "bytes"))
 	}
-	return tooLarge("header field is too long")
+	return tooLarge("header field", most, "bytes")
 }
 
-func tooLarge(reason string) *Error {
-	return refuse(http.StatusRequestHeaderFieldsTooLarge, reason)
+func tooLarge(what string, most int, units string) *Error {
+	return refuse(http.StatusRequestHeaderFieldsTooLarge, longer(what, most, units))
+}
+
+func longer(what string, most int, units string) string {
+	return what + " has more than " + strconv.Itoa(most) + " " + units
 }
 
 func badRequest(reason string) *Error { return refuse(http.StatusBadRequest, reason) }
@@ -167,7 +175,9 @@ type tlsConn interface{ ConnectionState() tls.ConnectionState }
 func (p *parser) request(nc net.Conn, target string) (*http.Request, *Error) {
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
-		return nil, &Error{Status: http.StatusBadRequest, Reason: "malformed request target", Err: err}
+		e := badTarget([]byte(target))
+		e.Err = err
+		return nil, e
 	}
 	r := &http.Request{
 		Method: http.MethodGet, URL: u, RequestURI: target,

@@ -17,7 +17,7 @@ func (p *parser) requestLine(line []byte) *Error {
 	target := p.view(p.target)
 	switch {
 	case !isTarget(target):
-		return badRequest("malformed request line")
+		return badRequest("malformed request line " + quote(line))
 	case target[0] == '/':
 		return nil
 	}
@@ -29,12 +29,12 @@ func badRequestLine(line []byte) *Error {
 	method, rest, _ := bytes.Cut(line, []byte(" "))
 	target, version, _ := bytes.Cut(rest, []byte(" "))
 	switch {
-	case !isToken(method) || !isTarget(target):
-		return badRequest("malformed request line")
+	case !isToken(method) || !isTarget(target) || !bytes.HasPrefix(version, []byte("HTTP/")):
+		return badRequest("malformed request line " + quote(line))
 	case string(version) != "HTTP/1.1":
-		return badRequest("HTTP version is not 1.1")
+		return badRequest("HTTP version is " + quote(version) + ", want HTTP/1.1")
 	}
-	return badMethod()
+	return badMethod(string(method))
 }
 
 // isTarget reports whether s may be a request-target: visible ASCII characters
@@ -66,26 +66,31 @@ func isHex(c byte) bool {
 func (p *parser) absoluteForm(target []byte, from int) *Error {
 	scheme, rest, ok := bytes.Cut(target, []byte("://"))
 	if !ok || !equalFold(scheme, "http") && !equalFold(scheme, "https") {
-		return badRequest("malformed request target")
+		return badTarget(target)
 	}
 	end := bytes.IndexAny(rest, "/?")
 	if end < 0 {
 		end = len(rest)
 	}
 	if _, _, ok := splitHost(rest[:end]); !ok {
-		return badRequest("malformed request target")
+		return badTarget(target)
 	}
 	from += len(scheme) + len("://")
 	p.host, p.absolute = span{from, from + end}, true
 	return nil
 }
 
+// badTarget returns the refusal of a malformed request target.
+func badTarget(target []byte) *Error {
+	return badRequest("malformed request target " + quote(target))
+}
+
 // field reads field-name ":" OWS field-value OWS (RFC 9112, section 5), which
 // starts at from in p.in.
 func (p *parser) field(line []byte, from int) *Error {
 	p.fields++
-	if p.fields > limit(p.q.options.Limits.Fields, defaultFields) {
-		return tooLarge("too many header fields")
+	if most := limit(p.q.options.Limits.Fields, defaultFields); p.fields > most {
+		return tooLarge("header", most, "fields")
 	}
 	n, colon := knownName(line)
 	if n == otherName {
@@ -93,7 +98,7 @@ func (p *parser) field(line []byte, from int) *Error {
 			colon++
 		}
 		if colon == 0 || colon == len(line) || line[colon] != ':' {
-			return badRequest("malformed header field") // obs-fold too, section 5.2
+			return badRequest("malformed header field " + quote(line)) // obs-fold too, section 5.2
 		}
 	}
 	v := span{colon + 1, len(line)}
@@ -175,11 +180,15 @@ func (p *parser) take(n name, value []byte, at span) *Error {
 	case extensionsName:
 		p.q.addExtensions(value)
 	case contentLengthName:
-		if p.lengths++; p.lengths > 1 || string(value) != "0" {
-			return badRequest("request has a body") // RFC 9112, section 6
+		// RFC 9112, section 6
+		if p.lengths++; p.lengths > 1 {
+			return badRequest(tooMany("Content-Length", p.lengths))
+		}
+		if string(value) != "0" {
+			return hasBody("Content-Length", value)
 		}
 	case transferEncodingName:
-		return badRequest("request has a body")
+		return hasBody("Transfer-Encoding", value)
 	}
 	return nil
 }
@@ -187,10 +196,10 @@ func (p *parser) take(n name, value []byte, at span) *Error {
 // takeHost reads the Host field (RFC 9112, section 3.2).
 func (p *parser) takeHost(value []byte, at span) *Error {
 	if p.hosts++; p.hosts > 1 {
-		return badRequest("more than one Host")
+		return badRequest(tooMany("Host", p.hosts))
 	}
 	if _, _, ok := splitHost(value); !ok {
-		return badRequest("malformed Host")
+		return badRequest("malformed Host " + quote(value))
 	}
 	if !p.absolute {
 		p.host = at
@@ -201,7 +210,7 @@ func (p *parser) takeHost(value []byte, at span) *Error {
 // complete checks what is known at the end of the head alone.
 func (p *parser) complete() *Error {
 	if p.hosts == 0 {
-		return badRequest("no Host") // RFC 9112, section 3.2
+		return badRequest("no Host field, want one") // RFC 9112, section 3.2
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"time"
@@ -69,50 +70,51 @@ func limit(v, def int) int {
 	return v
 }
 
-// deadline returns when a handshake that starts now has to be done; the zero
-// time if there is no limit.
-func (l *Limits) deadline() time.Time {
-	switch {
-	case l.Timeout == 0:
-		return time.Now().Add(defaultTimeout)
-	case l.Timeout < 0:
-		return time.Time{}
+// timeout returns how long a handshake may take, a negative time for no limit.
+func (l *Limits) timeout() time.Duration {
+	if l.Timeout == 0 {
+		return defaultTimeout
 	}
-	return time.Now().Add(l.Timeout)
+	return l.Timeout
 }
 
-// check tells what is wrong with the options, as a refusal with 500.
-func (o *Options) check() *Error {
-	var err error
-	if len(o.Header) > 0 {
-		err = checkHeader(o.Header)
-	}
-	if err == nil {
-		err = checkSubprotocols(o.Subprotocols)
-	}
-	if err == nil {
-		err = o.Deflate.check()
-	}
-	if err != nil {
-		return &Error{Status: http.StatusInternalServerError, Err: err}
-	}
-	return nil
-}
-
-// checkOrigin applies the rule of Options.Origins to the value of an Origin
-// field, nil if there is none.
-func (o *Options) checkOrigin(value, host []byte, tls bool) *Error {
-	if value == nil {
+// Check tells what is wrong with the options, whatever a request may have: the
+// error names the field and the value. It returns nil if nothing is; o may be
+// nil. Accept and AcceptConn judge their options too, and refuse every request
+// with 500 if they are wrong; a program that calls Check when it starts finds
+// out sooner.
+func (o *Options) Check() error {
+	if o == nil {
 		return nil
 	}
-	allowed, err := originAllowed(value, host, tls, o.Origins)
-	if err != nil {
-		return &Error{Status: http.StatusInternalServerError, Err: err}
-	}
-	if !allowed {
-		return badOrigin(value, host)
+	if _, err := o.judge(nil, nil, false); err != nil {
+		return fmt.Errorf("websocket: %w", err)
 	}
 	return nil
+}
+
+// judge tells what is wrong with the options. On the way it applies the rule of
+// Options.Origins to the value of an Origin field, nil if there is none, so that
+// patterns are looked at once.
+func (o *Options) judge(origin, host []byte, tls bool) (allowed bool, err error) {
+	if err := checkHeader(o.Header); err != nil {
+		return false, fmt.Errorf("Options.Header: %w", err)
+	}
+	if err := checkSubprotocols(o.Subprotocols); err != nil {
+		return false, fmt.Errorf("Options.Subprotocols: %w", err)
+	}
+	if err := o.Deflate.check(); err != nil {
+		return false, fmt.Errorf("Options.Deflate: %w", err)
+	}
+	if allowed, err = originAllowed(origin, host, tls, o.Origins); err != nil {
+		return false, fmt.Errorf("Options.Origins: %w", err)
+	}
+	return allowed || origin == nil, nil
+}
+
+// badOption returns the refusal for options that are wrong.
+func badOption(err error) *Error {
+	return &Error{Status: http.StatusInternalServerError, Err: err}
 }
 
 // badOrigin returns a refusal that names both values.
@@ -130,7 +132,7 @@ func (o *Options) before(r *http.Request) (http.Header, *Error) {
 		return nil, hookError(err)
 	}
 	if err := checkHeader(h); err != nil {
-		return nil, &Error{Status: http.StatusInternalServerError, Err: err}
+		return nil, badOption(fmt.Errorf("Options.Before returned a header: %w", err))
 	}
 	return h, nil
 }

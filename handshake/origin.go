@@ -130,12 +130,12 @@ func (o origin) sameHost(host []byte, tls bool) bool {
 // connection when nobody has named the scheme.
 func (o origin) schemeFits(tls bool) bool { return !tls || equalFold(o.scheme, "https") }
 
-var errPattern = errors.New("invalid origin pattern")
+var errPattern = errors.New("malformed pattern")
 
 // OriginAllowed reports whether Accept would take the Origin of r with these
 // Options.Origins: for a server that has other resources beside the WebSocket,
-// and one list for all. A request without the field is allowed, a malformed
-// pattern allows nothing.
+// and one list for all. A request without the field is allowed. Where one of the
+// patterns is malformed no origin is.
 func OriginAllowed(r *http.Request, patterns []string) bool {
 	values := r.Header[fieldOrigin]
 	if len(values) == 0 {
@@ -146,31 +146,21 @@ func OriginAllowed(r *http.Request, patterns []string) bool {
 }
 
 // originAllowed applies the rule of Options.Origins. An error is a malformed
-// pattern.
-func originAllowed(value, host []byte, tls bool, patterns []string) (bool, error) {
+// pattern, whether or not another one matches.
+func originAllowed(value, host []byte, tls bool, patterns []string) (allowed bool, err error) {
 	o, ok := parseOrigin(value)
-	if ok && o.sameHost(host, tls) {
-		return true, nil
-	}
+	allowed = ok && o.sameHost(host, tls)
 	for _, p := range patterns {
-		switch {
-		case p == "*":
-			return true, nil
-		case p == "null":
-			if string(value) == "null" {
-				return true, nil
+		match := p == "*" || p == "null" && string(value) == "null"
+		if p != "*" && p != "null" {
+			if match, err = o.matches(p, tls); err != nil {
+				return false, err
 			}
-			continue
+			match = match && ok
 		}
-		match, err := o.matches(p, tls)
-		if err != nil {
-			return false, err
-		}
-		if ok && match {
-			return true, nil
-		}
+		allowed = allowed || match
 	}
-	return false, nil
+	return allowed, nil
 }
 
 // matches reports whether the origin fits [ scheme "://" ] host [ ":" port ],

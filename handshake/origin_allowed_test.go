@@ -23,6 +23,9 @@ func TestOriginAllowed(t *testing.T) {
 		{"not named", []string{"http://localhost:5174"}, patterns, false},
 		{"any", []string{"https://elsewhere.test"}, []string{"*"}, true},
 		{"malformed pattern", []string{"https://elsewhere.test"}, []string{"*.*"}, false},
+		{"malformed pattern after one that matches", []string{"http://localhost:5173"}, []string{"*", "*.*"}, false},
+		{"malformed pattern, same host", []string{"http://example.com"}, []string{"*.*"}, false},
+		{"malformed pattern, none", nil, []string{"*.*"}, true},
 		{"two fields", []string{"http://example.com", "http://example.com"}, nil, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

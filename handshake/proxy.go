@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,32 +12,9 @@ import (
 	"net/url"
 )
 
-// A tunneling transport asks an HTTP proxy for a connection to the server
-// with CONNECT (RFC 6455, section 4.1), as an http.Transport does for https
-// alone: what it does for http, to hand the request to the proxy, few proxies
-// take an upgrade through.
-type tunneling struct{ base *http.Transport }
-
-// RoundTrip implements http.RoundTripper.
-func (t tunneling) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "http" {
-		return t.base.RoundTrip(r)
-	}
-	proxy, err := t.base.Proxy(r)
-	if err != nil || proxy == nil || proxy.Scheme != "http" && proxy.Scheme != "https" {
-		return t.base.RoundTrip(r)
-	}
-	through := t.base.Clone()
-	through.Proxy = nil
-	through.DisableKeepAlives = true // nobody else finds what is left over
-	through.DialContext = func(ctx context.Context, _, addr string) (net.Conn, error) {
-		return t.connect(ctx, proxy, addr)
-	}
-	return through.RoundTrip(r)
-}
-
-// connect returns a connection to addr through the proxy.
-func (t tunneling) connect(ctx context.Context, proxy *url.URL, addr string) (net.Conn, error) {
+// connect returns a connection to addr through an HTTP proxy, which is asked for
+// it with CONNECT (RFC 6455, section 4.1).
+func (t transport) connect(ctx context.Context, proxy *url.URL, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, responseHeaderTime)
 	defer cancel()
 	nc, err := t.dialProxy(ctx, proxy)
@@ -58,7 +34,7 @@ func (t tunneling) connect(ctx context.Context, proxy *url.URL, addr string) (ne
 }
 
 // dialProxy connects to the proxy itself.
-func (t tunneling) dialProxy(ctx context.Context, proxy *url.URL) (net.Conn, error) {
+func (t transport) dialProxy(ctx context.Context, proxy *url.URL) (net.Conn, error) {
 	secure := proxy.Scheme == "https"
 	port := proxy.Port()
 	switch {
@@ -71,22 +47,12 @@ func (t tunneling) dialProxy(ctx context.Context, proxy *url.URL) (net.Conn, err
 	if secure && t.base.DialTLSContext != nil {
 		return t.base.DialTLSContext(ctx, "tcp", addr)
 	}
-	dial := t.base.DialContext
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	nc, err := dial(ctx, "tcp", addr)
+	nc, err := t.dial(ctx, "tcp", addr)
 	if err != nil || !secure {
 		return nc, err
 	}
-	config := t.base.TLSClientConfig.Clone()
-	if config == nil {
-		config = new(tls.Config)
-	}
-	if config.ServerName == "" {
-		config.ServerName = proxy.Hostname()
-	}
-	config.NextProtos = nil // HTTP/1.1
+	config := tlsClientConfig(t.base.TLSClientConfig, proxy.Hostname())
+	config.NextProtos = []string{protoHTTP1}
 	c := tls.Client(nc, config)
 	if err := c.HandshakeContext(ctx); err != nil {
 		nc.Close()
@@ -96,7 +62,7 @@ func (t tunneling) dialProxy(ctx context.Context, proxy *url.URL) (net.Conn, err
 }
 
 // ask sends CONNECT (RFC 9110, section 9.3.6) and reads the answer.
-func (t tunneling) ask(ctx context.Context, nc net.Conn, proxy *url.URL, addr string) error {
+func (t transport) ask(ctx context.Context, nc net.Conn, proxy *url.URL, addr string) error {
 	header := t.base.ProxyConnectHeader
 	if get := t.base.GetProxyConnectHeader; get != nil {
 		var err error
@@ -127,9 +93,9 @@ func (t tunneling) ask(ctx context.Context, nc net.Conn, proxy *url.URL, addr st
 	}
 	switch {
 	case resp.StatusCode/100 != 2:
-		return errors.New(resp.Status)
+		return fmt.Errorf("CONNECT %s was answered with %s, want 2xx%s", addr, quote([]byte(resp.Status)), told(resp.Header, "Proxy-Authenticate"))
 	case in.Buffered() > 0: // the server has not been asked anything yet
-		return errors.New("octets behind the answer to CONNECT")
+		return fmt.Errorf("%d bytes after the answer to CONNECT %s, want none", in.Buffered(), addr)
 	}
 	return nil
 }

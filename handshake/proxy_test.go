@@ -3,6 +3,7 @@ package handshake
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -155,6 +156,101 @@ func TestProxyRequest(t *testing.T) {
 	}
 }
 
+// TestProxyDials: where a proxy is connected to, and how, for each kind of URL.
+func TestProxyDials(t *testing.T) {
+	errDial := errors.New("no way")
+	for _, tt := range []struct{ proxy, target, want string }{
+		{"http://proxy.example.com", "ws://example.com/", "tcp proxy.example.com:80"},
+		{"http://proxy.example.com:3128", "wss://example.com/", "tcp proxy.example.com:3128"},
+		{"http://[::1]", "ws://example.com/", "tcp [::1]:80"},
+		{"https://proxy.example.com", "ws://example.com/", "TLS tcp proxy.example.com:443"},
+		{"https://proxy.example.com:8443", "wss://example.com/", "TLS tcp proxy.example.com:8443"},
+	} {
+		var got string
+		tr := &http.Transport{
+			Proxy: func(*http.Request) (*url.URL, error) { return url.Parse(tt.proxy) },
+			DialContext: func(_ context.Context, network, addr string) (net.Conn, error) {
+				got = network + " " + addr
+				return nil, errDial
+			},
+			DialTLSContext: func(_ context.Context, network, addr string) (net.Conn, error) {
+				got = "TLS " + network + " " + addr
+				return nil, errDial
+			},
+		}
+		_, _, err := Dial(t.Context(), tt.target, &DialOptions{HTTPClient: &http.Client{Transport: tr}})
+		if got != tt.want || !errors.Is(err, errDial) {
+			t.Errorf("%s by way of %s: dialed %q, want %q; %v", tt.target, tt.proxy, got, tt.want, err)
+		}
+	}
+}
+
+// TestProxyTLS: a proxy with TLS is offered HTTP/1.1 and asked for by its own
+// name, whatever the settings are.
+func TestProxyTLS(t *testing.T) {
+	hellos := make(chan *tls.ClientHelloInfo, 10)
+	ps := httptest.NewUnstartedServer(new(proxy))
+	ps.TLS = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		hellos <- hello
+		return nil, nil
+	}}
+	ps.StartTLS()
+	defer ps.Close()
+	server := httptest.NewServer(echo(t, nil))
+	defer server.Close()
+	for _, config := range []*tls.Config{nil, ps.Client().Transport.(*http.Transport).TLSClientConfig, insecure("h2", "x-chat")} {
+		tr := &http.Transport{TLSClientConfig: config, Proxy: func(*http.Request) (*url.URL, error) {
+			return url.Parse(strings.Replace(ps.URL, "127.0.0.1", "localhost", 1))
+		}}
+		res, _, err := Dial(t.Context(), server.URL, &DialOptions{HTTPClient: &http.Client{Transport: tr}})
+		if err == nil {
+			res.Conn.Close()
+		} else if config != nil && config.InsecureSkipVerify {
+			t.Error(err)
+		}
+		if hello := <-hellos; hello.ServerName != "localhost" || !slices.Equal(hello.SupportedProtos, []string{"http/1.1"}) {
+			t.Errorf("proxy was asked for %q, protocols %q", hello.ServerName, hello.SupportedProtos)
+		}
+	}
+}
+
+// TestSOCKS: a SOCKS proxy connects to ws and wss servers; that is net/http's to do.
+func TestSOCKS(t *testing.T) {
+	config := tlsConfig(t)
+	for _, tt := range []struct {
+		url   string
+		serve func(nc net.Conn)
+	}{
+		{"ws://example.com/", serveEcho},
+		{"wss://example.com/", func(nc net.Conn) { serveEcho(tls.Server(nc, config.server)) }},
+	} {
+		tr := &http.Transport{
+			TLSClientConfig: config.client,
+			Proxy:           http.ProxyURL(&url.URL{Scheme: "socks5", Host: "proxy.example.com"}),
+			DialContext: func(_ context.Context, _, addr string) (net.Conn, error) {
+				if addr != "proxy.example.com:1080" {
+					return nil, errors.New("dialed " + addr)
+				}
+				a, b := pipe.New()
+				go func() {
+					io.CopyN(io.Discard, b, 3) // RFC 1928, section 3
+					io.WriteString(b, "\x05\x00")
+					io.CopyN(io.Discard, b, 4+1+int64(len("example.com"))+2) // section 4
+					io.WriteString(b, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+					tt.serve(b)
+				}()
+				return a, nil
+			},
+		}
+		res, _, err := Dial(t.Context(), tt.url, &DialOptions{HTTPClient: &http.Client{Transport: tr}})
+		if err != nil {
+			t.Errorf("%s: %v", tt.url, err)
+			continue
+		}
+		res.Conn.Close()
+	}
+}
+
 // TestProxyRefuses: what a proxy does wrong fails the call, soon, with an error
 // that says so.
 func TestProxyRefuses(t *testing.T) {
@@ -168,12 +264,19 @@ func TestProxyRefuses(t *testing.T) {
 		set       func(*http.Transport)
 		want      string
 	}{
-		{"wants a password", "http://proxy.example.com", answer("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"), nil, "proxy: 407 Proxy"},
+		{"wants a password", "http://proxy.example.com", answer("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n"), nil, `proxy: CONNECT example.com:80 was answered with "407 Proxy Authentication Required", want 2xx, Proxy-Authenticate is "Basic"`},
 		{"is no proxy", "http://proxy.example.com:80", answer("hello\r\n\r\n"), nil, "proxy: malformed"},
 		{"ends", "http://proxy.example.com", answer(""), nil, "proxy: unexpected EOF"},
-		{"says more", "http://proxy.example.com", answer("HTTP/1.1 200 OK\r\n\r\nmore"), nil, "proxy: octets behind"},
+		{"says more", "http://proxy.example.com", answer("HTTP/1.1 200 OK\r\n\r\nmore"), nil, "proxy: 4 bytes after the answer to CONNECT example.com:80, want none"},
 		{"never ends", "http://proxy.example.com", answer("HTTP/1.1 200 OK\r\nA: " + strings.Repeat("b", 64<<10) + "\r\n\r\n"), nil, "proxy: unexpected EOF"},
 		{"is silent", "http://proxy.example.com", silent, nil, "proxy: context deadline exceeded"},
+		{"is not there any more", "http://proxy.example.com", answer(""), func(tr *http.Transport) {
+			tr.DialContext = func(context.Context, string, string) (net.Conn, error) {
+				a, b := pipe.New()
+				b.Close()
+				return a, nil
+			}
+		}, "proxy: write"},
 		{"is not there", "http://elsewhere.example.com", nil, nil, "proxy: dialed elsewhere.example.com:80"},
 		{"has no TLS", "https://proxy.example.com:80", answer("HTTP/1.1 200 OK\r\n\r\n"), nil, "proxy: "},
 		{"is not wanted", "http://proxy.example.com", answer("HTTP/1.1 200 OK\r\n\r\n"), func(tr *http.Transport) {

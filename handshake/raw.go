@@ -2,11 +2,9 @@ package handshake
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"time"
 )
 
@@ -17,89 +15,87 @@ import (
 // When the request is refused the response has been written and the error is an
 // *Error; any other error comes from the connection. In both cases nc has been
 // closed. AcceptConn reads less than 4 KiB beyond the request.
-func AcceptConn(nc net.Conn, o *Options) (*Result, error) {
+func AcceptConn(nc net.Conn, o *Options) (res *Result, err error) {
 	if o == nil {
 		o = &noOptions
 	}
-	var watchdog *time.Timer
-	deadline := o.Limits.deadline()
-	if nc.SetDeadline(deadline) != nil && !deadline.IsZero() {
-		watchdog = time.AfterFunc(time.Until(deadline), func() { nc.Close() })
-	}
-	p := parsers.Get().(*parser)
-	res, err := p.accept(nc, o)
-	p.release()
-	if watchdog != nil && !watchdog.Stop() && err == nil {
-		err = os.ErrDeadlineExceeded
-	}
-	if err == nil {
-		nc.SetDeadline(time.Time{})
-		return res, nil
-	}
-	nc.Close()
-	if e, ok := errors.AsType[*Error](err); ok {
-		return nil, e
-	}
-	return nil, fmt.Errorf("websocket: accept: %w", err)
-}
-
-// accept reads the request, decides, and answers.
-func (p *parser) accept(nc net.Conn, o *Options) (*Result, error) {
-	p.reset(o)
-	err := p.readHead(nc)
-	var res *Result
-	if err == nil {
-		res, err = p.decide(nc)
-	}
-	if e, ok := errors.AsType[*Error](err); ok {
-		p.refuse(nc, e)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if _, err := nc.Write(p.out); err != nil {
-		return nil, err
-	}
-	return res, nil
-}
-
-// readHead reads up to the empty line that ends the header.
-func (p *parser) readHead(r io.Reader) error {
-	for {
-		done, e := p.parse()
-		if e != nil {
-			return e
+	defer func() {
+		if res == nil { // an error, or a panic of a hook or of a method of nc
+			abort(nc)
 		}
-		if done {
-			return nil
+	}()
+	p := parsers.Get().(*parser)
+	p.reset(o)
+	g := guarded(nc, o.Limits.timeout())
+	agreed, refusal, err := p.accept(nc)
+	err = g.stop(err)
+	if refusal != nil && err == nil {
+		p.linger(nc)
+	}
+	p.release()
+	switch {
+	case refusal != nil:
+		return nil, refusal
+	case err != nil:
+		return nil, fmt.Errorf("websocket: accept: %w", err)
+	}
+	return agreed, nil
+}
+
+// accept reads the request, decides, and answers. An error comes from the
+// connection, with or without a refusal.
+func (p *parser) accept(nc net.Conn) (*Result, *Error, error) {
+	refusal, err := p.readHead(nc)
+	if err != nil {
+		return nil, nil, err
+	}
+	res, refusal := p.decide(nc, refusal)
+	if refusal != nil {
+		return nil, refusal, p.refuse(nc, refusal)
+	}
+	_, err = nc.Write(p.out)
+	return res, nil, err
+}
+
+// readHead reads up to the empty line that ends the header, or to what can't be
+// the head of a request.
+func (p *parser) readHead(r io.Reader) (*Error, error) {
+	for {
+		if done, e := p.parse(); done || e != nil {
+			return e, nil
 		}
 		if err := p.fill(r); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }
 
 // decide applies the rules to a request that was read and makes the response.
-func (p *parser) decide(nc net.Conn) (*Result, error) {
+// malformed is what was wrong with the head, nil if nothing was. Options that
+// can't be meant are told first, so that no request hides them.
+func (p *parser) decide(nc net.Conn, malformed *Error) (*Result, *Error) {
 	o := p.q.options
-	if e := p.q.check(); e != nil {
+	_, tls := nc.(tlsConn)
+	allowed, err := o.judge(p.originField(), p.view(p.host), tls)
+	if err != nil {
+		return nil, badOption(err)
+	}
+	if malformed != nil {
+		return nil, malformed
+	}
+	if e := p.q.check(p.header); e != nil {
 		return nil, e
 	}
-	if e := o.check(); e != nil {
-		return nil, e
+	if !allowed && o.CheckOrigin == nil {
+		return nil, badOrigin(p.originField(), p.view(p.host))
 	}
 	res := p.q.result()
 	res.Conn, res.Target = nc, p.targetString()
+	p.q.answerKey()
 	p.out = p.q.appendResponse(p.out[:0])
-	if o.CheckOrigin == nil {
-		_, tls := nc.(tlsConn)
-		if e := o.checkOrigin(p.originField(), p.view(p.host), tls); e != nil {
-			return nil, e
-		}
-	}
 	if o.CheckOrigin != nil || o.Before != nil || o.KeepHeader {
-		if err := p.hooks(nc, res); err != nil {
-			return nil, err
+		if e := p.hooks(nc, res); e != nil {
+			return nil, e
 		}
 	}
 	p.out = append(p.out, "\r\n"...)
@@ -110,7 +106,7 @@ func (p *parser) decide(nc net.Conn) (*Result, error) {
 }
 
 // hooks does what needs the request in net/http's form.
-func (p *parser) hooks(nc net.Conn, res *Result) error {
+func (p *parser) hooks(nc net.Conn, res *Result) *Error {
 	r, e := p.request(nc, res.Target)
 	if e != nil {
 		return e
@@ -128,18 +124,24 @@ func (p *parser) hooks(nc net.Conn, res *Result) error {
 	return nil
 }
 
-// refuse sends the refusal and waits a moment for the peer to have read it:
-// closing a connection with unread octets resets it, and the reset can
-// overtake what was sent.
-func (p *parser) refuse(nc net.Conn, e *Error) {
+// refuse sends the refusal, and says that nothing follows it.
+func (p *parser) refuse(nc net.Conn, e *Error) error {
 	p.out = e.append(p.out[:0])
 	if _, err := nc.Write(p.out); err != nil {
-		return
+		return err
 	}
 	if c, ok := nc.(interface{ CloseWrite() error }); ok {
 		c.CloseWrite()
 	}
-	nc.SetReadDeadline(time.Now().Add(lingerTime))
+	return nil
+}
+
+// linger waits a moment for a refused peer to have read the answer: closing a
+// connection with unread bytes resets it, and the reset can overtake what was
+// sent.
+func (p *parser) linger(nc net.Conn) {
+	g := guarded(nc, lingerTime)
+	defer g.stop(nil)
 	for left := lingerBytes; left > 0; {
 		n, err := nc.Read(p.in)
 		if err != nil {
@@ -149,7 +151,7 @@ func (p *parser) refuse(nc net.Conn, e *Error) {
 	}
 }
 
-// How long, and for how many octets, a refused peer is listened to.
+// How long, and for how many bytes, a refused peer is listened to.
 const (
 	lingerTime  = time.Second
 	lingerBytes = 256 << 10

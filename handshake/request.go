@@ -1,6 +1,9 @@
 package handshake
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+)
 
 // A request is what the handshake has to know of a request's header fields
 // (RFC 6455, section 4.2.1), gathered one field at a time. It holds nothing of
@@ -11,8 +14,9 @@ type request struct {
 	upgrade, connection     bool // Upgrade: websocket, Connection: Upgrade
 	keys, versions, origins int  // how often the field came
 	key                     acceptInput
+	accept                  [acceptLen]byte // what answers the key, once answerKey was called
 	keyOK, version13        bool
-	malformed               string // the list field that breaks its grammar
+	malformed               string // what is wrong with a list field that breaks its grammar
 
 	subprotocol int // 1 + index in options.Subprotocols, 0 for none
 	agreed      bool
@@ -20,11 +24,12 @@ type request struct {
 	answer      deflateParams // what the response says of them
 }
 
-// The fields that request looks at, in canonical form.
+// The fields that we look at, in canonical form.
 const (
 	fieldUpgrade    = "Upgrade"
 	fieldConnection = "Connection"
 	fieldKey        = "Sec-Websocket-Key"
+	fieldAccept     = "Sec-Websocket-Accept"
 	fieldVersion    = "Sec-Websocket-Version"
 	fieldProtocol   = "Sec-Websocket-Protocol"
 	fieldExtensions = "Sec-Websocket-Extensions"
@@ -49,7 +54,7 @@ func (q *request) addKey(v []byte) {
 // addProtocol takes in one Sec-WebSocket-Protocol field: a list of tokens,
 // which may be spread over several fields (RFC 6455, section 11.3.4).
 func (q *request) addProtocol(v []byte) {
-	empty := true
+	empty, v0 := true, v
 	for len(v) > 0 {
 		var name []byte
 		if name, v = nextElement(v); len(name) == 0 {
@@ -57,7 +62,7 @@ func (q *request) addProtocol(v []byte) {
 		}
 		empty = false
 		if !isToken(name) {
-			q.malformed = "Sec-WebSocket-Protocol"
+			q.malformed = "Sec-WebSocket-Protocol is " + quote(v0) + ", of which " + quote(name) + " is no token"
 			return
 		}
 		for i, ours := range q.options.Subprotocols {
@@ -67,7 +72,7 @@ func (q *request) addProtocol(v []byte) {
 		}
 	}
 	if empty {
-		q.malformed = "Sec-WebSocket-Protocol"
+		q.malformed = "Sec-WebSocket-Protocol is " + quote(v0) + ", which names no subprotocol"
 	}
 }
 
@@ -79,16 +84,16 @@ func (q *request) addExtensions(v []byte) {
 	s := extensionScanner{in: v}
 	for first := true; ; first = false {
 		name, err := s.next()
-		if err != nil || name == nil && first {
-			q.malformed = "Sec-WebSocket-Extensions"
+		if name == nil && err == nil && !first {
 			return
 		}
-		if name == nil {
-			return
+		var offer deflateParams
+		legal := false
+		if name != nil {
+			offer, legal, err = s.deflateParams()
 		}
-		offer, legal, err := s.deflateParams()
-		if err != nil {
-			q.malformed = "Sec-WebSocket-Extensions"
+		if err != nil || name == nil {
+			q.malformed = malformedExtensions(v)
 			return
 		}
 		if legal && !q.agreed && q.options.Deflate != nil && string(name) == deflateName {
@@ -98,29 +103,49 @@ func (q *request) addExtensions(v []byte) {
 	}
 }
 
-// check applies RFC 6455, section 4.2.1 to what was gathered.
-func (q *request) check() *Error {
+// malformedExtensions says what is wrong with a Sec-WebSocket-Extensions field
+// that breaks its grammar.
+func malformedExtensions(v []byte) string {
+	return "Sec-WebSocket-Extensions is " + quote(v) + ", which is " + errExtension.Error()
+}
+
+// check applies RFC 6455, section 4.2.1 to what was gathered. header returns all
+// fields, for the text of the refusal.
+func (q *request) check(header func() http.Header) *Error {
 	switch {
 	case !q.upgrade:
-		return upgradeRequired("no Upgrade: websocket")
+		return upgradeRequired(wants("Upgrade", header()[fieldUpgrade], `"websocket"`))
 	case !q.connection:
-		return upgradeRequired("no Connection: Upgrade")
+		return upgradeRequired(wants("Connection", header()[fieldConnection], `"Upgrade"`))
 	case q.versions > 1:
-		return refuse(http.StatusBadRequest, "more than one Sec-WebSocket-Version")
+		return badRequest(tooMany("Sec-WebSocket-Version", q.versions))
 	case !q.version13:
-		e := upgradeRequired("no Sec-WebSocket-Version: 13")
+		e := upgradeRequired(wants("Sec-WebSocket-Version", header()[fieldVersion], `"13"`))
 		e.Header["Sec-WebSocket-Version"] = []string{"13"} // section 4.2.2, item 4
 		return e
 	case q.keys > 1:
-		return refuse(http.StatusBadRequest, "more than one Sec-WebSocket-Key")
+		return badRequest(tooMany("Sec-WebSocket-Key", q.keys))
 	case !q.keyOK:
-		return refuse(http.StatusBadRequest, "Sec-WebSocket-Key is not base64 of 16 octets")
+		return badRequest(wants("Sec-WebSocket-Key", header()[fieldKey], "16 bytes in base64"))
 	case q.origins > 1:
-		return refuse(http.StatusBadRequest, "more than one Origin")
+		return badRequest(tooMany("Origin", q.origins))
 	case q.malformed != "":
-		return refuse(http.StatusBadRequest, "malformed "+q.malformed)
+		return badRequest(q.malformed)
 	}
 	return nil
+}
+
+// wants says what a field has, nothing if it did not come, and what it should.
+func wants(name string, values []string, want string) string {
+	if len(values) == 0 {
+		return "no " + name + " field, want " + want
+	}
+	return name + " is " + quoted(values) + ", want " + want
+}
+
+// tooMany says that a field came n times.
+func tooMany(name string, n int) string {
+	return strconv.Itoa(n) + " " + name + " fields, want one"
 }
 
 // upgradeRequired returns a refusal with 426 (RFC 9110, section 15.5.22).
@@ -131,8 +156,8 @@ func upgradeRequired(reason string) *Error {
 }
 
 // badMethod returns a refusal of a method other than GET.
-func badMethod() *Error {
-	e := refuse(http.StatusMethodNotAllowed, "method is not GET")
+func badMethod(method string) *Error {
+	e := refuse(http.StatusMethodNotAllowed, "method is "+quote([]byte(method))+", want GET")
 	e.Header = http.Header{"Allow": {http.MethodGet}}
 	return e
 }
@@ -156,6 +181,10 @@ func (q *request) result() *Result {
 	return res
 }
 
+// answerKey computes what answers the key. It is a step of its own so that
+// nothing is left to compute once the connection has been taken over.
+func (q *request) answerKey() { q.key.append(q.accept[:0]) }
+
 // appendResponse appends the head of the 101 response, but for its last line,
 // to b (RFC 6455, section 4.2.2, item 5).
 func (q *request) appendResponse(b []byte) []byte {
@@ -163,7 +192,7 @@ func (q *request) appendResponse(b []byte) []byte {
 		"Upgrade: websocket\r\n"+
 		"Connection: Upgrade\r\n"+
 		"Sec-WebSocket-Accept: "...)
-	b = q.key.append(b)
+	b = append(b, q.accept[:]...)
 	if q.subprotocol > 0 {
 		b = append(b, "\r\nSec-WebSocket-Protocol: "...)
 		b = append(b, q.options.Subprotocols[q.subprotocol-1]...)

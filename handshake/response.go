@@ -2,30 +2,36 @@ package handshake
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // check applies the rules of RFC 6455, section 4.1 to the response and returns
-// what was agreed.
+// what was agreed. An error says what the response has, and what it should.
 func (d *dialer) check(resp *http.Response) (*Result, error) {
 	h := resp.Header
 	var in acceptInput
 	in.set([]byte(d.key))
-	var want [acceptLen]byte
-	in.append(want[:0])
-	accept := h[http.CanonicalHeaderKey("Sec-WebSocket-Accept")]
-	switch {
-	case d.ours && fieldCount(h) > responseFields:
-		return nil, errors.New("too many header fields")
-	case resp.StatusCode != http.StatusSwitchingProtocols:
-		return nil, errors.New("the server did not switch protocols")
-	case len(h[fieldUpgrade]) != 1 || !equalFold([]byte(h[fieldUpgrade][0]), "websocket"):
-		return nil, errors.New("no Upgrade: websocket")
-	case !slices.ContainsFunc(h[fieldConnection], isUpgrade):
-		return nil, errors.New("no Connection: Upgrade")
-	case len(accept) != 1 || accept[0] != string(want[:]):
-		return nil, errors.New("Sec-WebSocket-Accept does not answer the key")
+	accept := string(in.append(nil))
+	if n := fieldCount(h); d.ours && n > responseFields {
+		return nil, fmt.Errorf("response has %d header fields, more than %d", n, responseFields)
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return nil, errors.New(d.notSwitched(resp))
+	}
+	if v := h[fieldUpgrade]; len(v) != 1 || !equalFold([]byte(v[0]), "websocket") {
+		return nil, unexpected("Upgrade", v, `"websocket"`)
+	}
+	if v := h[fieldConnection]; !slices.ContainsFunc(v, isUpgrade) {
+		if len(v) == 0 && resp.Close {
+			v = []string{"close"} // net/http has taken it away
+		}
+		return nil, unexpected("Connection", v, `"Upgrade"`)
+	}
+	if v := h[fieldAccept]; len(v) != 1 || v[0] != accept {
+		return nil, unexpected("Sec-WebSocket-Accept", v, quote([]byte(accept))+", which answers the key")
 	}
 	res := &Result{Header: h}
 	if err := d.checkSubprotocol(res, h[fieldProtocol]); err != nil {
@@ -46,15 +52,25 @@ func fieldCount(h http.Header) (n int) {
 	return n
 }
 
+// unexpected returns an error that says what values a field has, and what it
+// should have.
+func unexpected(name string, values []string, want string) error {
+	if len(values) > 1 {
+		return fmt.Errorf("%d %s fields, %s, want one field with %s", len(values), name, quoted(values), want)
+	}
+	return errors.New(wants(name, values, want))
+}
+
 // checkSubprotocol takes the server's choice, which must be one of ours.
 func (d *dialer) checkSubprotocol(res *Result, values []string) error {
-	switch {
+	switch ours := d.options.Subprotocols; {
 	case len(values) == 0:
 		return nil
-	case len(values) > 1: // RFC 6455, section 11.3.4
-		return errors.New("more than one Sec-WebSocket-Protocol")
-	case !slices.Contains(d.options.Subprotocols, values[0]):
-		return errors.New("subprotocol was not offered")
+	case len(ours) == 0:
+		return unexpected("Sec-WebSocket-Protocol", values, "no such field, for no subprotocol was offered")
+	case len(values) > 1 || !slices.Contains(ours, values[0]): // RFC 6455, section 11.3.4
+		offered := strings.ReplaceAll(quoted(ours), " and ", ", ")
+		return unexpected("Sec-WebSocket-Protocol", values, "one of "+offered+", which were offered, or no such field")
 	}
 	res.Subprotocol = values[0]
 	return nil
@@ -63,31 +79,38 @@ func (d *dialer) checkSubprotocol(res *Result, values []string) error {
 // checkExtensions takes the server's answer to our offer, if we made one.
 func (d *dialer) checkExtensions(res *Result, values []string) error {
 	for _, v := range values {
-		s := extensionScanner{in: []byte(v)}
-		for first := true; ; first = false {
-			name, err := s.next()
-			if err != nil || name == nil && first {
-				return errExtension
-			}
-			if name == nil {
-				break
-			}
-			if d.options.Deflate == nil || string(name) != deflateName {
-				return errors.New("extension was not offered")
-			}
-			if res.Deflate != nil {
-				return errors.New("permessage-deflate answered twice")
-			}
-			answer, legal, err := s.deflateParams()
-			if err != nil {
-				return err
-			}
-			agreed, ok := d.options.Deflate.agree(answer)
-			if !legal || !ok {
-				return errors.New("illegal parameters of permessage-deflate")
-			}
-			res.Deflate = &agreed
+		if err := d.checkExtension(res, []byte(v)); err != nil {
+			return fmt.Errorf("Sec-WebSocket-Extensions is %s: %w", quote([]byte(v)), err)
 		}
 	}
 	return nil
+}
+
+// checkExtension takes one field of the answer.
+func (d *dialer) checkExtension(res *Result, v []byte) error {
+	s := extensionScanner{in: v}
+	for first := true; ; first = false {
+		name, err := s.next()
+		if err != nil || name == nil && first {
+			return errExtension
+		}
+		if name == nil {
+			return nil
+		}
+		if d.options.Deflate == nil || string(name) != deflateName {
+			return fmt.Errorf("extension %s was not offered", quote(name))
+		}
+		if res.Deflate != nil {
+			return errors.New("permessage-deflate comes twice, want it once")
+		}
+		answer, legal, err := s.deflateParams()
+		if err != nil {
+			return err
+		}
+		agreed, ok := d.options.Deflate.agree(answer)
+		if !legal || !ok {
+			return fmt.Errorf("illegal parameters of permessage-deflate, which was offered as %q", d.options.Deflate.offer().append(nil))
+		}
+		res.Deflate = &agreed
+	}
 }

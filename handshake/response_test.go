@@ -96,7 +96,7 @@ func TestDialRefused(t *testing.T) {
 		if res != nil || !ok || e.Status != 403 || resp.StatusCode != 403 || resp.Header.Get("X") != "y" {
 			t.Fatalf("body of %d octets: %v, %v, %v", size, res, resp, err)
 		}
-		if want := "websocket: dial: 403 Forbidden: the server did not switch protocols"; e.Error() != want {
+		if want := "websocket: dial: 403 Forbidden: the server did not switch protocols, want 101; the request had no Origin"; e.Error() != want {
 			t.Errorf("error %q, want %q", e, want)
 		}
 		want := body[:min(size, 1024)]
@@ -120,6 +120,27 @@ func TestDialSlowBody(t *testing.T) {
 		e, ok := errors.AsType[*DialError](err)
 		if took := time.Since(start); !ok || string(e.Body) != "some" || took != refusalTime {
 			t.Errorf("%v after %v", err, took)
+		}
+	})
+}
+
+// TestDialSwitchedWrongly: of a 101 that does not open a connection no body is
+// read, and waited for: what follows belongs to another protocol.
+func TestDialSwitchedWrongly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := scripted(func(nc net.Conn, _ *http.Request) {
+			defer nc.Close()
+			io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\nframes")
+			io.Copy(io.Discard, nc)
+		})
+		start := time.Now()
+		_, resp, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
+		e, ok := errors.AsType[*DialError](err)
+		if took := time.Since(start); !ok || len(e.Body) > 0 || took > 0 {
+			t.Errorf("%v with the body %q after %v", err, e.Body, took)
+		}
+		if body, err := io.ReadAll(resp.Body); len(body) > 0 || err != nil {
+			t.Errorf("body %q, %v", body, err)
 		}
 	})
 }

@@ -1,12 +1,14 @@
 package handshake
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"maps"
 	"net"
 	"net/http"
-	"time"
+	"strconv"
+	"strings"
 )
 
 // Accept answers a WebSocket handshake that net/http has read (RFC 6455,
@@ -17,8 +19,8 @@ import (
 // which is closed then. Either way there is nothing left to do for the handler
 // but to return.
 //
-// Fields that were set on w.Header() before go out with the response, but for
-// those that the handshake writes itself. w may be wrapped if the wrapper has
+// Fields that were set on w.Header() before go out with the response as net/http
+// would send them, but for those that the handshake writes itself. w may be wrapped if the wrapper has
 // an Unwrap method as http.ResponseController describes.
 func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error) {
 	if o == nil {
@@ -26,35 +28,51 @@ func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error)
 	}
 	q := request{options: o}
 	hookHeader, refusal := q.readHTTP(r)
-	if refusal == nil {
-		refusal = checkedHeader(w.Header())
-	}
 	if refusal != nil {
 		refusal.write(w, r)
 		return nil, refusal
 	}
-	nc, rw, err := http.NewResponseController(w).Hijack()
+	q.answerKey()
+	nc, rw, err := hijack(w)
 	if err != nil {
-		// Over HTTP/2, or in a wrapper that hides the connection.
-		refusal = &Error{Status: http.StatusNotImplemented, Reason: "connection can't be taken over", Err: err}
-		refusal.write(w, r)
-		return nil, refusal
+		if refusal = notHijacked(err); refusal != nil {
+			refusal.write(w, r)
+			return nil, refusal
+		}
+		return nil, fmt.Errorf("websocket: accept: %w", err)
 	}
-	res := q.result()
-	res.Conn, res.Target, res.Header = nc, target(r), r.Header
+	res, err := q.open(w, r, hookHeader, nc, rw)
+	if err != nil {
+		return nil, fmt.Errorf("websocket: accept: %w", err)
+	}
+	return res, nil
+}
+
+// open answers the request on the connection that it came by. It closes the
+// connection unless it returns a result, even if a method of the connection
+// panics: net/http has let go of it, so nobody else would.
+func (q *request) open(w http.ResponseWriter, r *http.Request, hookHeader http.Header, nc net.Conn, rw *bufio.ReadWriter) (res *Result, err error) {
+	defer func() {
+		if res == nil {
+			abort(nc)
+		}
+	}()
+	agreed := q.result()
+	agreed.Conn, agreed.Target, agreed.Header = nc, target(r), r.Header
 	if n := rw.Reader.Buffered(); n > 0 {
 		p, _ := rw.Reader.Peek(n)
-		res.Buffered = bytes.Clone(p)
+		agreed.Buffered = bytes.Clone(p)
 	}
 	b := q.appendResponse(rw.Writer.AvailableBuffer())
 	b = appendFree(b, w.Header())
 	b = appendHeader(b, hookHeader)
 	b = append(b, "\r\n"...)
-	if err := writeHead(nc, b, o.Limits.deadline()); err != nil {
-		nc.Close()
-		return nil, fmt.Errorf("websocket: accept: %w", err)
+	g := guarded(nc, q.options.Limits.timeout())
+	_, err = nc.Write(b)
+	if err = g.stop(err); err != nil {
+		return nil, err
 	}
-	return res, nil
+	return agreed, nil
 }
 
 // target returns the target of the request as it came.
@@ -65,43 +83,49 @@ func target(r *http.Request) string {
 	return r.URL.RequestURI()
 }
 
-// writeHead writes the response before the deadline and leaves none. A
-// connection that knows no deadlines has to do without.
-func writeHead(nc net.Conn, b []byte, deadline time.Time) error {
-	nc.SetDeadline(deadline)
-	if _, err := nc.Write(b); err != nil {
-		return err
-	}
-	nc.SetDeadline(time.Time{})
-	return nil
-}
-
-// readHTTP checks all of the request and returns the fields that the hook adds.
+// readHTTP checks the options and all of the request, and returns the fields that
+// the hook adds.
 func (q *request) readHTTP(r *http.Request) (http.Header, *Error) {
+	o := q.options
+	var origin []byte
+	if v := r.Header[fieldOrigin]; len(v) > 0 {
+		origin = []byte(v[0])
+	}
+	allowed, err := o.judge(origin, []byte(r.Host), r.TLS != nil)
+	if err != nil {
+		return nil, badOption(err)
+	}
 	switch {
 	case r.ProtoMajor != 1:
 		// RFC 8441 would need extended CONNECT, which net/http does not pass on.
-		return nil, refuse(http.StatusNotImplemented, "WebSocket over "+r.Proto+" is not supported")
+		return nil, refuse(http.StatusNotImplemented, "WebSocket over "+r.Proto+" is not supported, want HTTP/1.1")
 	case r.Method != http.MethodGet:
-		return nil, badMethod()
-	case r.ProtoMinor == 0:
-		return nil, refuse(http.StatusBadRequest, "HTTP version is below 1.1") // RFC 6455, section 4.2.1, item 1
+		return nil, badMethod(r.Method)
+	case r.ProtoMinor == 0: // RFC 6455, section 4.2.1, item 1
+		return nil, badRequest("HTTP version is " + quote([]byte(r.Proto)) + ", want HTTP/1.1")
 	case r.Host == "":
-		return nil, refuse(http.StatusBadRequest, "no Host")
-	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
-		return nil, refuse(http.StatusBadRequest, "request has a body")
+		return nil, badRequest("no Host field, want one")
+	case len(r.TransferEncoding) > 0:
+		return nil, hasBody("Transfer-Encoding", []byte(strings.Join(r.TransferEncoding, ", ")))
+	case r.ContentLength != 0:
+		return nil, hasBody("Content-Length", strconv.AppendInt(nil, r.ContentLength, 10))
 	}
 	q.readFields(r.Header)
-	if e := q.check(); e != nil {
+	if e := q.check(func() http.Header { return r.Header }); e != nil {
 		return nil, e
 	}
-	if e := q.options.check(); e != nil {
-		return nil, e
+	if o.CheckOrigin != nil {
+		allowed = o.CheckOrigin(r)
 	}
-	if e := q.options.checkOriginHTTP(r); e != nil {
-		return nil, e
+	if !allowed {
+		return nil, badOrigin(origin, []byte(r.Host))
 	}
-	return q.options.before(r)
+	return o.before(r)
+}
+
+// hasBody returns the refusal of a request with a body, which the field tells of.
+func hasBody(field string, value []byte) *Error {
+	return badRequest(field + " is " + quote(value) + ", want a request without a body")
 }
 
 // readFields gathers the fields of a header.
@@ -127,47 +151,27 @@ func (q *request) readFields(h http.Header) {
 	q.origins = len(h[fieldOrigin])
 }
 
-// checkOriginHTTP applies CheckOrigin, or else the rule.
-func (o *Options) checkOriginHTTP(r *http.Request) *Error {
-	values := r.Header[fieldOrigin]
-	if o.CheckOrigin != nil {
-		if !o.CheckOrigin(r) {
-			return badOrigin([]byte(r.Header.Get(fieldOrigin)), []byte(r.Host))
-		}
-		return nil
-	}
-	if len(values) == 0 {
-		return nil
-	}
-	return o.checkOrigin([]byte(values[0]), []byte(r.Host), r.TLS != nil)
-}
-
-// checkedHeader tells what is wrong with fields set on a ResponseWriter.
-func checkedHeader(h http.Header) *Error {
-	for name, values := range h {
-		for _, v := range values {
-			if !isFieldValue([]byte(v)) || !isToken([]byte(name)) {
-				err := fmt.Errorf("invalid header field %q", name)
-				return &Error{Status: http.StatusInternalServerError, Err: err}
-			}
-		}
-	}
-	return nil
-}
-
-// appendFree appends the fields of h that the handshake does not write itself.
+// appendFree appends the fields that were set on a ResponseWriter, but for those
+// that the handshake writes itself. It treats them as net/http does: a name that
+// is no token is left out, as are those with http.TrailerPrefix; in a value CR
+// and LF become spaces, and white space at its ends is cut.
 func appendFree(b []byte, h http.Header) []byte {
 	if len(h) == 0 {
 		return b
 	}
 	free := make(http.Header, len(h))
 	for name, values := range h {
-		if !isReserved(name) {
-			free[name] = values
+		if !isToken([]byte(name)) || isReserved(name) {
+			continue
+		}
+		for _, v := range values {
+			free[name] = append(free[name], strings.Trim(lineBreaks.Replace(v), " \t"))
 		}
 	}
 	return appendHeader(b, free)
 }
+
+var lineBreaks = strings.NewReplacer("\r", " ", "\n", " ")
 
 // write sends the refusal through net/http, which ends the connection behind
 // it. One of HTTP/2, which carries other requests too, lives on.

@@ -3,7 +3,6 @@ package handshake
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/internal/octetwise"
@@ -81,24 +79,24 @@ func asSent(r *http.Request) *http.Request {
 type plainBody struct{ io.ReadWriteCloser }
 
 // TestDialStranger: a RoundTripper that tells no connection, or one without
-// deadlines, gives a connection without deadlines.
+// deadlines, or wraps the body, gives a connection whose reads have deadlines
+// all the same, and whose writes have those of the connection, if there are any.
 func TestDialStranger(t *testing.T) {
+	whole := func(nc net.Conn) io.ReadCloser { return nc }
 	for _, tt := range []struct {
-		name                 string
-		body                 func(nc net.Conn) io.ReadCloser
-		trace                func(nc net.Conn) net.Conn
-		local, remote        string
-		closeWrite, deadline bool
+		name          string
+		body          func(nc net.Conn) io.ReadCloser
+		trace         func(nc net.Conn) net.Conn
+		local, remote string
+		closeWrite    bool
+		deadline      error // of writes
 	}{
 		{
 			"unknown", func(nc net.Conn) io.ReadCloser { return plainBody{nc} }, func(net.Conn) net.Conn { return nil },
-			"", "example.com:81", false, false,
+			"", "example.com:81", false, os.ErrNoDeadline,
 		},
-		{
-			"without deadlines", func(nc net.Conn) io.ReadCloser { return nc.(io.ReadCloser) },
-			func(nc net.Conn) net.Conn { return noDeadlines{nc} },
-			"a", "b", true, false,
-		},
+		{"without deadlines", whole, func(nc net.Conn) net.Conn { return noDeadlines{nc} }, "a", "b", true, os.ErrNoDeadline},
+		{"wrapped", func(nc net.Conn) io.ReadCloser { return plainBody{nc} }, func(nc net.Conn) net.Conn { return nc }, "a", "b", false, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a, b := pipe.New()
@@ -112,9 +110,15 @@ func TestDialStranger(t *testing.T) {
 			if l, r := nc.LocalAddr(), nc.RemoteAddr(); l.String() != tt.local || r.String() != tt.remote || l.Network() == "" {
 				t.Errorf("addresses %q and %q", l, r)
 			}
-			for _, err := range []error{nc.SetDeadline(past), nc.SetReadDeadline(past), nc.SetWriteDeadline(past)} {
-				if !errors.Is(err, os.ErrNoDeadline) {
-					t.Errorf("deadline: %v", err)
+			if err := nc.SetReadDeadline(past); err != nil {
+				t.Error(err)
+			}
+			if _, err := nc.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("read past the deadline: %v", err)
+			}
+			for _, err := range []error{nc.SetWriteDeadline(past), nc.SetDeadline(time.Time{})} {
+				if !errors.Is(err, tt.deadline) {
+					t.Errorf("deadline: %v, want %v", err, tt.deadline)
 				}
 			}
 			io.WriteString(nc, "there")
@@ -134,59 +138,40 @@ func TestDialStranger(t *testing.T) {
 			if err := nc.Close(); err != nil {
 				t.Error(err)
 			}
+			if err := nc.Close(); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("closed again: %v", err)
+			}
 		})
 	}
-}
-
-// TestDialNoConnection: a response that gives no connection away.
-func TestDialNoConnection(t *testing.T) {
-	o := &DialOptions{HTTPClient: stranger(io.NopCloser(strings.NewReader("x")), nil)}
-	_, resp, err := Dial(t.Context(), "ws://example.com/", o)
-	if e, ok := errors.AsType[*DialError](err); !ok || e.Status != http.StatusSwitchingProtocols || resp == nil {
-		t.Errorf("%v, %v", resp, err)
-	}
-}
-
-// deafConn takes deadlines and does not heed them.
-type deafConn struct{ net.Conn }
-
-// TestDialDeaf: ctx ends the wait for a connection that does not heed deadlines.
-func TestDialDeaf(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := pipe.New()
-		defer b.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		start := time.Now()
-		_, _, err := Dial(ctx, "ws://example.com/", &DialOptions{HTTPClient: stranger(deafConn{a}, deafConn{a})})
-		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
-			t.Errorf("%v after %v", err, took)
-		}
-		if _, err := b.Write([]byte("x")); err == nil {
-			t.Error("connection left open")
-		}
-	})
 }
 
 // TestDrain: what reading the buffer may come upon.
 func TestDrain(t *testing.T) {
 	long := strings.Repeat("0123456789", 1000)
+	deadline := iotest.ErrReader(os.ErrDeadlineExceeded)
 	for _, tt := range []struct {
 		name string
 		in   io.Reader
 		want string
 		err  error
 	}{
-		{"nothing", iotest.ErrReader(os.ErrDeadlineExceeded), "", nil},
-		{"something", io.MultiReader(strings.NewReader("x"), iotest.ErrReader(os.ErrDeadlineExceeded)), "x", nil},
-		{"more than one read", io.MultiReader(strings.NewReader(long), iotest.ErrReader(os.ErrDeadlineExceeded)), long, nil},
+		{"nothing", deadline, "", nil},
+		{"something", io.MultiReader(strings.NewReader("x"), deadline), "x", nil},
+		{"more than one read", io.MultiReader(strings.NewReader(long), deadline), long, nil},
 		{"something, then the end", strings.NewReader("x"), "x", nil},
 		{"the end", strings.NewReader(""), "", io.EOF},
 		{"an error", iotest.ErrReader(errConn), "", errConn},
 	} {
-		got, err := drain(tt.in)
-		if string(got) != tt.want || err != tt.err {
-			t.Errorf("%s: %q, %v, want %q, %v", tt.name, got, err, tt.want, tt.err)
+		c := newBodyConn(readOnly{tt.in}, newMemConn(""), "")
+		got, drained, err := c.drain(t.Context())
+		if string(got) != tt.want || err != tt.err || drained != (err == nil) {
+			t.Errorf("%s: %q, %v, %v, want %q, %v", tt.name, got, drained, err, tt.want, tt.err)
 		}
 	}
 }
+
+// readOnly is a reader as a body.
+type readOnly struct{ io.Reader }
+
+func (readOnly) Write([]byte) (int, error) { return 0, errors.ErrUnsupported }
+func (readOnly) Close() error              { return nil }

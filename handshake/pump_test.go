@@ -1,0 +1,170 @@
+package handshake
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+)
+
+// A readStep is a function as an io.Reader.
+type readStep func(p []byte) (int, error)
+
+func (f readStep) Read(p []byte) (int, error) { return f(p) }
+
+// gated returns a reader whose calls wait for an outcome each.
+func gated() (io.Reader, chan<- func(p []byte) (int, error)) {
+	gate := make(chan func([]byte) (int, error))
+	return readStep(func(p []byte) (int, error) { return (<-gate)(p) }), gate
+}
+
+func brings(s string, err error) func([]byte) (int, error) {
+	return func(p []byte) (int, error) { return copy(p, s), err }
+}
+
+// TestPumpDeadline: a read that has outlived its deadline goes on, and what it
+// brings comes with the next call, or with the one that waits when it comes.
+func TestPumpDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, gate := gated()
+		p := newPump(in)
+		b := make([]byte, 10)
+		want := func(s string, wantErr error) {
+			t.Helper()
+			if n, err := p.Read(b); string(b[:n]) != s || err != wantErr {
+				t.Errorf("%q, %v, want %q, %v", b[:n], err, s, wantErr)
+			}
+		}
+		start := time.Now()
+		p.setDeadline(start.Add(time.Second))
+		want("", errOverdue)
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("took %v", took)
+		}
+		want("", errOverdue)
+		p.setDeadline(time.Now().Add(-1))
+		want("", errOverdue)
+		gate <- brings("abc", nil)
+		synctest.Wait()
+		want("abc", nil) // though the deadline has passed: it has come
+		want("", errOverdue)
+		p.setDeadline(time.Now().Add(time.Second))
+		want("", errOverdue)
+		p.setDeadline(time.Now().Add(time.Second))
+		p.setDeadline(time.Now().Add(time.Minute)) // the former means nothing now
+		go func() {
+			<-time.After(30 * time.Second)
+			gate <- brings("def", io.EOF)
+		}()
+		b = b[:2]
+		want("de", nil)
+		want("f", io.EOF)
+		// A deadline that is set while a read waits ends it.
+		time.AfterFunc(time.Second, func() { p.setDeadline(past) })
+		want("", errOverdue)
+		p.setDeadline(time.Time{})
+		go func() { gate <- brings("", nil) }()
+		want("", nil)
+		if n, err := p.Read(nil); n != 0 || err != nil {
+			t.Errorf("empty read: %d, %v", n, err)
+		}
+		time.AfterFunc(time.Second, p.close)
+		want("", net.ErrClosed)
+		p.setDeadline(time.Now().Add(time.Hour))
+		p.close()
+		gate <- brings("too late", nil)
+		synctest.Wait()
+		want("", net.ErrClosed)
+	})
+}
+
+// TestPumpExcused: a deadline error of the read that was under way is not told,
+// be it before or after it was excused; any other is, and so are bytes.
+func TestPumpExcused(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		brings func([]byte) (int, error)
+		early  bool // it ends before it is excused
+		want   string
+		err    error
+	}{
+		{"deadline", brings("", os.ErrDeadlineExceeded), false, "next", nil},
+		{"deadline, before", brings("", os.ErrDeadlineExceeded), true, "next", nil},
+		{"bytes", brings("x", os.ErrDeadlineExceeded), false, "x", os.ErrDeadlineExceeded},
+		{"bytes, before", brings("x", os.ErrDeadlineExceeded), true, "x", os.ErrDeadlineExceeded},
+		{"error", brings("", errConn), false, "", errConn},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in, gate := gated()
+				p := newPump(in)
+				p.setDeadline(time.Now().Add(time.Second))
+				b := make([]byte, 10)
+				if _, err := p.Read(b); err != errOverdue {
+					t.Fatal(err)
+				}
+				if tt.early {
+					gate <- tt.brings
+					synctest.Wait()
+					p.excuse()
+				} else {
+					p.excuse()
+					gate <- tt.brings
+					synctest.Wait()
+				}
+				p.setDeadline(time.Time{})
+				if tt.want == "next" {
+					go func() { gate <- brings("next", nil) }()
+				}
+				if n, err := p.Read(b); string(b[:n]) != tt.want || err != tt.err {
+					t.Errorf("%q, %v, want %q, %v", b[:n], err, tt.want, tt.err)
+				}
+			})
+		})
+	}
+}
+
+// TestPumpPanic: a panic of the stream comes out of Read, where its caller can
+// recover from it; a stream that ends the goroutine does not hang the caller.
+func TestPumpPanic(t *testing.T) {
+	p := newPump(readStep(func([]byte) (int, error) { panic("bad read") }))
+	for range 2 {
+		func() {
+			defer func() {
+				if v := recover(); v != "bad read" {
+					t.Errorf("panic %v", v)
+				}
+			}()
+			p.Read(make([]byte, 1))
+		}()
+	}
+	p = newPump(readStep(func([]byte) (int, error) { runtime.Goexit(); return 0, nil }))
+	if _, err := p.Read(make([]byte, 1)); err != errReadLeft {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestPumpReads: all bytes come in order, however they are cut.
+func TestPumpReads(t *testing.T) {
+	text := strings.Repeat("0123456789", 500)
+	for _, in := range []io.Reader{
+		strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.DataErrReader(strings.NewReader(text)),
+	} {
+		got, err := io.ReadAll(newPump(in))
+		if string(got) != text || err != nil {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+	}
+	if err := iotest.TestReader(newPump(strings.NewReader(text)), []byte(text)); err != nil {
+		t.Error(err)
+	}
+	if !errors.Is(errOverdue, os.ErrDeadlineExceeded) || !errOverdue.Timeout() {
+		t.Error("errOverdue is no timeout")
+	}
+}
