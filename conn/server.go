@@ -122,11 +122,13 @@ func (s *Server) judge() {
 		s.invalid = errors.New("conn.Server: either Serve or Handle must be set, and not both")
 		return
 	}
-	var o *Options
-	if s.Options != nil {
-		o = &s.Options.Conn
+	if s.Options == nil {
+		s.settings = &defaults
+		return
 	}
-	s.settings, s.invalid = o.settings()
+	if s.invalid = s.Options.Handshake.Check(); s.invalid == nil {
+		s.settings, s.invalid = s.Options.Conn.settings()
+	}
 }
 
 // refused tells of a request that was refused with err.

@@ -386,6 +386,9 @@ func TestServerInvalid(t *testing.T) {
 	}{
 		"neither": {&conn.Server{}, "either Serve or Handle"},
 		"both":    {&conn.Server{Serve: serve, Handle: handle}, "either Serve or Handle"},
+		"origin": {&conn.Server{Serve: serve, Options: &conn.AcceptOptions{
+			Handshake: handshake.Options{Origins: []string{"*", "https://with/a/path"}},
+		}}, "Origins"},
 		"codec": {&conn.Server{Serve: serve, Options: &conn.AcceptOptions{
 			Conn: conn.Options{Compression: conn.Compression{Codec: uncomparable{nil}}},
 		}}, "Codec"},

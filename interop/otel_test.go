@@ -76,7 +76,10 @@ func traced(t *testing.T, tls bool, end func(t *testing.T, s session)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := conn.New(hs, conn.RoleClient, &conn.Options{Limits: conn.Limits{PingInterval: 10 * time.Millisecond}})
+	c, err := conn.New(hs, conn.RoleClient, &conn.Options{Limits: conn.Limits{PingInterval: 10 * time.Millisecond}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer c.CloseNow()
 	s := ourSession{c}
 	for _, size := range []int{0, 10, 1000, 100_000} {

@@ -28,7 +28,7 @@ type Stream struct {
 	nc      net.Conn
 	raw     syscall.RawConn // nil: not a plain socket
 	trusted bool            // the deadlines of nc are those of the runtime
-	stalled atomic.Bool     // closed for want of progress
+	stalled uint32          // atomic: 1 once it was closed for want of progress
 
 	buf   *pool.Buffer    // nil while nothing is buffered
 	r, w  int             // buf.B[r:w] has come and is not used up
@@ -271,7 +271,7 @@ const grace = time.Second
 
 // limit sets a deadline after d with set. passed, if it is not nil, is set when
 // the timer closes the stream.
-func (s *Stream) limit(d time.Duration, set func(time.Time) error, passed *atomic.Bool) limit {
+func (s *Stream) limit(d time.Duration, set func(time.Time) error, passed *uint32) limit {
 	if err := set(time.Now().Add(d)); err == nil {
 		if s.trusted {
 			return limit{}
@@ -280,7 +280,7 @@ func (s *Stream) limit(d time.Duration, set func(time.Time) error, passed *atomi
 	}
 	return limit{time.AfterFunc(d, func() {
 		if passed != nil {
-			passed.Store(true)
+			atomic.StoreUint32(passed, 1)
 		}
 		s.Close()
 	})}
@@ -288,7 +288,7 @@ func (s *Stream) limit(d time.Duration, set func(time.Time) error, passed *atomi
 
 // Stalled reports whether the stream was closed because WriteAll made no
 // progress: a read that fails then has not found the reason.
-func (s *Stream) Stalled() bool { return s.stalled.Load() }
+func (s *Stream) Stalled() bool { return atomic.LoadUint32(&s.stalled) == 1 }
 
 // stop ends the limit and reports whether its timer has closed the stream.
 func (l limit) stop() (passed bool) { return l.timer != nil && !l.timer.Stop() }
