@@ -17,10 +17,10 @@ import (
 	"github.com/parleyws/parley/internal/pipe"
 )
 
-// The verdicts of the Autobahn suite on gorilla and gws as echo servers are known. All
-// cases are OK except 6.4.1 to 6.4.4, which are NON-STRICT, because both libraries check
-// text only when it is complete. Our own form of the suite must give the same verdicts in
-// ModeSuite.
+// The verdicts of the Autobahn suite on gorilla and gws as echo servers are
+// known. All cases are OK except 6.4.1 to 6.4.4, which are NON-STRICT, because
+// both libraries check text only when it is complete. Our own form of the suite
+// must give the same verdicts in ModeSuite.
 func TestAutobahn(t *testing.T) {
 	for name, handler := range map[string]http.Handler{
 		"gorilla": http.HandlerFunc(echoWithGorilla),

@@ -18,16 +18,17 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// patience bounds steps that hang only if something is wrong. All messages together take
-// seconds, and a minute or more on a busy machine.
+// patience bounds steps that hang only if something is wrong. All messages
+// together take seconds, and a minute or more on a busy machine.
 const patience = 5 * time.Minute
 
 var count = flag.Int("messages", 1000, "random messages to exchange with each library, role and mode")
 
 var others = []library{gorilla, coder, gobwas, gwsLibrary, xnet}
 
-// TestMessages sends random messages from a client to an echo server. It tests each other
-// library in both roles against ours, in each of the library's modes.
+// TestMessages sends random messages from a client to an echo server. It tests
+// each other library in both roles against ours, in each of the library's
+// modes.
 func TestMessages(t *testing.T) {
 	n := *count
 	if testing.Short() {
@@ -65,8 +66,8 @@ func TestDeflateShrinks(t *testing.T) {
 	})
 }
 
-// eachPair runs the test with each other library as server and as client against ours, in
-// those of the modes that the library supports.
+// eachPair runs the test with each other library as server and as client
+// against ours, in those of the modes that the library supports.
 func eachPair(t *testing.T, modes []mode, test func(t *testing.T, server, client library, m mode)) {
 	for _, other := range others {
 		for _, m := range modes {
@@ -79,8 +80,8 @@ func eachPair(t *testing.T, modes []mode, test func(t *testing.T, server, client
 	}
 }
 
-// exchange lets the client send all messages while it reads their echoes. Then the client
-// closes the connection with 1000, which the server must see.
+// exchange lets the client send all messages while it reads their echoes. Then
+// the client closes the connection with 1000, which the server must see.
 func exchange(t *testing.T, web *httptest.Server, server, client library, m mode, messages []message) {
 	served := make(chan error, 1)
 	web.Config = &http.Server{Handler: server.handler(m, func(s session) { served <- echo(s, messages) })}

@@ -55,8 +55,8 @@ var gobwas = library{
 	},
 }
 
-// A gobwasSession joins frames to messages itself, because the library leaves that to its
-// users.
+// A gobwasSession joins frames to messages itself, because the library leaves
+// that to its users.
 type gobwasSession struct {
 	c       net.Conn
 	r       *bufio.Reader

@@ -21,10 +21,10 @@ const maxMessage = 1 << 20
 // limit is reached.
 var edges = []int{0, 1, 125, 126, 127, 4095, 4096, 4097, 1<<16 - 1, 1 << 16, 1<<16 + 1, maxMessage - 1, maxMessage}
 
-// randomMessages returns n messages. The first have the lengths of edges, as text and as
-// binary. The others have random lengths up to the limit, with every order of magnitude
-// equally often. All payloads are random, and every other binary payload can't be
-// compressed.
+// randomMessages returns n messages. The first have the lengths of edges, as
+// text and as binary. The others have random lengths up to the limit, with
+// every order of magnitude equally often. All payloads are random, and every
+// other binary payload can't be compressed.
 func randomMessages(seed uint64, n int) []message {
 	r := rand.New(rand.NewPCG(seed, 6455))
 	messages := make([]message, 0, n)

@@ -11,8 +11,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// x/net delivers each frame of a fragmented message separately, and does not report close
-// codes.
+// x/net delivers each frame of a fragmented message separately, and does not
+// report close codes.
 var xnet = library{
 	name:  "xnet",
 	modes: []mode{plain},

@@ -22,9 +22,9 @@ func TestCompressed(t *testing.T) {
 	}
 }
 
-// TestWindow asks conn for each size of the window, and lets conn ask the referee for
-// the same size. The messages have far more bytes than a window, and both sides read with
-// exactly the agreed window.
+// TestWindow asks conn for each size of the window, and lets conn ask the
+// referee for the same size. The messages have far more bytes than a window,
+// and both sides read with exactly the agreed window.
 func TestWindow(t *testing.T) {
 	for bits := 8; bits <= 15; bits++ {
 		for _, noTakeover := range []bool{false, true} {

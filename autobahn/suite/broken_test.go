@@ -105,8 +105,8 @@ func failing(t *testing.T, client bool, f fault, mode suite.Mode, patterns strin
 	}
 }
 
-// messagesFor returns the number of messages after which one refers far enough back. Small
-// messages, and those that hardly compress, need many.
+// messagesFor returns the number of messages after which one refers far enough
+// back. Small messages, and those that hardly compress, need many.
 func messagesFor(id string) int {
 	switch {
 	case matches(id, "1[23].?.[1-4]"):

@@ -40,8 +40,9 @@ func TestClient(t *testing.T) {
 	}
 }
 
-// TestServerMaskKeys plays the cases that depend on the bytes of payloads, with a key that
-// changes nothing, and with keys under which no masked text is UTF-8.
+// TestServerMaskKeys plays the cases that depend on the bytes of payloads, with
+// a key that changes nothing, and with keys under which no masked text is
+// UTF-8.
 func TestServerMaskKeys(t *testing.T) {
 	for name, key := range map[string][4]byte{"zero": {}, "high bits": {0x80, 0xFF, 0xC0, 0xF5}} {
 		for _, c := range suite.Cases() {

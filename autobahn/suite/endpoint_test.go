@@ -44,8 +44,8 @@ type direction struct {
 	bits       int // log2 of the window in bytes
 }
 
-// An endpoint is a very simple echo server or client. It reads a frame, byte by byte where
-// that matters, and writes a frame.
+// An endpoint is a very simple echo server or client. It reads a frame, byte by
+// byte where that matters, and writes a frame.
 type endpoint struct {
 	nc     net.Conn
 	in     *bufio.Reader
@@ -168,8 +168,8 @@ func (e *endpoint) check(h frame.Header) error {
 	return nil
 }
 
-// payload reads the payload of a frame. If it is uncompressed text, payload checks it while
-// it arrives.
+// payload reads the payload of a frame. If it is uncompressed text, payload
+// checks it while it arrives.
 func (e *endpoint) payload(h frame.Header) ([]byte, error) {
 	payload := make([]byte, h.Length)
 	inText := !h.Opcode.IsControl() && !h.Rsv1 && !e.compressed && (h.Opcode == frame.Text || h.Opcode == frame.Continuation && e.op == frame.Text)

@@ -7,8 +7,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// Window returns a case that the suite lacks: many messages of prose, with the window and
-// the takeover that are asked of the endpoint.
+// Window returns a case that the suite lacks: many messages of prose, with the
+// window and the takeover that are asked of the endpoint.
 func Window(bits int, noTakeover bool) Case {
 	return Case{
 		ID:      fmt.Sprintf("%d bits, takeover %v", bits, !noTakeover),

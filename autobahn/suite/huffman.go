@@ -85,8 +85,8 @@ func (h *huffman) walk(b *bitReader) int {
 	return noSymbol
 }
 
-// An extended is the meaning of a length or distance symbol: a base, to which extra bits
-// are added.
+// An extended is the meaning of a length or distance symbol: a base, to which
+// extra bits are added.
 type extended struct{ base, extra int }
 
 func (e extended) read(b *bitReader) int { return e.base + int(b.take(e.extra)) }
@@ -97,10 +97,10 @@ var (
 	reaches = extendedTable(1, 30, 2, 0)
 )
 
-// extendedTable returns n symbols whose values begin with first. The first two groups of
-// every symbols have no extra bits, and each later group has one more than the group
-// before. If last is not zero, it is the value of the last symbol, which has no extra
-// bits.
+// extendedTable returns n symbols whose values begin with first. The first two
+// groups of every symbols have no extra bits, and each later group has one more
+// than the group before. If last is not zero, it is the value of the last
+// symbol, which has no extra bits.
 func extendedTable(first, n, every, last int) []extended {
 	var t []extended
 	for i := range n {

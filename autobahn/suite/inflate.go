@@ -32,8 +32,8 @@ func newInflater(d direction) *inflater {
 	return &inflater{window: 1 << d.bits, takeover: !d.noTakeover}
 }
 
-// message inflates p, which lacks the tail that the sender has removed (RFC 7692, section
-// 7.2.1). The caller owns the result.
+// message inflates p, which lacks the tail that the sender has removed (RFC
+// 7692, section 7.2.1). The caller owns the result.
 func (z *inflater) message(p []byte, limit int) ([]byte, error) {
 	z.base = len(z.out)
 	z.max = z.base + limit

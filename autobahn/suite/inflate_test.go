@@ -69,8 +69,8 @@ func TestInflateFails(t *testing.T) {
 	}
 }
 
-// The output of the deflater must be readable with exactly the agreed window. If that is
-// not the greatest, the output must need all of it.
+// The output of the deflater must be readable with exactly the agreed window.
+// If that is not the greatest, the output must need all of it.
 func TestDeflater(t *testing.T) {
 	for bits := 8; bits <= 15; bits++ {
 		for _, noTakeover := range []bool{false, true} {
@@ -99,7 +99,8 @@ func TestDeflater(t *testing.T) {
 	}
 }
 
-// Without takeover each message is compressed alone. With takeover the second is shorter.
+// Without takeover each message is compressed alone. With takeover the second
+// is shorter.
 func TestDeflaterTakeover(t *testing.T) {
 	message := []byte("not once in this sentence is there a word that comes again")
 	for _, bits := range []int{9, 15} {
@@ -143,8 +144,8 @@ func FuzzInflate(f *testing.F) {
 	})
 }
 
-// A stream is refused exactly if a distance in it reaches beyond the window or the data.
-// Every three bytes of the input are a literal or a match.
+// A stream is refused exactly if a distance in it reaches beyond the window or
+// the data. Every three bytes of the input are a literal or a match.
 func FuzzInflateWindow(f *testing.F) {
 	f.Add([]byte("abcdefgh\xff\x00\x03"), uint8(8))
 	f.Add(bytes.Repeat([]byte("x\xff\x01\x00y\xfe\x00\xff"), 40), uint8(8))

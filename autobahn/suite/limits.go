@@ -72,8 +72,8 @@ func sizeTitle(p piece, how sending) string {
 	return title
 }
 
-// roundTrips is 9.7 and 9.8: a thousand messages, each sent when the echo of the last has
-// come.
+// roundTrips is 9.7 and 9.8: a thousand messages, each sent when the echo of
+// the last has come.
 func roundTrips() []Case {
 	var cases []Case
 	for group, p := range []piece{{op: frame.Text, data: filler{pattern: "*"}}, {op: frame.Binary, data: filler{pattern: "\xFE"}}} {

@@ -71,8 +71,8 @@ func send(how sending, pieces ...piece) []step {
 	return []step{{pieces: pieces, how: how}}
 }
 
-// An event is a message or a control frame of the peer that matters for a case. Pings of
-// the peer are answered and not recorded.
+// An event is a message or a control frame of the peer that matters for a case.
+// Pings of the peer are answered and not recorded.
 type event struct {
 	kind kind
 	op   frame.Opcode // opcode of a message
@@ -92,7 +92,8 @@ func pongFor(s string) event { return event{kind: ponged, data: octets(s)} }
 func echoOf(p piece) event   { return event{op: p.op, data: p.data} }
 func pause() event           { return event{kind: waited} }
 
-// events returns a list that is never nil. The empty list means that nothing may come back.
+// events returns a list that is never nil. The empty list means that nothing
+// may come back.
 func events(e ...event) []event { return append([]event{}, e...) }
 
 // An arrival is an event that came, or anything else that the reader found.
@@ -102,7 +103,8 @@ type arrival struct {
 	data  []byte
 }
 
-// is reports whether a is e. If lengthOnly is set, it compares only the lengths of payloads.
+// is reports whether a is e. If lengthOnly is set, it compares only the lengths
+// of payloads.
 func (a arrival) is(e event, lengthOnly bool) bool {
 	if a.event != e.kind || a.op != e.op || len(a.data) != e.data.size {
 		return false

@@ -6,8 +6,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// queue appends the frames of p to the bytes that will be written. If how is frameWise, it
-// writes each frame at once.
+// queue appends the frames of p to the bytes that will be written. If how is
+// frameWise, it writes each frame at once.
 func (f *fuzzer) queue(p piece, how sending) {
 	if p.op == frame.Close && p.rsv == 0 && !f.sentClose {
 		f.sentClose = true

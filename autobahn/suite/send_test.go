@@ -14,7 +14,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// framesOf returns the payload length of each frame in wire, with a leading F if FIN is set.
+// framesOf returns the payload length of each frame in wire, with a leading F
+// if FIN is set.
 func framesOf(t *testing.T, wire []byte) (frames []string) {
 	t.Helper()
 	for len(wire) > 0 {

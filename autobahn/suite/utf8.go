@@ -42,9 +42,9 @@ func utf8Cases() []Case {
 	return append(append(cases, failFast()...), sequences()...)
 }
 
-// failFast is 6.4: three parts, one second apart, of which the second makes the text
-// invalid. The connection must fail after the second part. If it fails only when the text
-// is complete, the suite's verdict is NON-STRICT.
+// failFast is 6.4: three parts, one second apart, of which the second makes the
+// text invalid. The connection must fail after the second part. If it fails
+// only when the text is complete, the suite's verdict is NON-STRICT.
 func failFast() []Case {
 	threeFrames := func(a, b, c string) []step {
 		return []step{
@@ -151,8 +151,8 @@ func span(first, last byte, behind string) string {
 	return b.String()
 }
 
-// nonCharacters returns the last two code points of each plane. They are not characters,
-// but they are valid UTF-8.
+// nonCharacters returns the last two code points of each plane. They are not
+// characters, but they are valid UTF-8.
 func nonCharacters() []string {
 	var s []string
 	for plane := range rune(17) {

@@ -36,8 +36,8 @@ func serveRaw(ctx context.Context, listener net.Listener, options *conn.AcceptOp
 	}
 }
 
-// serveConn echoes on one connection until the connection ends. When ctx ends, it closes
-// the connection with 1001.
+// serveConn echoes on one connection until the connection ends. When ctx ends,
+// it closes the connection with 1001.
 func serveConn(ctx context.Context, nc net.Conn, options *conn.AcceptOptions) {
 	agreed, err := handshake.AcceptConn(nc, &options.Handshake)
 	if err != nil {

@@ -1,8 +1,9 @@
-// Command protocol is a server for the test suites of the Engine.IO and Socket.IO
-// protocols. At /engine.io/ it is a plain Engine.IO server that sends every message back.
-// At /socket.io/ the namespaces / and /custom emit "auth" on connection, with the auth of
-// the handshake. On / the server answers "message" with the event "message-back", and
-// "message-with-ack" with an acknowledgement, both with the same arguments.
+// Command protocol is a server for the test suites of the Engine.IO and
+// Socket.IO protocols. At /engine.io/ it is a plain Engine.IO server that sends
+// every message back. At /socket.io/ the namespaces / and /custom emit "auth"
+// on connection, with the auth of the handshake. On / the server answers
+// "message" with the event "message-back", and "message-with-ack" with an
+// acknowledgement, both with the same arguments.
 //
 //	go run ./examples/protocol [-addr 127.0.0.1:3000]
 //

@@ -1,5 +1,5 @@
-// Command server is the Socket.IO server that interop/js tests with the JavaScript client.
-// interop/js/reference.mjs is the same server on Node.
+// Command server is the Socket.IO server that interop/js tests with the
+// JavaScript client. interop/js/reference.mjs is the same server on Node.
 package main
 
 import (

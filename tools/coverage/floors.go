@@ -18,8 +18,8 @@ type floor struct {
 	percent float64
 }
 
-// parseFloors reads a "path percent" from each line. It ignores empty lines and the text
-// after a #.
+// parseFloors reads a "path percent" from each line. It ignores empty lines and
+// the text after a #.
 func parseFloors(r io.Reader) ([]floor, error) {
 	var floors []floor
 	lines := bufio.NewScanner(r)
@@ -49,8 +49,9 @@ func (f floor) holds(file string) bool {
 	return strings.HasSuffix("/"+file, "/"+f.path)
 }
 
-// report prints the share of each file, and the floors that are not reached. A floor
-// without any file counts as not reached, because its path is wrong or its test is gone.
+// report prints the share of each file, and the floors that are not reached. A
+// floor without any file counts as not reached, because its path is wrong or
+// its test is gone.
 func report(w io.Writer, p profile, floors []floor) bool {
 	shares := p.files()
 	files := slices.Sorted(maps.Keys(shares))

@@ -4,8 +4,8 @@
 //
 //	coverage -floors floors.txt default.cover purego.cover
 //
-// A statement is covered if at least one build ran it. If only one build compiles a file,
-// the figures of that build count.
+// A statement is covered if at least one build ran it. If only one build
+// compiles a file, the figures of that build count.
 package main
 
 import (
