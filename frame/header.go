@@ -11,8 +11,8 @@
 //
 // All functions are pure and may be called from any goroutine. They do not keep
 // the slices that are passed in. The Append functions may write into the
-// capacity of their slice after its length, as append does; nothing else is
-// modified.
+// capacity of their slice after its length, as append does. No function changes
+// the bytes within the length of a slice.
 package frame
 
 import "encoding/binary"
