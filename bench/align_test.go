@@ -2,6 +2,6 @@ package bench
 
 import "unsafe"
 
-// uintptrOf returns the address of b's first octet: the mask rows need to know
-// how it is aligned.
+// uintptrOf returns the address of b's first byte. The rows on masking need to know its
+// alignment.
 func uintptrOf(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }

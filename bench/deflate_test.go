@@ -15,7 +15,7 @@ import (
 	"github.com/parleyws/parley/conn"
 )
 
-// records returns n octets of text as programs send it.
+// records returns n bytes of text like that of programs.
 func records(n int) []byte {
 	random := rand.New(rand.NewPCG(7, 692))
 	var b bytes.Buffer
@@ -26,19 +26,19 @@ func records(n int) []byte {
 	return b.Bytes()[:n]
 }
 
-// compressed returns what a client sends that compresses p by itself.
+// compressed returns the frames of a client that compresses p without context takeover.
 func compressed(p []byte) []byte {
 	var b bytes.Buffer
 	w, _ := flate.NewWriter(&b, flate.BestSpeed)
 	w.Write(p)
 	w.Flush()
 	size := b.Len() - len("\x00\x00\xff\xff")
-	one := frames(gobwas.OpText, b.Bytes()[:size], 1)[:2+2+4+size] // a length in two octets and a key stand before it
+	one := frames(gobwas.OpText, b.Bytes()[:size], 1)[:2+2+4+size] // header, a length of two bytes, and a masking key
 	one[0] |= 0x40                                                 // RSV1
 	return one
 }
 
-// echoParley reads and writes back messages of 1 KB, both compressed.
+// echoParley reads compressed messages of 1 KB and writes them back compressed.
 func echoParley(b *testing.B, stream []byte, codec conn.Codec) {
 	c := parleyConn(&stub{stream: stream}, true, &conn.Options{Compression: conn.Compression{Codec: codec}})
 	defer c.CloseNow()
@@ -68,16 +68,15 @@ func (h *gwsEcho) OnMessage(c *gws.Conn, m *gws.Message) {
 }
 
 // P20: read and write 1 KB, compressed by klauspost/compress. A read brings one
-// message, as it does where a client waits for each answer.
+// message, as from a client that waits for each answer.
 func BenchmarkP20(b *testing.B) { benchmarkKlauspost(b, compressed(records(1<<10))) }
 
 // P21: the same with compress/flate.
 func BenchmarkP21(b *testing.B) { benchmarkStandard(b, compressed(records(1<<10))) }
 
-// P20batch: P20 with many messages in a read. Parley holds the answers back then,
-// and starts a goroutine that sends what is held should the reader block: that
-// costs time, if another processor has nothing to do, and saves writes, which
-// cost nothing here.
+// P20batch: P20 with many messages in a read. Parley then holds the answers,
+// and starts a goroutine that sends them if the reader blocks. If another
+// processor is idle, that costs time. It saves writes, which cost nothing here.
 func BenchmarkP20batch(b *testing.B) {
 	benchmarkKlauspost(b, bytes.Repeat(compressed(records(1<<10)), 256))
 }

@@ -1,19 +1,20 @@
-// Package bench measures Parley beside other WebSocket libraries: the same
-// work, in one run, each used as its own documentation recommends for speed.
+// Package bench compares Parley with other WebSocket libraries. All do the same
+// work in one run, and each is used as its own documentation recommends for
+// speed.
 //
-// The benchmarks here need nothing but memory; their names begin with the id
-// of the row that they fill in the report:
+// The benchmarks in this directory run in memory. Their names begin with the id
+// of the row of the report for which they measure:
 //
 //	go test -bench . -count 10
 //
-// The report runs them and the loads over loopback, interleaved, and writes
+// The report runs them, and the loads over loopback, in turns. It writes
 // REPORT.md and its charts:
 //
 //	go run ./report
-//	go run ./report -quick            # sees that everything works: ./check bench
+//	go run ./report -quick            # checks that everything works: ./check bench
 //	go run ./report -profiles DIR     # also profiles our servers
 //
-// Its parts: servers holds a small program for each library, load the load
-// generator, proc how the report talks to both, and report what is measured,
-// the goals (rows.go) and the drawing.
+// The directory servers holds a small program for each library, and load holds the load
+// generator. Package proc connects the report to both. The directory report holds the
+// measurements, the goals (rows.go) and the drawing.
 package bench

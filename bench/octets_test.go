@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
-	_ "unsafe" // for coder's masking, which it does not export
+	_ "unsafe" // to reach coder's masking, which is not exported
 
 	_ "github.com/coder/websocket"
 	gobwas "github.com/gobwas/ws"
@@ -56,7 +56,7 @@ func BenchmarkP3a(b *testing.B) { benchmarkMask(b, 1<<10, 0) }
 func BenchmarkP3b(b *testing.B) { benchmarkMask(b, 16<<10, 0) }
 func BenchmarkP4(b *testing.B)  { benchmarkMask(b, 16<<10, 3) }
 
-// P5: parse a header. gobwas reads into a buffer that is used again.
+// P5: parse a header. gobwas reads into a reused buffer.
 func BenchmarkP5(b *testing.B) {
 	for _, size := range []int64{16, 1024, 1 << 20} {
 		h := frame.Header{Fin: true, Opcode: frame.Text, Masked: true, MaskKey: key, Length: size}
@@ -82,8 +82,8 @@ func BenchmarkP5(b *testing.B) {
 	}
 }
 
-// P6: append a header. gobwas has two ways; that with a buffer of the caller's
-// is there for comparison.
+// P6: append a header. gobwas has two functions; the one with the caller's buffer is
+// measured for comparison.
 func BenchmarkP6(b *testing.B) {
 	b.Run("parley", func(b *testing.B) {
 		b.ReportAllocs()

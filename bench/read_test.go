@@ -90,8 +90,8 @@ func benchmarkRead(b *testing.B, op gobwas.OpCode, size, fragments int) {
 	})
 }
 
-// byHand reads one frame with gobwas' header functions and unmasks it: what a
-// program does that checks nothing. buf is used again and again.
+// byHand reads one frame with gobwas' header functions and unmasks it, like a
+// program that checks nothing. buf is reused.
 func byHand(r *bufio.Reader, buf []byte) error {
 	h, err := gobwas.ReadHeader(r)
 	if err != nil {

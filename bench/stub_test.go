@@ -17,9 +17,10 @@ import (
 	"github.com/parleyws/parley/handshake"
 )
 
-// A stub is a net.Conn that costs next to nothing: it reads the same octets
-// over and over and forgets what is written, counting the calls. It stands for
-// a socket, which Parley tries before it blocks: hence TryWrite.
+// A stub is a net.Conn that costs almost nothing. It reads the same bytes over
+// and over, discards what is written, and counts the calls. It has TryWrite
+// because it stands for a socket, on which Parley tries a write before it
+// blocks.
 type stub struct {
 	stream []byte
 	at     int
@@ -43,7 +44,7 @@ func (s *stub) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TryWrite is Write: what a socket takes without blocking.
+// TryWrite is Write, as if the socket took everything without blocking.
 func (s *stub) TryWrite(p []byte) (int, error) { return s.Write(p) }
 
 func (*stub) Close() error                     { return nil }
@@ -54,7 +55,7 @@ func (*stub) SetDeadline(time.Time) error      { return nil }
 func (*stub) SetReadDeadline(time.Time) error  { return nil }
 func (*stub) SetWriteDeadline(time.Time) error { return nil }
 
-// An upgrade is an http.ResponseWriter that hands its stub over.
+// An upgrade is an http.ResponseWriter whose Hijack returns its stub.
 type upgrade struct {
 	nc     *stub
 	header http.Header
@@ -135,7 +136,7 @@ func (h *handler) OnMessage(c *gws.Conn, m *gws.Message) {
 	}
 }
 
-// gwsUpgrader holds what gws keeps for all connections: pools of compressors.
+// gwsUpgrader holds the pools of compressors that gws shares between connections.
 func gwsUpgrader(h gws.Event, deflate bool) *gws.Upgrader {
 	return gws.NewUpgrader(h, &gws.ServerOption{PermessageDeflate: gws.PermessageDeflate{Enabled: deflate}})
 }
@@ -150,8 +151,8 @@ func gwsConn(b *testing.B, u *gws.Upgrader, nc *stub, deflate bool) *gws.Conn {
 
 var errStop = errors.New("stop")
 
-// frames returns one message as a client sends it, in so many fragments, and
-// enough of them for a stub to repeat.
+// frames returns the frames of a message as a client sends it, in the given number of
+// fragments. It repeats the message so often that a stub can repeat the result.
 func frames(op gobwas.OpCode, p []byte, fragments int) []byte {
 	var one []byte
 	for i := range fragments {

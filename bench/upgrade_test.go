@@ -22,7 +22,7 @@ const upgradeRequest = "GET /chat HTTP/1.1\r\n" +
 	"Sec-WebSocket-Version: 13\r\n" +
 	"Origin: http://server.example.com\r\n\r\n"
 
-// A queue is a net.Listener that accepts what is put into it.
+// A queue is a net.Listener that accepts the connections that are put into it.
 type queue chan net.Conn
 
 func (q queue) Accept() (net.Conn, error) {
@@ -34,7 +34,7 @@ func (q queue) Accept() (net.Conn, error) {
 func (queue) Close() error   { return nil }
 func (queue) Addr() net.Addr { return &net.TCPAddr{} }
 
-// A visit is a stub that makes one request and tells when it is closed.
+// A visit is a stub that makes one request, and reports when it is closed.
 type visit struct {
 	stub
 	closed chan struct{}
@@ -45,10 +45,10 @@ func (v *visit) Close() error {
 	return nil
 }
 
-// P13: an upgrade through net/http, and a hijack that does nothing further. On
-// one processor: on two the goroutines that take turns here sleep and are woken
-// for each request, which costs more than an upgrade and varies by several
-// times as much.
+// P13: an upgrade through net/http, compared with a hijack that does nothing
+// else. It runs on one processor. On two processors the goroutines that take
+// turns here would sleep and be woken for each request. That costs more than an
+// upgrade, and varies by several times as much.
 func BenchmarkP13(b *testing.B) {
 	for _, bb := range []struct {
 		name    string
@@ -96,7 +96,7 @@ func benchmarkUpgrade(b *testing.B, upgrade func(http.ResponseWriter, *http.Requ
 	}
 }
 
-// P14: an upgrade on the connection itself.
+// P14: an upgrade on the connection, without net/http.
 func BenchmarkP14(b *testing.B) {
 	b.Run("parley", func(b *testing.B) {
 		nc := &stub{stream: []byte(upgradeRequest)}

@@ -12,8 +12,8 @@ import (
 	"github.com/parleyws/parley/conn"
 )
 
-// benchmarkWrite writes messages as a server does, and tells how many writes
-// of the stream each one took.
+// benchmarkWrite writes messages as a server does, and reports how many writes
+// to the stream each message took.
 func benchmarkWrite(b *testing.B, size int) {
 	p := []byte(strings.Repeat("a", size))
 	run := func(name string, start func(b *testing.B, nc *stub) func() error) {
@@ -64,7 +64,8 @@ func benchmarkWrite(b *testing.B, size int) {
 func BenchmarkP11(b *testing.B) { benchmarkWrite(b, 16) }
 func BenchmarkP12(b *testing.B) { benchmarkWrite(b, 1<<10) }
 
-// recipients is how many connections a broadcast has; with -short 100.
+// recipients returns the number of connections of a broadcast: 10,000, or 100
+// with -short.
 func recipients() int {
 	if testing.Short() {
 		return 100
@@ -72,7 +73,7 @@ func recipients() int {
 	return 10000
 }
 
-// P15 to P17: one message of 128 octets to one recipient of many.
+// P15 to P17: one message of 128 bytes to one of many recipients.
 func benchmarkBroadcast(b *testing.B, deflate, bySend bool) {
 	p := []byte(strings.Repeat("hello, w", 16))
 	recipients := recipients()

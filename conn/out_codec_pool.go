@@ -5,29 +5,29 @@ import (
 	"sync/atomic"
 )
 
-// A codecPool keeps what one Codec has made while no connection uses it.
-// Nothing of a message stays behind in what is kept: it is reset before it is
-// used again.
+// A codecPool holds the compressors of one Codec that no connection is using. They
+// are reset before they are used again, so that no message can refer to another
+// connection's messages.
 type codecPool struct {
 	codec       Codec
-	kinds       [maxWindowBits + 1]atomic.Uint32 // compressorKinds, by window bits
-	compressors [maxWindowBits + 1]sync.Pool     // of *compressor, by window bits
+	kinds       [maxWindowBits + 1]atomic.Uint32 // compressorKinds, indexed by window bits
+	compressors [maxWindowBits + 1]sync.Pool     // pools of *compressor, indexed by window bits
 }
 
-// A compressorKind is what a codec makes for a window.
+// A compressorKind says what a Codec makes for a window.
 type compressorKind uint32
 
 const (
-	compressorUnknown compressorKind = iota // not asked yet
-	compressorNone                          // nothing: it can't promise this window
-	compressorPlain
-	compressorDict // a DictCompressor
+	compressorUnknown compressorKind = iota // the Codec was not asked yet
+	compressorNone                          // no compressor for this window
+	compressorPlain                         // a Compressor
+	compressorDict                          // a DictCompressor
 )
 
 // codecPools holds a *codecPool for each Codec.
 var codecPools sync.Map
 
-// poolOf returns the pool of codec, compress/flate's if codec is nil.
+// poolOf returns the pool of codec. A nil codec stands for compress/flate.
 func poolOf(codec Codec) *codecPool {
 	if codec == nil {
 		codec = flateCodec{}
@@ -39,7 +39,7 @@ func poolOf(codec Codec) *codecPool {
 	return p.(*codecPool)
 }
 
-// kind returns what the codec makes for a window of that many bits.
+// kind returns what the codec makes for a window of 1<<bits bytes.
 func (p *codecPool) kind(bits int) compressorKind {
 	if k := compressorKind(p.kinds[bits].Load()); k != compressorUnknown {
 		return k
@@ -56,8 +56,8 @@ func (p *codecPool) kind(bits int) compressorKind {
 	return k
 }
 
-// compressor takes a compressor for a window of that many bits out of the
-// pool, or makes one; nil if the codec has none for this window.
+// compressor takes a compressor for a window of 1<<bits bytes out of the pool, or
+// makes one. It returns nil if the codec has none for this window.
 func (p *codecPool) compressor(bits int) *compressor {
 	if c, ok := p.compressors[bits].Get().(*compressor); ok {
 		return c
@@ -65,5 +65,6 @@ func (p *codecPool) compressor(bits int) *compressor {
 	return newCompressor(p.codec.NewCompressor(bits, false))
 }
 
-// putCompressor gives back what compressor returned, which holds no slice.
+// putCompressor puts c, which came from compressor(bits), into the pool. c must not
+// hold a slice of its last message.
 func (p *codecPool) putCompressor(bits int, c *compressor) { p.compressors[bits].Put(c) }

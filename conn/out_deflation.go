@@ -7,32 +7,33 @@ import (
 	"github.com/parleyws/parley/handshake"
 )
 
-// deflation is the sending half of permessage-deflate as a Conn uses it. Without
-// context takeover it is the same one for all connections that have agreed on
-// the same: a broadcast then touches no memory of each for it.
+// A deflation compresses the messages that a Conn sends. Without context takeover,
+// all connections with the same terms share one deflation, so that a broadcast does
+// not touch memory of each connection.
 type deflation struct {
 	deflationTerms
 	deflater *deflater
-	takeover bool // compression happens in the order of sending
+	takeover bool // messages must be compressed in the order in which they are sent
 }
 
-// deflationTerms are what has been agreed on.
+// deflationTerms are the terms of compression in one direction.
 type deflationTerms struct {
 	pool *codecPool
-	bits int // of our window
-	min  int // octets of the shortest message that is compressed
+	bits int // size of our window, as an exponent of two
+	min  int // length of the shortest message that is compressed, in bytes
 }
 
-// deflations holds those that are shared, a *deflation for each
-// deflationTerms. A program has few codecs and sizes, and there are 8 windows.
+// deflations holds the shared deflations, a *deflation for each deflationTerms. It
+// stays small, because a program has few codecs and few values of MinSize, and there
+// are 8 windows.
 var deflations sync.Map
 
-// minCompressed is the default of Compression.MinSize. A shorter message
-// gains a few octets and costs some microseconds.
+// minCompressed is the default of Compression.MinSize, in bytes. Compressing a shorter
+// message would save a few bytes and cost some microseconds.
 const minCompressed = 128
 
-// newDeflation takes over what the handshake agreed on for what role sends. It
-// returns nil if that was nothing.
+// newDeflation returns the deflation for messages that role sends, on the terms of
+// the handshake. It returns nil if the handshake did not agree on compression.
 func newDeflation(role Role, agreed *handshake.Deflate, o Compression) *deflation {
 	if agreed == nil {
 		return nil
@@ -60,10 +61,10 @@ func newDeflation(role Role, agreed *handshake.Deflate, o Compression) *deflatio
 	return d.(*deflation)
 }
 
-// applies reports whether p is to be compressed.
+// applies reports whether the message p is compressed. d may be nil.
 func (d *deflation) applies(p []byte) bool { return d != nil && len(p) >= d.min }
 
-// compress returns p, compressed, in a buffer.
+// compress compresses p into a pooled buffer, which the caller then owns.
 func (d *deflation) compress(p []byte) (*pool.Buffer, error) {
 	b := pool.Get(len(p)/2 + pool.Small/2)
 	var err error

@@ -6,8 +6,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// headers are one header for each length of the wire, the ones that a server
-// reads and a client writes masked.
+// headers holds one header for each form of the payload length, unmasked and
+// masked.
 var headers = []struct {
 	name string
 	h    frame.Header
@@ -23,11 +23,11 @@ var headers = []struct {
 func BenchmarkParse(b *testing.B) {
 	for _, tt := range headers {
 		b.Run(tt.name, func(b *testing.B) {
-			octets := tt.h.Append(nil)
+			wire := tt.h.Append(nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				h, n, err := frame.Parse(octets)
-				if h != tt.h || n != len(octets) || err != nil {
+				h, n, err := frame.Parse(wire)
+				if h != tt.h || n != len(wire) || err != nil {
 					b.Fatal(h, n, err)
 				}
 			}
@@ -35,7 +35,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// BenchmarkAppendMade makes each header before it is appended, as a sender does.
+// BenchmarkAppendMade makes each header before it appends it, as a sender does.
 func BenchmarkAppendMade(b *testing.B) {
 	for _, tt := range headers {
 		b.Run(tt.name, func(b *testing.B) {

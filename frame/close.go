@@ -8,17 +8,17 @@ import (
 // A StatusCode says why a connection is closed (RFC 6455, section 7.4).
 type StatusCode uint16
 
-// The registered status codes (RFC 6455, section 7.4.1 and the IANA registry
+// The registered status codes (RFC 6455, section 7.4.1, and the IANA registry
 // of section 11.7). StatusNoStatus, StatusAbnormal and StatusTLSHandshake are
 // for reports inside a program and never appear in a frame.
 const (
 	StatusNormalClosure      StatusCode = 1000
-	StatusGoingAway          StatusCode = 1001 // the server shuts down, the page is left
+	StatusGoingAway          StatusCode = 1001 // the server shuts down, or the user leaves the page
 	StatusProtocolError      StatusCode = 1002
 	StatusUnsupportedData    StatusCode = 1003
 	StatusNoStatus           StatusCode = 1005 // the Close frame had no payload
 	StatusAbnormal           StatusCode = 1006 // the connection ended without a Close frame
-	StatusInvalidPayload     StatusCode = 1007 // text that is not UTF-8
+	StatusInvalidPayload     StatusCode = 1007 // a text message was not UTF-8
 	StatusPolicyViolation    StatusCode = 1008
 	StatusMessageTooBig      StatusCode = 1009
 	StatusMandatoryExtension StatusCode = 1010 // the server did not accept an extension
@@ -29,10 +29,10 @@ const (
 	StatusTLSHandshake       StatusCode = 1015
 )
 
-// Valid reports whether c may stand in a Close frame, sent or received: the
-// registered codes that are meant for the wire, and 3000 to 4999, which are
-// for libraries and applications (RFC 6455, section 7.4.2). A code that the
-// RFC gives to one role (1010) is let pass from either.
+// Valid reports whether a Close frame may carry c. Valid codes are the
+// registered codes that are meant for the wire, and 3000 to 4999, which are for
+// libraries and applications (RFC 6455, section 7.4.2). Valid does not know the
+// role of the sender: it accepts 1010, which only clients send, from both.
 func (c StatusCode) Valid() bool {
 	switch {
 	case c >= 3000:
@@ -44,10 +44,10 @@ func (c StatusCode) Valid() bool {
 	}
 }
 
-// firstNamed is the code of statusNames' first element.
+// firstNamed is the code of the first element of statusNames.
 const firstNamed = StatusNormalClosure
 
-// statusNames are the names of the registered codes.
+// statusNames holds the names of the registered codes.
 var statusNames = [...]string{
 	StatusNormalClosure - firstNamed:      "normal closure",
 	StatusGoingAway - firstNamed:          "going away",
@@ -66,7 +66,7 @@ var statusNames = [...]string{
 	StatusTLSHandshake - firstNamed:       "TLS handshake",
 }
 
-// String returns the number of c and, where it is registered, its name.
+// String returns the number of c, followed by its name if c is registered.
 func (c StatusCode) String() string {
 	number := strconv.Itoa(int(c))
 	i := int(c) - int(firstNamed)
@@ -76,18 +76,19 @@ func (c StatusCode) String() string {
 	return number + " " + statusNames[i]
 }
 
-// MaxControlPayload is the greatest length of a control frame's payload (RFC
-// 6455, section 5.5), in octets.
+// MaxControlPayload is the greatest length of a control frame's payload, in
+// bytes (RFC 6455, section 5.5).
 const MaxControlPayload = 125
 
-// MaxReason is the greatest length of a close reason, in octets: what a
-// control frame holds less the status code.
+// MaxReason is the greatest length of a close reason, in bytes. The status code
+// takes the other two bytes of the payload.
 const MaxReason = MaxControlPayload - 2
 
 // ParseClose reads the payload of a Close frame (RFC 6455, section 5.5.1). An
-// empty payload is StatusNoStatus without a reason. A payload of one octet and
-// a code that is not Valid are protocol errors (1002), a reason that is not
-// UTF-8 is an invalid payload (1007); each is an *Error. The reason is a copy.
+// empty payload gives StatusNoStatus and no reason. Every error is an *Error: a
+// payload of one byte and a code that is not Valid are protocol errors (1002),
+// and a reason that is not UTF-8 is an invalid payload (1007). The reason is a
+// copy: it stays valid when p is overwritten.
 func ParseClose(p []byte) (StatusCode, string, error) {
 	switch {
 	case len(p) == 0:
@@ -105,10 +106,11 @@ func ParseClose(p []byte) (StatusCode, string, error) {
 	return code, string(reason), nil
 }
 
-// AppendClose appends the payload of a Close frame to b. StatusNoStatus gives
-// the empty payload. A reason of more than MaxReason octets is cut at the last
-// character that fits; what is not UTF-8 in it is replaced by U+FFFD, since
-// the peer must fail the connection otherwise. The code is not judged: see
+// AppendClose appends the payload of a Close frame to b and returns the extended
+// slice. StatusNoStatus gives the empty payload, whatever the reason. A reason of
+// more than MaxReason bytes is cut after the last character that fits. U+FFFD
+// replaces bytes of the reason that are not UTF-8, because the peer would have to
+// fail the connection for them. AppendClose does not judge the code; see
 // StatusCode.Valid.
 func AppendClose(b []byte, code StatusCode, reason string) []byte {
 	if code == StatusNoStatus {

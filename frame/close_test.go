@@ -9,8 +9,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// onTheWire are the codes that may stand in a Close frame (RFC 6455, section
-// 7.4 and the IANA registry), written out one range at a time.
+// onTheWire lists the codes that a Close frame may carry (RFC 6455, section 7.4,
+// and the IANA registry), one range at a time.
 var onTheWire = []struct{ first, last int }{
 	{1000, 1003}, // RFC 6455, section 7.4.1
 	{1007, 1011}, // the same
@@ -58,7 +58,7 @@ func TestParseClose(t *testing.T) {
 		fail    frame.StatusCode // of the error; 0 for none
 	}{
 		{"empty", "", frame.StatusNoStatus, "", 0},
-		{"one octet", "\x03", 0, "", frame.StatusProtocolError},
+		{"one byte", "\x03", 0, "", frame.StatusProtocolError},
 		{"code alone", "\x03\xE8", frame.StatusNormalClosure, "", 0},
 		{"code and reason", "\x03\xE9going", frame.StatusGoingAway, "going", 0},
 		{"reason outside ASCII", "\x0F\xA0Grüße, 世界", 4000, "Grüße, 世界", 0},
@@ -86,7 +86,7 @@ func TestParseClose(t *testing.T) {
 	}
 }
 
-// The reason is a copy: the buffer that the payload lies in is used again.
+// The reason is a copy, because the payload's buffer is used again.
 func TestParseCloseCopies(t *testing.T) {
 	payload := []byte("\x03\xE8bye")
 	_, reason, _ := frame.ParseClose(payload)
@@ -110,7 +110,7 @@ func TestAppendClose(t *testing.T) {
 		{"one too long", 1000, strings.Repeat("x", 124), "\x03\xE8" + strings.Repeat("x", 123)},
 		{"character that ends at the edge", 1000, strings.Repeat("x", 121) + "ü", "\x03\xE8" + strings.Repeat("x", 121) + "ü"},
 		{"character across the edge", 1000, strings.Repeat("x", 122) + "üx", "\x03\xE8" + strings.Repeat("x", 122)},
-		{"four octets across the edge", 1000, strings.Repeat("x", 120) + "😀", "\x03\xE8" + strings.Repeat("x", 120)},
+		{"four bytes across the edge", 1000, strings.Repeat("x", 120) + "😀", "\x03\xE8" + strings.Repeat("x", 120)},
 		{"not UTF-8", 1000, "a\xFFb", "\x03\xE8a\uFFFDb"},
 		{"not UTF-8, grows across the edge", 1000, strings.Repeat("x", 121) + "\xFF", "\x03\xE8" + strings.Repeat("x", 121)},
 		{"code that is not judged", 0, "", "\x00\x00"},
@@ -153,12 +153,12 @@ func TestStatusCodeString(t *testing.T) {
 	}
 }
 
-// checkClosePayload tells what AppendClose promises of a payload: at most 125
-// octets, and a reason that the peer can't refuse.
+// checkClosePayload checks the promises of AppendClose: the payload has at most
+// 125 bytes, and its reason is UTF-8.
 func checkClosePayload(t *testing.T, payload []byte) {
 	t.Helper()
 	if len(payload) > frame.MaxControlPayload {
-		t.Errorf("a payload of %d octets", len(payload))
+		t.Errorf("a payload of %d bytes", len(payload))
 	}
 	if len(payload) > 2 && !utf8.Valid(payload[2:]) {
 		t.Errorf("reason %q is not UTF-8", payload[2:])

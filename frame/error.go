@@ -1,28 +1,29 @@
 package frame
 
-// An Error tells that the peer broke the protocol, or a limit of ours, and
-// with which status code the connection is to be failed (RFC 6455, sections
-// 7.1.7 and 7.4.1). It holds nothing that the peer sent.
+// An Error says that the peer broke the protocol or exceeded one of our limits.
+// It carries the status code with which the connection must be failed (RFC 6455,
+// sections 7.1.7 and 7.4.1). It holds nothing that the peer sent.
 type Error struct {
-	Code   StatusCode // what our Close frame says
+	Code   StatusCode // the status code of our Close frame
 	Reason string     // the rule that was broken, in a few words
 }
 
 // Error returns the broken rule and the status code.
 func (e *Error) Error() string { return "websocket: " + e.Reason + " (" + e.Code.String() + ")" }
 
-// Errors that Parse returns. They are values, compared by identity, so that
-// refusing a frame allocates nothing.
+// The errors of Parse. They are fixed values that can be compared with ==, so
+// that refusing a frame allocates nothing.
 var (
-	// ErrLengthForm is a payload length that is not in its shortest form (RFC
-	// 6455, section 5.2). Parse returns the header that it read along with it,
-	// for those who want to let such a peer live.
+	// ErrLengthForm reports a payload length that is not in its shortest form
+	// (RFC 6455, section 5.2). Parse returns it together with the header, so that
+	// a lenient receiver can accept the frame.
 	ErrLengthForm error = &Error{StatusProtocolError, "payload length not in its shortest form"}
-	// ErrLengthRange is a 64-bit payload length whose top bit is set (section 5.2).
+	// ErrLengthRange reports a 64-bit payload length whose top bit is set (RFC
+	// 6455, section 5.2).
 	ErrLengthRange error = &Error{StatusProtocolError, "payload length with the top bit set"}
 )
 
-// Errors that ParseClose returns.
+// The errors of ParseClose.
 var (
 	errCloseLength error = &Error{StatusProtocolError, "close payload of one octet"}
 	errCloseCode   error = &Error{StatusProtocolError, "close code that may not be sent"}

@@ -8,8 +8,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// The headers of frames that arrive in one buffer, as from a network: what is
-// cut off at its end waits for more octets.
+// A buffer read from the network holds whole frames and the beginning of another
+// one, whose rest has not arrived yet.
 func ExampleParse() {
 	received := []byte("\x01\x03Hel\x80\x02lo\x89")
 	for {

@@ -9,11 +9,11 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// What Parse reads is what the oracle reads, Append gives back the shortest
-// form, and no proper prefix yields a header or any error but ErrLengthRange.
+// Parse and the oracle read the same. Append gives back the shortest form. No
+// proper prefix yields a header, or any error but ErrLengthRange.
 func FuzzParse(f *testing.F) {
 	for _, tt := range golden {
-		f.Add(unhex(f, tt.octets))
+		f.Add(unhex(f, tt.wire))
 	}
 	f.Add(unhex(f, "82 fe 007d 37fa213d"))
 	f.Add(unhex(f, "82 ff 8000000000000000 37fa213d"))
@@ -50,7 +50,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// Any header survives the way to the wire and back.
+// Parse reads back any header that Append wrote.
 func FuzzAppend(f *testing.F) {
 	f.Add(byte(0x81), false, uint32(0), int64(0))
 	f.Add(byte(0xC2), true, uint32(0x37FA213D), int64(125))
@@ -66,17 +66,17 @@ func FuzzAppend(f *testing.F) {
 		if masked {
 			want.MaskKey = [4]byte{byte(key >> 24), byte(key >> 16), byte(key >> 8), byte(key)}
 		}
-		octets := want.Append(nil)
-		if len(octets) > frame.MaxHeaderLen {
-			t.Errorf("a header of %d octets", len(octets))
+		wire := want.Append(nil)
+		if len(wire) > frame.MaxHeaderLen {
+			t.Errorf("a header of %d bytes", len(wire))
 		}
-		if h, n, err := frame.Parse(octets); h != want || n != len(octets) || err != nil {
+		if h, n, err := frame.Parse(wire); h != want || n != len(wire) || err != nil {
 			t.Errorf("Parse(Append(%+v)) = %+v, %d, %v", want, h, n, err)
 		}
 	})
 }
 
-// Whatever payload is understood can be written again, octet by octet.
+// AppendClose writes every payload that ParseClose accepts, byte for byte.
 func FuzzParseClose(f *testing.F) {
 	for _, s := range []string{"", "\x03", "\x03\xE8", "\x03\xE9bye", "\x03\xED", "\x03\xE8\xFF", "\x0F\xA0Grüße, 世界",
 		"\x03\xE8" + strings.Repeat("x", 123), "\x03\xE8" + strings.Repeat("ü", 62)} {
@@ -105,8 +105,8 @@ func FuzzParseClose(f *testing.F) {
 	})
 }
 
-// Whatever reason is given, the peer can read the payload: the code is kept,
-// and the reason is what was given as far as it fits.
+// The peer can read every payload of AppendClose: the code is kept, and so is the
+// reason as far as it fits.
 func FuzzAppendClose(f *testing.F) {
 	for _, s := range []string{"", "bye", "Grüße, 世界", "a\xFFb", strings.Repeat("x", 124), strings.Repeat("x", 122) + "ü",
 		strings.Repeat("\xFF", 42), strings.Repeat("😀", 31), "\xED\xA0\x80"} {

@@ -2,35 +2,37 @@
 // 6455, section 5): the header, the payload of a Close frame, opcodes and
 // status codes. It works on byte slices, does no I/O and keeps no state.
 //
-// Parse and Header.Append are each other's inverse and allocate nothing. They
-// know the syntax of a header alone; whether a frame may come now (reserved
-// bits and opcodes, fragmentation, masking, the size of control frames) is
-// decided by package conn.
+// Parse and Header.Append are inverses of each other and allocate nothing. They
+// know only the syntax of a header. Package conn decides whether a frame may
+// come now: it judges reserved bits and opcodes, fragmentation, masking and the
+// size of control frames.
 //
 // # Concurrency and ownership
 //
-// All functions are pure and may be called from any goroutine. Slices that are
-// passed in are neither kept nor, except behind their length by the Append
-// functions, modified.
+// All functions are pure and may be called from any goroutine. They do not keep
+// the slices that are passed in. The Append functions may write into the
+// capacity of their slice after its length, as append does. No function changes
+// the bytes within the length of a slice.
 package frame
 
 import "encoding/binary"
 
-// MaxHeaderLen is the length of the longest header, in octets: two, eight of
-// extended length, four of masking key.
+// MaxHeaderLen is the length of the longest header, in bytes: two fixed bytes,
+// eight of extended payload length and four of masking key.
 const MaxHeaderLen = 14
 
-// A Header is what stands before a frame's payload (RFC 6455, section 5.2).
+// A Header holds the fields that precede a frame's payload (RFC 6455, section
+// 5.2).
 type Header struct {
-	Fin              bool // the last frame of its message
-	Rsv1, Rsv2, Rsv3 bool // for extensions; Rsv1 marks a compressed message (RFC 7692, section 6)
-	Opcode           Opcode
+	Fin              bool    // the frame is the last one of its message
+	Rsv1, Rsv2, Rsv3 bool    // for extensions; Rsv1 marks a compressed message (RFC 7692, section 6)
+	Opcode           Opcode  // how to read the payload
 	Masked           bool    // the payload is masked with MaskKey
-	Length           int64   // of the payload, in octets
+	Length           int64   // length of the payload, in bytes
 	MaskKey          [4]byte // zero unless Masked
 }
 
-// The bits of a header's first two octets.
+// The bits of a header's first two bytes.
 const (
 	bitFin    = 1 << 7
 	bitRsv1   = 1 << 6
@@ -40,23 +42,25 @@ const (
 	bitMasked = 1 << 7
 	maskLen   = 1<<7 - 1
 
-	len16 = 126 // the length is in the next two octets
-	len64 = 127 // the length is in the next eight octets
+	len16 = 126 // the length is in the next two bytes
+	len64 = 127 // the length is in the next eight bytes
 )
 
-// Parse reads the header at the start of b and returns it with its length in
-// octets. When b is too short n is 0 and err is nil: call again with more. A
-// length that is illegal whatever follows is an *Error with
-// StatusProtocolError: ErrLengthRange as soon as it is seen, or ErrLengthForm,
-// which comes with the whole header and its length.
+// Parse reads the header at the start of b and returns it with n, the length of
+// the header in bytes. If b holds only a part of a header, n is 0 and err is
+// nil: call Parse again with more bytes.
+//
+// An illegal payload length is an *Error with StatusProtocolError. ErrLengthRange
+// is returned as soon as the top bit is seen, with n = 0. ErrLengthForm is
+// returned once the header is complete, together with the header and n.
 func Parse(b []byte) (h Header, n int, err error) {
-	n, err = h.Parse(b) // inlined, so that h is copied once less
+	n, err = h.Parse(b) // fills the result in place: one copy less
 	return h, n, err
 }
 
-// Parse is the function of that name for a header that has its place already: a
-// struct that was just written, one field after the other, is slow to copy. When
-// n is 0 h is not changed.
+// Parse is like the function Parse, but writes the header into h. Package conn
+// uses it because a struct whose fields were just written is slow to copy. If n
+// is 0, h is not changed.
 func (h *Header) Parse(b []byte) (n int, err error) {
 	if len(b) < 2 {
 		return 0, nil
@@ -105,12 +109,14 @@ func (h *Header) Parse(b []byte) (n int, err error) {
 	return n, err
 }
 
-// Append appends h to b in the shortest form and returns the longer slice. Of
-// Opcode the lower four bits are used; MaskKey is written only if Masked. Length
-// must not be negative: it would be read as ErrLengthRange.
+// Append appends h to b, with the payload length in its shortest form, and
+// returns the extended slice. It uses the lower four bits of Opcode and writes
+// MaskKey only if Masked is set. Length must not be negative: the receiver would
+// refuse such a header with ErrLengthRange.
 func (h Header) Append(b []byte) []byte {
-	// Inlined and field by field, so that a header just made is not copied: a
-	// load that spans several fresh stores waits for all of them.
+	// Append is inlined and passes single fields, so that a header that was just
+	// made is not copied. A load that spans several fresh stores waits for all of
+	// them.
 	return appendHeader(b, h.Opcode, h.Fin, h.Rsv1, h.Rsv2, h.Rsv3, h.Masked, uint64(h.Length), h.MaskKey)
 }
 
@@ -125,16 +131,16 @@ func appendHeader(b []byte, op Opcode, fin, rsv1, rsv2, rsv3, masked bool, lengt
 	return appendStart(b, start, length)
 }
 
-// appendMasked is not inlined: what a caller needs behind its first append is
-// stored on the stack before it, whether b has room or not.
+// appendMasked is not inlined. If it were, the compiler would spill to the stack
+// everything that is needed after the first append, even when b has room.
 //
 //go:noinline
 func appendMasked(b []byte, start uint16, length uint64, key [4]byte) []byte {
 	return append(appendStart(b, start, length), key[:]...)
 }
 
-// appendStart appends the octets before the key. start holds the first two
-// without a length.
+// appendStart appends the bytes that precede the masking key. start holds the
+// first two bytes with the length bits zero.
 func appendStart(b []byte, start uint16, length uint64) []byte {
 	switch {
 	case length < len16:

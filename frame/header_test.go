@@ -9,7 +9,7 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// unhex reads octets written as hexadecimal digits, with spaces for the eye.
+// unhex reads bytes written as hexadecimal digits, with spaces for the eye.
 func unhex(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(string(bytes.ReplaceAll([]byte(s), []byte(" "), nil)))
@@ -22,11 +22,11 @@ func unhex(t testing.TB, s string) []byte {
 // key is the masking key of the samples in RFC 6455, section 5.7.
 var key = [4]byte{0x37, 0xFA, 0x21, 0x3D}
 
-// golden holds headers and their octets. Those with a section are the samples
-// of RFC 6455, the others stand at the edges of the length forms.
+// golden holds headers and their bytes. Rows that name a section are the samples
+// of RFC 6455; the other rows are at the edges of the length forms.
 var golden = []struct {
 	name   string
-	octets string
+	wire   string
 	header frame.Header
 }{
 	{"5.7 single-frame unmasked text message", "81 05",
@@ -41,7 +41,7 @@ var golden = []struct {
 		frame.Header{Fin: true, Opcode: frame.Ping, Length: 5}},
 	{"5.7 masked Pong", "8a 85 37 fa 21 3d",
 		frame.Header{Fin: true, Opcode: frame.Pong, Masked: true, MaskKey: key, Length: 5}},
-	{"5.7 256 octets of binary", "82 7e 0100",
+	{"5.7 256 bytes of binary", "82 7e 0100",
 		frame.Header{Fin: true, Opcode: frame.Binary, Length: 256}},
 	{"5.7 64 KiB of binary", "82 7f 0000000000010000",
 		frame.Header{Fin: true, Opcode: frame.Binary, Length: 65536}},
@@ -68,14 +68,14 @@ var golden = []struct {
 func TestParse(t *testing.T) {
 	for _, tt := range golden {
 		t.Run(tt.name, func(t *testing.T) {
-			octets := unhex(t, tt.octets)
-			h, n, err := frame.Parse(octets)
-			if h != tt.header || n != len(octets) || err != nil {
-				t.Errorf("Parse = %+v, %d, %v, want %+v, %d, nil", h, n, err, tt.header, len(octets))
+			wire := unhex(t, tt.wire)
+			h, n, err := frame.Parse(wire)
+			if h != tt.header || n != len(wire) || err != nil {
+				t.Errorf("Parse = %+v, %d, %v, want %+v, %d, nil", h, n, err, tt.header, len(wire))
 			}
-			h, n, err = frame.Parse(append(octets, "payload"...))
-			if h != tt.header || n != len(octets) || err != nil {
-				t.Errorf("Parse with a payload = %+v, %d, %v, want %+v, %d, nil", h, n, err, tt.header, len(octets))
+			h, n, err = frame.Parse(append(wire, "payload"...))
+			if h != tt.header || n != len(wire) || err != nil {
+				t.Errorf("Parse with a payload = %+v, %d, %v, want %+v, %d, nil", h, n, err, tt.header, len(wire))
 			}
 		})
 	}
@@ -84,30 +84,30 @@ func TestParse(t *testing.T) {
 func TestAppend(t *testing.T) {
 	for _, tt := range golden {
 		t.Run(tt.name, func(t *testing.T) {
-			want := unhex(t, tt.octets)
+			want := unhex(t, tt.wire)
 			if got := tt.header.Append(nil); !bytes.Equal(got, want) {
 				t.Errorf("Append to nil = %x, want %x", got, want)
 			}
 			front := []byte("front")
 			if got := tt.header.Append(front[:len(front):len(front)]); !bytes.Equal(got, append(front, want...)) {
-				t.Errorf("Append to a full slice = %x, want %x behind it", got, want)
+				t.Errorf("Append to a full slice = %x, want %x after it", got, want)
 			}
 		})
 	}
 }
 
-// Package conn puts a header before a payload that is in place already, so
-// Append must keep to the octets of the header, whatever the capacity.
+// Package conn writes a header before a payload that is already in place, so
+// Append must write the bytes of the header alone, whatever the capacity.
 func TestAppendWritesHeaderOnly(t *testing.T) {
 	for _, tt := range golden {
 		buf := bytes.Repeat([]byte{0xA5}, 64)
 		n := len(tt.header.Append(buf[:8])) - 8
-		if want := len(unhex(t, tt.octets)); n != want {
-			t.Errorf("%s: %d octets, want %d", tt.name, n, want)
+		if want := len(unhex(t, tt.wire)); n != want {
+			t.Errorf("%s: %d bytes, want %d", tt.name, n, want)
 		}
 		for i, c := range buf {
 			if (i < 8 || i >= 8+n) && c != 0xA5 {
-				t.Errorf("%s: octet %d was overwritten", tt.name, i)
+				t.Errorf("%s: byte %d was overwritten", tt.name, i)
 			}
 		}
 	}
@@ -120,8 +120,8 @@ func TestAppendIgnores(t *testing.T) {
 	}
 }
 
-// A negative length is a mistake of the caller that must not turn into the
-// length of some other frame: the peer sees what it has to refuse.
+// A negative length is a mistake of the caller. It must not become the length of
+// some other frame, so Append writes a header that the peer has to refuse.
 func TestAppendNegativeLength(t *testing.T) {
 	for _, length := range []int64{-1, -125, math.MinInt64} {
 		h := frame.Header{Opcode: frame.Binary, Length: length}
@@ -133,8 +133,8 @@ func TestAppendNegativeLength(t *testing.T) {
 
 func TestParseLengthForm(t *testing.T) {
 	tests := []struct {
-		name, octets string
-		want         frame.Header
+		name, wire string
+		want       frame.Header
 	}{
 		{"0 in 16 bits", "82 7e 0000", frame.Header{Fin: true, Opcode: frame.Binary}},
 		{"125 in 16 bits", "82 7e 007d", frame.Header{Fin: true, Opcode: frame.Binary, Length: 125}},
@@ -148,10 +148,10 @@ func TestParseLengthForm(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			octets := unhex(t, tt.octets)
-			h, n, err := frame.Parse(octets)
-			if h != tt.want || n != len(octets) || err != frame.ErrLengthForm {
-				t.Errorf("Parse = %+v, %d, %v, want %+v, %d, ErrLengthForm", h, n, err, tt.want, len(octets))
+			wire := unhex(t, tt.wire)
+			h, n, err := frame.Parse(wire)
+			if h != tt.want || n != len(wire) || err != frame.ErrLengthForm {
+				t.Errorf("Parse = %+v, %d, %v, want %+v, %d, ErrLengthForm", h, n, err, tt.want, len(wire))
 			}
 		})
 	}
@@ -159,7 +159,7 @@ func TestParseLengthForm(t *testing.T) {
 
 func TestParseLengthRange(t *testing.T) {
 	for _, s := range []string{
-		"82 7f 80", // seen before the rest has come
+		"82 7f 80", // refused before the rest arrives
 		"82 ff 80",
 		"82 7f 8000000000000000",
 		"82 ff ffffffffffffffff 37fa213d",

@@ -8,20 +8,20 @@ type Opcode uint8
 
 // The opcodes that RFC 6455 defines. All others are reserved.
 const (
-	Continuation Opcode = 0x0 // the next part of the message that is under way
-	Text         Opcode = 0x1 // a message, or its first part, in UTF-8
-	Binary       Opcode = 0x2 // a message, or its first part, of any octets
+	Continuation Opcode = 0x0 // the next fragment of the current message
+	Text         Opcode = 0x1 // a UTF-8 message, or its first fragment
+	Binary       Opcode = 0x2 // a message of any bytes, or its first fragment
 	Close        Opcode = 0x8 // begins or answers the closing handshake
 	Ping         Opcode = 0x9 // asks for a Pong with the same payload
-	Pong         Opcode = 0xA // answers a Ping, or comes unasked as a heartbeat
+	Pong         Opcode = 0xA // answers a Ping, or is an unsolicited heartbeat
 )
 
 // IsControl reports whether o is in the range of the control frames, 0x8 to
-// 0xF, defined or not (RFC 6455, section 5.5).
+// 0xF, which includes the reserved ones (RFC 6455, section 5.5).
 func (o Opcode) IsControl() bool { return o&0x8 != 0 }
 
-// IsReserved reports whether RFC 6455 leaves o undefined: a frame that bears
-// it fails the connection (section 5.2).
+// IsReserved reports whether RFC 6455 leaves o undefined. A receiver must fail
+// the connection on a frame with a reserved opcode (section 5.2).
 func (o Opcode) IsReserved() bool { return o > Binary && o < Close || o > Pong }
 
 // String returns the name that RFC 6455 gives to o, in lower case.

@@ -10,22 +10,22 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// An oracle reads a header as the figure in RFC 6455, section 5.2 draws it: a
-// row of bits, taken one by one from the left. It shares nothing with Parse.
+// An oracle reads a header as the figure in RFC 6455, section 5.2, draws it: bit
+// by bit from the left. It shares nothing with Parse.
 type oracle struct {
-	octets []byte
-	at     int  // in bits
-	short  bool // a bit was wanted that is not there
+	wire  []byte
+	at    int  // in bits
+	short bool // a bit was asked for after the end
 }
 
 func (o *oracle) bit() bool {
 	i := o.at
 	o.at++
-	if i/8 >= len(o.octets) {
+	if i/8 >= len(o.wire) {
 		o.short = true
 		return false
 	}
-	return new(big.Int).SetBytes(o.octets[i/8:i/8+1]).Bit(7-i%8) == 1
+	return new(big.Int).SetBytes(o.wire[i/8:i/8+1]).Bit(7-i%8) == 1
 }
 
 func (o *oracle) number(bits int) *big.Int {
@@ -69,7 +69,7 @@ func (o *oracle) header() (h frame.Header, n int, err error) {
 	return h, o.at / 8, err
 }
 
-// extensions are the octets that may follow the first two: each length at an
+// extensions lists the bytes that may follow the first two: each length at an
 // edge, in the form that the seven bits announce.
 func extensions(b1 byte) [][]byte {
 	switch b1 & 0x7F {
@@ -90,17 +90,17 @@ func extensions(b1 byte) [][]byte {
 	return [][]byte{nil}
 }
 
-// Every first two octets, each form of the length at its edges, cut at every
-// octet: Parse and the oracle agree, and Append gives back what was in the
-// shortest form.
+// Parse and the oracle agree on every pair of first bytes, with each form of the
+// length at its edges, cut after every byte. Append gives back each header that
+// was in its shortest form.
 func TestParseAgainstOracle(t *testing.T) {
 	for b0 := range 256 {
 		for b1 := range 256 {
 			for _, tail := range extensions(byte(b1)) {
-				octets := append([]byte{byte(b0), byte(b1)}, tail...)
-				octets = append(octets, 0x81, 0x02, 0x7F, 0xFF, 'p')
-				for cut := range len(octets) + 1 {
-					compareToOracle(t, octets[:cut])
+				wire := append([]byte{byte(b0), byte(b1)}, tail...)
+				wire = append(wire, 0x81, 0x02, 0x7F, 0xFF, 'p')
+				for cut := range len(wire) + 1 {
+					compareToOracle(t, wire[:cut])
 				}
 				if t.Failed() {
 					return
@@ -110,18 +110,18 @@ func TestParseAgainstOracle(t *testing.T) {
 	}
 }
 
-func compareToOracle(t *testing.T, octets []byte) {
+func compareToOracle(t *testing.T, wire []byte) {
 	t.Helper()
-	o := oracle{octets: octets}
+	o := oracle{wire: wire}
 	wantHeader, wantN, wantErr := o.header()
-	h, n, err := frame.Parse(octets)
+	h, n, err := frame.Parse(wire)
 	if h != wantHeader || n != wantN || err != wantErr {
-		t.Errorf("Parse(%x) = %s, want %s", octets,
+		t.Errorf("Parse(%x) = %s, want %s", wire,
 			fmt.Sprintf("%+v, %d, %v", h, n, err), fmt.Sprintf("%+v, %d, %v", wantHeader, wantN, wantErr))
 	}
 	if n > 0 && err == nil {
-		if back := h.Append(nil); string(back) != string(octets[:n]) {
-			t.Errorf("Append(Parse(%x)) = %x", octets[:n], back)
+		if back := h.Append(nil); string(back) != string(wire[:n]) {
+			t.Errorf("Append(Parse(%x)) = %x", wire[:n], back)
 		}
 	}
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/parleyws/parley/internal/pipe"
 )
 
-// What the Autobahn suite says of gorilla and of gws as echo servers is known:
-// all cases are OK but 6.4.1 to 6.4.4, which are NON-STRICT since text is
-// checked when it is complete. Our own form of the suite, in the suite's way of
-// judging, must say the same.
+// The verdicts of the Autobahn suite on gorilla and gws as echo servers are
+// known. All cases are OK except 6.4.1 to 6.4.4, which are NON-STRICT, because
+// both libraries check text only when it is complete. Our own form of the suite
+// must give the same verdicts in ModeSuite.
 func TestAutobahn(t *testing.T) {
 	for name, handler := range map[string]http.Handler{
 		"gorilla": http.HandlerFunc(echoWithGorilla),
@@ -101,7 +101,7 @@ func (gwsEcho) OnMessage(c *gws.Conn, m *gws.Message) {
 	c.WriteMessage(m.Opcode, m.Bytes())
 }
 
-// once is a listener that accepts one connection.
+// A once is a listener that accepts only one connection.
 type once struct {
 	nc     chan net.Conn
 	closed chan struct{}

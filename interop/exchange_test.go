@@ -18,16 +18,17 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// patience bounds what can only hang when something is wrong. All messages take
-// seconds, and on a machine that does much else a minute or more.
+// patience bounds steps that hang only if something is wrong. All messages
+// together take seconds, and a minute or more on a busy machine.
 const patience = 5 * time.Minute
 
 var count = flag.Int("messages", 1000, "random messages to exchange with each library, role and mode")
 
 var others = []library{gorilla, coder, gobwas, gwsLibrary, xnet}
 
-// TestMessages sends random messages from a client to an echo server: each
-// other library in both roles against ours, in each of its modes.
+// TestMessages sends random messages from a client to an echo server. It tests
+// each other library in both roles against ours, in each of the library's
+// modes.
 func TestMessages(t *testing.T) {
 	n := *count
 	if testing.Short() {
@@ -46,7 +47,8 @@ func TestMessages(t *testing.T) {
 	})
 }
 
-// TestDeflateShrinks counts octets: what is agreed on must be used, by both.
+// TestDeflateShrinks counts bytes: if both sides have agreed on compression, both must
+// use it.
 func TestDeflateShrinks(t *testing.T) {
 	eachPair(t, []mode{deflate, takeover}, func(t *testing.T, server, client library, m mode) {
 		var messages []message
@@ -65,7 +67,7 @@ func TestDeflateShrinks(t *testing.T) {
 }
 
 // eachPair runs the test with each other library as server and as client
-// against ours, in those of the modes that it has.
+// against ours, in those of the modes that the library supports.
 func eachPair(t *testing.T, modes []mode, test func(t *testing.T, server, client library, m mode)) {
 	for _, other := range others {
 		for _, m := range modes {
@@ -78,8 +80,8 @@ func eachPair(t *testing.T, modes []mode, test func(t *testing.T, server, client
 	}
 }
 
-// exchange lets the client send all messages while it reads their echoes, and
-// close the connection with 1000, which the server must see.
+// exchange lets the client send all messages while it reads their echoes. Then
+// the client closes the connection with 1000, which the server must see.
 func exchange(t *testing.T, web *httptest.Server, server, client library, m mode, messages []message) {
 	served := make(chan error, 1)
 	web.Config = &http.Server{Handler: server.handler(m, func(s session) { served <- echo(s, messages) })}
@@ -111,8 +113,8 @@ func exchange(t *testing.T, web *httptest.Server, server, client library, m mode
 	wait(t, served, nil, nil)
 }
 
-// wait fails the test unless done delivers want; what other delivers meanwhile
-// is the likelier cause.
+// wait fails the test unless done delivers want. If other delivers an error first, wait
+// reports that error, because it is more likely to be the cause.
 func wait(t *testing.T, done chan error, want error, other chan error) {
 	t.Helper()
 	select {
@@ -130,7 +132,7 @@ func wait(t *testing.T, done chan error, want error, other chan error) {
 	}
 }
 
-// echo is the server: it sends each message back in as many parts as it came in,
+// echo is the server. It sends each message back, in as many parts as the client used,
 // until the client closes.
 func echo(s session, messages []message) error {
 	for i := 0; ; i++ {
@@ -152,7 +154,7 @@ func echo(s session, messages []message) error {
 	}
 }
 
-// compare reads the messages back.
+// compare reads the echoes and compares them with the messages.
 func compare(s session, messages []message) error {
 	for i, want := range messages {
 		op, p, err := s.read()
@@ -166,7 +168,7 @@ func compare(s session, messages []message) error {
 	return nil
 }
 
-// A countingListener counts the octets of all its connections.
+// A countingListener counts the bytes of all its connections.
 type countingListener struct {
 	net.Listener
 	in, out atomic.Int64

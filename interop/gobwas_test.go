@@ -55,15 +55,15 @@ var gobwas = library{
 	},
 }
 
-// A gobwasSession makes messages of frames itself: the library leaves that to
-// its users.
+// A gobwasSession joins frames to messages itself, because the library leaves
+// that to its users.
 type gobwasSession struct {
 	c       net.Conn
 	r       *bufio.Reader
 	masked  bool
 	deflate bool
 
-	mu sync.Mutex // held for each frame that is written
+	mu sync.Mutex // held while a frame is written
 }
 
 func (s *gobwasSession) writeFrame(f ws.Frame) error {
@@ -126,7 +126,7 @@ func (s *gobwasSession) read() (op frame.Opcode, message []byte, err error) {
 			continue
 		case ws.OpClose:
 			code, _ := ws.ParseCloseFrameData(f.Payload)
-			// Fails where the connection is closed from this side.
+			// The write fails if this side has closed the connection.
 			s.writeFrame(ws.NewCloseFrame(f.Payload))
 			return 0, nil, closedError{frame.StatusCode(code)}
 		case ws.OpContinuation:

@@ -11,7 +11,7 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// gorillaBuffer is small so that its messages leave in fragments.
+// gorillaBuffer is small, so that gorilla sends messages in fragments.
 const gorillaBuffer = 1024
 
 var gorilla = library{

@@ -52,8 +52,8 @@ func gwsDeflate(m mode) gws.PermessageDeflate {
 	}
 }
 
-// gwsEvents turns the library's callbacks, which all come from its read loop,
-// into a channel. It holds one message: a reader that lags stops the loop.
+// gwsEvents turns the library's callbacks, which all come from its read loop, into a
+// channel. The channel holds one message, so a slow reader stops the loop.
 type gwsEvents struct {
 	gws.BuiltinEventHandler
 	messages chan gwsMessage
@@ -86,8 +86,8 @@ type gwsSession struct {
 	events gwsEvents
 }
 
-// write sends fragments by the library's one function that does: it cuts as it
-// likes.
+// write sends fragments with the only function of the library that does. The library
+// chooses their sizes.
 func (s gwsSession) write(op frame.Opcode, p []byte, n int) error {
 	if n == 1 {
 		return s.c.WriteMessage(gws.Opcode(op), p)
@@ -100,5 +100,5 @@ func (s gwsSession) read() (frame.Opcode, []byte, error) {
 	return m.op, m.payload, m.err
 }
 
-// close ends the connection without waiting for the peer: so does the library.
+// close ends the connection without waiting for the peer, as the library does.
 func (s gwsSession) close() error { return s.c.WriteClose(1000, []byte("done")) }

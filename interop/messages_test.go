@@ -7,24 +7,24 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// A message is what one end sends and the other sends back.
+// A message is sent by one end and sent back by the other.
 type message struct {
 	op      frame.Opcode
 	payload []byte
-	parts   int // fragments to send it in, where the library can
+	parts   int // number of fragments, if the library can send fragments
 }
 
-// maxMessage is the limit on messages by default, 1 MiB.
+// maxMessage is the default limit on the size of messages, 1 MiB.
 const maxMessage = 1 << 20
 
-// edges are the lengths at which the form of a header changes, the buffers end
-// or the limit is reached.
+// edges lists the lengths at which the form of a header changes, a buffer ends or the
+// limit is reached.
 var edges = []int{0, 1, 125, 126, 127, 4095, 4096, 4097, 1<<16 - 1, 1 << 16, 1<<16 + 1, maxMessage - 1, maxMessage}
 
-// randomMessages returns n messages: first each of the edges as text and as
-// binary, then any length up to the limit, each order of magnitude as often as
-// the next. All payloads are random; of the binary ones every other is too random
-// to compress.
+// randomMessages returns n messages. The first have the lengths of edges, as
+// text and as binary. The others have random lengths up to the limit, with
+// every order of magnitude equally often. All payloads are random, and every
+// other binary payload can't be compressed.
 func randomMessages(seed uint64, n int) []message {
 	r := rand.New(rand.NewPCG(seed, 6455))
 	messages := make([]message, 0, n)
@@ -48,7 +48,7 @@ func randomMessages(seed uint64, n int) []message {
 	return messages
 }
 
-// randomOctets draws from the first values octet values alone.
+// randomOctets returns random bytes below values.
 func randomOctets(r *rand.Rand, length, values int) []byte {
 	p := make([]byte, length)
 	for i := range p {
@@ -57,7 +57,7 @@ func randomOctets(r *rand.Rand, length, values int) []byte {
 	return p
 }
 
-// alphabets are characters of one to four octets.
+// alphabets holds characters of one to four bytes.
 var alphabets = [][]rune{
 	[]rune("the quick brown fox "),
 	[]rune("žluťoučký kůň ñandú "),
@@ -67,7 +67,7 @@ var alphabets = [][]rune{
 	[]rune("🦊🐕🏃‍♂️𝒳𐍈"),
 }
 
-// randomText is UTF-8 of exactly length octets.
+// randomText returns UTF-8 text of exactly length bytes.
 func randomText(r *rand.Rand, length int) []byte {
 	p := make([]byte, 0, length+4)
 	for len(p) < length {

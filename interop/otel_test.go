@@ -136,4 +136,3 @@ func untilBye(s session) {
 		}
 	}
 }
-

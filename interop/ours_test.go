@@ -18,7 +18,7 @@ var ours = library{
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			agreed, err := handshake.Accept(w, r, &handshake.Options{Deflate: offer(m)})
 			if err != nil {
-				return // the client has been told, and its test fails
+				return // the client was told, and its test fails
 			}
 			c, err := conn.New(agreed, conn.RoleServer, nil)
 			if err != nil {

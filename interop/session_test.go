@@ -8,7 +8,7 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// A mode says what is made of permessage-deflate.
+// A mode says how permessage-deflate is used.
 type mode string
 
 const (
@@ -17,20 +17,20 @@ const (
 	takeover mode = "takeover" // deflate with the window kept from message to message
 )
 
-// A session is one end of a connection, whatever library it comes from. One
-// goroutine may write while another reads.
+// A session is one end of a connection of any library. One goroutine may write while
+// another reads.
 type session interface {
-	// write sends p as one message: in fragments where the library can, if
-	// parts is more than 1.
+	// write sends p as one message. If parts is greater than 1 and the library can
+	// send fragments, the message is fragmented.
 	write(op frame.Opcode, p []byte, parts int) error
-	// read returns the next message, which the caller keeps, or a closedError.
+	// read returns the next message, which the caller owns, or a closedError.
 	read() (frame.Opcode, []byte, error)
 	// close sends a Close frame with 1000 and waits for the peer's.
 	close() error
 }
 
-// A closedError tells that the peer closed the connection properly. The code
-// is 0 where the library does not tell it.
+// A closedError says that the peer closed the connection properly. The code is 0 if the
+// library does not report it.
 type closedError struct{ code frame.StatusCode }
 
 func (e closedError) Error() string { return "peer closed: " + e.code.String() }
@@ -39,9 +39,10 @@ func (e closedError) Error() string { return "peer closed: " + e.code.String() }
 type library struct {
 	name      string
 	modes     []mode
-	fragments bool // it joins the fragments of a message when it receives them
-	// handler calls serve with each session that it accepts, and ends it when
-	// serve returns.
+	fragments bool // the library joins the fragments of received messages
+
+	// handler calls serve with each session that it accepts, and ends the session
+	// when serve returns.
 	handler func(m mode, serve func(session)) http.Handler
 	dial    func(m mode, url string) (session, error)
 }

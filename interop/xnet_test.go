@@ -11,14 +11,14 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// x/net gives each frame of a fragmented message out alone, and tells no close
-// codes.
+// x/net delivers each frame of a fragmented message separately, and does not
+// report close codes.
 var xnet = library{
 	name:  "xnet",
 	modes: []mode{plain},
 	handler: func(_ mode, serve func(session)) http.Handler {
 		return websocket.Server{Handler: func(c *websocket.Conn) {
-			defer c.Close() // sends the Close frame
+			defer c.Close() // sends a Close frame
 			serve(xnetSession{c})
 		}}
 	},
@@ -39,7 +39,7 @@ type xnetMessage struct {
 	payload []byte
 }
 
-// xnetCodec keeps the kind of a message, which the library's own codecs drop.
+// xnetCodec keeps the type of a message, which the library's own codecs drop.
 var xnetCodec = websocket.Codec{
 	Marshal: func(v any) ([]byte, byte, error) {
 		m := v.(xnetMessage)

@@ -25,7 +25,7 @@ func BenchmarkCopy(b *testing.B) {
 	})
 }
 
-// BenchmarkMemmove is the bar: what it costs to move the octets alone.
+// BenchmarkMemmove is the bar: the cost of moving the bytes without masking.
 func BenchmarkMemmove(b *testing.B) {
 	forEachLength(b, func(b *testing.B, dst, src []byte) {
 		for b.Loop() {
@@ -38,7 +38,7 @@ func forEachLength(b *testing.B, f func(b *testing.B, dst, src []byte)) {
 	for _, n := range []int{4, 16, 32, 48, 64, 125, 256, 1 << 10, 16 << 10} {
 		for _, at := range []int{0, 1} {
 			b.Run(fmt.Sprintf("%d+%d", n, at), func(b *testing.B) {
-				// Of this size the buffers are aligned to a page.
+				// Allocations of this size are aligned to a page.
 				dst, src := make([]byte, 64<<10)[at:][:n], make([]byte, 64<<10)[at:][:n]
 				b.SetBytes(int64(n))
 				b.ReportAllocs()

@@ -6,7 +6,7 @@ import (
 	"github.com/parleyws/parley/mask"
 )
 
-// A payload that arrives in two reads is unmasked as it comes.
+// A payload that arrives in two reads is unmasked piece by piece.
 func ExampleBytes() {
 	key := [4]byte{0x37, 0xfa, 0x21, 0x3d}
 	first, second := []byte("\x7f\x9f\x4d"), []byte("\x51\x58")
@@ -16,7 +16,7 @@ func ExampleBytes() {
 	// Output: Hello
 }
 
-// A client masks while it copies: its caller's octets stay as they are.
+// A client masks while it copies, so that its caller's bytes stay as they are.
 func ExampleCopy() {
 	key := [4]byte{0x37, 0xfa, 0x21, 0x3d}
 	message := []byte("Hello")

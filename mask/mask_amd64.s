@@ -4,25 +4,25 @@
 
 // func xorAVX2(dst, src *byte, n int, key uint32)
 //
-// Vectors of 32 octets, four a turn. The last turn is taken from the end and
-// may overlap the one before it, so that no odd octets are left. From 512
-// octets on the turns begin at a boundary of 32 octets of dst, and overlap a
-// first vector that does not. Since dst may be src, the first and the last
-// vectors are read before anything is written, and written after everything
-// else. Stores are what bounds all this, one a cycle: where the turns begin at
-// dst the first vector is not written twice.
+// The loop masks four vectors of 32 bytes a turn. The last four vectors are
+// taken from the end and may overlap the turn before them, so that no bytes are
+// left over. From 512 bytes on, the turns begin where dst is aligned to 32 bytes,
+// and they overlap a first, unaligned vector. The first and the last vectors are
+// read before anything is written and written after everything else, because
+// dst may be src. The speed is bounded by the stores, one a cycle: for this
+// reason an aligned dst has no first vector that would be written twice.
 //
-// AX key, SI src, DI dst, CX octets before the boundary, DX octets left, R8 end
-// of dst, R9 start of dst; Y0 key, Y1 key at the end, Y2 first vector, Y3 to Y6
-// this turn's vectors, Y7 to Y10 the last ones.
+// AX key; SI src; DI dst; CX bytes before the aligned part; DX bytes left; R8
+// end of dst; R9 start of dst; Y0 key; Y1 key at the end; Y2 first vector; Y3 to
+// Y6 vectors of this turn; Y7 to Y10 last vectors.
 TEXT ·xorAVX2(SB), NOSPLIT, $0-28
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), DX
 	MOVL key+24(FP), AX
 
-	// The last vectors begin a multiple of 32 before n: their key is the key
-	// rotated by n octets, of which the processor takes the bits mod 32.
+	// The last vectors begin a multiple of 32 bytes before n, so their key is the
+	// key rotated by n bytes. RORL takes the number of bits mod 32.
 	LEAQ (DX*8), CX
 	MOVL AX, BX
 	RORL CX, BX
@@ -34,8 +34,8 @@ TEXT ·xorAVX2(SB), NOSPLIT, $0-28
 	CMPQ DX, $128
 	JA   long
 
-	// 64 to 128 octets: two vectors from the front, two from the end. Written in
-	// this order they are sooner there to be read again, 3 %.
+	// 64 to 128 bytes: two vectors from the front, two from the end. A reader that
+	// follows gets the bytes 3 % sooner if they are stored in this order.
 	VPXOR (SI), Y0, Y3
 	VPXOR 32(SI), Y0, Y4
 	VPXOR -64(SI)(DX*1), Y1, Y9
@@ -56,7 +56,7 @@ long:
 	CMPQ DX, $512
 	JB   turns
 
-	// CX octets, less than a vector, lead to the boundary.
+	// CX bytes, fewer than a vector, precede the aligned part.
 	MOVQ DI, CX
 	NEGQ CX
 	ANDQ $31, CX
@@ -72,7 +72,7 @@ long:
 	VPBROADCASTD X0, Y0
 
 turns:
-	SUBQ $128, DX // what the last vectors cover
+	SUBQ $128, DX // the last vectors cover these
 	PCALIGN $64
 
 turn:

@@ -4,7 +4,7 @@ package mask
 
 import "testing"
 
-// eachPath runs f with each way there is to mask long payloads.
+// eachPath runs f once for each implementation that can mask long payloads.
 func eachPath(t *testing.T, f func(t *testing.T)) {
 	if useAVX2 {
 		t.Run("AVX2", f)

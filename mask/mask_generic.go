@@ -5,13 +5,14 @@ import (
 	"math/bits"
 )
 
-// xor masks src into dst, which is as long and either disjoint from src or the
-// same, from position pos on. The lowest octet of key is its first.
+// xor masks src into dst, starting at position pos of the payload. dst has the
+// length of src and is either disjoint from src or the same slice. The lowest
+// byte of key is the first byte of the masking key.
 //
-// Up to 64 octets it does so itself, in words that are taken half from the
-// front and half from the end and meet or overlap, so that there is no loop
-// over odd octets. Since dst may be src, all words are read before any is
-// written.
+// xor handles up to 64 bytes itself. Half of the words are taken from the front
+// and half from the end; the halves meet or overlap, so no loop over leftover
+// bytes is needed. All words are read before any is written, because dst may be
+// src.
 func xor(dst, src []byte, key uint32, pos int) {
 	key = bits.RotateLeft32(key, -8*pos)
 	n := len(src)
@@ -68,10 +69,11 @@ func xor(dst, src []byte, key uint32, pos int) {
 	}
 }
 
-// xorWords is xor for 32 octets and more, in portable code: the reference for
-// the assembly. Whole blocks go from front to back; what they leave is covered
-// by the last 32 octets, which are read first and written last. As more than a
-// block is left each time, not just one, the slices move on without a check.
+// xorWords is xor for 32 bytes or more, in portable code. It is the reference
+// for the assembly. Whole blocks are masked from front to back. The last 32 bytes
+// are read first and written last, and they cover what the blocks leave. Each
+// loop leaves at least one byte, so the compiler can advance the slices without
+// a branch.
 func xorWords(dst, src []byte, key uint32) {
 	k := uint64(key)<<32 | uint64(key)
 	n := len(src)
@@ -102,7 +104,7 @@ func xorWords(dst, src []byte, key uint32) {
 	binary.LittleEndian.PutUint64(d[24:], z)
 }
 
-// xorBlock masks the first 32 octets. It is small enough to be inlined.
+// xorBlock masks the first 32 bytes. It is small enough to be inlined.
 func xorBlock(dst, src []byte, k uint64) {
 	d, s := (*[32]byte)(dst), (*[32]byte)(src)
 	binary.LittleEndian.PutUint64(d[0:], binary.LittleEndian.Uint64(s[0:])^k)

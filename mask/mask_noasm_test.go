@@ -4,5 +4,5 @@ package mask
 
 import "testing"
 
-// eachPath runs f with each way there is to mask long payloads.
+// eachPath runs f once for each implementation that can mask long payloads.
 func eachPath(t *testing.T, f func(t *testing.T)) { t.Run("words", f) }

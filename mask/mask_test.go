@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// byOctet is RFC 6455, section 5.3 as it is written: "octet i of the
+// byOctet is RFC 6455, section 5.3, as it is written: "octet i of the
 // transformed data is the XOR of octet i of the original data with octet at
 // index i modulo 4 of the masking key".
 func byOctet(b []byte, key [4]byte, pos int) []byte {
@@ -19,12 +19,13 @@ func byOctet(b []byte, key [4]byte, pos int) []byte {
 }
 
 var keys = [][4]byte{
-	{0x37, 0xFA, 0x21, 0x3D}, // of the samples in RFC 6455, section 5.7
+	{0x37, 0xFA, 0x21, 0x3D}, // from the samples of RFC 6455, section 5.7
 	{0x00, 0x00, 0x00, 0x01},
 	{0xFF, 0x7F, 0x80, 0x00},
 }
 
-// lengths are all short ones and those around each block of the longer paths.
+// lengths returns all short lengths and those around each block of the longer
+// paths.
 func lengths() []int {
 	var all []int
 	for n := range 301 {
@@ -38,8 +39,8 @@ func lengths() []int {
 	return all
 }
 
-// octets are n different-looking ones; none has a meaning.
-func octets(n int) []byte {
+// filler returns n bytes that differ from their neighbours; none has a meaning.
+func filler(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
 		b[i] = byte(i*167 + i>>8 + 13)
@@ -47,7 +48,7 @@ func octets(n int) []byte {
 	return b
 }
 
-// Golden octets of RFC 6455, section 5.7: a masked "Hello".
+// The masked "Hello" of RFC 6455, section 5.7.
 func TestGolden(t *testing.T) {
 	b := []byte("Hello")
 	next := Bytes(b, [4]byte{0x37, 0xFA, 0x21, 0x3D}, 0)
@@ -56,12 +57,12 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-const margin = 64 // octets on both sides that must stay as they are
+const margin = 64 // bytes on both sides that must stay as they are
 
 func TestBytes(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		for _, n := range lengths() {
-			plain := octets(margin + n + 2*margin)
+			plain := filler(margin + n + 2*margin)
 			buf := make([]byte, len(plain))
 			for at := margin; at < margin+33; at++ {
 				key, pos := keys[at%len(keys)], at/len(keys)%4
@@ -73,11 +74,11 @@ func TestBytes(t *testing.T) {
 	})
 }
 
-// Where dst begins where src does, and where they have nothing in common.
+// dst and src are disjoint, at every alignment of both.
 func TestCopy(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		for _, n := range lengths() {
-			before := octets(2*margin + n)
+			before := filler(2*margin + n)
 			src := bytes.Clone(before)
 			plain := bytes.Repeat([]byte{0xA5}, 3*margin+n)
 			buf := make([]byte, len(plain))
@@ -97,7 +98,7 @@ func TestCopy(t *testing.T) {
 func TestCopyInPlace(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		for _, n := range lengths() {
-			plain := octets(n + 3*margin)
+			plain := filler(n + 3*margin)
 			buf := make([]byte, len(plain))
 			for _, at := range []int{0, 1, 2, 3, 8, 31, 32, 33} {
 				copy(buf, plain)
@@ -108,11 +109,11 @@ func TestCopyInPlace(t *testing.T) {
 	})
 }
 
-// Neighbours in one buffer are disjoint.
+// Neighbours in one buffer count as disjoint.
 func TestCopyToNeighbour(t *testing.T) {
 	eachPath(t, func(t *testing.T) {
 		for _, n := range lengths() {
-			plain := octets(2*n + 1)
+			plain := filler(2*n + 1)
 			up, down := bytes.Clone(plain), bytes.Clone(plain)
 			next := Copy(up[n:], up[:n], keys[2], 3)
 			checkMasked(t, fmt.Sprintf("Copy of %d upwards", n), up, plain, n, plain[:n], keys[2], 3, next)
@@ -122,7 +123,8 @@ func TestCopyToNeighbour(t *testing.T) {
 	})
 }
 
-// checkMasked fails unless buf is what it was, but for src masked at an index.
+// checkMasked fails unless buf equals before, except at index at, where src
+// must lie masked.
 func checkMasked(t *testing.T, call string, buf, before []byte, at int, src []byte, key [4]byte, pos, next int) {
 	t.Helper()
 	want := byOctet(src, key, pos)
@@ -131,18 +133,18 @@ func checkMasked(t *testing.T, call string, buf, before []byte, at int, src []by
 		t.Fatalf("%s, key %x, pos %d:\n got %x\nwant %x", call, key, pos, buf[at:end], want)
 	}
 	if !bytes.Equal(buf[:at], before[:at]) || !bytes.Equal(buf[end:], before[end:]) {
-		t.Fatalf("%s: octets outside were changed", call)
+		t.Fatalf("%s: bytes outside were changed", call)
 	}
 	if wantNext := (pos%4 + len(want)) % 4; next != wantNext {
 		t.Fatalf("%s, pos %d: next position %d, want %d", call, pos, next, wantNext)
 	}
 }
 
-// Only pos mod 4 matters, up to the end of what a payload may count.
+// Only pos mod 4 matters, up to the largest int.
 func TestPosition(t *testing.T) {
 	for _, pos := range []int{0, 1, 2, 3, 4, 7, 1 << 16, 1<<30 + 1, math.MaxInt - 3, math.MaxInt - 1, math.MaxInt} {
 		for _, n := range []int{0, 1, 3, 5, 8, 17, 40, 70, 600} {
-			plain := octets(n)
+			plain := filler(n)
 			buf := bytes.Clone(plain)
 			next := Bytes(buf, keys[0], pos)
 			checkMasked(t, fmt.Sprintf("Bytes of %d", n), buf, plain, 0, plain, keys[0], pos, next)
@@ -150,22 +152,22 @@ func TestPosition(t *testing.T) {
 	}
 }
 
-// A dst that is shorter than src is refused before anything is written, even
-// if its capacity would do.
+// Copy refuses a dst that is shorter than src before it writes anything, even
+// if the capacity of dst would do.
 func TestCopyShort(t *testing.T) {
 	for _, n := range []int{1, 5, 64, 65, 1000} {
-		buf := octets(2 * n)
+		buf := filler(2 * n)
 		want := bytes.Clone(buf)
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("Copy of %d octets into %d did not panic", n, n-1)
+					t.Errorf("Copy of %d bytes into %d did not panic", n, n-1)
 				}
 			}()
 			Copy(buf[:n-1], buf[n:], keys[0], 0)
 		}()
 		if !bytes.Equal(buf, want) {
-			t.Errorf("Copy of %d octets into %d has written", n, n-1)
+			t.Errorf("Copy of %d bytes into %d has written", n, n-1)
 		}
 	}
 }
@@ -180,21 +182,21 @@ func TestNoAllocations(t *testing.T) {
 				pos = Copy(dst, src, keys[0], pos)
 			})
 			if allocs != 0 {
-				t.Errorf("%d octets: %v allocations, want 0", n, allocs)
+				t.Errorf("%d bytes: %v allocations, want 0", n, allocs)
 			}
 		}
 	})
 }
 
-// A payload that is masked in parts, however it is split, is masked as a
-// whole; masked once more as a whole it is what it was.
+// A payload masked in parts, however it is split, equals the payload masked as a
+// whole. Masking it once more restores it.
 func FuzzSplit(f *testing.F) {
 	f.Add([]byte(nil), []byte(nil), uint32(0), 0)
 	f.Add([]byte("Hello"), []byte{1, 3}, uint32(0x37FA213D), 0)
-	f.Add(octets(125), []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, uint32(0x00000001), 1)
-	f.Add(octets(300), []byte{65, 64, 63, 33}, uint32(0xFF7F8000), 2)
-	f.Add(octets(1500), []byte{3, 255, 255, 255, 255, 129}, uint32(0x80402010), 3)
-	f.Add(octets(1024), []byte{}, uint32(0xFFFFFFFF), math.MaxInt)
+	f.Add(filler(125), []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, uint32(0x00000001), 1)
+	f.Add(filler(300), []byte{65, 64, 63, 33}, uint32(0xFF7F8000), 2)
+	f.Add(filler(1500), []byte{3, 255, 255, 255, 255, 129}, uint32(0x80402010), 3)
+	f.Add(filler(1024), []byte{}, uint32(0xFFFFFFFF), math.MaxInt)
 	f.Fuzz(func(t *testing.T, plain, cuts []byte, k uint32, pos int) {
 		if pos < 0 {
 			pos = ^pos
@@ -217,7 +219,7 @@ func FuzzSplit(f *testing.F) {
 				at = end
 			}
 			if !bytes.Equal(inPlace, want) || !bytes.Equal(copied, want) {
-				t.Fatalf("%d octets, key %x, pos %d, cuts %d:\nBytes %x\nCopy  %x\nwant  %x", len(plain), key, pos, cuts, inPlace, copied, want)
+				t.Fatalf("%d bytes, key %x, pos %d, cuts %d:\nBytes %x\nCopy  %x\nwant  %x", len(plain), key, pos, cuts, inPlace, copied, want)
 			}
 			if Bytes(inPlace, key, pos); !bytes.Equal(inPlace, plain) {
 				t.Fatalf("masking twice is not the identity: %x, want %x", inPlace, plain)

@@ -10,7 +10,7 @@ import (
 	"github.com/parleyws/parley/wstest"
 )
 
-// A handler to be tested: it answers each message with its length.
+// serve is the handler under test. It answers each message with its length.
 func serve(ctx context.Context, c *conn.Conn) error {
 	return c.Each(ctx, func(m conn.Message) error {
 		return c.Write(ctx, conn.Text, fmt.Append(nil, len(m.Payload)))
@@ -29,7 +29,7 @@ func ExamplePipe() {
 	// Output: 5 <nil>
 }
 
-// A test of what a program does about a peer that breaks a rule.
+// A test that plays a peer which breaks a rule.
 func ExamplePeer() {
 	_ = func(t *testing.T) { // func TestBrokenText(t *testing.T)
 		c, p := wstest.PipePeer(t, conn.RoleServer, nil)

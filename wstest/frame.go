@@ -10,25 +10,26 @@ import (
 	"github.com/parleyws/parley/mask"
 )
 
-// A Frame is a frame of a script. The functions of this package that return
-// one leave it whole, final and without reserved bits; every field may be set
-// to something else.
+// A Frame is a frame of a script. The functions Text, Binary, Cont, Ping, Pong
+// and Close return frames with Fin set and without reserved bits. A test may
+// change every field.
 type Frame struct {
-	// Header is completed by Peer.Send: Masked and MaskKey as the Peer's role
-	// demands, Length as Payload is long. Peer.SendAsIs leaves it alone.
+	// Header is the header that is sent. Peer.Send sets Masked and MaskKey for
+	// the role of the Peer, and Length to the length of Payload. Peer.SendAsIs
+	// sends Header unchanged.
 	Header frame.Header
-	// Payload is the payload as the application sees it: it is masked when
-	// the frame is sent.
+	// Payload is the payload before masking. A Frame that Peer.Next returns holds
+	// the unmasked payload.
 	Payload []byte
 }
 
 // Text returns a frame that holds a whole text message.
 func Text(s string) Frame { return newFrame(frame.Text, []byte(s)) }
 
-// Binary returns a frame that holds a whole binary message. It keeps p.
+// Binary returns a frame that holds a whole binary message. The frame keeps p.
 func Binary(p []byte) Frame { return newFrame(frame.Binary, p) }
 
-// Cont returns a continuation frame, the last one of its message.
+// Cont returns a continuation frame, which is the last frame of its message.
 func Cont(s string) Frame { return newFrame(frame.Continuation, []byte(s)) }
 
 // Ping returns a Ping frame.
@@ -37,7 +38,7 @@ func Ping(s string) Frame { return newFrame(frame.Ping, []byte(s)) }
 // Pong returns a Pong frame.
 func Pong(s string) Frame { return newFrame(frame.Pong, []byte(s)) }
 
-// Close returns a Close frame; frame.StatusNoStatus makes its payload empty.
+// Close returns a Close frame. With frame.StatusNoStatus its payload is empty.
 func Close(code frame.StatusCode, reason string) Frame {
 	return newFrame(frame.Close, frame.AppendClose(nil, code, reason))
 }
@@ -52,7 +53,8 @@ func (f Frame) More() Frame {
 	return f
 }
 
-// Rsv returns f with the reserved bit of the given number, 1 to 3, set.
+// Rsv returns f with the reserved bit of the given number set. It panics unless
+// number is 1, 2 or 3.
 func (f Frame) Rsv(number int) Frame {
 	switch number {
 	case 1:
@@ -67,8 +69,8 @@ func (f Frame) Rsv(number int) Frame {
 	return f
 }
 
-// Deflated returns f with its payload compressed as a whole message without
-// context takeover, and Rsv1 set (RFC 7692, section 7.2.1).
+// Deflated returns f with Rsv1 set and its payload compressed as a whole message,
+// without context takeover (RFC 7692, section 7.2.1).
 func (f Frame) Deflated() Frame {
 	var b bytes.Buffer
 	w, err := flate.NewWriter(&b, flate.DefaultCompression)
@@ -82,8 +84,9 @@ func (f Frame) Deflated() Frame {
 	return f
 }
 
-// Append appends f to b as it goes over the wire: the header as it is, the
-// payload masked with its key if it is Masked.
+// Append appends the wire form of f to b and returns the extended slice. The
+// header is appended unchanged. The payload is masked with MaskKey if Masked is
+// set.
 func (f Frame) Append(b []byte) []byte {
 	b = f.Header.Append(b)
 	start := len(b)
@@ -122,10 +125,10 @@ func short(p []byte) string {
 	if len(p) <= shown {
 		return fmt.Sprintf("%q", p)
 	}
-	return fmt.Sprintf("%q... (%d octets)", p[:shown], len(p))
+	return fmt.Sprintf("%q... (%d bytes)", p[:shown], len(p))
 }
 
-// sameAs reports whether f and g differ in nothing but their masking.
+// sameAs reports whether f and g are equal but for their masking.
 func (f Frame) sameAs(g Frame) bool {
 	a, b := f.Header, g.Header
 	return a.Fin == b.Fin && a.Rsv1 == b.Rsv1 && a.Rsv2 == b.Rsv2 && a.Rsv3 == b.Rsv3 &&

@@ -15,31 +15,34 @@ import (
 	"github.com/parleyws/parley/mask"
 )
 
-// A Peer is one end of a connection, on which the handshake is done, and which
-// a script drives frame by frame. It answers nothing by itself.
+// A Peer is one end of a connection after its handshake, driven frame by frame by
+// a script. It sends nothing on its own: it answers neither Pings nor Close
+// frames.
 //
-// The methods whose names begin with Send or Want end the test when they fail,
-// and must be called by the goroutine that runs the test; Next may be called
-// by any, one at a time.
+// CloseWrite and the methods whose names begin with Send or Want end the test
+// when they fail, and the goroutine that runs the test must call them. Next may
+// be called from any goroutine. Only Close may be called while another method
+// runs.
 type Peer struct {
-	// Timeout is how long a call may wait. Zero is for ever; NewPeer sets a
-	// minute.
+	// Timeout is how long a call may wait. Zero means without limit. NewPeer sets
+	// one minute.
 	Timeout time.Duration
 
 	tb     testing.TB
 	nc     net.Conn
 	client bool
-	keys   *rand.ChaCha8 // of masks: the same in every run
+	keys   *rand.ChaCha8 // source of masking keys, the same in every run
 
-	came   []byte // and not yet used up
-	window []byte // the last octets of messages that came, for the next to refer to
+	came   []byte // bytes that were read and not used up
+	window []byte // the last bytes of earlier messages, which later messages may refer to
 }
 
-// maxWindow is how far back deflated data may refer (RFC 1951, section 2).
+// maxWindow is how far back deflated data may refer, in bytes (RFC 1951, section
+// 2).
 const maxWindow = 32 << 10
 
-// NewPeer returns a Peer that speaks on nc in the given role: a Peer with
-// conn.RoleClient masks what it sends, and talks to a server. nc is closed
+// NewPeer returns a Peer that plays the given role on nc. A Peer with
+// conn.RoleClient masks what it sends and expects unmasked frames. nc is closed
 // when the test ends.
 func NewPeer(tb testing.TB, nc net.Conn, role conn.Role) *Peer {
 	tb.Cleanup(func() { nc.Close() })
@@ -52,12 +55,12 @@ func NewPeer(tb testing.TB, nc net.Conn, role conn.Role) *Peer {
 	}
 }
 
-// NetConn returns the stream. What the Peer has read of it already is lost to
-// others.
+// NetConn returns the stream. The caller of NetConn can't read bytes that the
+// Peer has already read from it.
 func (p *Peer) NetConn() net.Conn { return p.nc }
 
-// Send sends frames in one write, with the masking that p's role demands and
-// the length of their payloads.
+// Send sends frames in one write. It sets the masking of each frame for p's role,
+// and its Length, in the slice that is passed.
 func (p *Peer) Send(frames ...Frame) {
 	p.tb.Helper()
 	for i := range frames {
@@ -70,8 +73,8 @@ func (p *Peer) Send(frames ...Frame) {
 	p.SendAsIs(frames...)
 }
 
-// SendAsIs sends frames in one write, each with the header that it has,
-// whether it is true or not.
+// SendAsIs sends frames in one write, with their headers unchanged, even if the
+// headers are wrong.
 func (p *Peer) SendAsIs(frames ...Frame) {
 	p.tb.Helper()
 	var b []byte
@@ -81,16 +84,17 @@ func (p *Peer) SendAsIs(frames ...Frame) {
 	p.SendOctets(b)
 }
 
-// SendOctets sends b as it is.
+// SendOctets sends the bytes of b in one write.
 func (p *Peer) SendOctets(b []byte) {
 	p.tb.Helper()
 	p.nc.SetWriteDeadline(p.deadline())
 	if _, err := p.nc.Write(b); err != nil {
-		p.tb.Fatalf("wstest: send of %d octets: %v", len(b), err)
+		p.tb.Fatalf("wstest: send of %d bytes: %v", len(b), err)
 	}
 }
 
-// CloseWrite ends p's direction of the stream: the other side reads EOF.
+// CloseWrite ends p's direction of the stream, so that the other side reads EOF.
+// It fails the test if the stream has no CloseWrite method.
 func (p *Peer) CloseWrite() {
 	p.tb.Helper()
 	h, ok := p.nc.(interface{ CloseWrite() error })
@@ -105,10 +109,11 @@ func (p *Peer) CloseWrite() {
 // Close closes the stream, without a Close frame.
 func (p *Peer) Close() error { return p.nc.Close() }
 
-// Next returns the next frame. It fails on one that no peer may send: with the
-// wrong masking for its role, or a length not in its shortest form. io.EOF
-// says that the stream ended between two frames, io.ErrUnexpectedEOF that it
-// ended within one. After a timeout Next may be called again: nothing is lost.
+// Next waits for the next frame and returns it. It returns an error for a frame
+// that no peer may send: one with the wrong masking for its role, or with an
+// illegal length. The error is io.EOF if the stream ended between two frames, and
+// io.ErrUnexpectedEOF if it ended within a frame. After a timeout Next may be
+// called again; no byte is lost.
 func (p *Peer) Next() (Frame, error) {
 	for {
 		h, n, err := frame.Parse(p.came)
@@ -129,7 +134,8 @@ func (p *Peer) Next() (Frame, error) {
 	}
 }
 
-// unmask unmasks the payload of f in place, once its masking is found right.
+// unmask unmasks the payload of f in place. It returns an error if f has the
+// wrong masking for its sender.
 func (p *Peer) unmask(f Frame) error {
 	if f.Header.Masked == p.client {
 		return fmt.Errorf("wstest: masked is %t, which RFC 6455, section 5.1, forbids here: %v", f.Header.Masked, f)
@@ -140,7 +146,7 @@ func (p *Peer) unmask(f Frame) error {
 	return nil
 }
 
-// fill reads once, behind what has come.
+// fill reads once and appends to p.came.
 func (p *Peer) fill() error {
 	p.nc.SetReadDeadline(p.deadline())
 	b := make([]byte, max(4<<10, len(p.came)))
@@ -152,7 +158,7 @@ func (p *Peer) fill() error {
 	return err
 }
 
-// deadline returns when a call that begins now has to be over.
+// deadline returns the time by which a call that begins now must end.
 func (p *Peer) deadline() time.Time {
 	if p.Timeout <= 0 {
 		return time.Time{}
@@ -160,7 +166,8 @@ func (p *Peer) deadline() time.Time {
 	return time.Now().Add(p.Timeout)
 }
 
-// Want waits for frames, one after the other, and compares all but their masks.
+// Want waits for the given frames, in order. It compares everything but the
+// masking.
 func (p *Peer) Want(frames ...Frame) {
 	p.tb.Helper()
 	for _, want := range frames {
@@ -174,8 +181,9 @@ func (p *Peer) Want(frames ...Frame) {
 	}
 }
 
-// WantMessage waits for a message, in any number of frames, compressed or not,
-// but without control frames in between.
+// WantMessage waits for a message with the given opcode and payload. The message
+// may come in any number of frames and may be compressed. No control frame may
+// come before its end.
 func (p *Peer) WantMessage(op frame.Opcode, payload []byte) {
 	p.tb.Helper()
 	got, err := p.message()
@@ -187,7 +195,7 @@ func (p *Peer) WantMessage(op frame.Opcode, payload []byte) {
 	}
 }
 
-// message reads a message and returns it as one frame that is not compressed.
+// message reads a message and returns it as one uncompressed frame.
 func (p *Peer) message() (Frame, error) {
 	m, err := p.Next()
 	if err != nil {
@@ -231,8 +239,8 @@ func (p *Peer) WantClose(code frame.StatusCode) (reason string) {
 	return reason
 }
 
-// WantEOF waits for the orderly end of the stream, and fails on any octet
-// before it.
+// WantEOF waits for the orderly end of the stream. Any byte before the end fails
+// the test.
 func (p *Peer) WantEOF() {
 	p.tb.Helper()
 	f, err := p.Next()
@@ -244,8 +252,9 @@ func (p *Peer) WantEOF() {
 	}
 }
 
-// WantSilence waits for d and fails on any octet, or the end, before it has
-// gone. It is meant for bubbles of testing/synctest.
+// WantSilence waits for d. Any byte, and the end of the stream, fails the test if
+// it comes before d is over. WantSilence is meant for bubbles of
+// testing/synctest: elsewhere it costs the time d.
 func (p *Peer) WantSilence(d time.Duration) {
 	p.tb.Helper()
 	defer func(before time.Duration) { p.Timeout = before }(p.Timeout)
@@ -255,6 +264,6 @@ func (p *Peer) WantSilence(d time.Duration) {
 		p.tb.Fatalf("wstest: got %v, want nothing for %v", f, d)
 	}
 	if ne, ok := errors.AsType[net.Error](err); !ok || !ne.Timeout() || len(p.came) > 0 {
-		p.tb.Fatalf("wstest: got %v with %d octets, want nothing for %v", err, len(p.came), d)
+		p.tb.Fatalf("wstest: got %v with %d bytes, want nothing for %v", err, len(p.came), d)
 	}
 }

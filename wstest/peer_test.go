@@ -24,7 +24,7 @@ func twoPeers(t testing.TB) (server, client *Peer) {
 	return NewPeer(t, octetwise.New(s), conn.RoleServer), NewPeer(t, c, conn.RoleClient)
 }
 
-// What one Peer sends the other one wants, in both roles, whatever the frame.
+// Want accepts every kind of frame that Send sends, in both roles.
 func TestFrames(t *testing.T) {
 	frames := []Frame{
 		Text("hello"), Binary([]byte{0, 1}), Binary(nil), Text("a").More(), Cont("b"),
@@ -38,7 +38,7 @@ func TestFrames(t *testing.T) {
 	s.Want(frames...)
 }
 
-// The longest form of a length.
+// A payload whose length takes the longest form.
 func TestLongFrame(t *testing.T) {
 	a, b := pipe.New()
 	s, c := NewPeer(t, a, conn.RoleServer), NewPeer(t, b, conn.RoleClient)
@@ -47,7 +47,7 @@ func TestLongFrame(t *testing.T) {
 	s.Want(long)
 }
 
-// Masking follows the role: what a client sends has a key of its own each time.
+// Masking follows the role, and a client takes a new key for each frame.
 func TestMasking(t *testing.T) {
 	s, c := twoPeers(t)
 	c.Send(Text("a"), Text("a"))
@@ -61,7 +61,7 @@ func TestMasking(t *testing.T) {
 		t.Errorf("keys %x, %x, want two different ones", first.Header.MaskKey, second.Header.MaskKey)
 	}
 	if f, err := c.Next(); err != nil || f.Header.Masked {
-		t.Errorf("masked is %t, %v, want a frame of a server without", f.Header.Masked, err)
+		t.Errorf("masked is %t, %v, want an unmasked frame from a server", f.Header.Masked, err)
 	}
 }
 
@@ -69,7 +69,7 @@ func TestMessages(t *testing.T) {
 	s, c := twoPeers(t)
 	hello := Text(strings.Repeat("hello ", 100)).Deflated()
 	if n := len(hello.Payload); n > 30 || !hello.Header.Rsv1 {
-		t.Errorf("deflated to %d octets, %v", n, hello)
+		t.Errorf("deflated to %d bytes, %v", n, hello)
 	}
 	first := Frame{hello.Header, hello.Payload[:3]}.More()
 	s.Send(Text("hel").More(), Cont("").More(), Cont("lo"), first, Cont(string(hello.Payload[3:])))
@@ -85,7 +85,7 @@ func TestMessages(t *testing.T) {
 	s.WantEOF()
 }
 
-// A message may refer to what an earlier one held (RFC 7692, section 7.2.3.2).
+// A message may refer to an earlier one (RFC 7692, section 7.2.3.2).
 func TestContextTakeover(t *testing.T) {
 	s, c := twoPeers(t)
 	s.SendOctets([]byte("\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00" + "\xc1\x05\xf2\x00\x11\x00\x00"))
@@ -108,12 +108,12 @@ func TestSendAsIs(t *testing.T) {
 	}
 }
 
-// Octets that no peer may send are errors, whatever was wanted.
+// Next returns an error for bytes that no peer may send.
 func TestNextErrors(t *testing.T) {
 	tests := []struct {
-		name   string
-		octets string // from a server
-		want   string
+		name string
+		wire string // from a server
+		want string
 	}{
 		{"masked", "\x81\x81\x00\x00\x00\x00a", "masked is true"},
 		{"length form", "\x81\x7e\x00\x01a", "shortest form"},
@@ -124,7 +124,7 @@ func TestNextErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s, c := twoPeers(t)
-			s.SendOctets([]byte(tt.octets))
+			s.SendOctets([]byte(tt.wire))
 			s.Close()
 			if f, err := c.Next(); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, %v; want an error with %q", f, err, tt.want)
@@ -133,13 +133,13 @@ func TestNextErrors(t *testing.T) {
 	}
 }
 
-// A step of a script that is not as it should be ends the test.
+// A step of a script that does not get what it wants fails the test.
 func TestScriptFails(t *testing.T) {
 	tests := []struct {
 		name string
 		send []Frame
 		step func(*Peer)
-		want string // in the message; "" means that it does not fail
+		want string // a part of the failure's message; "" if the step succeeds
 	}{
 		{"frame", []Frame{Text("a")}, func(p *Peer) { p.Want(Text("a")) }, ""},
 		{"other payload", []Frame{Text("a")}, func(p *Peer) { p.Want(Text("b")) }, `got text "a", want text "b"`},
@@ -155,7 +155,7 @@ func TestScriptFails(t *testing.T) {
 		{"close, bad payload", []Frame{newFrame(frame.Close, []byte{1})}, func(p *Peer) { p.WantClose(1000) }, `got close "\x01"`},
 		{"close, but text", []Frame{Text("a")}, func(p *Peer) { p.WantClose(1000) }, `got text`},
 		{"close, but EOF", nil, func(p *Peer) { p.WantClose(1000) }, "got EOF"},
-		{"EOF, but more", []Frame{Text(strings.Repeat("a", 100))}, func(p *Peer) { p.WantEOF() }, "(100 octets), want EOF"},
+		{"EOF, but more", []Frame{Text(strings.Repeat("a", 100))}, func(p *Peer) { p.WantEOF() }, "(100 bytes), want EOF"},
 		{"EOF, but cut", []Frame{{Header: frame.Header{Length: 5}}}, func(p *Peer) { p.WantEOF() }, "unexpected EOF"},
 		{"silence, but EOF", nil, func(p *Peer) { p.WantSilence(time.Second) }, "got EOF"},
 		{"silence, but more", []Frame{Text("a")}, func(p *Peer) { p.WantSilence(time.Second) }, "want nothing for 1s"},
@@ -177,7 +177,8 @@ func TestScriptFails(t *testing.T) {
 	}
 }
 
-// outcome returns how a step of a script fails, "" if it does not.
+// outcome returns the message with which a step of a script fails, or "" if it
+// succeeds.
 func (p *Peer) outcome(step func(*Peer)) string {
 	tb := &fatalTB{TB: p.tb}
 	p.tb = tb
@@ -190,7 +191,7 @@ func (p *Peer) outcome(step func(*Peer)) string {
 	return tb.message
 }
 
-// A fatalTB keeps the message of a failure to itself.
+// A fatalTB records the message of a failure and does not fail its test.
 type fatalTB struct {
 	testing.TB
 	message string
@@ -201,7 +202,7 @@ func (tb *fatalTB) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// A timeout comes exactly, and costs no octet.
+// A timeout comes at its exact time and loses no byte.
 func TestTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := twoPeers(t)

@@ -37,7 +37,7 @@ func TestPipe(t *testing.T) {
 						t.Fatal(err)
 					}
 					if _, got, err := client.Read(ctx); err != nil || len(got) != 1000 {
-						t.Fatalf("got %d octets, %v", len(got), err)
+						t.Fatalf("got %d bytes, %v", len(got), err)
 					}
 				}
 				if err := client.Close(1000, ""); err != nil {
@@ -52,7 +52,7 @@ func TestPipe(t *testing.T) {
 	}
 }
 
-// PipePeer plays the other role, with the terms of the options.
+// PipePeer plays the other role and keeps to the options.
 func TestPipePeer(t *testing.T) {
 	for name, o := range options {
 		for _, role := range []conn.Role{conn.RoleServer, conn.RoleClient} {

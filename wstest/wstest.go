@@ -1,10 +1,10 @@
-// Package wstest is a kit for tests of WebSocket code, ours and that of those
-// who use Parley.
+// Package wstest helps to test WebSocket code: Parley's own and that of its
+// users.
 //
-// Pipe gives two connected Conns in memory, to test a handler without a
-// network. A Peer is one end of a connection that sends exactly the frames of a
-// script and states what has to come back, to test how a program behaves
-// towards any peer, a broken one too:
+// Pipe returns two Conns that are connected in memory, so that a handler can be
+// tested without a network. A Peer is one end of a connection that is driven
+// frame by frame. It sends exactly the frames of a script and checks what comes
+// back, so that a test can play any peer, even one that breaks the protocol:
 //
 //	c, p := wstest.PipePeer(t, conn.RoleServer, nil)
 //	go serve(c)
@@ -16,12 +16,12 @@
 //
 // # Time
 //
-// Everything in memory works in a bubble of testing/synctest, where time is
-// virtual and every timeout passes exactly when it should.
+// Connections in memory work in a bubble of testing/synctest, where time is
+// virtual and every timeout passes at its exact time.
 //
 // # Concurrency
 //
-// A Conn may be used by many goroutines, a Peer by one at a time.
+// A Conn may be used by several goroutines at once, a Peer by one at a time.
 package wstest
 
 import (
@@ -33,21 +33,24 @@ import (
 	"github.com/parleyws/parley/internal/pipe"
 )
 
-// PipeOptions say how the two ends of a connection in memory behave. Nil and
-// the zero value are the defaults.
+// PipeOptions configure a connection in memory. A nil *PipeOptions and the zero
+// value select the defaults.
 type PipeOptions struct {
 	// Server and Client are the options of the two Conns.
 	Server, Client *conn.Options
-	// Subprotocol and Deflate are what the handshake would have agreed on.
+	// Subprotocol is the subprotocol that the handshake would have agreed on.
 	Subprotocol string
-	Deflate     *handshake.Deflate
-	// Size is how many octets are on their way in each direction before a
-	// write has to wait. Zero is 1 MiB.
+	// Deflate holds the terms of compression that the handshake would have agreed
+	// on. Nil turns compression off.
+	Deflate *handshake.Deflate
+	// Size is the number of bytes that each direction buffers before a write has
+	// to wait. Zero means 1 MiB.
 	Size int
 }
 
-// Pipe returns two Conns that are connected in memory, as after a handshake.
-// They are to be closed like any other. Options that can't be meant panic.
+// Pipe returns two Conns that are connected in memory, as after a handshake. The
+// caller must close them, as any other Conn. Pipe panics if conn.New refuses the
+// options.
 func Pipe(o *PipeOptions) (server, client *conn.Conn) {
 	if o == nil {
 		o = &PipeOptions{}
@@ -56,8 +59,8 @@ func Pipe(o *PipeOptions) (server, client *conn.Conn) {
 	return o.conn(s, conn.RoleServer), o.conn(c, conn.RoleClient)
 }
 
-// conn returns a Conn in the given role on nc. Options that can't be meant
-// panic.
+// conn returns a Conn in the given role on nc. It panics if conn.New refuses the
+// options.
 func (o *PipeOptions) conn(nc net.Conn, role conn.Role) *conn.Conn {
 	options := o.Server
 	if role == conn.RoleClient {
@@ -70,8 +73,9 @@ func (o *PipeOptions) conn(nc net.Conn, role conn.Role) *conn.Conn {
 	return c
 }
 
-// PipePeer returns a Conn in the given role, connected in memory, and a Peer
-// in the other one. Both are closed when the test ends.
+// PipePeer returns a Conn in the given role and a Peer in the other role, which
+// are connected in memory. Both are closed when the test ends. PipePeer panics if
+// conn.New refuses the options.
 func PipePeer(tb testing.TB, role conn.Role, o *PipeOptions) (*conn.Conn, *Peer) {
 	if o == nil {
 		o = &PipeOptions{}
@@ -90,7 +94,7 @@ func (o *PipeOptions) streams() (a, b net.Conn) {
 	return pipe.New()
 }
 
-// result is the outcome of a handshake on nc.
+// result returns the outcome of a handshake on nc that agreed on o.
 func (o *PipeOptions) result(nc net.Conn) *handshake.Result {
 	return &handshake.Result{Conn: nc, Subprotocol: o.Subprotocol, Deflate: o.Deflate}
 }

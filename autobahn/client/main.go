@@ -1,6 +1,6 @@
-// Command client is the echo client that the Autobahn suite's server tests:
-// it asks how many cases there are, runs each of them on a connection of its
-// own, and has the reports written.
+// Command client is the echo client that the Autobahn suite's server tests. It
+// asks for the number of cases, runs each case on a new connection, and asks the
+// server to write its reports.
 package main
 
 import (
@@ -40,7 +40,7 @@ func run(ctx context.Context, base, agent string) error {
 	for i := range n {
 		err := echo(ctx, fmt.Sprintf("%s/runCase?case=%d&agent=%s", base, i+1, agent))
 		if refused, ok := errors.AsType[*handshake.DialError](err); ok {
-			log.Printf("case %d of %d: %v", i+1, n, refused) // the suite judges
+			log.Printf("case %d of %d: %v", i+1, n, refused) // the suite judges it
 		} else if err != nil {
 			return fmt.Errorf("case %d of %d: %w", i+1, n, err)
 		}
@@ -51,7 +51,7 @@ func run(ctx context.Context, base, agent string) error {
 	return nil
 }
 
-// caseCount asks how many cases there are. The answer is one message.
+// caseCount asks for the number of cases. The answer is one message.
 func caseCount(ctx context.Context, base string) (int, error) {
 	c, _, err := conn.Dial(ctx, base+"/getCaseCount", options())
 	if err != nil {
@@ -65,8 +65,8 @@ func caseCount(ctx context.Context, base string) (int, error) {
 	return strconv.Atoi(string(p))
 }
 
-// echo sends back each message until the connection ends. How it ends is for
-// the suite to judge: an error tells that there was no connection.
+// echo sends back each message until the connection ends. The suite judges how it
+// ends. echo returns an error only if there was no connection.
 func echo(ctx context.Context, url string) error {
 	c, _, err := conn.Dial(ctx, url, options())
 	if err != nil {
@@ -75,13 +75,14 @@ func echo(ctx context.Context, url string) error {
 	_ = c.Each(ctx, func(m conn.Message) error {
 		return c.Write(ctx, m.Type, m.Payload)
 	})
-	_ = c.CloseNow() // does nothing but where the echo could not be written
+	_ = c.CloseNow() // the connection is open only if an echo could not be written
 	return ctx.Err()
 }
 
-// options let the suite have all that it asks for: 16 MiB messages,
-// permessage-deflate with any parameter, even for the shortest message. It is
-// silent for long while it writes reports, so there is no keepalive.
+// options accept all that the suite asks for: messages of 16 MiB, and
+// permessage-deflate with any parameters, even for the shortest message. There is
+// no keepalive, because the suite is silent for a long time while it writes
+// reports.
 func options() *conn.DialOptions {
 	return &conn.DialOptions{
 		Handshake: handshake.DialOptions{

@@ -14,8 +14,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// A suite has as many cases as count says and sends one message in each. It
-// refuses the handshake of the second.
+// A suite has count cases and sends one message in each. It refuses the handshake of
+// the second.
 type suite struct {
 	count string
 

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// A book holds the verdicts that are expected, and the runs that gave them:
-// the files expected.json and expected.meta.json in dir.
+// A book holds the expected verdicts and describes the runs from which they come.
+// It is kept in the files expected.json and expected.meta.json in dir.
 type book struct {
 	dir      string
 	expected map[role]verdicts
 	meta     map[role]meta
 }
 
-// A meta tells of the run that a role's expected verdicts come from.
+// A meta describes the run from which the expected verdicts of a role come.
 type meta struct {
 	Suite    string `json:"suite"` // version of the suite
 	Engine   string `json:"engine"`
@@ -29,7 +29,7 @@ type meta struct {
 	Cases    int    `json:"cases"`
 }
 
-// load reads both files. Where there are none the book is empty.
+// load reads both files. If they do not exist, the book is empty.
 func (b *book) load() error {
 	b.expected, b.meta = make(map[role]verdicts), make(map[role]meta)
 	for file, v := range map[string]any{"expected.json": &b.expected, "expected.meta.json": &b.meta} {
@@ -40,8 +40,8 @@ func (b *book) load() error {
 	return nil
 }
 
-// write makes the outcome of a run the one that is expected. It refuses a
-// run of fewer than all cases, and one with any verdict below the best.
+// write makes the outcome of a run the expected one. It refuses a run that lacks a
+// case, and a run in which a verdict is not the best.
 func (b *book) write(r role, got *outcome) error {
 	var worse []string
 	for _, id := range allCases {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// sections is the suite's list of cases: in each section they are numbered
-// from 1. It is the same in versions 0.8.2 to 25.10.1.
+// sections is the suite's list of cases. The cases of each section are numbered
+// from 1. The list is the same in versions 0.8.2 to 25.10.1.
 var sections = []struct {
 	name string
 	n    int
@@ -30,7 +30,7 @@ var sections = []struct {
 	{"13.1", 18}, {"13.2", 18}, {"13.3", 18}, {"13.4", 18}, {"13.5", 18}, {"13.6", 18}, {"13.7", 18},
 }
 
-// allCases is every case of the suite, in its order.
+// allCases returns every case of the suite, in the order of the suite.
 var allCases = func() (ids []string) {
 	for _, s := range sections {
 		for i := range s.n {
@@ -40,18 +40,18 @@ var allCases = func() (ids []string) {
 	return ids
 }()
 
-// ciCases is what continuous integration runs: sections 1 to 10 in full, and
-// of each group of 12 and 13 the messages of 16, 64, 256 and 1,024 octets,
-// those of 8 KiB in frames of 256 octets, and the largest, 128 KiB in frames
-// of 32 KiB. All groups have the same 18 sizes.
+// ciCases returns the cases that continuous integration runs. These are sections 1
+// to 10 in full, and six of the 18 sizes of each group of sections 12 and 13:
+// messages of 16, 64, 256 and 1,024 bytes, messages of 8 KiB in frames of 256 bytes,
+// and the largest, 128 KiB in frames of 32 KiB.
 const ciCases = "1,2,3,4,5,6,7,9,10," +
 	"12.*.1,12.*.2,12.*.3,12.*.4,12.*.11,12.*.18," +
 	"13.*.1,13.*.2,13.*.3,13.*.4,13.*.11,13.*.18"
 
-// selectCases returns the cases that a comma-separated list names, in the
-// order of the suite. Each item is a case, a section, which stands for all
-// of its cases, or a pattern of path.Match; "ci" stands for ciCases. An item
-// that matches nothing is an error.
+// selectCases returns the cases that a comma-separated list names, in the order of
+// the suite. Each item is a case, a section, a pattern of path.Match, or "ci" for
+// ciCases. A section stands for all of its cases. An item that matches no case is an
+// error.
 func selectCases(list string) ([]string, error) {
 	if list == "ci" {
 		list = ciCases

@@ -13,31 +13,32 @@ import (
 	"time"
 )
 
-// suiteVersion is the version of the suite that is run: the tag of the
-// image, and what install-wstest installs.
+// suiteVersion is the version of the suite. It is the tag of the Docker image, and
+// the version that install-wstest installs.
 const suiteVersion = "25.10.1"
 
 const image = "crossbario/autobahn-testsuite:" + suiteVersion
 
-// stopTime is how long a process may take to end when it is told to.
+// stopTime is how long a process may take to end after a signal.
 const stopTime = 10 * time.Second
 
 // An engine runs wstest.
 type engine interface {
-	// command returns wstest in the given mode, in dir, an absolute path, which
-	// holds its specification and will hold its report. port is where it
-	// listens, or 0. The process is terminated when ctx ends.
+	// command returns the command that runs wstest in the given mode, in dir. dir is
+	// an absolute path; it holds the specification and will hold the report. port is
+	// the port on which wstest listens, or 0. The process is terminated when ctx
+	// ends.
 	command(ctx context.Context, mode, dir string, port int) *exec.Cmd
-	// host is how wstest calls the host that it is started from.
+	// host returns the name by which wstest reaches this host.
 	host() string
-	// cleanUp ends what a killed command may leave behind.
+	// cleanUp ends processes that a killed command may leave.
 	cleanUp()
 	String() string
 }
 
-// findEngine returns the named engine, or the first of docker, path and
-// installed that is there. The last is installed where it is missing; what
-// that prints goes to out.
+// findEngine returns the named engine. Without a name it returns the first of docker,
+// path and installed that is available. It installs the last if it is missing; the
+// output of the installation goes to out.
 func findEngine(ctx context.Context, root, name string, out io.Writer) (engine, error) {
 	switch name {
 	case "docker":
@@ -59,8 +60,8 @@ func findEngine(ctx context.Context, root, name string, out io.Writer) (engine, 
 	return nil, fmt.Errorf("no engine %q: docker, path or installed", name)
 }
 
-// installWstest runs autobahn/install-wstest, which does nothing where its
-// wstest is in place.
+// installWstest runs autobahn/install-wstest, which does nothing if wstest is already
+// installed.
 func installWstest(ctx context.Context, root string, out io.Writer) (engine, error) {
 	install := command(ctx, filepath.Join(root, "autobahn", "install-wstest"))
 	install.Stdout, install.Stderr = out, out
@@ -70,7 +71,7 @@ func installWstest(ctx context.Context, root string, out io.Writer) (engine, err
 	return localWstest{"installed", filepath.Join(root, ".cache", "wstest", "wstest")}, nil
 }
 
-// A localWstest is a wstest of this machine.
+// A localWstest is a wstest that is installed on this machine.
 type localWstest struct{ name, file string }
 
 func (l localWstest) command(ctx context.Context, mode, dir string, _ int) *exec.Cmd {
@@ -90,9 +91,9 @@ type docker struct {
 	hostNet   bool // the container shares the network of this host
 }
 
-// newDocker returns the engine for a host with the given GOOS. On Linux a
-// container can share the host's network. Elsewhere it runs in a virtual
-// machine, which has a name for the host; ports are published.
+// newDocker returns the engine for a host with the given GOOS. On Linux a container
+// can share the host's network. Elsewhere it runs in a virtual machine: the host has
+// a special name there, and ports must be published.
 func newDocker(goos string) docker {
 	return docker{
 		container: "parley-autobahn-" + strconv.Itoa(os.Getpid()),
@@ -100,8 +101,8 @@ func newDocker(goos string) docker {
 	}
 }
 
-// findDocker returns the engine if it answers: the command alone is not
-// enough.
+// findDocker returns the engine if the Docker daemon answers. That the command exists
+// is not enough.
 func findDocker(ctx context.Context) (engine, error) {
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
@@ -117,7 +118,7 @@ func (d docker) command(ctx context.Context, mode, dir string, port int) *exec.C
 		"--volume", dir + ":/autobahn", "--workdir", "/autobahn",
 		"--env", "PYTHONUNBUFFERED=1", "--env", "HOME=/tmp",
 	}
-	if uid := os.Getuid(); uid >= 0 { // the report is to be ours
+	if uid := os.Getuid(); uid >= 0 { // the report must belong to this user
 		args = append(args, "--user", fmt.Sprintf("%d:%d", uid, os.Getgid()))
 	}
 	switch {
@@ -140,19 +141,19 @@ func (d docker) host() string {
 func (d docker) cleanUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
-	// Nearly always the container is gone, and that is an error here.
+	// The container is nearly always gone, which makes this command fail.
 	_ = command(ctx, "docker", "rm", "--force", d.container).Run()
 }
 
 func (docker) String() string { return "docker" }
 
-// wstestArgs are the arguments of wstest in the folder of its specification.
-// Port 0 is for its web pages, which are not wanted.
+// wstestArgs returns the arguments of wstest in the folder of its specification. Port
+// 0 is for its web pages, which are not used.
 func wstestArgs(mode string) []string {
 	return []string{"--mode", mode, "--spec", specFile, "--webport", "0"}
 }
 
-// command is exec.CommandContext, but the process is asked to end first.
+// command is like exec.CommandContext, but first asks the process to end.
 func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

@@ -14,15 +14,15 @@ import (
 	"testing"
 )
 
-// The test binary stands in for every program that a run starts: called by
-// one of these names it plays that program. The environment says how.
+// The test binary stands in for every program that a run starts. If it is called by
+// one of these names, it plays that program. The environment says how.
 const (
 	envLog     = "FAKE_DOCKER_LOG" // docker appends its arguments to this file
-	envNoReach = "FAKE_NO_REACH"   // wstest reaches nobody: it reports nothing and is content
+	envNoReach = "FAKE_NO_REACH"   // wstest reaches no peer: it reports nothing and succeeds
 	envVerdict = "FAKE_VERDICT"    // "6.4.1=NON-STRICT": wstest's verdict of one case, behavior and close
 	envCrash   = "FAKE_CRASH"      // the name of a program that fails at once
-	envMisread = "FAKE_MISREAD"    // wstest says that it knows fewer cases
-	envHang    = "FAKE_HANG"       // wstest, as a client, ends when it is told to
+	envMisread = "FAKE_MISREAD"    // wstest announces fewer cases
+	envHang    = "FAKE_HANG"       // wstest, as a client, does not end before it is told to
 )
 
 var fakes = map[string]func() error{
@@ -49,8 +49,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// newRoot returns a repository with fake programs, and a PATH that holds the
-// given ones and nothing else.
+// newRoot returns a repository with fake programs, and a PATH that holds only the
+// given ones.
 func newRoot(t *testing.T, onPath ...string) string {
 	t.Helper()
 	root, bin := t.TempDir(), t.TempDir()
@@ -58,7 +58,7 @@ func newRoot(t *testing.T, onPath ...string) string {
 		link(t, filepath.Join(bin, name))
 	}
 	t.Setenv("PATH", bin)
-	t.Setenv("GORACE", "atexit_sleep_ms=0") // else each program takes a second to end under the race detector
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // otherwise each program takes a second to end under the race detector
 	link(t, filepath.Join(root, ".out", "autobahn", "bin", "server"))
 	link(t, filepath.Join(root, ".out", "autobahn", "bin", "client"))
 	link(t, filepath.Join(root, "autobahn", "install-wstest"))
@@ -80,14 +80,14 @@ func link(t *testing.T, name string) {
 	}
 }
 
-// terminated waits until the process is told to end.
+// terminated waits until a signal tells the process to end.
 func terminated() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	<-ctx.Done()
 }
 
-// fakeServer says where it listens, which nobody checks.
+// fakeServer prints a URL, to which nobody connects.
 func fakeServer() error {
 	if os.Getenv(envCrash) == "server" {
 		return nil
@@ -97,7 +97,7 @@ func fakeServer() error {
 	return nil
 }
 
-// fakeClient asks for the reports and for nothing else.
+// fakeClient only asks for the reports.
 func fakeClient() error {
 	url := option("-url")
 	resp, err := http.Get("http" + strings.TrimPrefix(url, "ws") + "/updateReports?agent=" + option("-agent"))
@@ -107,7 +107,7 @@ func fakeClient() error {
 	return resp.Body.Close()
 }
 
-// fakeInstall puts a wstest where the installed one is looked for.
+// fakeInstall creates a wstest in the place of the installed one.
 func fakeInstall() error {
 	root := filepath.Dir(filepath.Dir(os.Args[0]))
 	place := filepath.Join(root, ".cache", "wstest")
@@ -121,8 +121,8 @@ func fakeInstall() error {
 	return os.Symlink(self, filepath.Join(place, "wstest"))
 }
 
-// fakeDocker keeps its arguments and runs what they ask for in the folder
-// that they mount.
+// fakeDocker records its arguments, and runs the command in them in the folder that
+// they mount.
 func fakeDocker() error {
 	log, err := os.OpenFile(os.Getenv(envLog), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -142,7 +142,7 @@ func fakeDocker() error {
 	return fakeWstest()
 }
 
-// fakeWstest does what its specification says, without any WebSocket.
+// fakeWstest follows its specification, without any WebSocket.
 func fakeWstest() error {
 	var s spec
 	if err := readJSON(option("--spec"), &s); err != nil {
@@ -210,7 +210,7 @@ func writeJSON(file string, v any) error {
 	return os.WriteFile(file, data, 0o644)
 }
 
-// option returns the argument behind name.
+// option returns the argument after name.
 func option(name string) string {
 	i := slices.Index(os.Args, name)
 	if i < 0 || i+1 == len(os.Args) {

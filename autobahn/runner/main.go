@@ -1,7 +1,7 @@
 // Command runner runs the Autobahn test suite against autobahn/server and
 // autobahn/client, shows its progress, and compares its verdicts with
-// autobahn/expected.json. autobahn/run builds all three and starts it at the
-// root of the repository; README.md beside it says what it needs.
+// autobahn/expected.json. The script autobahn/run builds these programs and starts
+// runner at the root of the repository. autobahn/README.md says what it needs.
 package main
 
 import (
@@ -25,7 +25,7 @@ continuous integration runs. All by default.
 
 `
 
-// errDiffers ends a run whose verdicts are not the expected ones; they have
+// errDiffers ends a run whose verdicts are not the expected ones. The differences have
 // been printed.
 var errDiffers = errors.New("verdicts differ from the expected ones")
 
@@ -42,21 +42,21 @@ func main() {
 	}
 }
 
-// A request is what the command line asks for.
+// A request holds the parsed command line.
 type request struct {
 	roles  []role
 	cases  []string // in the order of the suite
-	write  bool     // the verdicts become the expected ones
-	engine string   // its name, or "" for the first that is there
+	write  bool     // store the verdicts as the expected ones
+	engine string   // name of the engine, or "" for the first that is available
 }
 
-// run does what args ask for, in the repository at root.
+// run runs the suite as args say, in the repository at root.
 func run(ctx context.Context, root string, out io.Writer, args []string) error {
 	req, err := parseArgs(args)
 	if err != nil {
 		return err
 	}
-	if root, err = filepath.Abs(root); err != nil { // Docker wants it so
+	if root, err = filepath.Abs(root); err != nil { // Docker mounts only absolute paths
 		return err
 	}
 	e, err := findEngine(ctx, root, req.engine, out)
@@ -77,8 +77,8 @@ func run(ctx context.Context, root string, out io.Writer, args []string) error {
 	return errors.Join(failed...)
 }
 
-// judge makes one run and compares what came of it with b. Where write is
-// set the outcome goes into b instead, if it is fit to.
+// judge makes one run and compares its outcome with b. If write is set, judge stores
+// the outcome in b instead, provided that b accepts it.
 func judge(ctx context.Context, t *trial, b *book, write bool) error {
 	got, err := t.run(ctx)
 	if err != nil {
@@ -104,7 +104,8 @@ func judge(ctx context.Context, t *trial, b *book, write bool) error {
 	return nil
 }
 
-// parseArgs takes options before, between and behind the role and the cases.
+// parseArgs parses args. Options may come before, between and after the role and the
+// cases.
 func parseArgs(args []string) (req request, err error) {
 	flags := flag.NewFlagSet("autobahn/run", flag.ContinueOnError)
 	flags.BoolVar(&req.write, "write", false, "write the verdicts to autobahn/expected.json, where they are complete and the best there are")
@@ -135,7 +136,7 @@ func parseArgs(args []string) (req request, err error) {
 	return req, err
 }
 
-// A role is what of ours the suite talks to.
+// A role says which of our endpoints the suite tests.
 type role string
 
 const (

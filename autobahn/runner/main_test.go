@@ -53,7 +53,7 @@ func TestParseArgs(t *testing.T) {
 	}
 }
 
-// expectBest makes the best verdicts the expected ones, as a run does.
+// expectBest stores the best verdicts as the expected ones, as a run does.
 func expectBest(t *testing.T, root string) {
 	t.Helper()
 	var out bytes.Buffer
@@ -67,7 +67,7 @@ func TestRun(t *testing.T) {
 		name  string
 		args  string
 		env   [2]string
-		error string   // part of the error; none where empty
+		error string   // part of the error; "" if there is none
 		out   []string // parts of the output
 	}{
 		{
@@ -190,14 +190,14 @@ func TestExpectedFiles(t *testing.T) {
 			t.Errorf("%s: the run is described as %+v", r, m)
 		}
 	}
-	// A diff of the file is to be read by people.
+	// People read diffs of the file.
 	text := readFile(t, filepath.Join(b.dir, "expected.json"))
 	if two, ten := strings.Index(text, `"2.1": "OK"`), strings.Index(text, `"10.1.1": "OK"`); two < 0 || ten < two {
 		t.Errorf("2.1 stands at %d, 10.1.1 at %d: not the order of the suite", two, ten)
 	}
 }
 
-// TestDocker reads the arguments that docker was given by both roles.
+// TestDocker checks the arguments of docker for both roles.
 func TestDocker(t *testing.T) {
 	root := newRoot(t, "docker", "wstest")
 	log := filepath.Join(t.TempDir(), "log")
@@ -229,8 +229,8 @@ func TestDocker(t *testing.T) {
 	}
 }
 
-// TestDockerVirtualMachine is for hosts whose containers run in a machine of
-// their own: the host has a name there, ports are published.
+// TestDockerVirtualMachine tests hosts whose containers run in a virtual machine: the
+// host has a special name there, and ports are published.
 func TestDockerVirtualMachine(t *testing.T) {
 	d := newDocker("darwin")
 	if d.host() != "host.docker.internal" {
@@ -253,8 +253,8 @@ func TestFindEngine(t *testing.T) {
 		name   string
 		onPath []string
 		crash  string
-		engine string // asked for
-		want   string // or part of the error
+		engine string // the engine that is asked for
+		want   string // the engine that is found, or part of the error
 	}{
 		{"docker first", []string{"docker", "wstest"}, "", "", "docker"},
 		{"no engine answers docker", []string{"docker", "wstest"}, "docker", "", "path"},

@@ -10,12 +10,11 @@ import (
 	"strings"
 )
 
-// agent is the name under which the suite's reports list us. It makes file
-// names of it.
+// agent is our name in the suite's reports. The suite uses it in file names.
 const agent = "parley"
 
-// A caseReport is the suite's report of one case. The index of a run has the
-// first three fields, the page of the case all but Reportfile.
+// A caseReport is the suite's report of one case. The index of a run has the first
+// three fields. The page of the case has all fields but Reportfile.
 type caseReport struct {
 	Behavior      string `json:"behavior"`
 	BehaviorClose string `json:"behaviorClose"`
@@ -26,8 +25,8 @@ type caseReport struct {
 	ResultClose string `json:"resultClose"`
 }
 
-// readReport reads what the suite has written to dir. It keeps the pages of
-// those cases alone that have not the best verdict.
+// readReport reads the report that the suite has written to dir. It reads the pages
+// only of cases that do not have the best verdict.
 func readReport(dir string) (map[string]result, error) {
 	var index map[string]map[string]caseReport
 	if err := readJSON(filepath.Join(dir, "index.json"), &index); err != nil {
@@ -63,7 +62,7 @@ func readJSON(file string, v any) error {
 
 var tag = regexp.MustCompile(`<[^>]*>`)
 
-// plain makes one line of text out of a little HTML.
+// plain converts a piece of HTML to one line of text.
 func plain(s string) string {
 	return strings.Join(strings.Fields(html.UnescapeString(tag.ReplaceAllString(s, " "))), " ")
 }

@@ -17,14 +17,14 @@ import (
 	"time"
 )
 
-// specFile and reportDir are where the suite finds what to do, and leaves
-// what came of it, in the folder of a trial.
+// specFile and reportDir are the names of the suite's specification and of its report
+// in the folder of a trial.
 const (
 	specFile  = "spec.json"
 	reportDir = "report"
 )
 
-// readyTime is how long an endpoint may take until it answers.
+// readyTime is how long an endpoint may take to start.
 const readyTime = 30 * time.Second
 
 // A trial is one run of the suite against one role.
@@ -32,7 +32,7 @@ type trial struct {
 	role   role
 	cases  []string
 	engine engine
-	root   string    // of the repository, absolute
+	root   string    // absolute path of the repository
 	out    io.Writer // gets the progress
 }
 
@@ -41,7 +41,7 @@ func (t *trial) path(name ...string) string {
 	return filepath.Join(append([]string{t.root, ".out", "autobahn", string(t.role)}, name...)...)
 }
 
-// program returns the command that autobahn/run has built of autobahn/name.
+// program returns the command that autobahn/run has built from autobahn/name.
 func (t *trial) program(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return command(ctx, filepath.Join(t.root, ".out", "autobahn", "bin", name), args...)
 }
@@ -81,9 +81,9 @@ func (t *trial) run(ctx context.Context) (*outcome, error) {
 	return o, err
 }
 
-// testServer starts our server and lets wstest, as a client, run the cases.
-// wstest ends by itself. It is content when it has reached nobody: the count
-// of the report's cases tells.
+// testServer starts our server and lets wstest, as a client, run the cases. wstest
+// ends by itself. It succeeds even if it has reached no server, so the caller must
+// count the cases of the report.
 func (t *trial) testServer(ctx context.Context, w *watch) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -94,7 +94,7 @@ func (t *trial) testServer(ctx context.Context, w *watch) error {
 	}
 	defer func() {
 		cancel()
-		_ = server.Wait() // it was told to end
+		_ = server.Wait() // the server was told to end
 	}()
 	url := fmt.Sprintf("ws://%s:%d", t.engine.host(), port)
 	err = t.writeSpec(spec{Servers: []specServer{{Agent: agent, URL: url}}})
@@ -109,14 +109,13 @@ func (t *trial) testServer(ctx context.Context, w *watch) error {
 	return nil
 }
 
-// testClient starts wstest as a server and lets our client ask it for the
-// cases.
+// testClient starts wstest as a server and lets our client run its cases.
 func (t *trial) testClient(ctx context.Context, w *watch) error {
 	port, err := freePort()
 	if err != nil {
 		return err
 	}
-	// The suite refuses a Host header whose port is not that of its URL.
+	// The suite refuses a Host field whose port is not that of its URL.
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	if err := t.writeSpec(spec{URL: "ws://" + address}); err != nil {
 		return err
@@ -151,8 +150,8 @@ func (t *trial) testClient(ctx context.Context, w *watch) error {
 	return nil
 }
 
-// A spec tells wstest what to do. One of Servers and URL is set: whom to
-// connect to, or where to listen.
+// A spec is a specification for wstest. Either Servers or URL is set: wstest connects
+// to Servers, or listens on URL.
 type spec struct {
 	Servers []specServer `json:"servers,omitempty"`
 	URL     string       `json:"url,omitempty"`
@@ -175,8 +174,8 @@ func (t *trial) writeSpec(s spec) error {
 	return os.WriteFile(t.path(specFile), data, 0o644)
 }
 
-// startServer starts our server and returns the port that it says it
-// listens on, in its only line.
+// startServer starts our server and returns its port, which the server prints in its
+// only line.
 func startServer(server *exec.Cmd, log io.Writer) (port int, err error) {
 	server.Stderr = log
 	stdout, err := server.StdoutPipe()
@@ -207,8 +206,8 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// answers waits until any answer to a GET comes from url: a published port
-// accepts connections long before there is anybody behind it.
+// answers waits until url answers a GET. A connection is not enough, because Docker
+// accepts connections on a published port long before wstest listens.
 func answers(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A verdict is the suite's word for how a case went: its behavior, and
-// behind a slash its behaviorClose where that is another.
+// A verdict is the suite's verdict on a case: the behavior, and, if behaviorClose
+// differs from it, a slash and behaviorClose.
 type verdict string
 
 const (
@@ -23,8 +23,8 @@ func newVerdict(behavior, behaviorClose string) verdict {
 	return verdict(behavior + "/" + behaviorClose)
 }
 
-// best returns the best verdict that there is for a case: the suite judges
-// what the RFC leaves open as informational, whatever the peer does.
+// best returns the best verdict that a case can have. If the RFC leaves open what the
+// peer does, the suite's verdict is always informational.
 func best(id string) verdict {
 	switch id {
 	case "7.1.6", "7.13.1", "7.13.2":
@@ -33,21 +33,21 @@ func best(id string) verdict {
 	return verdictOK
 }
 
-// verdicts holds the verdict of each case that was run.
+// verdicts holds the verdicts by case.
 type verdicts map[string]verdict
 
-// A result is what the report tells of one case.
+// A result is the report on one case.
 type result struct {
 	verdict     verdict
 	description string // plain text
-	detail      string // what the suite says about behavior and close
-	report      string // path of the page of this case
+	detail      string // the suite's explanation of both verdicts
+	report      string // path of the case's page
 }
 
 // An outcome is a whole run of one role.
 type outcome struct {
 	results  map[string]result
-	suite    string // its version
+	suite    string // version of the suite
 	engine   string
 	started  time.Time
 	duration time.Duration
@@ -80,11 +80,11 @@ func (o *outcome) summary() string {
 // A difference is a case whose verdict is not the expected one.
 type difference struct {
 	id        string
-	want, got verdict // "" for none
+	want, got verdict // "" if the case was not expected, or was not run
 	result    result
 }
 
-// String tells the case, its description and what changed, on some lines.
+// String returns the case, its description and the difference, in a few lines.
 func (d difference) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: expected %s, got %s", d.id, d.want.orNone(), d.got.orNone())
@@ -103,9 +103,9 @@ func (v verdict) orNone() verdict {
 	return v
 }
 
-// compare returns the differences between what was expected of the planned
-// cases and what came of them, in the order of the suite. A case that was
-// planned and not run differs, and so does one that was run unplanned.
+// compare returns the planned cases whose verdicts are not the expected ones, in the
+// order of the suite. A case that was planned and not run is a difference, and so is
+// a case that was run and not planned.
 func compare(expected verdicts, got *outcome, planned []string) (differences []difference) {
 	for _, id := range allCases {
 		r, ran := got.results[id]

@@ -13,40 +13,40 @@ import (
 	"time"
 )
 
-// stallTime is how long the suite may be silent. Its longest case may take
-// 480 s, as the suite itself says.
+// stallTime is how long the suite may be silent. By its own account its longest case
+// may take 480 s.
 const stallTime = 10 * time.Minute
 
 // progressTime is the least time between two lines of progress.
 const progressTime = 5 * time.Second
 
-// What wstest prints: who it is, how much it is about to do, and each case
-// whose handshake is done.
+// The lines of wstest's output that matter: its version, the number of cases, and each
+// case whose handshake is done.
 var (
 	versionLine = regexp.MustCompile(`^Autobahn (?:WebSocket |Fuzzing WebSocket Client \(Autobahn Testsuite Version )([\w.]+)`)
 	plannedLine = regexp.MustCompile(`^Ok, will run (\d+) test cases`)
 	caseLine    = regexp.MustCompile(`^Running test case ID ([\d.]+) `)
 )
 
-// A watch reads what wstest prints: it keeps it in a log, shows the progress
-// and ends the run when nothing moves. It is an io.Writer for one process.
+// A watch reads the output of wstest. It writes the output to a log, shows the
+// progress, and ends the run if nothing moves. It is an io.Writer for one process.
 type watch struct {
 	log     io.Writer // written to by several processes
 	out     io.Writer
 	role    role
-	place   map[string]int // of each planned case, from 1
+	place   map[string]int // number of each planned case, from 1
 	cancel  context.CancelCauseFunc
 	stall   *time.Timer
 	started time.Time
 	live    bool          // out is a terminal
-	up      chan struct{} // closed when wstest has said what it will do, or has ended
+	up      chan struct{} // closed when wstest has printed the number of cases, or has ended
 
 	mu      sync.Mutex
-	partial []byte // a line that has not ended
-	suite   string // version
+	partial []byte // the beginning of an incomplete line
+	suite   string // version of the suite
 	isUp    bool
 	shown   time.Time
-	waiting string // progress that was not shown yet
+	waiting string // progress that is not shown yet
 }
 
 func newWatch(t *trial, log io.Writer, cancel context.CancelCauseFunc) *watch {
@@ -72,7 +72,7 @@ func newWatch(t *trial, log io.Writer, cancel context.CancelCauseFunc) *watch {
 	return w
 }
 
-// stop ends the watch and shows what it has not shown yet.
+// stop ends the watch and shows the progress that is not shown yet.
 func (w *watch) stop() {
 	w.stall.Stop()
 	w.mu.Lock()
@@ -83,15 +83,15 @@ func (w *watch) stop() {
 	}
 }
 
-// version returns the version that the suite has given for itself.
+// version returns the version of the suite, as printed by wstest.
 func (w *watch) version() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.suite
 }
 
-// ready waits until wstest has said what it will do. Where it ends before,
-// that is an error.
+// ready waits until wstest has printed the number of cases. It returns an error if
+// wstest ends before.
 func (w *watch) ready(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -115,7 +115,7 @@ func (w *watch) ended() {
 	}
 }
 
-// Write takes what wstest has printed.
+// Write takes output of wstest.
 func (w *watch) Write(p []byte) (int, error) {
 	w.stall.Reset(stallTime)
 	w.mu.Lock()
@@ -132,8 +132,8 @@ func (w *watch) Write(p []byte) (int, error) {
 	return w.log.Write(p)
 }
 
-// read takes one line. A number of cases that is not the planned one ends
-// the run.
+// read reads one line. If the line announces another number of cases than planned, it
+// ends the run.
 func (w *watch) read(line []byte) {
 	switch {
 	case versionLine.Match(line):
@@ -154,8 +154,8 @@ func (w *watch) read(line []byte) {
 	}
 }
 
-// show shows the progress: a line at a time, or on a terminal one line that
-// changes.
+// show shows the progress. On a terminal it overwrites one line, elsewhere it prints
+// new lines.
 func (w *watch) show(now bool) {
 	if w.waiting == "" || !now && time.Since(w.shown) < progressTime {
 		return

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// newTestWatch returns a watch of four cases, what it shows, and the context
-// that it can end.
+// newTestWatch returns a watch of four cases, the buffer to which it shows progress,
+// and the context that it can end.
 func newTestWatch(t *testing.T) (*watch, *bytes.Buffer, context.Context) {
 	t.Helper()
 	var out, log bytes.Buffer

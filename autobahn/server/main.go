@@ -1,5 +1,5 @@
 // Command server is the echo server that the Autobahn suite's client tests.
-// It prints where it listens and runs until it is told to end.
+// It prints the URL on which it listens, and runs until a signal ends it.
 package main
 
 import (
@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// serve echoes on the connections of listener until ctx ends.
+// serve runs an echo server on listener until ctx ends.
 func serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           &conn.Server{Options: options(), Serve: echo},
@@ -48,8 +48,8 @@ func serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-// options let the suite have all that it asks for: 16 MiB messages,
-// permessage-deflate with any parameter, even for the shortest message.
+// options accept all that the suite asks for: messages of 16 MiB, and
+// permessage-deflate with any parameters, even for the shortest message.
 func options() *conn.AcceptOptions {
 	return &conn.AcceptOptions{
 		Handshake: handshake.Options{
@@ -62,8 +62,8 @@ func options() *conn.AcceptOptions {
 	}
 }
 
-// echo sends back each message until the connection ends. How it ends is for
-// the suite to judge.
+// echo sends back each message until the connection ends. The suite judges how it
+// ends.
 func echo(ctx context.Context, c *conn.Conn, _ *http.Request) error {
 	return c.Each(ctx, func(m conn.Message) error {
 		return c.Write(ctx, m.Type, m.Payload)

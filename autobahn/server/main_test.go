@@ -11,8 +11,8 @@ import (
 	"github.com/parleyws/parley/handshake"
 )
 
-// TestServe sends a message that is longer than any limit by default, with
-// and without compression, then ends the server.
+// TestServe sends a message that is longer than any default limit, with and without
+// compression, and then ends the server.
 func TestServe(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -41,7 +41,7 @@ func TestServe(t *testing.T) {
 			}
 			op, p, err := c.Read(t.Context())
 			if err != nil || op != conn.Binary || !bytes.Equal(p, message) {
-				t.Errorf("%v of %d octets, error %v; want the binary message of %d", op, len(p), err, len(message))
+				t.Errorf("%v of %d bytes, error %v; want the binary message of %d", op, len(p), err, len(message))
 			}
 			if err := c.Close(frame.StatusNormalClosure, ""); err != nil {
 				t.Errorf("close: %v", err)

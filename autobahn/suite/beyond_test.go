@@ -9,7 +9,7 @@ import (
 	"github.com/parleyws/parley/handshake"
 )
 
-// TestCompressed plays what the suite does not: single compressed frames, with
+// TestCompressed plays cases that the suite lacks: single compressed frames, with
 // fragments, empty messages and control frames.
 func TestCompressed(t *testing.T) {
 	for _, c := range suite.Compressed() {
@@ -22,9 +22,9 @@ func TestCompressed(t *testing.T) {
 	}
 }
 
-// TestWindow asks conn for each window, and has it ask the referee for the same,
-// in far more octets than a window holds. Both read with exactly that
-// window.
+// TestWindow asks conn for each size of the window, and lets conn ask the
+// referee for the same size. The messages have far more bytes than a window,
+// and both sides read with exactly the agreed window.
 func TestWindow(t *testing.T) {
 	for bits := 8; bits <= 15; bits++ {
 		for _, noTakeover := range []bool{false, true} {

@@ -8,31 +8,30 @@ import (
 	"github.com/parleyws/parley/autobahn/suite"
 )
 
-// A referee is worth what it finds. Each endpoint here has one fault, and
-// exactly the cases that are about it must fail. Some faults fail other cases,
-// or none, when the suite's own way of judging is used.
+// The referee must find faults. Each endpoint here has one fault, and exactly the cases
+// that test for it must fail. In ModeSuite some faults fail other cases, or none.
 func TestBrokenEndpoints(t *testing.T) {
 	const (
 		brokenText = "6.3.* 6.4.* 6.6.1 6.6.3 6.6.4 6.6.6 6.6.8 6.6.10 6.8.* 6.10.* 6.11.5 6.12.* 6.13.* " +
 			"6.14.* 6.15.* 6.16.* 6.17.* 6.18.* 6.19.* 6.20.* 6.21.* "
 		brokenFrames = "2.5 3.* 4.* 5.1 5.2 5.9 5.10 5.11 5.12 5.13 5.14 5.15 5.16 5.17 5.18 "
 		brokenCloses = "7.3.2 7.3.6 7.5.1 7.9.* "
-		// Cases in which something is sent back; 9.* is among them too, but there
-		// the suite looks at lengths alone.
+		// The cases in which an echo is sent. In 9.* the suite compares only its
+		// length.
 		echoed = "1.* -1.1.1 -1.2.1 3.2 3.3 3.4 4.1.3 4.1.4 4.1.5 4.2.3 4.2.4 4.2.5 5.3 5.4 5.5 5.6 5.7 5.8 5.15 5.19 5.20 " +
 			"6.1.3 6.2.* 6.5.* 6.6.2 6.6.5 6.6.7 6.6.9 6.6.11 6.7.* 6.9.* 6.11.* -6.11.5 6.22.* 6.23.* 7.1.1 10.1.1 12.* 13.* "
-		// A message of no more than 512 octets cannot leave its window.
+		// A message of up to 512 bytes can't refer beyond its window.
 		smallWindow = "13.3.* 13.[57].* -13.[57].[123]"
-		// Messages that are still longer than their fragments when compressed.
+		// The cases whose compressed messages are longer than a fragment.
 		fragmented = "12.?.1[1-7] 12.[235].18 13.?.1[1-7]"
 		nothing    = "-"
 	)
 	for _, tt := range []struct {
 		name        string
 		fault       fault
-		server      string // cases that fail
-		client      string // the same if empty
-		serverSuite string // by the suite's way of judging; not played if empty
+		server      string // cases that fail for a server
+		client      string // cases that fail for a client; if empty, the same
+		serverSuite string // cases that fail for a server in ModeSuite; if empty, not played
 		clientSuite string
 	}{
 		{name: "no text check", fault: noTextCheck, server: brokenText},
@@ -70,8 +69,8 @@ func TestBrokenEndpoints(t *testing.T) {
 	}
 }
 
-// failing plays the cases and compares those that fail with the patterns. Cases
-// that show no more than others of their kind and take long are left out.
+// failing plays the cases and compares those that fail with the patterns. It leaves out
+// long cases that test no more than shorter ones.
 func failing(t *testing.T, client bool, f fault, mode suite.Mode, patterns string) {
 	terms := f == windowBroken || f == windowLeftOut || f == takeoverIgnored
 	leftOut := "9.[12].[456] 9.[34].[1-79] 9.[56].[1-5] "
@@ -106,8 +105,8 @@ func failing(t *testing.T, client bool, f fault, mode suite.Mode, patterns strin
 	}
 }
 
-// messagesFor returns how many messages it takes until one refers far enough
-// back: many where they are small, or hardly compressible.
+// messagesFor returns the number of messages after which one refers far enough
+// back. Small messages, and those that hardly compress, need many.
 func messagesFor(id string) int {
 	switch {
 	case matches(id, "1[23].?.[1-4]"):

@@ -7,8 +7,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// closeHandling is section 7: the fuzzer sends the Close frame itself, whole
-// or broken, with or without something behind it.
+// closeHandling is section 7. The fuzzer sends a Close frame, legal or illegal, with
+// or without other frames after it.
 func closeHandling() []Case {
 	const said = "Hello World!"
 	end := closing(frame.StatusNormalClosure, "")
@@ -55,8 +55,8 @@ func closePayloads() []Case {
 	}
 }
 
-// closeCodes is 7.7, codes that may be sent, 7.9, codes that may not, and
-// 7.13, codes that RFC 6455 does not speak of.
+// closeCodes is 7.7, codes that may be sent, 7.9, codes that may not be sent, and
+// 7.13, codes that RFC 6455 does not mention.
 func closeCodes() []Case {
 	var cases []Case
 	add := func(group int, e ending, codes ...frame.StatusCode) {

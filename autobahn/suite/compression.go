@@ -7,8 +7,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// compression is sections 12 and 13: permessage-deflate with five kinds of
-// data, and with seven sets of parameters.
+// compression is section 12, permessage-deflate with five kinds of data, and section
+// 13, permessage-deflate with seven sets of parameters.
 func compression() []Case {
 	plain := []ask{{}}
 	var cases []Case
@@ -29,8 +29,8 @@ func compression() []Case {
 	return cases
 }
 
-// sizes is a group of 18 cases. A message is compressed whole and then cut, so
-// that fragments are counted in compressed octets.
+// sizes is a group of 18 cases. A message is compressed as a whole and then cut into
+// fragments, so the size of a fragment counts compressed bytes.
 func sizes(group string, data source, asks []ask) []Case {
 	const s = time.Second
 	var cases []Case
@@ -58,7 +58,7 @@ func sizes(group string, data source, asks []ask) []Case {
 	return cases
 }
 
-// A source is a data file whose slices the messages are.
+// A source is a data file from which messages are cut.
 type source struct {
 	name string
 	op   frame.Opcode

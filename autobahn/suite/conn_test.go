@@ -40,8 +40,9 @@ func TestClient(t *testing.T) {
 	}
 }
 
-// TestServerMaskKeys plays the cases in which octets matter with keys that do
-// nothing, and that make other octets than UTF-8 of all text.
+// TestServerMaskKeys plays the cases that depend on the bytes of payloads, with
+// a key that changes nothing, and with keys under which no masked text is
+// UTF-8.
 func TestServerMaskKeys(t *testing.T) {
 	for name, key := range map[string][4]byte{"zero": {}, "high bits": {0x80, 0xFF, 0xC0, 0xF5}} {
 		for _, c := range suite.Cases() {
@@ -60,8 +61,8 @@ func TestServerMaskKeys(t *testing.T) {
 
 type referee func(net.Conn, suite.Case, *suite.Options) suite.Verdict
 
-// verify plays c strictly against the endpoint. 7.1.6, 7.13.1 and 7.13.2 are
-// informational, all other cases must be OK.
+// verify plays c in ModeStrict against the endpoint. 7.1.6, 7.13.1 and 7.13.2 are
+// informational; all other cases must be OK.
 func verify(t *testing.T, c suite.Case, run referee, endpoint func(net.Conn) error, key func() [4]byte) {
 	t.Helper()
 	a, b := pipe.New()
@@ -96,7 +97,7 @@ var (
 func serve(nc net.Conn) error { return serveWith(nc, &deflate) }
 func dial(nc net.Conn) error  { return dialWith(nc, &deflate) }
 
-// serveWith runs an echo server on nc. Its error is that of the handshake.
+// serveWith runs an echo server on nc. It returns the error of the handshake.
 func serveWith(nc net.Conn, deflate *handshake.DeflateOptions) error {
 	hs, err := handshake.AcceptConn(nc, &handshake.Options{Deflate: deflate})
 	if err != nil {
@@ -110,7 +111,7 @@ func serveWith(nc net.Conn, deflate *handshake.DeflateOptions) error {
 	return nil
 }
 
-// dialWith runs an echo client on nc. Its error is that of the handshake.
+// dialWith runs an echo client on nc. It returns the error of the handshake.
 func dialWith(nc net.Conn, deflate *handshake.DeflateOptions) error {
 	transport := &http.Transport{
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return nc, nil },
@@ -128,7 +129,7 @@ func dialWith(nc net.Conn, deflate *handshake.DeflateOptions) error {
 
 func echo(c *conn.Conn) {
 	ctx := context.Background()
-	// How the connection ends is for the referee to judge.
+	// The referee judges how the connection ends.
 	_ = c.Each(ctx, func(m conn.Message) error {
 		return c.Write(ctx, m.Type, m.Payload)
 	})

@@ -10,9 +10,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// The data files of sections 12 and 13 are stand-ins of the same size and
-// nature as those of the suite, and about as compressible. They are the same
-// in every run.
+// The data files of sections 12 and 13 replace those of the suite. They have the same
+// size and nature, and are about as compressible. They are the same in every run.
 var (
 	jsonText = source{"JSON", frame.Text, sync.OnceValue(makeJSON)}
 	bitmap   = source{"bitmap", frame.Binary, sync.OnceValue(makeBitmap)}
@@ -21,7 +20,7 @@ var (
 	pdf      = source{"PDF", frame.Binary, sync.OnceValue(makePDF)}
 )
 
-// The sizes of the files, in octets.
+// The sizes of the files, in bytes.
 const (
 	jsonSize   = 194056
 	bitmapSize = 263222
@@ -30,8 +29,8 @@ const (
 	pdfSize    = 1042328
 )
 
-// A file is a data file whose units are octets, or code points where starts
-// has their offsets and the end.
+// A file is a data file. Its units are code points if starts holds their offsets and
+// the length of the file, and bytes otherwise.
 type file struct {
 	data   []byte
 	starts []int
@@ -44,8 +43,8 @@ func (f *file) units() int {
 	return len(f.starts) - 1
 }
 
-// slice appends n units to dst, from unit from on, as if the file were written
-// again and again.
+// slice appends n units to dst, beginning with unit from, as if the file were repeated
+// without end.
 func (f *file) slice(dst []byte, from, n int) []byte {
 	for n > 0 {
 		from %= f.units()
@@ -77,7 +76,7 @@ func makeJSON() *file {
 	return &file{data: []byte(b.String()[:jsonSize-2] + "\n]")}
 }
 
-// makeBitmap makes a header and grey pixels with a lot of noise.
+// makeBitmap makes a header and grey pixels with much noise.
 func makeBitmap() *file {
 	const width, header = 512, 1078
 	r := seeded(2)
@@ -96,7 +95,7 @@ func makeBitmap() *file {
 	return &file{data: data}
 }
 
-// makeProse makes German-looking sentences behind a byte order mark.
+// makeProse makes a byte order mark, and sentences that look German.
 func makeProse() *file {
 	r := seeded(3)
 	vocabulary := words(r, 5200)
@@ -107,7 +106,7 @@ func makeProse() *file {
 			if i > 0 {
 				b.WriteByte(' ')
 			}
-			// Few words are frequent and many are rare.
+			// A few words are frequent, and many are rare.
 			share := r.Float64()
 			b.WriteString(vocabulary[int(share*share*float64(len(vocabulary)))])
 		}
@@ -129,10 +128,10 @@ func words(r *rand.Rand, n int) []string {
 	return list
 }
 
-// makeHTML makes a long table in which a few characters have two or three
-// octets: 27 octets more than characters.
+// makeHTML makes a long table in which a few characters have two or three bytes. It has
+// 27 more bytes than characters.
 func makeHTML() *file {
-	const wide = 13 // characters of three octets, and one of two
+	const wide = 13 // characters of three bytes, and one of two
 	r := seeded(4)
 	var b strings.Builder
 	b.WriteString("<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>caf\u00E9</title></head><body><table>\n")

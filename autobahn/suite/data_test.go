@@ -10,12 +10,12 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// The stand-ins must ask of a peer what the files of the suite ask.
+// The generated files must test a peer as the files of the suite do.
 func TestFiles(t *testing.T) {
 	for _, tt := range []struct {
 		source       source
 		size, units  int
-		compressed   float64 // percent that level 9 leaves
+		compressed   float64 // size after compression at level 9, in percent
 		bom, asciiIs bool
 	}{
 		{source: jsonText, size: 194056, units: 194056, compressed: 4.4, asciiIs: true},
@@ -27,7 +27,7 @@ func TestFiles(t *testing.T) {
 		t.Run(tt.source.name, func(t *testing.T) {
 			f := tt.source.file()
 			if len(f.data) != tt.size || f.units() != tt.units {
-				t.Errorf("%d octets, %d units, want %d and %d", len(f.data), f.units(), tt.size, tt.units)
+				t.Errorf("%d bytes, %d units, want %d and %d", len(f.data), f.units(), tt.size, tt.units)
 			}
 			var out bytes.Buffer
 			w, err := flate.NewWriter(&out, flate.BestCompression)

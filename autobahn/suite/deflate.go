@@ -6,24 +6,23 @@ import (
 	"encoding/binary"
 )
 
-// A deflater compresses the messages of one direction, within its window. For
-// the greatest window that is compress/flate, which knows no other. Below it
-// is a plain compressor of our own, whose distances reach to the very end of
-// the window, so that a peer that keeps less than it has agreed to is found
-// out.
+// A deflater compresses the messages of one direction, within its window. For the
+// greatest window it uses compress/flate, which has no other. For smaller windows it
+// uses a simple compressor of its own. The distances of that compressor reach to the
+// very end of the window, so that a peer that keeps less than the agreed window fails.
 type deflater struct {
 	direction
 	out bytes.Buffer
 	w   *flate.Writer
 
 	bits   bitWriter
-	recent []byte // the window, before the message
+	recent []byte // the window: bytes before the message
 }
 
 func newDeflater(d direction) *deflater {
 	z := &deflater{direction: d}
 	if d.bits == 15 {
-		z.w, _ = flate.NewWriter(&z.out, flate.DefaultCompression) // the level is one
+		z.w, _ = flate.NewWriter(&z.out, flate.DefaultCompression) // fails only for unknown levels
 	}
 	return z
 }
@@ -38,26 +37,26 @@ func (z *deflater) message(p []byte) []byte {
 	if z.noTakeover {
 		z.w.Reset(&z.out)
 	}
-	z.w.Write(p) // a bytes.Buffer does not fail
+	z.w.Write(p) // a write to a bytes.Buffer does not fail
 	z.w.Flush()
 	return bytes.TrimSuffix(z.out.Bytes(), []byte{0x00, 0x00, 0xFF, 0xFF})
 }
 
 const (
-	shortest  = 4 // octets of a match, fewer are not looked for
+	shortest  = 4 // length of the shortest match, in bytes
 	longest   = 258
 	hashWidth = 12
 )
 
-// small compresses p into one block of the fixed codes, with the latest match
-// for each position that has one.
+// small compresses p into one block of the fixed codes. It takes the latest match for
+// each position that has one.
 func (z *deflater) small(p []byte) []byte {
 	if z.noTakeover {
 		z.recent = z.recent[:0]
 	}
 	data := append(z.recent, p...)
 	window := 1 << z.direction.bits
-	var latest [1 << hashWidth]int // position behind the start of such a match
+	var latest [1 << hashWidth]int // by hash: one more than the position of the latest match
 	z.bits = bitWriter{out: z.bits.out[:0]}
 	z.bits.put(0b010, 3) // not final, fixed codes
 	for i := 0; i < len(data); {
@@ -70,7 +69,7 @@ func (z *deflater) small(p []byte) []byte {
 			*slot = i + 1
 		}
 		switch {
-		case i < len(z.recent): // only for its matches
+		case i < len(z.recent): // the window is only searched for matches
 			i++
 		case n >= shortest:
 			z.bits.match(n, distance)
@@ -81,12 +80,12 @@ func (z *deflater) small(p []byte) []byte {
 		}
 	}
 	z.bits.literal(endOfBlock)
-	z.bits.put(0, 3) // an empty stored block, whose tail is cut off
+	z.bits.put(0, 3) // an empty stored block, whose tail is removed
 	z.recent = append(z.recent[:0], data[max(0, len(data)-window):]...)
 	return z.bits.octets()
 }
 
-// common returns how many octets a and b have in common at their starts.
+// common returns the length of the longest common prefix of a and b.
 func common(a, b []byte) int {
 	n := 0
 	for n < min(len(b), longest) && a[n] == b[n] {
@@ -95,7 +94,7 @@ func common(a, b []byte) int {
 	return n
 }
 
-// A bitWriter puts bits from the lowest up.
+// A bitWriter writes bits, the lowest bit of each byte first.
 type bitWriter struct {
 	out   []byte
 	held  uint64
@@ -110,7 +109,7 @@ func (b *bitWriter) put(v uint64, n int) {
 	}
 }
 
-// octets returns all that was put, filled up with zeros.
+// octets returns the bytes, the last one filled up with zeros.
 func (b *bitWriter) octets() []byte {
 	if b.count > 0 {
 		b.put(0, 8-b.count)
@@ -118,7 +117,7 @@ func (b *bitWriter) octets() []byte {
 	return b.out
 }
 
-// literal puts a symbol in the fixed code (RFC 1951, section 3.2.6).
+// literal writes a symbol in the fixed code (RFC 1951, section 3.2.6).
 func (b *bitWriter) literal(symbol int) {
 	code, width := 0x30+symbol, 8
 	switch {
@@ -141,7 +140,7 @@ func (b *bitWriter) match(length, distance int) {
 	b.put(uint64(distance-reaches[i].base), reaches[i].extra)
 }
 
-// symbolFor returns the last symbol of t whose base is not above v.
+// symbolFor returns the last symbol of t whose base is not greater than v.
 func symbolFor(t []extended, v int) int {
 	i := len(t) - 1
 	for t[i].base > v {

@@ -18,34 +18,34 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// A fault is something that an endpoint does wrong.
+// A fault is one rule that an endpoint breaks.
 type fault int
 
 const (
 	none              fault = iota
-	noTextCheck             // text need not be UTF-8
-	lateTextCheck           // it is checked when the message is complete
-	pongDropped             // a ping gets no answer
-	wrongCode               // a broken protocol ends with 1003
-	bitsIgnored             // reserved bits are not looked at
-	joinedWrongly           // the fragment that came first stands last
-	windowBroken            // 9 bits are agreed to, 15 are used
-	windowLeftOut           // 9 bits are agreed to, 15 are used, and the answer says so by silence
+	noTextCheck             // text is not checked
+	lateTextCheck           // text is checked only when the message is complete
+	pongDropped             // a ping is not answered
+	wrongCode               // the code for a broken protocol is 1003
+	bitsIgnored             // reserved bits are not checked
+	joinedWrongly           // the first fragment is put last
+	windowBroken            // the answer agrees to 9 bits, but 15 are used
+	windowLeftOut           // 9 bits are asked for, the answer omits them, and 15 are used
 	takeoverIgnored         // each message is inflated as if it were the first
 	streamKept              // a server waits for the client to end the stream
 	silentEnd               // a broken protocol ends without a Close frame
-	contentChanged          // the echo has the right length
-	closeCodeAccepted       // any code is sent back
+	contentChanged          // the echo has the right length and other bytes
+	closeCodeAccepted       // any close code is accepted and sent back
 )
 
-// A direction says how messages are compressed one way.
+// A direction holds the parameters of one direction.
 type direction struct {
 	noTakeover bool
-	bits       int // log2 of the window in octets
+	bits       int // log2 of the window in bytes
 }
 
-// An endpoint is an echo server or client that is as simple as can be: it
-// reads a frame, octet by octet where it matters, and writes one.
+// An endpoint is a very simple echo server or client. It reads a frame, byte by
+// byte where that matters, and writes a frame.
 type endpoint struct {
 	nc     net.Conn
 	in     *bufio.Reader
@@ -55,15 +55,15 @@ type endpoint struct {
 	deflate bool
 	send    direction
 	receive direction
-	window  []byte // what has been inflated lately
+	window  []byte // the bytes that were inflated last
 	packer  *flate.Writer
 	packed  bytes.Buffer
 
-	op         frame.Opcode // of the message under way; 0: none
+	op         frame.Opcode // opcode of the current message; 0 if there is none
 	compressed bool
 	message    []byte
-	first      int    // length of its first frame
-	partial    []byte // the start of a character, from the end of the text so far
+	first      int    // length of the first frame of the message
+	partial    []byte // the incomplete character at the end of the text so far
 }
 
 // simple runs an endpoint on nc until the connection ends.
@@ -96,7 +96,7 @@ func protocolError(reason string) error {
 	return &frame.Error{Code: frame.StatusProtocolError, Reason: reason}
 }
 
-// echo answers frames until the connection is over.
+// echo answers frames until the connection ends.
 func (e *endpoint) echo() error {
 	for {
 		h, err := e.header()
@@ -168,7 +168,8 @@ func (e *endpoint) check(h frame.Header) error {
 	return nil
 }
 
-// payload reads it and, if it is text in clear, checks what has come so far.
+// payload reads the payload of a frame. If it is uncompressed text, payload
+// checks it while it arrives.
 func (e *endpoint) payload(h frame.Header) ([]byte, error) {
 	payload := make([]byte, h.Length)
 	inText := !h.Opcode.IsControl() && !h.Rsv1 && !e.compressed && (h.Opcode == frame.Text || h.Opcode == frame.Continuation && e.op == frame.Text)
@@ -190,8 +191,8 @@ func (e *endpoint) payload(h frame.Header) ([]byte, error) {
 	return payload, nil
 }
 
-// goesOn reports whether part may follow the text before it. What is no whole
-// character at its end is kept for the next part.
+// goesOn reports whether part may follow the text before it. It keeps an incomplete
+// character at the end for the next part.
 func (e *endpoint) goesOn(part []byte) bool {
 	text := append(e.partial, part...)
 	for len(text) > 0 && utf8.FullRune(text) {
@@ -205,7 +206,7 @@ func (e *endpoint) goesOn(part []byte) bool {
 	return true
 }
 
-// data takes a frame of a message and sends the message back behind the last.
+// data takes a frame of a message. After the last frame it sends the message back.
 func (e *endpoint) data(h frame.Header, payload []byte) error {
 	if h.Opcode != frame.Continuation {
 		e.op, e.compressed, e.message = h.Opcode, h.Rsv1 && e.deflate, nil
@@ -243,10 +244,10 @@ func (e *endpoint) data(h frame.Header, payload []byte) error {
 
 func (e *endpoint) write(op frame.Opcode, compressed bool, payload []byte) {
 	h := frame.Header{Fin: true, Rsv1: compressed, Opcode: op, Masked: e.client, Length: int64(len(payload))}
-	e.nc.Write(append(h.Append(nil), payload...)) // masked with zeros
+	e.nc.Write(append(h.Append(nil), payload...)) // the masking key is zero
 }
 
-// inflate keeps 32 KiB whatever was agreed.
+// inflate keeps a window of 32 KiB, whatever was agreed.
 func (e *endpoint) inflate(p []byte) ([]byte, error) {
 	if e.receive.noTakeover || e.fault == takeoverIgnored {
 		e.window = nil
@@ -261,7 +262,7 @@ func (e *endpoint) inflate(p []byte) ([]byte, error) {
 	return message, nil
 }
 
-// pack uses no distances at all where the window is not the greatest.
+// pack compresses p. If the window is not the greatest, it uses no distances at all.
 func (e *endpoint) pack(p []byte) []byte {
 	if e.packer == nil {
 		level := flate.DefaultCompression
@@ -312,7 +313,7 @@ func (e *endpoint) handshake() error {
 	return err
 }
 
-// agree takes the parameters over that the answer has.
+// agree adopts the parameters of the answer.
 func (e *endpoint) agree(answer, us, them string) {
 	e.deflate = answer != ""
 	read := func(side string) direction {

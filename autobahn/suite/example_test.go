@@ -10,7 +10,7 @@ import (
 	"github.com/parleyws/parley/internal/pipe"
 )
 
-// Any echo server will do that can be given a connection.
+// The echo server may be any function that serves a connection.
 func Example() {
 	for _, c := range suite.Cases()[:3] {
 		nc, theirs := pipe.New()

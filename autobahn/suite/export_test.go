@@ -7,8 +7,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// Window is a case beyond the suite: many messages of prose, with the window
-// and the takeover that is asked of the endpoint.
+// Window returns a case that the suite lacks: many messages of prose, with the
+// window and the takeover that are asked of the endpoint.
 func Window(bits int, noTakeover bool) Case {
 	return Case{
 		ID:      fmt.Sprintf("%d bits, takeover %v", bits, !noTakeover),
@@ -19,8 +19,8 @@ func Window(bits int, noTakeover bool) Case {
 	}
 }
 
-// Compressed returns cases beyond the suite, of single frames that are
-// compressed (RFC 7692, sections 6 and 7.2).
+// Compressed returns cases that the suite lacks, of single compressed frames (RFC 7692,
+// sections 6 and 7.2).
 func Compressed() []Case {
 	const hello = "\xf2\x48\xcd\xc9\xc9\x07\x00" // "Hello", section 7.2.3.1
 	const rsv1 = 4

@@ -15,31 +15,31 @@ const (
 	clientBits       = "client_max_window_bits"
 )
 
-// An ask is what the fuzzer wants of the direction from the peer: as a client
-// it says so in its offer, as a server in its answer.
+// An ask holds the parameters that the fuzzer asks of the peer's direction. A client
+// asks in its offer, a server in its answer.
 type ask struct {
 	noTakeover bool
-	bits       int // 0: not asked for
+	bits       int // 0 if not asked for
 
-	keeps bool // as a client, not to hint that it can do without its own context
+	keeps bool // a client does not hint that it can do without its own context
 }
 
-// A direction says how messages are compressed one way.
+// A direction holds the parameters of one direction.
 type direction struct {
 	noTakeover bool
-	bits       int // log2 of the window in octets
+	bits       int // log2 of the window in bytes
 }
 
 // An agreement on permessage-deflate, as the fuzzer sees it.
 type agreement struct{ toPeer, fromPeer direction }
 
-// terms are the parameters of one offer or answer.
+// terms holds the parameters of one offer or answer.
 type terms struct {
-	server, client direction // bits 0: no such parameter
+	server, client direction // bits is 0 if there is no such parameter
 	clientHint     bool      // client_max_window_bits without a value
 }
 
-// offer returns what the fuzzer says as a client.
+// offer returns the offer of the fuzzer as a client.
 func offer(asks []ask) string {
 	var offers []string
 	for _, a := range asks {
@@ -59,14 +59,14 @@ func offer(asks []ask) string {
 	return strings.Join(offers, ", ")
 }
 
-// answer returns what the fuzzer says as a server to the first offer that it
-// can take: what is asked for, and the server's parameters of the offer again.
-// The answer is empty when there is no such offer.
+// answer returns the answer of the fuzzer, as a server, to the first offer that it can
+// accept. The answer holds the parameters that the fuzzer asks for, and repeats those
+// that the offer asks of the server. It is empty if no offer can be accepted.
 func answer(offers []terms, asks []ask) (string, *agreement) {
 	for _, o := range offers {
 		for _, a := range asks {
 			if a.bits > 0 && !o.clientHint && o.client.bits == 0 {
-				continue // only what was offered may be answered (7.1.2.2)
+				continue // the answer may have this only if it was offered (7.1.2.2)
 			}
 			return accept(o, a)
 		}
@@ -95,7 +95,7 @@ func accept(o terms, a ask) (string, *agreement) {
 	return s, g.complete()
 }
 
-// complete puts the greatest window where none was named.
+// complete sets the greatest window for each direction that names none.
 func (g *agreement) complete() *agreement {
 	const greatest = 15
 	for _, d := range []*direction{&g.toPeer, &g.fromPeer} {
@@ -106,9 +106,9 @@ func (g *agreement) complete() *agreement {
 	return g
 }
 
-// agreed reads the answer of a server to offer(asks). Besides the agreement it
-// tells which of the parameters that were asked for the answer leaves out or
-// exceeds. The suite does not mind; RFC 7692, sections 7.1.1.1 and 7.1.2.1, do.
+// agreed reads the answer of a server to offer(asks). It returns the agreement, and the
+// parameters of the offer that the answer leaves out or exceeds. The suite accepts such
+// an answer; RFC 7692, sections 7.1.1.1 and 7.1.2.1, forbid it.
 func agreed(header string, asks []ask) (g *agreement, promise string, err error) {
 	answers, err := parseExtensions(header, false)
 	if err != nil || len(answers) == 0 {
@@ -130,9 +130,9 @@ func agreed(header string, asks []ask) (g *agreement, promise string, err error)
 	return g.complete(), promise, nil
 }
 
-// parseExtensions reads the values of Sec-WebSocket-Extensions, joined by
-// commas. In a request other extensions are passed over; anything illegal is an
-// error in both.
+// parseExtensions reads the values of Sec-WebSocket-Extensions, joined by commas. In a
+// request it skips other extensions. An illegal value is an error in a request and in
+// an answer.
 func parseExtensions(header string, request bool) ([]terms, error) {
 	var all []terms
 	for element := range strings.SplitSeq(header, ",") {

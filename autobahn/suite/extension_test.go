@@ -54,7 +54,7 @@ func TestAgreed(t *testing.T) {
 		name, answer string
 		asks         []ask
 		want         agreement
-		broken       bool // the promise that was asked for is not in the answer
+		broken       bool // the answer lacks the promise that was asked for
 	}{
 		{"as asked", "permessage-deflate; server_max_window_bits=9", []ask{{bits: 9}}, agreement{direction{bits: 15}, direction{bits: 9}}, false},
 		{"less than asked", "permessage-deflate; server_max_window_bits=8", []ask{{bits: 9}}, agreement{direction{bits: 15}, direction{bits: 8}}, false},
@@ -74,7 +74,7 @@ func TestAgreed(t *testing.T) {
 	}
 }
 
-// An answer, or an offer, that is illegal fails the handshake.
+// An illegal answer or offer fails the handshake.
 func TestIllegalTerms(t *testing.T) {
 	for _, parameters := range []string{
 		"x", "server_no_context_takeover=1", "client_no_context_takeover=true",

@@ -55,8 +55,8 @@ func misfits(first, last piece) []Case {
 	}
 }
 
-// slowPings is a text in five fragments with two pings. The first pong must
-// come before the second half is sent.
+// slowPings is a text in five fragments with two pings. The first pong must come before
+// the second half of the fragments is sent.
 func slowPings(id string, how sending) Case {
 	return Case{
 		ID:    id,

@@ -9,11 +9,11 @@ import (
 
 const (
 	hello = "Hello, world!"
-	// notText is no UTF-8.
+	// notText is not UTF-8.
 	notText = "\x00\xFF\xFE\xFD\xFC\xFB\x00\xFF"
 )
 
-// framing is section 1: each form of the payload length, and its borders.
+// framing is section 1: each form of the payload length, at its edges.
 func framing() []Case {
 	var cases []Case
 	for group, kind := range []struct {
@@ -77,8 +77,8 @@ func reservedBits() []Case {
 	row := func(id, title string, how sending, pieces ...piece) Case {
 		return Case{ID: id, Title: title, steps: send(how, pieces...), ending: failed1002}
 	}
-	// second is a bad frame between a good message and a ping. The suite
-	// forgives when the connection fails before the echo is out.
+	// second is a bad frame between a good message and a ping. The suite accepts it if
+	// the connection fails before the echo is sent.
 	second := func(id string, how sending, rsv byte) Case {
 		c := row(id, fmt.Sprintf("text, then text with RSV=%d, then ping", rsv), how, text(hello), text(hello).reserved(rsv), ping(""))
 		c.ok, c.nonStrict = first, events()
@@ -95,7 +95,7 @@ func reservedBits() []Case {
 	}
 }
 
-// opcodes is section 4: the opcodes that RFC 6455 leaves undefined.
+// opcodes is section 4: the opcodes that RFC 6455 reserves.
 func opcodes() []Case {
 	var cases []Case
 	for group, lowest := range []frame.Opcode{3, 11} {

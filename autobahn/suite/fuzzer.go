@@ -13,13 +13,12 @@ import (
 
 const (
 	handshakeTime = 10 * time.Second
-	// dropTime is how long a peer has to end its stream after both Close frames.
+	// dropTime is how long a peer may take to end its stream after both Close frames.
 	dropTime = time.Second
 )
 
-// A fuzzer is one end of a connection, with a script. All of it belongs to the
-// goroutine that runs the case; the reader has a goroutine of its own, which
-// ends when the stream does.
+// A fuzzer is one end of a connection, with a script. The goroutine that runs the case
+// owns it. The reader has its own goroutine, which ends when the stream ends.
 type fuzzer struct {
 	c      Case
 	o      *Options
@@ -27,14 +26,14 @@ type fuzzer struct {
 	nc     net.Conn
 	in     *bufio.Reader
 
-	agreed *agreement // on permessage-deflate; nil: none
-	squash *deflater  // compresses what is sent; nil: nothing
-	wire   []byte     // the octets of a write, kept for the next
+	agreed *agreement // terms of permessage-deflate; nil if there are none
+	squash *deflater  // compresses messages; nil if they are not compressed
+	wire   []byte     // buffer of a write, reused by the next
 
 	arrivals <-chan found
-	deadline time.Time // of the case, then of the end of the stream
-	inFrame  bool      // the rest of a frame is still to be written
-	broken   bool      // writes fail, there is no point in more
+	deadline time.Time // deadline of the case, and later of the end of the stream
+	inFrame  bool      // a frame is written only in part
+	broken   bool      // a write has failed, and all later ones are skipped
 	over     bool      // the connection has ended
 
 	outcome
@@ -67,7 +66,7 @@ func (f *fuzzer) run() {
 	}
 	f.settle()
 	f.nc.Close()
-	for range arrivals { // until the reader has seen it
+	for range arrivals { // wait until the reader has seen the end
 	}
 }
 
@@ -78,7 +77,7 @@ func (f *fuzzer) shakeHands() error {
 	return f.openAsServer()
 }
 
-// play sends the script until it, or the connection, ends.
+// play sends the script until the script or the connection ends.
 func (f *fuzzer) play() {
 	for _, s := range f.c.steps {
 		if f.over || f.peerClose != nil {
@@ -96,7 +95,7 @@ func (f *fuzzer) play() {
 	}
 }
 
-// pause waits for as many events as s wants, or for its time to pass.
+// pause waits for the number of events that s wants, or until the time of s has passed.
 func (f *fuzzer) pause(s step) {
 	until := f.deadline
 	if s.wait > 0 {
@@ -117,7 +116,7 @@ func (f *fuzzer) pause(s step) {
 	}
 }
 
-// settle closes once all has come and waits for the end of the connection.
+// settle closes when all events have come, and waits for the end of the connection.
 func (f *fuzzer) settle() {
 	for !f.over {
 		if f.complete() {
@@ -143,7 +142,7 @@ func (f *fuzzer) complete() bool {
 	return f.c.traffic != nil || same(f.events, f.c.ok, f.c.lengthOnly && f.o.Mode == ModeSuite)
 }
 
-// next waits for something to arrive and reports whether it did in time.
+// next waits for the next arrival and reports whether it came in time.
 func (f *fuzzer) next(until time.Time) bool {
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
@@ -176,8 +175,8 @@ func (f *fuzzer) take(a found) {
 	}
 }
 
-// takeClose completes the closing handshake. A server drops the connection
-// then, a client waits for that (RFC 6455, section 7.1.1).
+// takeClose completes the closing handshake. A server then drops the connection, and a
+// client waits until the server does (RFC 6455, section 7.1.1).
 func (f *fuzzer) takeClose(payload []byte) {
 	f.peerClose = &closeFrame{empty: len(payload) == 0}
 	if len(payload) >= 2 {
@@ -208,7 +207,7 @@ func (f *fuzzer) close(code frame.StatusCode) {
 	f.deadline = time.Now().Add(dropTime)
 }
 
-// turn lets the endpoint see what has been written.
+// turn lets the endpoint read the bytes that have been written.
 func (f *fuzzer) turn() {
 	if f.o.Turn != nil {
 		f.o.Turn()

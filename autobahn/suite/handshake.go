@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// openAsClient makes the opening handshake (RFC 6455, section 4.1). Like the
-// suite it writes "WebSocket" with capitals, and no Origin.
+// openAsClient makes the opening handshake (RFC 6455, section 4.1). Like the suite it
+// writes "WebSocket" with capitals, and sends no Origin.
 func (f *fuzzer) openAsClient() error {
 	nonce := make([]byte, 16)
 	rand.Read(nonce)
@@ -97,13 +97,14 @@ func (f *fuzzer) openAsServer() error {
 	return err
 }
 
-// acceptKey is the answer to a Sec-WebSocket-Key.
+// acceptKey returns the Sec-WebSocket-Accept for a Sec-WebSocket-Key.
 func acceptKey(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// hasToken reports whether the list in the header has the token, in any case.
+// hasToken reports whether the list in the header field has the token, in letters of
+// any case.
 func hasToken(h http.Header, name, token string) bool {
 	for element := range strings.SplitSeq(strings.Join(h.Values(name), ","), ",") {
 		if strings.EqualFold(strings.TrimSpace(element), token) {

@@ -2,20 +2,20 @@ package suite
 
 const (
 	endOfBlock = 256
-	maxWidth   = 15 // bits of a code
-	quickWidth = 9  // bits of a code that one look finds
+	maxWidth   = 15 // greatest width of a code, in bits
+	quickWidth = 9  // greatest width of a code that quick finds
 )
 
 // A huffman decodes a canonical Huffman code (RFC 1951, section 3.2.2).
 type huffman struct {
-	quick   [1 << quickWidth]uint16 // by the next bits: symbol<<4 | width; 0: a longer code
-	count   [maxWidth + 1]uint16    // codes of each width
-	symbols []uint16                // in the order of their codes
+	quick   [1 << quickWidth]uint16 // by the next bits: symbol<<4 | width, or 0 for a longer code
+	count   [maxWidth + 1]uint16    // number of codes of each width
+	symbols []uint16                // symbols in the order of their codes
 }
 
-// newHuffman returns the decoder of the code whose symbols have codes of the
-// given widths, and whether there is such a code. It is incomplete only with
-// one symbol, or none, of one bit.
+// newHuffman returns the decoder of the code whose symbols have codes of the given
+// widths. It reports whether the code is legal. A legal code is complete, or has one
+// symbol of one bit, or none.
 func newHuffman(widths []byte) (*huffman, bool) {
 	h := &huffman{symbols: make([]uint16, len(widths))}
 	for _, w := range widths {
@@ -52,10 +52,10 @@ func newHuffman(widths []byte) (*huffman, bool) {
 	return h, true
 }
 
-// noSymbol is more than any symbol.
+// noSymbol is greater than any symbol.
 const noSymbol = 1 << 12
 
-// decode takes a code from b and returns its symbol.
+// decode reads a code from b and returns its symbol.
 func (h *huffman) decode(b *bitReader) int {
 	if b.count < maxWidth {
 		b.fill()
@@ -67,7 +67,7 @@ func (h *huffman) decode(b *bitReader) int {
 	return h.walk(b)
 }
 
-// walk reads a code bit by bit: codes of one width are consecutive numbers.
+// walk reads a code bit by bit. Codes of one width are consecutive numbers.
 func (h *huffman) walk(b *bitReader) int {
 	code, first, index := 0, 0, 0
 	for w := 1; w <= maxWidth; w++ {
@@ -85,8 +85,8 @@ func (h *huffman) walk(b *bitReader) int {
 	return noSymbol
 }
 
-// An extended is what a length or distance symbol stands for: base and what
-// extra bits add.
+// An extended is the meaning of a length or distance symbol: a base, to which
+// extra bits are added.
 type extended struct{ base, extra int }
 
 func (e extended) read(b *bitReader) int { return e.base + int(b.take(e.extra)) }
@@ -97,9 +97,10 @@ var (
 	reaches = extendedTable(1, 30, 2, 0)
 )
 
-// extendedTable returns n symbols from first on, the number of whose extra bits
-// grows after every so many. A last that is not zero stands alone for the last
-// symbol.
+// extendedTable returns n symbols whose values begin with first. The first two
+// groups of every symbols have no extra bits, and each later group has one more
+// than the group before. If last is not zero, it is the value of the last
+// symbol, which has no extra bits.
 func extendedTable(first, n, every, last int) []extended {
 	var t []extended
 	for i := range n {
@@ -115,7 +116,7 @@ func extendedTable(first, n, every, last int) []extended {
 
 var fixedLiterals, fixedDistances = fixedCodes()
 
-// fixedCodes are the codes of RFC 1951, section 3.2.6.
+// fixedCodes returns the codes of RFC 1951, section 3.2.6.
 func fixedCodes() (literals, distances *huffman) {
 	widths := make([]byte, 288)
 	for i := range widths {

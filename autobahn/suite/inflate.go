@@ -14,26 +14,26 @@ var (
 	errLimit     = errors.New("inflate: message too long")
 )
 
-// An inflater inflates the messages of one direction (RFC 1951, RFC 7692,
-// section 7.2.2). Other than the reader of compress/flate, which always keeps
-// 32 KiB, it knows the window that was agreed to and fails on a distance that
-// leaves it. Without context takeover no distance may leave the message.
+// An inflater inflates the messages of one direction (RFC 1951; RFC 7692, section
+// 7.2.2). Unlike the reader of compress/flate, which always keeps 32 KiB, it knows the
+// agreed window and fails on a distance beyond it. Without context takeover no distance
+// may reach before the message.
 type inflater struct {
-	window   int // octets
+	window   int // size in bytes
 	takeover bool
 
 	in   bitReader
-	out  []byte // what distances count back from
+	out  []byte // the window and the message so far
 	base int    // where the message starts in out
-	max  int    // length of out
+	max  int    // greatest length of out
 }
 
 func newInflater(d direction) *inflater {
 	return &inflater{window: 1 << d.bits, takeover: !d.noTakeover}
 }
 
-// message returns the message of which p is the compressed form, without the
-// tail that RFC 7692 has the sender cut off. The result is the caller's.
+// message inflates p, which lacks the tail that the sender has removed (RFC
+// 7692, section 7.2.1). The caller owns the result.
 func (z *inflater) message(p []byte, limit int) ([]byte, error) {
 	z.base = len(z.out)
 	z.max = z.base + limit
@@ -52,7 +52,7 @@ func (z *inflater) message(p []byte, limit int) ([]byte, error) {
 	return message, nil
 }
 
-// block inflates one block. Behind a final one the next starts with an octet
+// block inflates one block. After a final block the next one starts at a byte boundary
 // (RFC 7692, section 7.2.3.4).
 func (z *inflater) block() error {
 	final := z.in.take(1)
@@ -122,7 +122,8 @@ func (z *inflater) codes(literals, distances *huffman) error {
 	return errTruncated
 }
 
-// copy appends length octets from distance back, which may overlap.
+// copy appends the length bytes that begin distance bytes back. They may overlap the
+// bytes that it appends.
 func (z *inflater) copy(length, distance int) error {
 	switch {
 	case z.in.failed:
@@ -188,8 +189,8 @@ func (z *inflater) tables() (literals, distances *huffman, err error) {
 	return literals, distances, nil
 }
 
-// A bitReader takes bits from the lowest up. Behind the end it gives zeros and
-// has failed.
+// A bitReader reads bits, the lowest bit of each byte first. After the end it returns
+// zeros, and it has failed.
 type bitReader struct {
 	data   []byte
 	held   uint64
@@ -197,7 +198,7 @@ type bitReader struct {
 	failed bool
 }
 
-// fill takes over as many octets as there is room for: more than 32 bits.
+// fill loads as many bytes as there is room for, so that more than 32 bits are loaded.
 func (b *bitReader) fill() {
 	for b.count <= 32 && len(b.data) > 0 {
 		b.held |= uint64(b.data[0]) << b.count
@@ -223,11 +224,11 @@ func (b *bitReader) drop(n int) {
 	b.count -= n
 }
 
-// align drops the rest of an octet.
+// align drops the rest of the current byte.
 func (b *bitReader) align() { b.drop(b.count % 8) }
 
 // empty reports whether no bit is left.
 func (b *bitReader) empty() bool { return b.failed || b.count == 0 && len(b.data) == 0 }
 
-// reversed returns the lowest n bits of v the other way round.
+// reversed returns the lowest n bits of v in reverse order.
 func reversed(v uint16, n int) uint16 { return bits.Reverse16(v) >> (16 - n) }

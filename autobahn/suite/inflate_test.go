@@ -38,7 +38,7 @@ func TestInflateSamples(t *testing.T) {
 
 func TestInflateFails(t *testing.T) {
 	hello := "\xf2\x48\xcd\xc9\xc9\x07\x00"
-	again := "\xf2\x00\x11\x00\x00" // refers to the message before
+	again := "\xf2\x00\x11\x00\x00" // refers to the earlier message
 	for _, tt := range []struct {
 		name     string
 		d        direction
@@ -69,8 +69,8 @@ func TestInflateFails(t *testing.T) {
 	}
 }
 
-// What the deflater sends must be readable with exactly the window that was
-// agreed to, and, where that is not the greatest, need all of it.
+// The output of the deflater must be readable with exactly the agreed window.
+// If that is not the greatest, the output must need all of it.
 func TestDeflater(t *testing.T) {
 	for bits := 8; bits <= 15; bits++ {
 		for _, noTakeover := range []bool{false, true} {
@@ -85,7 +85,7 @@ func TestDeflater(t *testing.T) {
 					p := bytes.Clone(z.message(message))
 					got, err := full.message(p, maxMessage)
 					if err != nil || !bytes.Equal(got, message) {
-						t.Fatalf("message %d: %d octets, %v", i+1, len(got), err)
+						t.Fatalf("message %d: %d bytes, %v", i+1, len(got), err)
 					}
 					if lessErr == nil {
 						_, lessErr = less.message(p, maxMessage)
@@ -99,7 +99,8 @@ func TestDeflater(t *testing.T) {
 	}
 }
 
-// Without takeover each message stands alone; with it the second is shorter.
+// Without takeover each message is compressed alone. With takeover the second
+// is shorter.
 func TestDeflaterTakeover(t *testing.T) {
 	message := []byte("not once in this sentence is there a word that comes again")
 	for _, bits := range []int{9, 15} {
@@ -111,12 +112,12 @@ func TestDeflaterTakeover(t *testing.T) {
 		kept := newDeflater(direction{bits: bits})
 		kept.message(message)
 		if second := kept.message(message); len(second) > len(first)/2 {
-			t.Errorf("%d bits: %d octets with takeover, %d without", bits, len(second), len(first))
+			t.Errorf("%d bits: %d bytes with takeover, %d without", bits, len(second), len(first))
 		}
 	}
 }
 
-// What compress/flate writes is read, in any number of messages.
+// The inflater reads the output of compress/flate, in any number of messages.
 func FuzzInflate(f *testing.F) {
 	f.Add([]byte("aaaaaaaaaaaaaaaabcabcabc"), 6, 5)
 	f.Add(pdf.file().slice(nil, 0, 3000), 9, 700)
@@ -143,8 +144,8 @@ func FuzzInflate(f *testing.F) {
 	})
 }
 
-// A stream is refused exactly when a distance in it leaves the window, or the
-// data. Each three octets of the input are a literal or a match.
+// A stream is refused exactly if a distance in it reaches beyond the window or
+// the data. Every three bytes of the input are a literal or a match.
 func FuzzInflateWindow(f *testing.F) {
 	f.Add([]byte("abcdefgh\xff\x00\x03"), uint8(8))
 	f.Add(bytes.Repeat([]byte("x\xff\x01\x00y\xfe\x00\xff"), 40), uint8(8))
@@ -180,13 +181,13 @@ func FuzzInflateWindow(f *testing.F) {
 		z := newInflater(direction{bits: 8 + int(bits%8)})
 		got, err := z.message(b.octets(), maxMessage)
 		if !errors.Is(err, wantErr) || err == nil && !bytes.Equal(got, want) {
-			t.Fatalf("window %d: got %d octets, %v, want %d, %v", window, len(got), err, len(want), wantErr)
+			t.Fatalf("window %d: got %d bytes, %v, want %d, %v", window, len(got), err, len(want), wantErr)
 		}
 	})
 }
 
-// Of octets that nobody compressed compress/flate makes the same, or fails too.
-// It stops behind a final block, where a message goes on.
+// For any bytes the inflater gives the same result as compress/flate, or both fail.
+// compress/flate stops after a final block, where a message goes on.
 func FuzzInflateAny(f *testing.F) {
 	f.Add([]byte("\xf2\x48\xcd\xc9\xc9\x07\x00"))
 	f.Add([]byte("\xf3\x48\xcd\xc9\xc9\x07\x00\x00"))

@@ -18,7 +18,7 @@ const (
 	binaryFill = "\x00\xFE\x23\xFA\xF0"
 )
 
-// limits is section 9, large messages and many, and section 10.
+// limits is section 9, large messages and many messages, and section 10.
 func limits() []Case {
 	var cases []Case
 	add := func(id string, p piece, how sending, limit time.Duration) {
@@ -72,8 +72,8 @@ func sizeTitle(p piece, how sending) string {
 	return title
 }
 
-// roundTrips is 9.7 and 9.8: a thousand messages, the next when the echo of
-// the last is in.
+// roundTrips is 9.7 and 9.8: a thousand messages, each sent when the echo of
+// the last has come.
 func roundTrips() []Case {
 	var cases []Case
 	for group, p := range []piece{{op: frame.Text, data: filler{pattern: "*"}}, {op: frame.Binary, data: filler{pattern: "\xFE"}}} {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// matches reports whether one of the patterns is for id and none with a minus
-// before it is.
+// matches reports whether a pattern matches id, and no pattern with a leading
+// minus does.
 func matches(id, patterns string) bool {
 	match := func(pattern string) bool {
 		ok, err := path.Match(pattern, id)

@@ -10,28 +10,28 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// maxMessage is more than any echo has, in octets.
+// maxMessage is greater than the size of any echo, in bytes.
 const maxMessage = 32 << 20
 
-// A found is what the reader has found: a message or a control frame, or why there is no more.
+// A found is a message or a control frame that the reader has found, or the reason why
+// there are no more.
 type found struct {
 	op   frame.Opcode
 	data []byte
 
 	violation error // the peer broke the protocol
 	end       error // how the stream ended
-	behind    bool  // octets came behind the Close frame
+	behind    bool  // bytes came after the Close frame
 }
 
-// A reader makes messages of the octets that come. It is as strict with the
-// peer as the cases are.
+// A reader turns the bytes of the peer into messages. It is as strict as the cases are.
 type reader struct {
 	in      *bufio.Reader
-	masked  bool      // frames of the peer must be
-	deflate bool      // they may be compressed
-	inflate *inflater // nil unless they may
+	masked  bool      // frames of the peer must be masked
+	deflate bool      // messages of the peer may be compressed
+	inflate *inflater // nil unless deflate is set
 
-	open       bool // a message is under way
+	open       bool // a fragmented message has begun
 	op         frame.Opcode
 	compressed bool
 	message    []byte
@@ -45,7 +45,7 @@ func newReader(f *fuzzer) *reader {
 	return r
 }
 
-// run sends all that it finds to out and closes it.
+// run sends everything that it finds to out, and closes out at the end.
 func (r *reader) run(out chan<- found) {
 	defer close(out)
 	for {
@@ -66,7 +66,7 @@ func (r *reader) run(out chan<- found) {
 	}
 }
 
-// errBroken is in each error that is the fault of the peer.
+// errBroken is wrapped by each error that is the fault of the peer.
 var errBroken = errors.New("protocol broken")
 
 func broken(format string, args ...any) error {
@@ -114,7 +114,7 @@ func (r *reader) next() (found, error) {
 	}
 }
 
-// noEOF makes an end inside a frame visible as such.
+// noEOF turns io.EOF inside a frame into io.ErrUnexpectedEOF.
 func noEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -142,7 +142,7 @@ func (r *reader) header() (frame.Header, error) {
 	}
 }
 
-// check tells whether the frame may come now (RFC 6455, sections 5.1 to 5.5).
+// check returns an error if the frame may not come now (RFC 6455, sections 5.1 to 5.5).
 func (r *reader) check(h frame.Header) error {
 	control := h.Opcode.IsControl()
 	switch {

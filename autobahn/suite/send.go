@@ -6,8 +6,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// queue adds the frames of p to the octets that are to be written; frame by
-// frame it writes them.
+// queue appends the frames of p to the bytes that will be written. If how is
+// frameWise, it writes each frame at once.
 func (f *fuzzer) queue(p piece, how sending) {
 	if p.op == frame.Close && p.rsv == 0 && !f.sentClose {
 		f.sentClose = true
@@ -16,9 +16,9 @@ func (f *fuzzer) queue(p piece, how sending) {
 	f.cut(p.op, p.rsv, p.more, p.data.bytes(), p.fragment, how)
 }
 
-// cut makes frames of up to size octets from payload; size 0 makes one frame.
-// As in the suite the last frame is empty where size divides the payload. Rsv
-// goes with the first frame, FIN with the last unless more is set.
+// cut cuts payload into frames of up to size bytes. Size 0 makes one frame. As in the
+// suite, the last frame is empty if size divides the length of a longer payload. The
+// first frame has the bits of rsv. The last frame has FIN unless more is set.
 func (f *fuzzer) cut(op frame.Opcode, rsv byte, more bool, payload []byte, size int, how sending) {
 	if size > 0 && len(payload) > size {
 		for ; len(payload) >= size; payload = payload[size:] {
@@ -51,7 +51,7 @@ func (f *fuzzer) frame(op frame.Opcode, rsv byte, more bool, payload []byte, how
 	}
 }
 
-// flush writes what has been queued, in pieces if so wanted.
+// flush writes the queued bytes, in pieces if how is a number of bytes.
 func (f *fuzzer) flush(how sending) {
 	wire := f.wire
 	f.wire = f.wire[:0]
@@ -67,8 +67,8 @@ func (f *fuzzer) flush(how sending) {
 	}
 }
 
-// sendInParts sends the only frame of s in parts, and waits before each but the
-// first. No control frame may go out between.
+// sendInParts sends the only frame of s in parts. It waits before each part but the
+// first. No control frame may be sent between the parts.
 func (f *fuzzer) sendInParts(s step) {
 	p := s.pieces[0]
 	f.queue(p, burst)
@@ -88,8 +88,8 @@ func (f *fuzzer) sendInParts(s step) {
 	f.inFrame = false
 }
 
-// write gives a peer that does not read as long as the case has. What becomes
-// of a write that fails is seen by the reader.
+// write writes b. A peer that does not read delays it at most until the deadline of the
+// case. If a write fails, the reader finds out why.
 func (f *fuzzer) write(p []byte) {
 	if f.broken || len(p) == 0 {
 		return

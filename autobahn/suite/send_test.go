@@ -14,8 +14,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// framesOf returns the payload length of each frame in wire, with an F before it
-// where FIN is set.
+// framesOf returns the payload length of each frame in wire, with a leading F
+// if FIN is set.
 func framesOf(t *testing.T, wire []byte) (frames []string) {
 	t.Helper()
 	for len(wire) > 0 {
@@ -33,7 +33,8 @@ func framesOf(t *testing.T, wire []byte) (frames []string) {
 	return frames
 }
 
-// Where the fragment size divides the message the suite ends with an empty frame.
+// If the fragment size divides the length of the message, the suite ends with an empty
+// frame.
 func TestFragments(t *testing.T) {
 	for _, tt := range []struct {
 		size, fragment int
@@ -58,7 +59,7 @@ func TestFragments(t *testing.T) {
 	}
 }
 
-// writes is a stream that notes what each Write was given.
+// writes is a stream that records the bytes of each Write.
 type writes struct {
 	net.Conn
 	got []string
@@ -101,7 +102,7 @@ func TestMasking(t *testing.T) {
 	}
 }
 
-// A peer that hangs up, or that speaks no WebSocket, has failed the case.
+// A peer that closes the stream, or does not speak WebSocket, fails the case.
 func TestNoHandshake(t *testing.T) {
 	for _, answer := range []string{
 		"",

@@ -1,16 +1,16 @@
-// Package suite plays the 517 cases of the Autobahn test suite against a
-// WebSocket echo endpoint, as client or as server, over any net.Conn. It is
-// the referee of this module's own tests and knows nothing of its packages but
-// the frame header; any library's echo endpoint can be put at the other end.
+// Package suite plays the 517 cases of the Autobahn test suite against a WebSocket
+// echo endpoint, as client or as server, over any net.Conn. This module's tests use
+// it as the referee, so of the module's packages it uses only the frame header. It
+// can test the echo endpoint of any library.
 //
-// The cases are those of autobahntestsuite 0.8.2 and 25.10.1, by the same
-// names. Each can be judged in two ways: ModeSuite as that suite does, which
-// lets a bare end of the stream stand for a failed connection and believes
-// lengths, and ModeStrict, which requires the status code, compares every octet,
-// waits for the end of the stream, and holds the peer to the window and context
-// takeover that it agreed to. Large data files are replaced by generated ones
-// of the same size and nature, and the cases of sections 12 and 13 send fewer
-// messages unless Options says otherwise.
+// The cases are those of autobahntestsuite 0.8.2 and 25.10.1, with the same names.
+// Each can be judged in two ways. ModeSuite judges as that suite does: it accepts a
+// bare end of the stream where the connection must fail, and compares only the
+// lengths of large messages. ModeStrict requires the status code, compares every
+// byte, waits for the end of the stream, and checks that the peer keeps to the window
+// and the context takeover that it agreed to. Generated files of the same size and
+// nature replace the suite's large data files. The cases of sections 12 and 13 send
+// fewer messages unless Options says otherwise.
 //
 //	for _, c := range suite.Cases() {
 //		t.Run(c.ID, func(t *testing.T) {
@@ -23,15 +23,15 @@
 //
 // # What the endpoint must do
 //
-// Send back every message with its opcode, let messages of 16 MiB pass, close
-// when the peer closes, and, for sections 12 and 13, agree to
-// permessage-deflate. The waits of the cases are those of the suite, up to
-// seconds: in a testing/synctest bubble, over connections in memory, they cost
+// The endpoint must send back every message with its opcode, accept messages of 16
+// MiB, and close when the peer closes. For sections 12 and 13 it must agree to
+// permessage-deflate. The waits of the cases are those of the suite, up to several
+// seconds. In a testing/synctest bubble, over connections in memory, they cost
 // nothing and no machine is too slow for them.
 //
 // # Concurrency
 //
-// Cases may be played at the same time, each on a connection of its own.
+// Cases may be played at the same time, each on its own connection.
 package suite
 
 import (
@@ -45,19 +45,19 @@ import (
 
 // A Case is one case of the suite.
 type Case struct {
-	ID    string // as the suite numbers it, "6.4.1"
-	Title string // what is sent, in a few words
+	ID    string // number of the case in the suite, such as "6.4.1"
+	Title string // the messages or frames that are sent, in a few words
 
-	steps     []step  // what to send, and what to wait for between
-	ok        []event // what must come back, in this order
-	nonStrict []event // what may come back instead; nil: nothing
+	steps     []step  // the pieces to send, and the waits between them
+	ok        []event // the events that must come back, in this order
+	nonStrict []event // the events that may come back instead; nil if none
 	ending    ending
 	limit     time.Duration // from the end of the handshake to the end of the case; 0 is one second
 
-	asks          []ask    // permessage-deflate, in order of preference; nil: no extension
-	traffic       *traffic // instead of steps and ok: messages that go out one by one
-	lengthOnly    bool     // the suite compares the lengths alone
-	informational bool     // there is no right or wrong
+	asks          []ask    // permessage-deflate, in order of preference; nil means no extension
+	traffic       *traffic // messages that go out one by one, instead of steps and ok
+	lengthOnly    bool     // the suite compares only the lengths
+	informational bool     // the RFC leaves the result open
 }
 
 // Cases returns the 517 cases in the order of the suite.
@@ -73,42 +73,41 @@ type Mode uint8
 
 // The two ways to judge.
 const (
-	ModeStrict Mode = iota // codes, content and the end of the stream are required
-	ModeSuite              // as autobahntestsuite does
+	ModeStrict Mode = iota // codes, content and the end of the stream must be right
+	ModeSuite              // judge as autobahntestsuite does
 )
 
-// Options are the circumstances of a case. A nil *Options is the zero value.
+// Options configure how a case is played. A nil *Options means the zero value.
 type Options struct {
 	Mode Mode
 
-	// Messages is how many messages a case sends that sends them one by one: those
-	// of 9.7, 9.8, 12 and 13. Zero is the 1,000 of the suite in section 9, and in
-	// the others as many as pass over the data file twice, at least 20 and at most
-	// 1,000.
+	// Messages is the number of messages in the cases that send them one by one:
+	// 9.7, 9.8, 12 and 13. Zero means 1,000 in section 9, as in the suite. In
+	// sections 12 and 13 it means as many messages as pass over the data file
+	// twice, at least 20 and at most 1,000.
 	Messages int
 
-	// MaskKey returns the masking key of the next frame, in RunServer. Nil is a
-	// new key each time.
+	// MaskKey returns the masking key of the next frame, in RunServer. If it is nil,
+	// each frame has a new random key.
 	MaskKey func() [4]byte
 
-	// Turn is called between two writes that the endpoint should see as two:
-	// synctest.Wait in a bubble. Nil is runtime.Gosched.
+	// Turn is called between two writes that the endpoint should read separately.
+	// In a bubble it should be synctest.Wait. Nil means runtime.Gosched.
 	Turn func()
 
-	// Host and Target are the authority and the path that RunServer asks for.
-	// Empty is "localhost" and "/".
+	// Host and Target are the authority and the path that RunServer requests. If
+	// they are empty, "localhost" and "/" are used.
 	Host, Target string
 }
 
-// RunServer plays c as a client on nc, whose other end an echo server holds,
-// and closes nc. It returns when the connection has ended.
+// RunServer plays c as a client on nc, at whose other end an echo server runs. It
+// returns when the connection has ended, and closes nc.
 func RunServer(nc net.Conn, c Case, o *Options) Verdict {
 	return run(nc, c, o, true)
 }
 
-// RunClient plays c as a server on nc, whose other end an echo client holds
-// that is about to send its handshake, and closes nc. It returns when the
-// connection has ended.
+// RunClient plays c as a server on nc, at whose other end an echo client begins its
+// handshake. It returns when the connection has ended, and closes nc.
 func RunClient(nc net.Conn, c Case, o *Options) Verdict {
 	return run(nc, c, o, false)
 }
@@ -122,16 +121,16 @@ func run(nc net.Conn, c Case, o *Options, client bool) Verdict {
 	return judge(c, o.Mode, client, f.outcome)
 }
 
-// An ending says how the connection must end. The zero value: the fuzzer sends
-// Close 1000 and wants it back.
+// An ending says how the connection must end. By the zero value the fuzzer sends
+// Close 1000 and must get it back.
 type ending struct {
 	byPeer bool               // the peer fails the connection; otherwise the fuzzer closes
-	codes  []frame.StatusCode // what the Close frame of the peer may say; nil: 1000
-	noCode bool               // strictly too, it may say nothing
+	codes  []frame.StatusCode // the codes that the peer's Close frame may have; nil means 1000
+	noCode bool               // the peer's Close frame may have no code, in ModeStrict too
 
-	unclean   bool // no closing handshake is needed though the fuzzer closes
-	codeFatal bool // a wrong code is a failed case, not only a wrong close
-	sideFatal bool // so is a close by the wrong side
+	unclean   bool // no closing handshake is needed, although the fuzzer closes
+	codeFatal bool // a wrong code fails the case, and not only its close
+	sideFatal bool // a close by the wrong side fails the case, and not only its close
 }
 
 var (

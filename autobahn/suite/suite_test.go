@@ -13,11 +13,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400) // the cases make megabytes and keep nothing: a quarter less time
+	debug.SetGCPercent(400) // the cases make much garbage; this saves a quarter of the time
 	leakcheck.Main(m)
 }
 
-// play runs c against the simple endpoint with a fault, in a bubble.
+// play plays c against the simple endpoint with a fault, in a bubble.
 func play(t *testing.T, c suite.Case, client bool, f fault, o suite.Options) (v suite.Verdict) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -33,8 +33,7 @@ func play(t *testing.T, c suite.Case, client bool, f fault, o suite.Options) (v 
 	return v
 }
 
-// The simple endpoint passes everything strictly, and so does the suite's way
-// of judging.
+// The simple endpoint without a fault passes every case, in both modes.
 func TestEndpoint(t *testing.T) {
 	for _, role := range []string{"server", "client"} {
 		for _, c := range suite.Cases() {

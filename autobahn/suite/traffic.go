@@ -7,17 +7,17 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// suiteMessages is how many messages a case with traffic has in the suite.
+// suiteMessages is the number of messages of a case with traffic in the suite.
 const suiteMessages = 1000
 
-// A traffic is messages that go out one by one, each when the echo of the one
-// before is in.
+// A traffic is a series of messages. Each is sent when the echo of the one before has
+// come.
 type traffic struct {
-	same piece // the message, if all are alike
+	same piece // the message, if all are the same
 
-	data     source // or the file whose slices they are
-	size     int    // of a slice, in octets; in text, in code points
-	fragment int    // octets of a frame, compressed; 0: one frame
+	data     source // otherwise the file from which the messages are cut
+	size     int    // size of a message, in bytes, or in code points for text
+	fragment int    // compressed bytes in a frame; 0 means one frame
 }
 
 // messages returns how many messages are sent.
@@ -33,7 +33,7 @@ func (t *traffic) messages(o *Options) int {
 	return min(max(once, atLeast), suiteMessages)
 }
 
-// converse sends all messages, compares the echoes and leaves closing to settle.
+// converse sends all messages and compares the echoes. It leaves the closing to settle.
 func (f *fuzzer) converse(t *traffic) {
 	if f.declined {
 		return
@@ -68,7 +68,7 @@ func (f *fuzzer) compare(op frame.Opcode, payload []byte) string {
 	}
 	got := f.events[0]
 	if got.event != message || got.op != op || len(got.data) != len(payload) {
-		return fmt.Sprintf("expected an echo of %d octets, got %v", len(payload), got)
+		return fmt.Sprintf("expected an echo of %d bytes, got %v", len(payload), got)
 	}
 	if f.c.lengthOnly && f.o.Mode == ModeSuite {
 		return ""
@@ -79,7 +79,7 @@ func (f *fuzzer) compare(op frame.Opcode, payload []byte) string {
 	return ""
 }
 
-// sendData sends a message, compressed if that was agreed.
+// sendData sends a message. It compresses the message if compression was agreed.
 func (f *fuzzer) sendData(op frame.Opcode, payload []byte, fragment int) {
 	var rsv byte
 	if f.agreed != nil {

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// kosme is a Greek word with characters of two and three octets.
+	// kosme is a Greek word with characters of two and three bytes.
 	kosme = "\xCE\xBA\xE1\xBD\xB9\xCF\x83\xCE\xBC\xCE\xB5"
-	// mixed is text whose characters have one and two octets.
+	// mixed is text whose characters have one and two bytes.
 	mixed = "Hello-\xC2\xB5@\xC3\x9F\xC3\xB6\xC3\xA4\xC3\xBC\xC3\xA0\xC3\xA1-UTF-8!!"
-	// surrogate has a UTF-16 surrogate in the middle, which is no UTF-8.
+	// surrogate has a UTF-16 surrogate in the middle, so it is not UTF-8.
 	surrogate = kosme + "\xED\xA0\x80edited"
-	// tooGreat is what would be U+110000: its second octet is the first bad one.
+	// tooGreat would be U+110000. Its second byte is the first bad one.
 	tooGreat = "\xF4\x90\x80\x80"
 )
 
@@ -42,9 +42,9 @@ func utf8Cases() []Case {
 	return append(append(cases, failFast()...), sequences()...)
 }
 
-// failFast is 6.4: three parts, one second apart, of which the second makes
-// the text invalid. The connection must fail then, not when the text is
-// complete, which the suite calls NON-STRICT.
+// failFast is 6.4: three parts, one second apart, of which the second makes the
+// text invalid. The connection must fail after the second part. If it fails
+// only when the text is complete, the suite's verdict is NON-STRICT.
 func failFast() []Case {
 	threeFrames := func(a, b, c string) []step {
 		return []step{
@@ -96,7 +96,7 @@ func sequences() []Case {
 
 type sequenceGroup struct {
 	title   string
-	invalid func(n int) bool // tells of the n-th text
+	invalid func(n int) bool // reports whether the n-th text is invalid
 	texts   []string
 }
 
@@ -132,7 +132,7 @@ func sequenceGroups() []sequenceGroup {
 	}
 }
 
-// prefixes returns the first octet of s, the first two, and so on.
+// prefixes returns the first byte of s, the first two bytes, and so on.
 func prefixes(s string) []string {
 	var p []string
 	for n := range len(s) {
@@ -141,7 +141,7 @@ func prefixes(s string) []string {
 	return p
 }
 
-// span returns the octets from first to last, each with behind behind it.
+// span returns the bytes from first to last, each followed by behind.
 func span(first, last byte, behind string) string {
 	var b strings.Builder
 	for c := first; c <= last; c++ {
@@ -151,8 +151,8 @@ func span(first, last byte, behind string) string {
 	return b.String()
 }
 
-// nonCharacters returns the last two code points of each plane, which are no
-// characters and valid UTF-8 all the same.
+// nonCharacters returns the last two code points of each plane. They are not
+// characters, but they are valid UTF-8.
 func nonCharacters() []string {
 	var s []string
 	for plane := range rune(17) {

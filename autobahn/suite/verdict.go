@@ -13,25 +13,25 @@ import (
 // A Behaviour is one half of a verdict, in the words of the suite's reports.
 type Behaviour string
 
-// What a verdict can be. All but OK and Informational mean that the endpoint
-// has not passed the case.
+// The behaviours of a verdict. All but OK and Informational mean that the endpoint has
+// not passed the case.
 const (
 	OK             Behaviour = "OK"
-	NonStrict      Behaviour = "NON-STRICT"       // legal, later than it should be
-	Informational  Behaviour = "INFORMATIONAL"    // there is no right or wrong
+	NonStrict      Behaviour = "NON-STRICT"       // legal, but later than it should be
+	Informational  Behaviour = "INFORMATIONAL"    // the RFC leaves it open
 	Unimplemented  Behaviour = "UNIMPLEMENTED"    // the extension was not agreed to
-	Failed         Behaviour = "FAILED"           // what came is wrong, or came too late
+	Failed         Behaviour = "FAILED"           // the answer is wrong, or came too late
 	Unclean        Behaviour = "UNCLEAN"          // the closing handshake was not completed
-	WrongCode      Behaviour = "WRONG CODE"       // the Close frame says something else
+	WrongCode      Behaviour = "WRONG CODE"       // the Close frame has another code
 	FailedByClient Behaviour = "FAILED BY CLIENT" // the server should have dropped the connection
 )
 
 // A Verdict says how an endpoint did in one case.
 type Verdict struct {
-	Case           string // its ID
+	Case           string // ID of the case
 	Behaviour      Behaviour
 	BehaviourClose Behaviour // how the connection ended
-	Detail         string    // what was expected and what came; empty when all is well
+	Detail         string    // the difference between what was expected and what came; empty if there is none
 }
 
 // Passed reports whether both halves are OK or INFORMATIONAL.
@@ -49,28 +49,28 @@ func (v Verdict) String() string {
 	return s
 }
 
-// An outcome is all that a case has shown.
+// An outcome holds all facts on which the verdict on a case depends.
 type outcome struct {
-	handshake error     // no connection came about
+	handshake error     // the opening handshake failed
 	violation error     // the peer broke the protocol
 	declined  bool      // the peer did not agree to the extension
-	promise   string    // what the peer should have agreed to and did not
-	events    []arrival // in order
-	missed    string    // what did not come within a wait of the script
-	exchange  string    // what went wrong between messages and their echoes
+	promise   string    // the parameter to which the peer should have agreed and did not
+	events    []arrival // the events, in order
+	missed    string    // the event that did not come within a wait of the script
+	exchange  string    // the first difference between a message and its echo
 
 	closedByUs bool        // the fuzzer started the closing handshake
 	sentClose  bool        // the fuzzer has sent a Close frame
-	peerClose  *closeFrame // what the peer's Close frame said; nil: none came
-	behind     bool        // octets came behind it
+	peerClose  *closeFrame // the peer's Close frame; nil if none came
+	behind     bool        // bytes came after the peer's Close frame
 	late       bool        // the time of the case ran out
 	dropped    bool        // the fuzzer had to end the stream
-	end        error       // how the stream of the peer ended; nil: it did not
+	end        error       // how the peer's stream ended; nil if it did not end
 }
 
 type closeFrame struct {
 	code  frame.StatusCode
-	empty bool // it had no payload
+	empty bool // the Close frame had no payload
 }
 
 func (c *closeFrame) String() string {
@@ -84,7 +84,7 @@ func (c *closeFrame) String() string {
 	}
 }
 
-// judge makes the verdict on c. client tells that the fuzzer was the client.
+// judge returns the verdict on c. client says that the fuzzer was the client.
 func judge(c Case, mode Mode, client bool, o outcome) Verdict {
 	v := Verdict{Case: c.ID}
 	if err := first(o.handshake, o.violation); err != nil {
@@ -114,7 +114,7 @@ func judge(c Case, mode Mode, client bool, o outcome) Verdict {
 	return v
 }
 
-// first returns the first error that is one.
+// first returns the first error that is not nil.
 func first(errs ...error) error {
 	i := slices.IndexFunc(errs, func(err error) bool { return err != nil })
 	if i < 0 {
@@ -123,7 +123,7 @@ func first(errs ...error) error {
 	return errs[i]
 }
 
-// judgeEvents compares what came with what should have come.
+// judgeEvents compares the events that came with those that should have come.
 func judgeEvents(c Case, mode Mode, o outcome) (Behaviour, string) {
 	if o.declined {
 		return Unimplemented, "permessage-deflate was not agreed to"
@@ -151,9 +151,9 @@ func same(got []arrival, want []event, lengthOnly bool) bool {
 	return slices.EqualFunc(got, want, func(a arrival, e event) bool { return a.is(e, lengthOnly) })
 }
 
-// judgeClose judges the end as the suite does: the first complaint counts.
+// judgeClose judges the end as the suite does. The first fault that it finds counts.
 func judgeClose(e ending, client bool, o outcome) (Behaviour, string) {
-	// As a server the fuzzer drops the connection itself.
+	// If the fuzzer is the server, it drops the connection itself.
 	clean := o.peerClose != nil && o.sentClose && !(client && o.dropped)
 	switch {
 	case o.closedByUs == e.byPeer:
@@ -169,8 +169,8 @@ func judgeClose(e ending, client bool, o outcome) (Behaviour, string) {
 	}
 }
 
-// judgeCloseStrictly wants a Close frame with the right code from the right
-// side, in time, nothing behind it, and then the end of the stream.
+// judgeCloseStrictly requires a Close frame with the right code from the right side, in
+// time, followed by the end of the stream and no other bytes.
 func judgeCloseStrictly(e ending, o outcome) (Behaviour, string) {
 	switch {
 	case o.closedByUs == e.byPeer:
@@ -197,7 +197,7 @@ func (e ending) allowed() []frame.StatusCode {
 
 func (e ending) allows(code frame.StatusCode) bool { return slices.Contains(e.allowed(), code) }
 
-// ended tells how the connection ended.
+// ended says how the connection ended.
 func (o outcome) ended() string {
 	s := "got " + o.peerClose.String()
 	if o.closedByUs {

@@ -8,7 +8,7 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// The verdicts of the suite, and where strict ones differ.
+// The verdicts in ModeSuite, and those in ModeStrict where they differ.
 func TestJudge(t *testing.T) {
 	normal := &closeFrame{code: frame.StatusNormalClosure}
 	broken := &closeFrame{code: frame.StatusProtocolError}
@@ -87,7 +87,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// As a server the fuzzer drops the connection itself.
+// If the fuzzer is the server, it drops the connection itself.
 func TestJudgeClient(t *testing.T) {
 	o := outcome{closedByUs: true, sentClose: true, peerClose: &closeFrame{code: 1000}, dropped: true}
 	if v := judge(Case{}, ModeSuite, false, o); !v.Passed() {

@@ -19,25 +19,25 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// A Target is what connect connects to.
+// A Target describes the connections that connect opens.
 type Target struct {
 	Address string
 	Conns   int
 	TLS     bool
-	// Deflate offers permessage-deflate with context takeover; the greetings
-	// are compressed then.
+	// Deflate offers permessage-deflate with context takeover. The greetings are
+	// then compressed.
 	Deflate bool
 	// SocketIO joins the root namespace.
 	SocketIO bool
-	// Greeting is sent Greetings times before the connection counts, and each
-	// time an answer awaited.
+	// Greeting is sent Greetings times, and each time an answer is awaited, before
+	// the connection counts.
 	Greeting  string
 	Greetings int
-	// Greet tells for each connection another greeting, that of its index.
+	// Greet holds a greeting for each connection, by its index.
 	Greet []string
 }
 
-const dialers = 32 // connections that are made at once
+const dialers = 32 // connections that are opened at the same time
 
 // connect adds connections.
 func (g *generator) connect(t Target) error {
@@ -55,8 +55,8 @@ func (g *generator) connect(t Target) error {
 	return failed
 }
 
-// dialAll opens connections, some at a time. It gives up when it takes too
-// long: nobody answers the first ones' pings meanwhile.
+// dialAll opens connections, dialers at a time. It gives up after a while,
+// because nothing answers the pings of the first connections meanwhile.
 func (g *generator) dialAll(t Target, files []*os.File) error {
 	var (
 		wait   sync.WaitGroup
@@ -89,11 +89,11 @@ func (g *generator) dialAll(t Target, files []*os.File) error {
 	return cmp.Or(failed, late)
 }
 
-// attempts is how often a connection is tried: some servers drop a few of many
-// that come at once.
+// attempts is how often a connection is tried. Some servers drop a few
+// connections if many come at once.
 const attempts = 5
 
-// insist is dial, until it works.
+// insist calls dial until it succeeds, at most attempts times.
 func (t Target) insist(i int) (file *os.File, held io.Closer, err error) {
 	for range attempts {
 		if file, held, err = t.dial(i); err == nil {
@@ -103,7 +103,8 @@ func (t Target) insist(i int) (file *os.File, held io.Closer, err error) {
 	return file, held, err
 }
 
-// dial opens one connection and returns its file, or over TLS itself.
+// dial opens one connection. It returns the connection's file, or the
+// connection itself if it uses TLS.
 func (t Target) dial(i int) (*os.File, io.Closer, error) {
 	nc, err := net.DialTimeout("tcp", t.Address, silence)
 	if err != nil {
@@ -128,14 +129,14 @@ func (t Target) dial(i int) (*os.File, io.Closer, error) {
 	return file, nil, err
 }
 
-// open does what has to be done before the connection counts.
+// open makes the handshakes, and sends the greetings, before the connection counts.
 func (t Target) open(nc net.Conn, i int) error {
 	r := bufio.NewReader(nc)
 	if err := t.upgrade(nc, r); err != nil {
 		return err
 	}
 	if t.SocketIO {
-		if err := await(r); err != nil { // Engine.IO's open
+		if err := await(r); err != nil { // the open packet of Engine.IO
 			return err
 		}
 		if err := ask(nc, r, masked(frame.Header{Opcode: frame.Text}, []byte("40"))); err != nil {
@@ -186,8 +187,9 @@ func (t Target) upgrade(nc net.Conn, r *bufio.Reader) error {
 	return nil
 }
 
-// frame returns the frame of a message, compressed if that was agreed: each
-// begins anew, which a sender is free to do (RFC 7692, section 7.1.1).
+// frame returns the frame of a message. If compression was agreed, the frame is
+// compressed without reference to earlier messages, which a sender is free to
+// do (RFC 7692, section 7.1.1).
 func (t Target) frame(text string) []byte {
 	if !t.Deflate {
 		return masked(frame.Header{Opcode: frame.Text}, []byte(text))
@@ -207,7 +209,7 @@ func ask(w io.Writer, r *bufio.Reader, octets []byte) error {
 	return await(r)
 }
 
-// await discards what comes up to the end of a message.
+// await reads and discards everything up to the end of a message.
 func await(r *bufio.Reader) error {
 	for {
 		h, err := header(r)

@@ -15,7 +15,7 @@ import (
 type generator struct {
 	epoll int
 	peers []*peer
-	held  []io.Closer // connections that are never run: those over TLS
+	held  []io.Closer // TLS connections, which are only held open
 	byFD  map[int32]*peer
 	in    []byte
 }
@@ -25,12 +25,12 @@ type peer struct {
 	parser
 	file *os.File
 	fd   int
-	owed int     // octets that are to be written
-	at   int     // of the frame that is written next
-	sent []burst // what is in flight, the oldest first
+	owed int     // bytes that are still to be written
+	at   int     // position in the frame that is written next
+	sent []burst // bursts in flight, the oldest first
 }
 
-// A burst is some messages that were sent at once.
+// A burst is a number of messages that were sent at once.
 type burst struct {
 	at int64 // nanoseconds since the run began
 	n  int
@@ -41,7 +41,7 @@ func newGenerator() (*generator, error) {
 	return &generator{epoll: fd, byFD: make(map[int32]*peer), in: make([]byte, 256<<10)}, err
 }
 
-// edge is EPOLLET, which package syscall has as a negative number.
+// edge is EPOLLET, which is a negative number in package syscall.
 const edge = 1 << 31
 
 func (g *generator) add(file *os.File, engine bool) error {
@@ -55,7 +55,7 @@ func (g *generator) add(file *os.File, engine bool) error {
 	return syscall.EpollCtl(g.epoll, syscall.EPOLL_CTL_ADD, p.fd, &event)
 }
 
-// close resets all connections: none is to linger.
+// close resets all connections, so that none lingers.
 func (g *generator) close() {
 	for _, p := range g.peers {
 		syscall.SetsockoptLinger(p.fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
@@ -68,7 +68,7 @@ func (g *generator) close() {
 	clear(g.byFD)
 }
 
-// key masks all frames: it need not be secret here.
+// key masks all frames. It need not be secret here.
 var key = [4]byte{0x37, 0xFA, 0x21, 0x3D}
 
 // masked returns a frame as clients send it.
@@ -95,7 +95,7 @@ func (g *generator) wait(events []syscall.EpollEvent, f func(*peer, time.Time) e
 	return nil
 }
 
-// receive reads what has come and returns how many messages ended in it.
+// receive reads the bytes that have come, and returns how many messages ended in them.
 func (g *generator) receive(p *peer) (messages int, err error) {
 	for {
 		n, err := syscall.Read(p.fd, g.in)
@@ -117,8 +117,8 @@ func (g *generator) receive(p *peer) (messages int, err error) {
 	}
 }
 
-// flush writes what the peer owes, which is whole frames of one kind, of which
-// batch holds some.
+// flush writes the bytes that p owes. They are copies of one frame, several of
+// which batch holds.
 func (p *peer) flush(batch []byte, frameSize int) error {
 	for p.owed > 0 {
 		n, err := syscall.Write(p.fd, batch[p.at:min(p.at+p.owed, len(batch))])

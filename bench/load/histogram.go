@@ -13,14 +13,14 @@ const (
 	steps    = 1 << stepBits
 )
 
-// add counts v, n times.
+// add counts the duration v n times.
 func (h *histogram) add(v int64, n int) {
 	h.counts[bucket(v)] += n
 	h.n += n
 }
 
-// bucket is v's magnitude and its first stepBits binary places behind the
-// first.
+// bucket returns the index of v's bucket: the magnitude of v, and the stepBits
+// bits after its first bit.
 func bucket(v int64) int {
 	if v < steps {
 		return int(max(v, 0))
@@ -38,7 +38,7 @@ func floor(b int) int64 {
 	return int64(steps+b&(steps-1)) << (magnitude - 1)
 }
 
-// quantile returns the duration that a part q of them does not exceed.
+// quantile returns the duration that the fraction q of all durations does not exceed.
 func (h *histogram) quantile(q float64) int64 {
 	left := int(q * float64(h.n))
 	for b, n := range h.counts {

@@ -7,9 +7,10 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// However a stream is cut, the same messages are counted: one that is like the
-// one before, not control frames, not fragments but the last, not Engine.IO's
-// pings.
+// The parser counts the same messages however a stream is cut. It counts
+// messages with the same header as the one before, and of a fragmented message
+// only the last fragment. It does not count control frames, nor the pings of
+// Engine.IO.
 func TestParser(t *testing.T) {
 	var stream []byte
 	add := func(op frame.Opcode, fin bool, payload string) {

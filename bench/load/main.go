@@ -1,7 +1,7 @@
-// Command load is the load generator of the report: many WebSocket
-// connections, driven by one thread that waits with epoll, sends frames that
-// were made beforehand, and counts those that come back. It is to cost less
-// than any server, and tells what it cost. It runs on Linux.
+// Command load is the load generator of the report. One thread drives many
+// WebSocket connections: it waits with epoll, sends frames that were made
+// beforehand, and counts the frames that come back. It should cost less than
+// any server, and reports its own cost. It runs on Linux.
 package main
 
 import (
@@ -42,24 +42,25 @@ func main() {
 	})
 }
 
-// A Work is what run sends.
+// A Work says what run sends.
 type Work struct {
-	Size     int     // octets of each message
+	Size     int     // size of each message, in bytes
 	Text     string  // the message itself, instead of Size
-	InFlight int     // messages that are on their way, a connection
+	InFlight int     // messages in flight on each connection
 	Seconds  float64 // how long new messages are sent
-	Messages int     // how many at most; 0: any number
-	// Fanout says that the first connection alone sends, and that each message
-	// comes back on so many connections.
+	Messages int     // greatest number of messages; 0 means no limit
+
+	// Fanout, if it is not zero, says that only the first connection sends, and that
+	// each message comes back on that many connections.
 	Fanout int
 }
 
-// A Result is what came of it.
+// A Result is the result of run.
 type Result struct {
-	Messages int     // that came back
-	Seconds  float64 // from the first to the last
-	CPU      int64   // nanoseconds of processor time, of the generator
-	P50, P99 int64   // nanoseconds until an answer; with Fanout until the last
+	Messages int     // number of messages that came back
+	Seconds  float64 // time from the first to the last
+	CPU      int64   // processor time of the generator, in nanoseconds
+	P50, P99 int64   // nanoseconds until the answer, or with Fanout until the last answer
 }
 
 func cpu() int64 {
@@ -68,5 +69,5 @@ func cpu() int64 {
 	return u.Utime.Nano() + u.Stime.Nano()
 }
 
-// silence is how long nothing may come before a run fails.
+// silence is how long a run waits for the next bytes before it fails.
 const silence = 30 * time.Second

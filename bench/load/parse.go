@@ -6,21 +6,21 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// A parser counts the messages in what a server sends. It looks at headers
-// alone.
+// A parser counts the messages in the bytes of a server. It looks only at headers.
 type parser struct {
-	head []byte // of a header that has not come whole
-	left int64  // octets of a payload that have not come
-	last bool   // with which a message ends
-	like []byte // the header of the latest frame that ended a message: most are like it
-	size int    // of such a frame; 0: there was none yet
-	// engine says that messages are packets of Engine.IO: those of one octet
-	// are its pings, and no messages.
+	head []byte // the beginning of an incomplete header
+	left int64  // bytes of the current payload that have not come
+	last bool   // a message ends with the current payload
+	like []byte // header of the latest frame that ended a message; most frames have the same
+	size int    // length of that frame; 0 if there was none yet
+
+	// engine says that messages are packets of Engine.IO. Packets of one byte are
+	// pings, and do not count as messages.
 	engine bool
 	pings  int
 }
 
-// feed takes what came next and returns how many messages ended in it.
+// feed takes the next bytes and returns how many messages ended in them.
 func (p *parser) feed(b []byte) (messages int, err error) {
 	for len(b) > 0 {
 		if n := p.alike(b); n > 0 {
@@ -39,8 +39,8 @@ func (p *parser) feed(b []byte) (messages int, err error) {
 	return messages, nil
 }
 
-// alike returns how many whole frames in front of b have the header of like:
-// where many answers come at once they need not be parsed one by one.
+// alike returns how many whole frames at the start of b have the header like.
+// With it, many answers that come at once need not be parsed one by one.
 func (p *parser) alike(b []byte) (n int) {
 	if p.size == 0 || p.left > 0 || len(p.head) > 0 {
 		return 0
@@ -51,7 +51,7 @@ func (p *parser) alike(b []byte) (n int) {
 	return n
 }
 
-// header takes a header off b, or what has come of it.
+// header reads a header, or the part of it that has come, and returns the rest of b.
 func (p *parser) header(b []byte) ([]byte, error) {
 	before := len(p.head)
 	octets := b

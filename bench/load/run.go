@@ -17,17 +17,17 @@ import (
 type run struct {
 	*generator
 	Work
-	batch     []byte // some frames
+	batch     []byte // several frames
 	frameSize int
 	begin     time.Time
 	sent      int // messages that were sent
-	due       int // messages that are to come
+	due       int // messages that have not come yet
 	came      int
 	heard     time.Time
 	latency   histogram
 }
 
-// run sends messages until the time is over, and waits for all answers.
+// run sends messages until the time is over, and then waits for all answers.
 func (g *generator) run(w Work) (Result, error) {
 	if len(g.peers) == 0 {
 		return Result{}, errors.New("no connections")
@@ -77,7 +77,7 @@ func (r *run) all() error {
 	return nil
 }
 
-// ready takes what came for p, and sends as many messages as were answered.
+// ready reads the bytes that came for p, and sends as many messages as were answered.
 func (r *run) ready(p *peer, now time.Time) error {
 	n, err := r.receive(p)
 	if err != nil {
@@ -98,7 +98,7 @@ func (r *run) ready(p *peer, now time.Time) error {
 	return r.answered(r.peers[0], r.InFlight, now)
 }
 
-// answered notes the latency of n messages of p and sends the next ones.
+// answered records the latency of n messages of p and sends the next ones.
 func (r *run) answered(p *peer, n int, now time.Time) error {
 	at := now.Sub(r.begin).Nanoseconds()
 	for left := n; left > 0; {

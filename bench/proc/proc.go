@@ -1,7 +1,7 @@
-// Package proc is how the report talks to the processes that it measures:
-// servers, in Go and on Node, and the load generator. A process reads commands
-// from its standard input, a line of JSON each, answers each with a line of
-// JSON, and ends with its input: none outlives the report.
+// Package proc connects the report to the processes that it measures: servers
+// in Go and on Node, and the load generator. A process reads commands from its
+// standard input and answers them. Commands and answers are lines of JSON. A
+// process ends when its input ends, so that none outlives the report.
 package proc
 
 import (
@@ -14,23 +14,23 @@ import (
 	"os/exec"
 )
 
-// A Command is what a process is asked: its name, and arguments that depend on
-// it.
+// A Command is a command for a process: its name, and arguments that depend on
+// the name.
 type Command struct {
 	Name string          `json:"name"`
 	Args json.RawMessage `json:"args,omitempty"`
 }
 
-// An Answer is what it says: a value, or what went wrong.
+// An Answer is the answer to a Command: a value, or an error.
 type Answer struct {
 	Value any    `json:"value,omitempty"`
 	Error string `json:"error,omitempty"`
 }
 
-// A Handler does what a command says.
+// A Handler executes a command.
 type Handler func(args json.RawMessage) (any, error)
 
-// Serve says hello and then answers commands until the input ends.
+// Serve prints hello and then answers commands until the input ends.
 func Serve(hello any, commands map[string]Handler) {
 	out := json.NewEncoder(os.Stdout)
 	out.Encode(Answer{Value: hello})
@@ -56,15 +56,15 @@ func answer(c Command, commands map[string]Handler) Answer {
 	return Answer{Value: v}
 }
 
-// A Process is a running one. Its methods are for one goroutine.
+// A Process is a running process. Its methods are for one goroutine at a time.
 type Process struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// Start runs a program and decodes its hello. What it writes to its standard
-// error goes to ours.
+// Start runs a program and decodes its hello. The program's standard error goes
+// to ours.
 func Start(hello any, name string, args ...string) (*Process, error) {
 	p := &Process{cmd: exec.Command(name, args...)}
 	p.cmd.Stderr = os.Stderr
@@ -121,8 +121,8 @@ func (p *Process) receive(reply any) error {
 // Pid returns the process id.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Stop ends the process: its input ends, and so that nothing can hold the
-// report up it is killed then.
+// Stop closes the input of the process and then kills the process, so that it
+// can't hold up the report.
 func (p *Process) Stop() {
 	p.in.Close()
 	p.cmd.Process.Kill()

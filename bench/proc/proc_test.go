@@ -10,7 +10,7 @@ import (
 	"github.com/parleyws/parley/bench/proc"
 )
 
-// The test is the process as well.
+// The test binary is also the process.
 func TestMain(m *testing.M) {
 	if os.Getenv("PROC_TEST") == "" {
 		os.Exit(m.Run())

@@ -5,7 +5,7 @@ import "strings"
 // A chart is a picture of the report.
 type chart struct{ file, title, svg string }
 
-// A panel is a group of bars: one work, one figure, and who did it.
+// A panel is a group of bars: one work and one metric, with a bar for each library.
 type panel struct {
 	title  string
 	work   string
@@ -19,7 +19,7 @@ const (
 	valueWidth = 84.
 )
 
-// bars draws panels, two in a row. It leaves out those without figures.
+// bars draws panels, two in a row. It leaves out panels without figures.
 func (r *report) bars(file, title string, panels []panel) (chart, bool) {
 	var full []panel
 	for _, p := range panels {
@@ -67,7 +67,7 @@ func (r *report) panel(s *svg, p panel, x, y float64) {
 			colour = limitColour
 		}
 		shown := label(name)
-		if f, ok := r.figure(p.work, name, writes); ok && f.median > 1 { // not the same work
+		if f, ok := r.figure(p.work, name, writes); ok && f.median > 1 { // a library with more writes does not do the same work
 			shown += " (" + format(f.median, writes) + ")"
 		}
 		s.text(x, top+15, shown, weight)

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// build makes the programs that are measured.
+// build builds the programs that are measured.
 func (r *report) build() error {
 	if _, err := os.Stat("servers"); err != nil {
 		return fmt.Errorf("run it in the directory bench: %w", err)
@@ -24,8 +24,8 @@ func (r *report) build() error {
 	return r.installNode()
 }
 
-// installNode gets what the servers on Node need. Without Node their rows say
-// so.
+// installNode installs the packages of the servers on Node. Without Node, the
+// report says so in their rows.
 func (r *report) installNode() error {
 	if _, err := exec.LookPath("node"); err != nil {
 		r.absent["node"] = "there is no Node.js on this machine"
@@ -43,7 +43,7 @@ func (r *report) installNode() error {
 
 func (r *report) path(name string) string { return filepath.Join(r.dir, name) }
 
-// show runs a command, whose words are shown only when it fails.
+// show runs a command, and shows its output only if it fails.
 func show(cmd *exec.Cmd) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%v: %w\n%s", cmd.Args, err, out)

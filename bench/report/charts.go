@@ -43,7 +43,7 @@ func (r *report) charts() (all []chart) {
 	return all
 }
 
-// growths are the charts of cost against growth.
+// growths lists the charts of cost against growth.
 var growths = []growth{
 	{file: "connections.svg", title: "Echo of 16 B, 1 in flight a connection", subtitle: "messages a second",
 		x: "connections", work: "connections", metric: throughput},

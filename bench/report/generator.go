@@ -2,10 +2,10 @@ package main
 
 import "github.com/parleyws/parley/bench/proc"
 
-// A generator is the process that makes the load.
+// A generator is the load generator's process.
 type generator struct {
 	*proc.Process
-	busy float64 // the greatest part of a thread that it took
+	busy float64 // the greatest fraction of a thread that it took
 }
 
 func (r *report) startLoad() (*generator, error) {
@@ -14,8 +14,7 @@ func (r *report) startLoad() (*generator, error) {
 	return &generator{Process: p}, err
 }
 
-// A target is what it connects to; a work what it sends; an outcome what came
-// of it: see package load.
+// A target, a work and an outcome are the Target, Work and Result of package load.
 type (
 	target struct {
 		Address   string
@@ -49,7 +48,7 @@ func (g *generator) connect(t target) error { return g.Call("connect", t, nil) }
 
 func (g *generator) close() error { return g.Call("close", nil, nil) }
 
-// drive loads a server over the connections that there are.
+// drive loads a server over the open connections.
 func (g *generator) drive(s *server, w work) (o outcome, err error) {
 	before, err := s.cpu()
 	if err != nil {
@@ -74,5 +73,5 @@ func (g *generator) once(s *server, t target, w work) (outcome, error) {
 	return g.drive(s, w)
 }
 
-// perMessage is the server's processor time of a message in microseconds.
+// perMessage returns the server's processor time for a message, in microseconds.
 func (o outcome) perMessage() float64 { return float64(o.server) / 1e3 / float64(o.Messages) }

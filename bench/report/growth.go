@@ -8,10 +8,10 @@ import (
 
 var growers = []library{parley, gws, gorilla, nbio}
 
-// messageSizes are those of the growth charts, in octets.
+// messageSizes lists the sizes of messages in the growth charts, in bytes.
 var messageSizes = []int{16, 256, 4 << 10, 64 << 10, 1 << 20}
 
-// growthRounds is how often each is measured.
+// growthRounds is how often each size is measured.
 const growthRounds = 3
 
 // steps returns the powers of ten up to n.
@@ -22,9 +22,10 @@ func steps(n int) (all []int) {
 	return all
 }
 
-// growing measures how cost grows: with connections, with the size of messages
-// and with that of rooms. Its figures are charts, not goals. Each round has
-// servers of its own: one that has grown is not what it was.
+// growing measures how cost grows with the number of connections, the size of
+// messages and the size of rooms. Its figures are for charts and have no goals.
+// Each round starts new servers, because a server that has grown does not
+// shrink to its former state.
 func (r *report) growing() error {
 	if r.growth == 0 {
 		return nil
@@ -44,7 +45,7 @@ func (r *report) growing() error {
 	return nil
 }
 
-// grown lets a server of its own grow.
+// grown starts a server and lets it grow.
 func (r *report) grown(what string, round int, l library, grow func(*server) error) error {
 	r.progress("%s: %s, round %d of %d", what, l.name, round+1, growthRounds)
 	s, err := r.start(l)

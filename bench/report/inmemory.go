@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// inMemory runs the benchmarks of this module, and those of package text,
-// which is internal. In each round each is run once, ours and its rivals in
+// inMemory runs the benchmarks of this module, and those of package text, which
+// is internal. Each round runs each benchmark once, Parley and its rivals in
 // turn.
 func (r *report) inMemory() error {
 	rounds := 2*r.rounds - 1 // they are short
@@ -55,7 +55,8 @@ func (r *report) benchmarks(program, pattern string) error {
 // benchLine is a line such as "BenchmarkP5/gobwas/16-2  1000  20.1 ns/op".
 var benchLine = regexp.MustCompile(`^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+(.*)$`)
 
-// readBenchmarks adds what benchmarks print, and returns how many they were.
+// readBenchmarks adds the figures in the output of benchmarks, and returns
+// their number.
 func (r *results) readBenchmarks(out io.Reader) (n int) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		m := benchLine.FindStringSubmatch(lines.Text())
@@ -83,8 +84,9 @@ func (r *results) readBenchmarks(out io.Reader) (n int) {
 	return n
 }
 
-// benchName takes a benchmark's name apart: P5/gobwas/16 is the work P5/16 and
-// the library gobwas. Those of conn are ours, but for what begins with UTF8Std.
+// benchName splits the name of a benchmark: P5/gobwas/16 is the work P5/16 and
+// the library gobwas. The benchmarks of package text are Parley's, except those
+// that begin with UTF8Std.
 func benchName(name string) (work, lib string) {
 	first, rest, _ := strings.Cut(name, "/")
 	switch first {

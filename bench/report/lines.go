@@ -11,11 +11,11 @@ import (
 type growth struct {
 	file, title string
 	subtitle    string
-	x           string // what grows
-	work        string // what comes before the slash in the names of the works
+	x           string // label of the axis of growth
+	work        string // the part before the slash in the names of the works
 	metric      metric
-	octets      bool // grow
-	lawful      bool // what is expected is a fixed part and as much for each: it is drawn beside ours
+	octets      bool // the axis of growth counts bytes
+	lawful      bool // the expected cost is a fixed part and a part for each; it is drawn too
 }
 
 const (
@@ -26,7 +26,7 @@ const (
 // A point is a figure at a size.
 type point struct{ x, y float64 }
 
-// A curve is what one library did.
+// A curve holds the points of one library.
 type curve struct {
 	name   string
 	points []point
@@ -57,7 +57,7 @@ func (r *report) lines(g growth) (chart, bool) {
 	return chart{g.file, g.title, s.end()}, true
 }
 
-// drawLaw draws where the points would be if cost grew as it should.
+// drawLaw draws the line on which the points would lie if cost grew as expected.
 func drawLaw(s *svg, points []point, x, y scale) {
 	l := fit(points)
 	var path []string
@@ -92,14 +92,14 @@ func drawCurves(s *svg, curves []curve, x, y scale) {
 	}
 }
 
-// An endLabel is a name at the end of its line.
+// An endLabel is the name of a library at the end of its line.
 type endLabel struct {
 	name   string
 	x, y   float64
 	colour string
 }
 
-// curves collects the figures of a growth, ours first.
+// curves collects the figures of a growth, Parley's first.
 func (r *report) curves(g growth) (all []curve) {
 	for k := range r.figures {
 		kind, size, ok := strings.Cut(k.work, "/")
@@ -127,7 +127,7 @@ func (r *report) curves(g growth) (all []curve) {
 	return all
 }
 
-// step writes what has grown to n.
+// step formats the size n on the axis of growth.
 func (g growth) step(n float64) string {
 	switch {
 	case g.octets && n >= 1<<20:
@@ -140,7 +140,7 @@ func (g growth) step(n float64) string {
 	return thousands(n)
 }
 
-// mark writes a figure at a line of the grid.
+// mark formats the figure at a line of the grid.
 func mark(v float64, m metric) string {
 	s := format(v, m)
 	number, unit, _ := strings.Cut(s, " ")

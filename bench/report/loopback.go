@@ -2,10 +2,10 @@ package main
 
 // The loads of the rows L1 to L5.
 //
-// A single message is answered in 20 microseconds or in 50, whatever the
-// library: it depends on whether the kernel has put the server on the
-// generator's processor or on one that sleeps and has to be woken. So for L5
-// that is not left to the kernel.
+// With any library a single message is answered in 20 or in 50 microseconds. It
+// takes 20 if the kernel has put the server on the generator's processor, and
+// 50 if the server's processor sleeps and must be woken. So for L5 the report
+// chooses the processors itself.
 var loads = []struct {
 	id string
 	target
@@ -20,14 +20,14 @@ var loads = []struct {
 	{"L5apart", target{Conns: 1}, work{Size: 16, InFlight: 1}, apart},
 }
 
-// turns is how many short runs stand for one round of a load: the more often
-// the libraries take turns, the less it matters what else the machine did.
+// turns is the number of short runs in one round of a load. The more often the
+// libraries take turns, the less the other work of the machine matters.
 const turns = 3
 
 var echoes = []library{parley, gobwas, gws, gorilla, coder, nbio, xnet, nodeWS, bare}
 
-// loopback measures echo servers over loopback: what a message costs the
-// server, and how long its sender waits.
+// loopback measures echo servers over loopback: the cost of a message for the
+// server, and the time that its sender waits.
 func (r *report) loopback() error {
 	servers, err := r.startAll(echoes)
 	if err != nil {
@@ -63,8 +63,8 @@ func (r *report) loopback() error {
 	return r.put(anywhere, servers)
 }
 
-// warmUp runs a load once that does not count: a server is to have its threads,
-// pools and, on Node, its code compiled.
+// warmUp runs a load once without counting it, so that a server has its threads
+// and pools, and Node has compiled its code.
 func (r *report) warmUp(t target, w work, servers []*server) error {
 	r.progress("warming up")
 	w.Seconds = 2 * r.seconds
@@ -96,5 +96,5 @@ func (r *report) round(id string, t target, w work, servers []*server) error {
 	return nil
 }
 
-// generatorBusy is the part of its thread that the load generator took.
+// generatorBusy returns the fraction of its thread that the load generator took.
 const generatorBusy metric = "generator"

@@ -1,12 +1,12 @@
-// Command report measures Parley beside its rivals, in one run, and writes
-// REPORT.md and the charts of README. It is run in the directory bench, on
-// Linux:
+// Command report compares Parley with its rivals in one run, and writes
+// REPORT.md and the charts of README.md. It must be run in the directory bench,
+// on Linux:
 //
 //	go run ./report          # about ten minutes, on a machine that does nothing else
 //	go run ./report -quick   # under three: everything runs, allocations are judged and times are not
 //
-// The rounds of ours and those of the rivals take turns; what is reported is
-// the median. It fails when a row has neither a figure nor a reason.
+// The rounds of Parley and of the rivals take turns, and the report gives the
+// medians. The command fails if a row has neither a figure nor a reason.
 package main
 
 import (
@@ -22,13 +22,13 @@ import (
 // A plan says how much is measured.
 type plan struct {
 	rounds  int
-	bench   string  // what an in-memory benchmark takes: -benchtime
-	short   bool    // smaller broadcasts
-	seconds float64 // of a load
+	bench   string  // -benchtime of the benchmarks in memory
+	short   bool    // measure smaller broadcasts
+	seconds float64 // duration of a load
 	idle    int     // connections for M1
-	few     int     // connections for M2 and S4; a tenth of it for M3
+	few     int     // connections for M2 and S4; M3 has a tenth of them
 	many    int     // Socket.IO clients of a broadcast
-	growth  int     // connections of the greatest step; 0: no growth
+	growth  int     // connections of the greatest step; 0 means that growth is not measured
 }
 
 var (
@@ -41,11 +41,11 @@ type report struct {
 	plan
 	*results
 	began time.Time
-	dir   string // where the programs are
+	dir   string // folder of the programs
 	only  string
 	load  *generator
 
-	profiles string // directory for profiles of our servers; "": none
+	profiles string // directory for profiles of our servers; "" means none
 }
 
 func main() {
@@ -120,7 +120,7 @@ func (r *report) measure() error {
 	return nil
 }
 
-// judgement is the error that the command ends with, once all is written.
+// judgement returns the error with which the command ends after everything is written.
 func (r *report) judgement() error {
 	var wrong []error
 	if without := r.missing(); without != nil {
@@ -133,7 +133,7 @@ func (r *report) judgement() error {
 	return errors.Join(wrong...)
 }
 
-// progress tells what happens now.
+// progress prints what is being measured.
 func (r *report) progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%4.0f s  %s\n", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
 }

@@ -59,7 +59,7 @@ func table(w io.Writer, verdicts []verdict) {
 	}
 }
 
-// absences says why rows were not measured.
+// absences writes why rows were not measured.
 func (r *report) absences(w io.Writer) {
 	var lines []string
 	for i := range rows {
@@ -85,7 +85,7 @@ func (r *report) took() string {
 	return fmt.Sprintf("%s, in %.0f minutes", r.began.UTC().Format("2 January 2006"), time.Since(r.began).Minutes())
 }
 
-// failures says which rivals failed at what.
+// failures writes which rivals failed at which work.
 func (r *report) failures(w io.Writer) {
 	if r.notes == nil {
 		return
@@ -96,7 +96,7 @@ func (r *report) failures(w io.Writer) {
 	}
 }
 
-// machine tells where it was measured.
+// machine describes the machine.
 func (r *report) machine(w io.Writer) {
 	fmt.Fprintf(w, "\n## The machine\n\n- %d processors: %s\n- %s, %s/%s\n", runtime.NumCPU(), cpuModel(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	for _, command := range [][]string{{"uname", "-sr"}, {"node", "--version"}} {

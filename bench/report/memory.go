@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// A holding is a way to hold connections, and who does.
+// A holding is a way to hold connections, and the libraries that are measured with it.
 type holding struct {
 	work      string
 	conns     func(*plan) int
 	target    target
-	args      []string // of the servers
+	args      []string // arguments of the servers
 	libraries []library
 }
 
 var (
 	manyGoroutines = []library{parley, gorilla, coder, gws, gobwas}
 
-	// jsonMessage is what servers decode, or compress again and again.
+	// jsonMessage is the message that servers decode or compress.
 	jsonMessage = `{"room":"lobby","text":"` + strings.Repeat("what is said in a room, ", 10) + `","tags":["a","bc","def"]}`
 
 	holdings = []holding{
@@ -29,7 +29,7 @@ var (
 	}
 )
 
-// memory measures what a connection that waits costs its server.
+// memory measures the memory of an idle connection in its server.
 func (r *report) memory() error {
 	for round := range r.rounds {
 		for _, h := range holdings {
@@ -44,7 +44,7 @@ func (r *report) memory() error {
 	return nil
 }
 
-// hold adds what a connection takes of a library's server.
+// hold adds the memory of a connection in a library's server to the results.
 func (r *report) hold(work string, l library, args []string, t target, conns int) error {
 	kb, err := r.held(l, args, t, conns)
 	if err != nil {
@@ -54,12 +54,12 @@ func (r *report) hold(work string, l library, args []string, t target, conns int
 	return nil
 }
 
-// firstConns are connected before counting begins: what a server needs once is
-// in place then.
+// firstConns connections are opened before the measurement, so that the memory
+// that a server needs once is already taken.
 const firstConns = 50
 
-// held returns the resident memory of a connection in KB, of a server that
-// serves nothing else.
+// held returns the resident memory of a connection in KB. The server serves
+// nothing else.
 func (r *report) held(l library, args []string, t target, conns int) (kb float64, err error) {
 	s, err := r.start(l, args...)
 	if err != nil {
@@ -82,5 +82,5 @@ func (r *report) held(l library, args []string, t target, conns int) (kb float64
 	return float64(at[1]-at[0]) / 1024 / float64(conns), nil
 }
 
-// settle is what the last connections get until all they do is wait.
+// settle is the time after which the last connections are idle.
 const settle = 300 * time.Millisecond

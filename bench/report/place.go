@@ -13,14 +13,14 @@ import (
 type place int
 
 const (
-	anywhere place = iota // the kernel decides, and moves them about
-	together              // on one processor
-	apart                 // on one each
+	anywhere place = iota // the kernel chooses
+	together              // both on one processor
+	apart                 // each on its own processor
 )
 
 // put binds the generator and the servers to a place.
 func (r *report) put(where place, servers []*server) error {
-	var all unix.CPUSet // the report itself stays free
+	var all unix.CPUSet // the processors of the report itself, which is not bound
 	if err := unix.SchedGetaffinity(0, &all); err != nil {
 		return err
 	}
@@ -58,8 +58,8 @@ func ends(all *unix.CPUSet) (first, last unix.CPUSet) {
 	return first, last
 }
 
-// bind lets all threads of a process run on some processors alone. Those that
-// they start inherit it.
+// bind restricts all threads of a process to some processors. New threads
+// inherit the restriction.
 func bind(pid int, processors *unix.CPUSet) error {
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {

@@ -20,8 +20,8 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// A report fails for an id of which it knows neither a figure nor a reason, be
-// it of one of several rows.
+// A report fails if an id has neither a figure nor a reason, even if only one
+// of its rows lacks both.
 func TestMissing(t *testing.T) {
 	r := newResults()
 	for _, w := range rows {

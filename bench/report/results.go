@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// A key names a figure: what was done, by whom, and what was measured.
+// A key names a figure by its work, its library and its metric.
 type key struct {
 	work   string
 	lib    string
 	metric metric
 }
 
-// Results hold each figure as often as it was measured, and why others were
-// not.
+// results holds all measurements of each figure, and the reasons why others
+// were not measured.
 type results struct {
 	figures map[key][]float64
-	absent  map[string]string // by work or by the first letter of ids: why it was not measured
-	notes   []note            // which rivals failed at what
+	absent  map[string]string // by work, or by the first letter of ids: the reason why it was not measured
+	notes   []note            // failures of rivals
 }
 
 // A note is a failure of a rival, and how often it happened.
@@ -37,8 +37,8 @@ func (r *results) add(work, lib string, m metric, v float64) {
 	r.figures[k] = append(r.figures[k], v)
 }
 
-// excuse lets a rival fail: it is noted, and the report goes on. When we fail
-// it ends.
+// excuse records the failure of a rival, after which the report goes on. A
+// failure of Parley ends the report.
 func (r *results) excuse(work, lib string, err error) error {
 	switch {
 	case err == nil:
@@ -56,7 +56,7 @@ func (r *results) excuse(work, lib string, err error) error {
 	return nil
 }
 
-// A figure is what came of some rounds.
+// A figure sums up the measurements of several rounds.
 type figure struct {
 	median, least, greatest float64
 	rounds                  int
@@ -71,7 +71,7 @@ func (r *results) figure(work, lib string, m metric) (f figure, ok bool) {
 	return figure{median: middle, least: v[0], greatest: v[len(v)-1], rounds: len(v)}, true
 }
 
-// best returns the least median of some libraries, and whose it is.
+// best returns the least median of some libraries, and the name of its library.
 func (r *results) best(work string, m metric, among []string) (lib string, f figure, ok bool) {
 	for _, l := range among {
 		if g, has := r.figure(work, l, m); has && (!ok || g.median < f.median) {
@@ -81,7 +81,7 @@ func (r *results) best(work string, m metric, among []string) (lib string, f fig
 	return lib, f, ok
 }
 
-// libraries returns who did some work, the best first.
+// libraries returns the libraries that did some work, the best first.
 func (r *results) libraries(work string, m metric) []string {
 	seen := make(map[string]bool)
 	for k := range r.figures {

@@ -1,21 +1,21 @@
 package main
 
-// A row is a line of the report: some work, and what is expected of us.
+// A row is a line of the report: some work, and the goal for Parley.
 type row struct {
 	id      string
 	measure string
-	work    string   // where its figures are kept
-	metric  metric   //
-	own     string   // who stands for us; "" is parley
-	rivals  []string // the best of them is the bar
+	work    string // key of the figures
+	metric  metric
+	own     string   // the library that stands for Parley; "" means parley
+	rivals  []string // the best of these is the bar
 
-	most   float64 // at most this many times the bar; 0: no such goal
-	plus   float64 // or at most so much more than the bar
-	limits []limit // and at most so much of something
+	most   float64 // goal: at most this many times the bar; 0 means no such goal
+	plus   float64 // goal: at most this much more than the bar
+	limits []limit // further limits on figures
 }
 
-// A limit bounds a figure of ours. With beyond it is the bar's that is
-// exceeded by so much at most.
+// A limit bounds a figure of Parley. If beyond is set, the figure may exceed
+// that of the bar by most.
 type limit struct {
 	metric metric
 	most   float64
@@ -26,15 +26,15 @@ type limit struct {
 type metric string
 
 const (
-	nanoseconds metric = "ns"          // of an operation
-	allocations metric = "allocations" // of an operation
-	writes      metric = "writes"      // calls of Write, of an operation
-	cpuTime     metric = "µs CPU"      // of the server's processor, a message
+	nanoseconds metric = "ns"          // for an operation
+	allocations metric = "allocations" // for an operation
+	writes      metric = "writes"      // calls of Write for an operation
+	cpuTime     metric = "µs CPU"      // processor time of the server for a message
 	calls       metric = "system calls"
-	median      metric = "µs p50" // until the answer
+	median      metric = "µs p50" // time until the answer
 	slowest     metric = "µs p99"
-	kilobytes   metric = "KB" // resident, a connection: of 1,024 octets
-	megabytes   metric = "MB" // resident, a server: of 1,024 KB
+	kilobytes   metric = "KB" // resident memory of a connection, in units of 1,024 bytes
+	megabytes   metric = "MB" // resident memory of a server, in units of 1,024 KB
 	throughput  metric = "messages/s"
 )
 
@@ -42,14 +42,14 @@ var (
 	masks   = []string{"coder", "gobwas"}
 	libs    = []string{"gobwas", "gws", "gorilla", "coder", "nbio", "x/net"}
 	readers = []string{"byhand"}
-	// Those with a goroutine a connection.
+	// The libraries with a goroutine for each connection.
 	goroutines = []string{"gorilla", "coder", "gws", "gobwas"}
 
 	noAllocation = limit{metric: allocations}
 	oneWrite     = limit{metric: writes, most: 1}
 )
 
-// rows are what has to be reached. Their ids are those of ids.
+// rows lists the rows and their goals. Their ids are in ids.
 var rows = []row{
 	{id: "P1", measure: "mask 16 B", work: "P1", metric: nanoseconds, rivals: masks, most: 1},
 	{id: "P2", measure: "mask 125 B", work: "P2", metric: nanoseconds, rivals: masks, most: 0.87},
@@ -103,7 +103,7 @@ var rows = []row{
 	{id: "S4", measure: "Socket.IO, idle client", work: "S4", metric: kilobytes, rivals: []string{"socket.io"}, most: 0.3},
 }
 
-// ids are all there are. A report that lacks one is none.
+// ids lists all ids. A report must cover each of them.
 var ids = []string{
 	"P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P14", "P15", "P16", "P17",
 	"P18", "P19", "P20", "P21", "L1", "L2", "L3", "L4", "L5", "M1", "M2", "M3", "S1", "S2", "S3", "S4",

@@ -8,7 +8,7 @@ type scale struct {
 	from, to        float64
 }
 
-const exact = 1e-9 // what logarithms are exact to
+const exact = 1e-9 // the precision of logarithms
 
 func scaleOf(curves []curve, value func(point) float64) scale {
 	s := scale{least: math.Inf(1), greatest: math.Inf(-1)}
@@ -24,7 +24,7 @@ func scaleOf(curves []curve, value func(point) float64) scale {
 	return s
 }
 
-// logarithm is that of v to the base of ten; nothing counts as very little.
+// logarithm returns the decimal logarithm of v. It takes zero for a very small value.
 func logarithm(v float64) float64 { return math.Log10(max(v, 1e-9)) }
 
 // widen moves both ends to 1, 2 or 5 times a power of ten.
@@ -47,8 +47,8 @@ func (s *scale) at(v float64) float64 {
 	return s.from + (s.to-s.from)*(logarithm(v)-s.least)/(s.greatest-s.least)
 }
 
-// marks returns the values at which lines of the grid are drawn: powers of ten,
-// with 2 and 5 times as much between them where they are few.
+// marks returns the values at which lines of the grid are drawn. They are the
+// powers of ten, and, if those are few, also 2 and 5 times the powers of ten.
 func (s *scale) marks() (all []float64) {
 	factors := []float64{1, 2, 5}
 	if s.greatest-s.least > 3 {
@@ -64,13 +64,13 @@ func (s *scale) marks() (all []float64) {
 	return all
 }
 
-// A law is a cost that grows as it should: a fixed part, and as much for each.
+// A law is a cost that grows as expected: a fixed part, and a part for each unit.
 type law struct{ fixed, each float64 }
 
 func (l law) at(x float64) float64 { return l.fixed + l.each*x }
 
-// fit returns the law that points follow best: with the least squares of what
-// they are off, as parts of what they are.
+// fit returns the law that fits the points best, by the least squares of their
+// relative errors.
 func fit(points []point) law {
 	var n, x, xx, y, xy float64
 	for _, p := range points {

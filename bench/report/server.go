@@ -9,8 +9,8 @@ import (
 // A library is a server that is measured.
 type library struct {
 	name string
-	path string   // of its program, or its script for Node
-	args []string // beside those of the work
+	path string   // path of its program, or of its script for Node
+	args []string // arguments in addition to those of the work
 	node bool
 }
 
@@ -26,7 +26,7 @@ var (
 	bare    = library{name: "bare loop", path: "bare"}
 )
 
-// A server is a running one.
+// A server is a running server process.
 type server struct {
 	*proc.Process
 	name    string
@@ -48,7 +48,8 @@ func (r *report) start(l library, args ...string) (*server, error) {
 	return s, nil
 }
 
-// startAll starts several, without those that need a Node that is not there.
+// startAll starts the servers of several libraries. If Node is not installed,
+// it leaves out those that need it.
 func (r *report) startAll(libraries []library, args ...string) (all []*server, err error) {
 	for _, l := range r.available(libraries) {
 		s, err := r.start(l, args...)
@@ -76,13 +77,13 @@ func (r *report) available(libraries []library) (can []library) {
 	return can
 }
 
-// cpu returns the processor time that it has used, in nanoseconds.
+// cpu returns the processor time that the server has used, in nanoseconds.
 func (s *server) cpu() (ns int64, err error) {
 	err = s.Call("cpu", nil, &ns)
 	return ns, err
 }
 
-// memory returns its resident set in octets.
+// memory returns the resident memory of the server, in bytes.
 func (s *server) memory() (octets int64, err error) {
 	err = s.Call("memory", nil, &octets)
 	return octets, err

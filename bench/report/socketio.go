@@ -8,14 +8,14 @@ var socketIOs = []library{
 	{name: "zishang520", path: "zishang"},
 }
 
-// event is a packet of Socket.IO, as a message of Engine.IO (Socket.IO protocol
-// v5): an event with strings as its arguments.
+// event returns an event with strings as its arguments: a packet of Socket.IO,
+// version 5, in a message of Engine.IO.
 func event(arguments ...string) string { return `42["` + strings.Join(arguments, `","`) + `"]` }
 
 // socketIO measures Socket.IO servers, by raw packets over WebSocket.
 func (r *report) socketIO() error {
 	if why := r.absent["node"]; why != "" {
-		r.absent["S"] = why // the bar of all its goals
+		r.absent["S"] = why // Node is the bar of all goals
 		return nil
 	}
 	servers, err := r.startAll(socketIOs)

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// systemCalls counts the system calls of a message, on a short run: to be
-// traced makes a server slow.
+// systemCalls counts the system calls for a message. The run is short, because
+// tracing makes a server slow.
 func (r *report) systemCalls(servers []*server) error {
 	if _, err := exec.LookPath("strace"); err != nil {
 		r.absent["L3 "+string(calls)] = "there is no strace on this machine (Debian's package strace)"
@@ -71,8 +71,8 @@ func (r *report) traced(s *server, t target, w work) (n, messages int, err error
 	return totalCalls(string(octets)), o.Messages, nil
 }
 
-// totalCalls returns the sum of a table of strace -c, whose fourth column
-// counts the calls.
+// totalCalls returns the number of calls in a table of strace -c, whose fourth
+// column counts the calls.
 func totalCalls(table string) (n int) {
 	for line := range strings.Lines(table) {
 		fields := strings.Fields(line)

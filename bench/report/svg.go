@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// An svg is a picture that is being drawn. It has a white ground, so that it
-// is readable whatever page it is shown on.
+// An svg is a picture that is being drawn. Its background is white, so that it
+// is readable on any page.
 type svg struct {
 	strings.Builder
 	width, height float64
@@ -41,7 +41,8 @@ func (s *svg) end() string {
 	return s.String()
 }
 
-// The colours. Ours stands out; who is the limit, and nobody's rival, is pale.
+// The colours. Parley's stands out. The bare loop is pale, because it is a
+// limit and not a rival.
 const (
 	ink         = "#1f2933"
 	faint       = "#7b8794"
@@ -51,5 +52,5 @@ const (
 	limitColour = "#e8dcc0"
 )
 
-// lineColours are those of the lines of a chart, ours first.
+// lineColours are the colours of the lines of a chart, Parley's first.
 var lineColours = []string{ours, "#d9822b", "#3f9142", "#8d6cab", "#7b8794"}

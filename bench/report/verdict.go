@@ -11,8 +11,8 @@ import (
 type verdict struct {
 	row   *row
 	ours  string
-	bar   string // the best rival's figure
-	rival string // its name
+	bar   string // figure of the best rival
+	rival string // name of the best rival
 	ratio string
 	goal  string
 	met   string
@@ -21,7 +21,7 @@ type verdict struct {
 const (
 	met         = "met"
 	notMet      = "not met"
-	stated      = "stated" // there is no goal
+	stated      = "stated" // the row has no goal
 	notMeasured = "not measured"
 )
 
@@ -58,7 +58,7 @@ func (r *results) judge(w *row) verdict {
 	return v
 }
 
-// round rounds a ratio as it is printed: it is judged so.
+// round rounds a ratio as it is printed. The rounded ratio is judged.
 func round(ratio float64) float64 {
 	if ratio < 0.1 {
 		return math.Round(ratio*1000) / 1000
@@ -66,8 +66,8 @@ func round(ratio float64) float64 {
 	return math.Round(ratio*100) / 100
 }
 
-// withinLimits reports whether our figures are within the row's limits, and
-// adds those that are not to v.
+// withinLimits reports whether the figures are within the row's limits. It adds
+// those that are not to v.
 func (r *results) withinLimits(w *row, rival string, v *verdict) bool {
 	ok := true
 	for _, l := range w.limits {
@@ -88,7 +88,7 @@ func (r *results) withinLimits(w *row, rival string, v *verdict) bool {
 	return ok
 }
 
-// goal says what a row expects.
+// goal describes the goal of a row.
 func (r *row) goal() string {
 	var parts []string
 	if r.most > 0 {
@@ -154,8 +154,7 @@ func thousands(v float64) string {
 	return s
 }
 
-// missing returns the ids that the report says nothing of: no figure of ours
-// and no reason.
+// missing returns the ids that have neither a figure of Parley nor a reason.
 func (r *results) missing() (without []string) {
 	for _, id := range ids {
 		if !r.covers(id) {
@@ -192,7 +191,7 @@ func (r *results) reason(w *row) string {
 }
 
 // regressed returns the rows whose limits on allocations and writes do not
-// hold: what can be judged on a busy machine.
+// hold. These limits can be judged on a busy machine.
 func (r *results) regressed() (lines []string) {
 	for i := range rows {
 		w := rows[i]

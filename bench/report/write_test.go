@@ -71,7 +71,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// The command fails when an id lacks its figure, and says which.
+// The command fails if an id lacks its figure, and names the id.
 func TestJudgement(t *testing.T) {
 	r := measured()
 	if err := r.judgement(); err != nil {
@@ -103,7 +103,7 @@ func TestChartsAreNumbers(t *testing.T) {
 	}
 }
 
-// With no figures there are no charts, and every row says so.
+// Without figures there are no charts, and every row says so.
 func TestWriteNothing(t *testing.T) {
 	r := &report{plan: quick, results: newResults(), began: time.Now(), load: new(generator)}
 	r.absent["S"] = "there is no Node.js"

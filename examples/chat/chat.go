@@ -13,19 +13,19 @@ import (
 	"github.com/parleyws/parley/socketio"
 )
 
-// A message is what a client sends to a room.
+// A message is a text that a client sends to a room.
 type message struct {
 	Room    string `json:"room"`
 	Message string `json:"message"`
 }
 
-// A person is somebody in a room.
+// A person is a member of a room.
 type person struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
 
-// What clients may send.
+// The limits on what clients may send.
 const (
 	maxName    = 40
 	maxRoom    = 60
@@ -34,13 +34,13 @@ const (
 
 var errLength = errors.New("empty or too long")
 
-// A chat holds no messages and no rooms: those are the server's.
+// A chat holds no messages, and no rooms: the Socket.IO server keeps the rooms.
 type chat struct {
 	io  *socketio.Server
 	log *slog.Logger
 
-	// mu is held while the people in a room are counted and told: what a
-	// client hears last is true.
+	// mu is held while the people in a room are listed and the list is sent, so
+	// that the last list that a client gets is the current one.
 	mu sync.Mutex
 }
 
@@ -54,8 +54,8 @@ func newChat(o *socketio.Options) (*socketio.Server, error) {
 	return io, nil
 }
 
-// connected registers what a client may do. The name that it goes by comes
-// with the auth of its connection.
+// connected registers the handlers of a client. The client's name comes with the auth
+// of its connection.
 func (c *chat) connected(s *socketio.Socket) {
 	me := person{s.ID(), name(s)}
 	s.Set("name", me.Name)
@@ -79,7 +79,7 @@ func (c *chat) connected(s *socketio.Socket) {
 			return false, errLength
 		}
 		c.log.Info("message", "id", me.ID, "room", m.Room, "octets", len(m.Message))
-		return true, s.To(m.Room).Emit("receive-message", m.Message, me) // all in the room but s
+		return true, s.To(m.Room).Emit("receive-message", m.Message, me) // to all in the room but s
 	})
 	socketio.On(s, "typing", func(_ context.Context, room string) error {
 		return s.To(room).Volatile().Emit("typing", me)
@@ -98,7 +98,7 @@ func (c *chat) connected(s *socketio.Socket) {
 	})
 }
 
-// name returns what a client wants to be called.
+// name returns the name that a client has chosen.
 func name(s *socketio.Socket) string {
 	var auth struct {
 		Name string `json:"name"`
@@ -111,7 +111,7 @@ func name(s *socketio.Socket) string {
 	return "Guest " + s.ID()[:4]
 }
 
-// announce tells a room who is in it.
+// announce sends the list of the people in a room to the room.
 func (c *chat) announce(ctx context.Context, room string) ([]person, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

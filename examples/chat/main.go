@@ -1,12 +1,11 @@
-// Command chat is a chat with rooms over Socket.IO. A browser that opens
-// http://localhost:3000 gets a page of its own, which speaks the protocol
-// without any library; any front end with socket.io-client can join, such as
-// examples/react.
+// Command chat is a chat with rooms over Socket.IO. At http://localhost:3000 it serves
+// a page that speaks the protocol without any library. Any front end with
+// socket.io-client can join, such as examples/react.
 //
 //	go run ./examples/chat [-addr localhost:3000] [-origin http://localhost:5173]... [-v]
 //
-// SIGTERM and an interrupt end it gracefully: clients learn of it, and come back
-// when it does.
+// SIGTERM and an interrupt end it gracefully: clients are told, and reconnect when the
+// server is back.
 package main
 
 import (
@@ -32,7 +31,7 @@ import (
 //go:embed page
 var files embed.FS
 
-// graceTime is what clients get to learn that the server shuts down.
+// graceTime bounds how long a shutdown waits for clients to be told.
 const graceTime = 5 * time.Second
 
 func main() {
@@ -44,8 +43,7 @@ func main() {
 	}
 }
 
-// run serves until ctx ends. It writes where it listens to log, and what
-// happens if it is to.
+// run serves until ctx ends. It writes its address to log and, with -v, what happens.
 func run(ctx context.Context, args []string, log io.Writer) error {
 	flags := flag.NewFlagSet("chat", flag.ContinueOnError)
 	flags.SetOutput(log)
@@ -80,7 +78,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	return serve(ctx, listener, io)
 }
 
-// serve answers Socket.IO at /socket.io/ and everything else with the page.
+// serve serves Socket.IO at /socket.io/ and the page at all other paths.
 func serve(ctx context.Context, listener net.Listener, io *socketio.Server) error {
 	page, err := fs.Sub(files, "page")
 	if err != nil {
@@ -97,12 +95,12 @@ func serve(ctx context.Context, listener net.Listener, io *socketio.Server) erro
 		return err
 	case <-ctx.Done():
 	}
-	// The sessions first: their requests wait for something to happen.
+	// The sessions end first, because their requests wait for events.
 	ending, cancel := context.WithTimeout(context.Background(), graceTime)
 	defer cancel()
 	err = io.Shutdown(ending)
 	if err = errors.Join(err, web.Shutdown(ending)); errors.Is(err, context.DeadlineExceeded) {
-		return nil // who has not been told will find out
+		return nil // clients that were not told notice the end by themselves
 	}
 	return err
 }

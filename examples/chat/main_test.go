@@ -15,11 +15,11 @@ import (
 	"github.com/parleyws/parley/handshake"
 )
 
-// patience bounds what can only hang when something is wrong.
+// patience bounds steps that hang only if something is wrong.
 const patience = 30 * time.Second
 
-// start runs the command and returns where it listens, what ends it, and what
-// it returns then.
+// start runs the command. It returns the address, a function that ends the command, and
+// a channel for its result.
 func start(t *testing.T, args ...string) (addr string, stop context.CancelFunc, ended chan error) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -42,7 +42,7 @@ func start(t *testing.T, args ...string) (addr string, stop context.CancelFunc, 
 	return addr, stop, ended
 }
 
-// A client speaks Socket.IO as its text frames say.
+// A client speaks Socket.IO in raw text frames.
 type client struct {
 	t  *testing.T
 	c  *conn.Conn
@@ -99,7 +99,7 @@ func (s *client) want(texts ...string) {
 	}
 }
 
-// people is the list of a room as JSON.
+// people returns the list of a room as JSON.
 func people(list ...*client) string {
 	names := []string{"Ann", "Bob"}
 	var parts []string
@@ -119,7 +119,8 @@ func TestChat(t *testing.T) {
 	bob.want(`42["people","tea",` + people(ann, bob) + `]`)
 	ann.want(`42["people","tea",` + people(ann, bob) + `]`)
 
-	// To the others in the room alone; what is refused is not answered.
+	// Only the others in the room get the message. A message that is refused has no
+	// effect.
 	bob.send(`421["message",{"room":"tea","message":""}]`)
 	bob.send(`42["message",{"room":"coffee","message":"nobody hears this"}]`)
 	bob.send(`42["typing","tea"]`)
@@ -156,7 +157,7 @@ func TestGuest(t *testing.T) {
 	}
 }
 
-// One list rules CORS and the origins of WebSockets.
+// One list applies to CORS and to the origins of WebSockets.
 func TestOrigin(t *testing.T) {
 	addr, _, _ := start(t, "-origin", "http://localhost:5173", "-origin", "https://example.com")
 	for origin, want := range map[string]bool{

@@ -1,5 +1,5 @@
-// Command echo sends every WebSocket message back, on every path. A browser
-// that opens http://localhost:3000 gets a small page to try it by hand.
+// Command echo sends every WebSocket message back, on every path. At
+// http://localhost:3000 it serves a small page to try it by hand.
 //
 //	go run ./examples/echo [-addr localhost:3000] [-deflate] [-max 1048576] [-raw] [-keepalive 25s]
 //
@@ -27,7 +27,7 @@ import (
 //go:embed page.html
 var page []byte
 
-// graceTime is what open connections get to end when the server shuts down.
+// graceTime bounds how long a shutdown waits for open connections to end.
 const graceTime = 10 * time.Second
 
 func main() {
@@ -39,7 +39,7 @@ func main() {
 	}
 }
 
-// run serves until ctx ends. It writes where it listens to log.
+// run serves until ctx ends. It writes its address to log.
 func run(ctx context.Context, args []string, log io.Writer) error {
 	flags := flag.NewFlagSet("echo", flag.ContinueOnError)
 	flags.SetOutput(log)
@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	return serve(ctx, listener, options)
 }
 
-// serve answers through net/http: the page at /, an upgrade anywhere.
+// serve serves through net/http: the page at /, and an upgrade at every path.
 func serve(ctx context.Context, listener net.Listener, options *conn.AcceptOptions) error {
 	sockets := &conn.Server{
 		Options: options,
@@ -93,7 +93,8 @@ func serve(ctx context.Context, listener net.Listener, options *conn.AcceptOptio
 		return err
 	case <-ctx.Done():
 	}
-	// Nothing new first, then the connections that net/http knows nothing of.
+	// First net/http stops accepting requests. Then the WebSocket connections end,
+	// which net/http does not know.
 	ending, cancel := context.WithTimeout(context.Background(), graceTime)
 	defer cancel()
 	if err := web.Shutdown(ending); err != nil {
@@ -102,8 +103,8 @@ func serve(ctx context.Context, listener net.Listener, options *conn.AcceptOptio
 	return sockets.Shutdown(ending)
 }
 
-// echo sends each message back until the connection ends. The payload is a
-// view into the read buffer: Write has copied or sent it when it returns.
+// echo sends each message back until the connection ends. The payload is a view of the
+// read buffer, which is safe because Write has copied or sent it when it returns.
 func echo(ctx context.Context, c *conn.Conn) error {
 	return c.Each(ctx, func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload) })
 }

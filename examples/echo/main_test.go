@@ -16,11 +16,11 @@ import (
 	"github.com/parleyws/parley/handshake"
 )
 
-// patience bounds what can only hang when something is wrong.
+// patience bounds steps that hang only if something is wrong.
 const patience = 30 * time.Second
 
-// start runs the command and returns where it listens, what ends it, and what
-// it returns then.
+// start runs the command. It returns the address, a function that ends the command, and
+// a channel for its result.
 func start(t *testing.T, args ...string) (addr string, stop context.CancelFunc, ended chan error) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())

@@ -12,7 +12,7 @@ import (
 	"github.com/parleyws/parley/handshake"
 )
 
-// serveRaw upgrades each net.Conn itself, in one pass over the request.
+// serveRaw upgrades each net.Conn without net/http, in one pass over the request.
 func serveRaw(ctx context.Context, listener net.Listener, options *conn.AcceptOptions) error {
 	var serving sync.WaitGroup
 	defer serving.Wait()
@@ -28,7 +28,7 @@ func serveRaw(ctx context.Context, listener net.Listener, options *conn.AcceptOp
 			return nil
 		case errors.Is(err, net.ErrClosed):
 			return err
-		case err != nil: // such as too many open files: others may be closed soon
+		case err != nil: // for example too many open files: wait until some are closed
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
@@ -36,12 +36,12 @@ func serveRaw(ctx context.Context, listener net.Listener, options *conn.AcceptOp
 	}
 }
 
-// serveConn echoes on one connection until it ends or ctx does, which closes
-// it with 1001.
+// serveConn echoes on one connection until the connection ends. When ctx ends,
+// it closes the connection with 1001.
 func serveConn(ctx context.Context, nc net.Conn, options *conn.AcceptOptions) {
 	agreed, err := handshake.AcceptConn(nc, &options.Handshake)
 	if err != nil {
-		return // the refusal has been sent, and nc closed
+		return // the refusal was sent, and nc was closed
 	}
 	c, err := conn.New(agreed, conn.RoleServer, &options.Conn)
 	if err != nil {

@@ -1,12 +1,13 @@
 // Command protocol is a server for the test suites of the Engine.IO and
-// Socket.IO protocols. At /engine.io/ plain Engine.IO sends every message back.
-// At /socket.io/ the namespaces / and /custom emit "auth" with the auth of the
-// handshake on connection; on / "message" is answered by "message-back", and
-// "message-with-ack" by its acknowledgement, with the same arguments.
+// Socket.IO protocols. At /engine.io/ it is a plain Engine.IO server that sends
+// every message back. At /socket.io/ the namespaces / and /custom emit "auth"
+// on connection, with the auth of the handshake. On / the server answers
+// "message" with the event "message-back", and "message-with-ack" with an
+// acknowledgement, both with the same arguments.
 //
 //	go run ./examples/protocol [-addr 127.0.0.1:3000]
 //
-// Its times are short, as the suites want them.
+// Its timeouts are short, because the suites expect that.
 package main
 
 import (
@@ -26,7 +27,7 @@ import (
 	"github.com/parleyws/parley/socketio"
 )
 
-// What the suites expect.
+// The values that the suites expect.
 var limits = engineio.Limits{
 	PingInterval: 300 * time.Millisecond,
 	PingTimeout:  200 * time.Millisecond,
@@ -35,7 +36,7 @@ var limits = engineio.Limits{
 
 const connectTimeout = time.Second
 
-// graceTime is what open sessions get to end when the server shuts down.
+// graceTime bounds how long a shutdown waits for open sessions to end.
 const graceTime = 2 * time.Second
 
 func main() {
@@ -47,7 +48,7 @@ func main() {
 	}
 }
 
-// run serves until ctx ends. It writes where it listens to log.
+// run serves until ctx ends. It writes its address to log.
 func run(ctx context.Context, args []string, log io.Writer) error {
 	flags := flag.NewFlagSet("protocol", flag.ContinueOnError)
 	flags.SetOutput(log)
@@ -84,7 +85,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	defer cancel()
 	err = errors.Join(engine.Shutdown(ending), sockets.Shutdown(ending), web.Shutdown(ending))
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil // what a suite has left behind
+		return nil // a suite has left connections open
 	}
 	return err
 }

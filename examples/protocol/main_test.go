@@ -12,7 +12,7 @@ import (
 	"github.com/parleyws/parley/conn"
 )
 
-// start runs the command and returns where it listens.
+// start runs the command and returns its address.
 func start(t *testing.T) (addr string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -36,8 +36,8 @@ func start(t *testing.T) (addr string) {
 	return strings.TrimPrefix(strings.TrimSpace(line), "listening on http://")
 }
 
-// exchange opens a WebSocket, skips the handshake, sends what is to be sent and
-// wants what is to come, pings aside.
+// exchange opens a WebSocket, skips the handshake, sends the given packets and expects
+// the given answers. It ignores pings.
 func exchange(t *testing.T, path string, steps ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

@@ -1,17 +1,16 @@
 package inflate
 
-// The alphabets of RFC 1951, section 3.2.5, and how many of their symbols mean
-// something.
+// The sizes of the alphabets of RFC 1951, section 3.2.5.
 const (
-	maxSymbols = 288
-	maxLitLen  = 286
-	maxDist    = 30
+	maxSymbols = 288 // symbols of the fixed code of literals and lengths
+	maxLitLen  = 286 // literals and lengths with a meaning
+	maxDist    = 30  // distances with a meaning
 
 	endOfBlock = 256
-	maxMatch   = 258
+	maxMatch   = 258 // longest match, in bytes
 )
 
-// How many bits are looked at before the next refill.
+// The greatest number of bits that is read between two refills.
 const (
 	maxPairBits   = 15 + 5 + 15 + 13 // a length and a distance, each with its extra bits
 	maxLengthBits = 7                // the code word of a code length
@@ -23,7 +22,7 @@ var (
 	lengthAlphabet = newLengthAlphabet() // of code lengths: section 3.2.7
 )
 
-// The code of blocks that bring none (RFC 1951, section 3.2.6).
+// The codes of blocks that bring none of their own (RFC 1951, section 3.2.6).
 var fixedLitLen, fixedDist = newFixedLitLen(), newFixedDist()
 
 func newLitLenAlphabet() (a [maxSymbols]entry) {

@@ -2,8 +2,8 @@ package inflate
 
 import "encoding/binary"
 
-// header reads what stands before the contents of a block (RFC 1951, section
-// 3.2.3).
+// header reads the header of a block, and the codes if the block brings its own
+// (RFC 1951, section 3.2.3).
 func (d *Decoder) header() error {
 	d.final = d.bits(1) == 1
 	kind := d.bits(2)
@@ -26,10 +26,11 @@ func (d *Decoder) header() error {
 	return nil
 }
 
-// end is behind a block. A sender may set BFINAL, the end of a stream, and go on
-// with the next octet; the stream behind it belongs to the same message (RFC
-// 7692, section 7.2.3.4). It should at least be the octet 00 of an empty block.
-// That it is not there is let pass: nothing is ambiguous about it.
+// end is called after the last byte or symbol of a block. If the block has BFINAL
+// set, a DEFLATE stream ends, and another one may begin at the next byte of the
+// same message (RFC 7692, section 7.2.3.4). By that section the message goes on at
+// least with 00, the beginning of an empty block. end accepts a message without
+// the 00, because nothing about it is ambiguous.
 func (d *Decoder) end() {
 	d.state = atHeader
 	if d.final {
@@ -40,9 +41,10 @@ func (d *Decoder) end() {
 	}
 }
 
-// storedHeader reads the length of a stored block (RFC 1951, section 3.2.4).
-// Where the payload ends in its place, the length is the tail that was cut off,
-// and the message is complete: no other block can end with the tail, or in it.
+// storedHeader reads the length of a stored block (RFC 1951, section 3.2.4). If
+// the payload ends before the length, the length is the tail that the sender
+// removed, and the message is complete. A message that ends anywhere else was cut,
+// because no other part of a block can end with the tail or inside it.
 func (d *Decoder) storedHeader() error {
 	d.align()
 	rest := d.rest()
@@ -63,7 +65,7 @@ func (d *Decoder) storedHeader() error {
 	return nil
 }
 
-// stored copies octets of a stored block to out[n:].
+// stored copies bytes of a stored block to out[n:] and returns the new n.
 func (d *Decoder) stored(out []byte, n int) int {
 	copied := copy(out[n:], d.rest()[:d.left])
 	d.pos += copied
@@ -73,12 +75,12 @@ func (d *Decoder) stored(out []byte, n int) int {
 	return n + copied
 }
 
-// lengthOrder is the order in which the code lengths of code lengths come (RFC
-// 1951, section 3.2.7).
+// lengthOrder is the order in which a block lists the code lengths of the code of
+// code lengths (RFC 1951, section 3.2.7).
 var lengthOrder = [...]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
 // codes reads the two codes of a block that brings its own. It reports whether
-// there can be such codes.
+// they are legal.
 func (d *Decoder) codes() bool {
 	litLens, dists, lengths := d.bits(5)+257, d.bits(5)+1, d.bits(4)+4
 	if litLens > maxLitLen || dists > maxDist {
@@ -110,8 +112,8 @@ func (d *Decoder) codes() bool {
 	return d.litLen.build(words[:split], litLenAlphabet[:]) && d.dist.build(words[split:], distAlphabet[:])
 }
 
-// codeLengths reads n code lengths, which are in code c, and returns the words
-// of those that are not 0.
+// codeLengths reads n code lengths, which are encoded with c. It returns a word
+// for each symbol whose length is not 0.
 func (d *Decoder) codeLengths(c *code, n int) (_ []word, ok bool) {
 	words, used := &d.words, 0
 	last := -1 // none

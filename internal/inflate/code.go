@@ -2,70 +2,74 @@ package inflate
 
 import "math/bits"
 
-// An entry is what a code word means, and how many bits it takes.
+// An entry holds the meaning of a code word and its length.
 //
-//	bits 0 to 7    of the code word and the extra bits behind it
-//	bits 8 to 11   of the code word alone
+//	bits 0 to 7    length of the code word with its extra bits, in bits
+//	bits 8 to 11   length of the code word alone, in bits
 //	bits 12 to 13  kind
-//	bits 16 to 31  value: a literal, or the least length or distance
+//	bits 16 to 31  value: a literal, or the base of a length or a distance
 //
-// An entry of 0 is no code word.
+// The entry 0 stands for no code word.
 type entry uint32
 
-// A kind says how to take a value. That of symbols that mean nothing, of which
-// the fixed code has some, is 0.
+// A kind says how to use the value of an entry. The kind 0 is for the symbols
+// without a meaning, of which the fixed codes have some.
 type kind uint8
 
 const (
-	literal kind = 1 + iota
-	copying      // the value and the extra bits, added up, are a length or a distance
-	ending       // the block ends
+	literal kind = 1 + iota // the value is a byte
+	copying                 // the value plus the extra bits is a length or a distance
+	ending                  // the block ends
 )
 
 func newEntry(k kind, value, extra int) entry {
 	return entry(value)<<16 | entry(k)<<12 | entry(extra)
 }
 
-// withCode returns e for a code word of n bits.
+// withCode returns e with a code word of n bits.
 func (e entry) withCode(n uint8) entry { return e + entry(n)<<8 + entry(n) }
 
 func (e entry) bits() uint { return uint(uint8(e)) }
 func (e entry) kind() kind { return kind(e>>12) & 3 }
 func (e entry) value() int { return int(e >> 16) }
 
-// read returns the value with the extra bits, which are in hold behind the code
-// word.
+// read returns the value plus the extra bits. hold begins with the code word,
+// which the extra bits follow.
 func (e entry) read(hold uint64) int {
 	return e.value() + int(hold&(1<<(e.bits()&63)-1)>>(e>>8&15))
 }
 
 const (
 	maxCodeBits = 15
-	tableBits   = 9 // of the code words that one look-up finds; longer ones are rare
+	tableBits   = 9 // longest code word that the table finds; longer ones are rare
 	tableMask   = 1<<tableBits - 1
 )
 
 // A code is a Huffman code (RFC 1951, section 3.2.2).
 type code struct {
-	table [1 << tableBits]entry // by the next bits of the input; 0: a longer code word, or none
+	// table is indexed by the next bits of the input. An entry of 0 means that
+	// the code word is longer than tableBits, or that there is none.
+	table [1 << tableBits]entry
 
-	// The code words of one length are numbers that follow each other, and so
-	// are those of all lengths once zeros on the right make them 15 bits long.
-	end    [maxCodeBits + 1]uint32 // the number behind the last word of each length, so filled up
-	skip   [maxCodeBits + 1]int32  // from the number of a word, as it is, to its place in sorted
-	sorted [maxSymbols]entry       // in the order of those numbers
+	// The code words of one length are consecutive numbers. If zeros on the right
+	// extend all words to 15 bits, longer words are greater than shorter ones.
+
+	end    [maxCodeBits + 1]uint32 // by length: one more than the greatest extended word
+	skip   [maxCodeBits + 1]int32  // by length: add to a word to get its index in sorted
+	sorted [maxSymbols]entry       // the entries in the order of the extended words
 }
 
-// A word says how long the code word of a symbol is.
+// A word gives the length of a symbol's code word.
 type word struct {
 	symbol uint16
 	bits   uint8
 }
 
-// build makes c the code with these words, which are in the order of their
-// symbols; alphabet says what those mean. It reports whether there is such a
-// code: one in which all bits mean something. As everywhere else, a single word
-// of one bit will do, and so will none as long as none is used.
+// build makes c the code with the given words, which are in the order of their
+// symbols. alphabet gives the meaning of the symbols. build reports whether the
+// code is legal: every sequence of bits must begin with a code word. Two
+// incomplete codes are legal too, as in compress/flate: a single word of one bit,
+// and no word at all. A missing word is an error only where the input uses it.
 func (c *code) build(words []word, alphabet []entry) bool {
 	var count, place [maxCodeBits + 1]int32
 	for _, w := range words {
@@ -92,8 +96,9 @@ func (c *code) build(words []word, alphabet []entry) bool {
 	return true
 }
 
-// fill fills the table in. What it is for words of up to n bits is what it is
-// for words of up to n-1 bits, twice, and the words of n bits written over that.
+// fill builds the table, one length at a time. The table for words of up to n
+// bits consists of two copies of the table for words of up to n-1 bits, over
+// which the words of n bits are written.
 func (c *code) fill(count *[maxCodeBits + 1]int32) {
 	c.table[0] = 0
 	number, at := uint16(0), int32(0)
@@ -110,8 +115,8 @@ func (c *code) fill(count *[maxCodeBits + 1]int32) {
 	}
 }
 
-// long returns the entry for the next bits of the input where the table has
-// none.
+// long returns the entry of a code word that is too long for the table, or 0 if
+// the next bits of the input are no code word.
 func (c *code) long(hold uint64) entry {
 	next := uint32(bits.Reverse16(uint16(hold)) >> 1)
 	for n := tableBits + 1; n <= maxCodeBits; n++ {

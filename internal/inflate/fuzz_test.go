@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
-// reference inflates with compress/flate, one stream after the other. In place of
-// the tail it puts the longest of all stored blocks, and the end behind that:
-// who takes the tail for anything but the length of a stored block, such as for
-// the data of another one, doesn't come through with all of it.
+// reference inflates p with compress/flate, one stream after another. It replaces
+// the tail by the longest stored block, followed by a final empty block. If p
+// makes the inflater take the tail for anything but the length of a stored block,
+// for example for data of another block, the inflater does not return all of the
+// longest block, and p is refused.
 func reference(p, window []byte) (message []byte, ok bool) {
 	r := bytes.NewReader(append(append([]byte{}, p...), longest+last...))
 	for out := append([]byte{}, window...); ; {
@@ -21,9 +22,9 @@ func reference(p, window []byte) (message []byte, ok bool) {
 		}
 		out = append(out, stream...)
 		switch message = out[len(window):]; {
-		case r.Len() == len(longest+last): // ends with BFINAL, and nothing behind it
+		case r.Len() == len(longest+last): // p ends with a final block
 			return message, true
-		case r.Len() == len(last), r.Len() == 0: // in the tail with BFINAL, behind the tail without
+		case r.Len() == len(last), r.Len() == 0: // the block of the tail is final, or it is not
 			return bytes.CutSuffix(message, []byte(longest[4:]))
 		case r.Len() < len(longest+last):
 			return nil, false
@@ -36,8 +37,8 @@ var (
 	last    = "\x01\x00\x00\xff\xff"
 )
 
-// Any octets, in any steps, say what they say to compress/flate, or are refused
-// as there.
+// A Decoder gives the same result as compress/flate for any bytes, or refuses
+// them as compress/flate does, whatever the room in each call.
 func FuzzAppend(f *testing.F) {
 	text := []byte("Hello, Hello, Hello! " + "0123456789abcdefghijklmnopqrstuvwxyz")
 	for level := flate.HuffmanOnly; level <= flate.BestCompression; level++ {
@@ -48,11 +49,11 @@ func FuzzAppend(f *testing.F) {
 	f.Add([]byte("\x01"), []byte(nil), uint8(0))
 	f.Fuzz(func(t *testing.T, p, window []byte, step uint8) {
 		window = window[:min(len(window), 1<<15)]
-		p = p[:min(len(p), 1<<12)] // or each step of a match of 258 would make it a long run
+		p = p[:min(len(p), 1<<12)] // all copies the output for each match: a long p takes too long
 		want, ok := reference(p, window)
 		got, err := all(new(Decoder), p, window, int(step))
 		if ok != (err == nil) || ok && !bytes.Equal(got, want) {
-			t.Fatalf("%x behind %x: got %x, %v; want %x, %t", p, window, got, err, want, ok)
+			t.Fatalf("%x after %x: got %x, %v; want %x, %t", p, window, got, err, want, ok)
 		}
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// all inflates p as a message behind window, into buffers that grow by step
-// octets over what is asked for.
+// all inflates p as a message that follows window. The buffer has step bytes more
+// than Room free in each call.
 func all(d *Decoder, p, window []byte, step int) ([]byte, error) {
 	d.Reset(p, window)
 	var out []byte
@@ -26,7 +26,7 @@ func all(d *Decoder, p, window []byte, step int) ([]byte, error) {
 	}
 }
 
-// unhex reads octets as the RFC prints them.
+// unhex reads bytes as the RFC prints them.
 func unhex(t *testing.T, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
@@ -38,7 +38,7 @@ func unhex(t *testing.T, s string) []byte {
 
 const hello = "f2 48 cd c9 c9 07 00"
 
-// The samples of RFC 7692, section 7.2.3, and what else ends a message.
+// The samples of RFC 7692, section 7.2.3, and the other ways to end a message.
 func TestSamples(t *testing.T) {
 	fixed, a := "0"+num(1, 2), "10010001"
 	tests := []struct{ name, window, payload, want string }{
@@ -48,12 +48,12 @@ func TestSamples(t *testing.T) {
 		{"7.2.3.4 BFINAL set", "", "f3 48 cd c9 c9 07 00 00", "Hello"},
 		{"7.2.3.5 two blocks", "", "f2 48 05 00 00 00 ff ff ca c9 c9 07 00", "Hello"},
 		{"7.2.3.6 empty", "", "00", ""},
-		{"BFINAL set, nothing behind it", "", "f3 48 cd c9 c9 07 00", "Hello"},
+		{"BFINAL set, nothing after it", "", "f3 48 cd c9 c9 07 00", "Hello"},
 		{"BFINAL set in the empty block", "", "01", ""},
 		{"two streams, one window", "", "f3 48 cd c9 c9 07 00 03 13 00 00", "HelloHello"},
 		{"a stored stream", "", "01 01 00 fe ff 48 00", "H"},
 		{"out of the window into the message", "Hello", "02 13 00 00", "Hello"},
-		{"the last octet of the window", "W", hex.EncodeToString(stream(fixed, strings.Repeat(a, 9), // 3 from 10 before
+		{"the last byte of the window", "W", hex.EncodeToString(stream(fixed, strings.Repeat(a, 9), // 3 from 10 before
 			"0000001 00110", num(1, 2), "0000000 000")), "aaaaaaaaaWaa"},
 		{"zeros repeated", "", hex.EncodeToString(stream(dynamic(257, 1), zeros(138), repeat, zeros(115), one, one, "0 000")), ""},
 	}
@@ -80,7 +80,7 @@ func stream(bits ...string) []byte {
 	return b
 }
 
-// num is a number of so many bits, the lowest first.
+// num writes v with the given number of bits, the lowest first.
 func num(v, bits int) string {
 	var b strings.Builder
 	for i := range bits {
@@ -89,9 +89,9 @@ func num(v, bits int) string {
 	return b.String()
 }
 
-// dynamic begins a block with codes of its own: counts of their lengths, and the
-// lengths of the code for those, in the order of RFC 1951, section 3.2.7, if not
-// those for what stands below.
+// dynamic begins a block with codes of its own. lengths are the lengths of the
+// code of code lengths, in the order of RFC 1951, section 3.2.7. Without them, it
+// is the code that one, two, repeat and zeros use.
 func dynamic(litLens, dists int, lengths ...int) string {
 	if lengths == nil {
 		lengths = []int{3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 2}
@@ -104,10 +104,11 @@ func dynamic(litLens, dists int, lengths ...int) string {
 	return s.String()
 }
 
-// Code lengths: one, two, and three times the last one.
+// Code words for a code length of one, for a code length of two, and for three
+// repetitions of the last one.
 const one, two, repeat = "10", "110", "111 00"
 
-// zeros are n code lengths of 0, n being 11 to 138.
+// zeros returns the code word for n code lengths of 0. n must be 11 to 138.
 func zeros(n int) string { return "0" + num(n-11, 7) }
 
 func TestRefused(t *testing.T) {
@@ -132,7 +133,7 @@ func TestRefused(t *testing.T) {
 		{"code of code lengths: too few words", stream(dynamic(257, 1, 2, 2, 2, 0))},
 		{"code of code lengths: no word", stream(dynamic(257, 1, 0, 0, 0, 0), num(0, 64))},
 		{"code of code lengths: not that word", stream(dynamic(257, 1, 0, 0, 1, 0), "1", num(0, 64))},
-		// From here on nothing else is wrong.
+		// The rows below have one fault each.
 		{"287 literals and lengths", stream(dynamic(287, 1), zeros(138), zeros(118), one, zeros(30), one, "0 000")},
 		{"31 distances", stream(dynamic(257, 31), zeros(138), zeros(118), one, zeros(31), "0 000")},
 		{"nothing to repeat", stream(dynamic(257, 1), repeat, zeros(138), zeros(115), one, one, "0 000")},
@@ -155,8 +156,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// Codes with a single word, and with none, are legal where they suffice (RFC
-// 1951, section 3.2.7).
+// Codes with a single word or with none are legal as long as the data uses no
+// other word (RFC 1951, section 3.2.7).
 func TestSparseCodes(t *testing.T) {
 	begin := dynamic(258, 1) + zeros('H') + one + zeros(138) + zeros(256-'H'-1-138) + two + two
 	for _, tt := range []struct{ name, dists, data, want string }{
@@ -178,12 +179,12 @@ func TestSparseCodes(t *testing.T) {
 	}
 }
 
-// A huffman code as an encoder has it: the word of each symbol, none being "".
+// A huffman is a Huffman code for encoding: the word of each symbol, or "" for a
+// symbol without one.
 type huffman []string
 
-// newHuffman returns a complete code of the symbols below n, of which all in
-// must and up to k altogether have a word, of at most 15 bits. Its tree is
-// likely to be deep.
+// newHuffman returns a complete code for up to k of the symbols below n, including
+// all in must. Its words have at most 15 bits, and its tree is likely to be deep.
 func newHuffman(r *rand.Rand, n, k int, must ...int) (words huffman, lengths []int) {
 	leaves := []int{1, 1}
 	for len(leaves) < k {
@@ -220,17 +221,17 @@ func newHuffman(r *rand.Rand, n, k int, must ...int) (words huffman, lengths []i
 	return words, lengths
 }
 
-// Blocks of any codes and any symbols, as no compressor makes them: with words
-// and extra bits of all lengths.
+// Blocks with random codes and symbols, unlike those of any compressor: their code
+// words and extra bits have all lengths.
 func TestAnyCodes(t *testing.T) {
 	random := rand.New(rand.NewPCG(2, 15))
-	window := someText(random, 1<<15) // no distance leaves it
+	window := someText(random, 1<<15) // long enough for every distance
 	var d Decoder
 	for range 100 {
 		litLen, litLens := newHuffman(random, 286, 2+random.IntN(284), endOfBlock, 284, 285)
 		dist, dists := newHuffman(random, 30, 2+random.IntN(28), 29)
 		var s strings.Builder
-		s.WriteString("0" + num(2, 2) + num(29, 5) + num(29, 5) + num(15, 4) + num(0, 9)) // no repetitions:
+		s.WriteString("0" + num(2, 2) + num(29, 5) + num(29, 5) + num(15, 4) + num(0, 9)) // no words for repetitions
 		s.WriteString(strings.Repeat(num(4, 3), 16))                                      // 16 words of four bits
 		for _, n := range append(litLens, dists...) {
 			fmt.Fprintf(&s, "%04b", n)
@@ -263,13 +264,13 @@ func TestAnyCodes(t *testing.T) {
 		want, ok := reference(p, window)
 		got, err := all(&d, p, window, random.IntN(1<<16))
 		if !ok || err != nil || !bytes.Equal(got, want) {
-			t.Fatalf("%d octets, %v, instead of %d, %t", len(got), err, len(want), ok)
+			t.Fatalf("%d bytes, %v, instead of %d, %t", len(got), err, len(want), ok)
 		}
 	}
 }
 
-// someText returns n octets with repetitions near and far, and octets that are
-// so rare that their code words are long.
+// someText returns n bytes with repetitions near and far, and with some values
+// that are so rare that their code words are long.
 func someText(r *rand.Rand, n int) []byte {
 	words := strings.Fields("a frame of the message is masked by the client and never by the server RFC6455 7692")
 	var b []byte
@@ -302,8 +303,8 @@ func deflated(t testing.TB, text, window []byte, level int) []byte {
 	return b.Bytes()[:b.Len()-4]
 }
 
-// What compress/flate deflates at any level, behind any window, comes out again,
-// in any steps.
+// A Decoder restores what compress/flate compressed at any level and after any
+// window, whatever the room in each call.
 func TestLevels(t *testing.T) {
 	random := rand.New(rand.NewPCG(1951, 7692))
 	var d Decoder
@@ -314,19 +315,19 @@ func TestLevels(t *testing.T) {
 			p := deflated(t, want, window, level)
 			for _, step := range []int{0, 1, n + 1} {
 				if n > 10_000 && step <= 1 {
-					continue // it takes the square of n
+					continue // the time grows with the square of n
 				}
 				got, err := all(&d, p, window, step)
 				if err != nil || !bytes.Equal(got, want) {
-					t.Fatalf("level %d, %d octets, step %d: %d octets, %v", level, n, step, len(got), err)
+					t.Fatalf("level %d, %d bytes, step %d: %d bytes, %v", level, n, step, len(got), err)
 				}
 			}
 		}
 	}
 }
 
-// Code words of all lengths: the number of occurrences doubles from octet to
-// octet.
+// Code words of all lengths: each byte value occurs twice as often as the one
+// before it.
 func TestLongWords(t *testing.T) {
 	var want []byte
 	for i := range 17 {
@@ -335,12 +336,12 @@ func TestLongWords(t *testing.T) {
 	rand.New(rand.NewPCG(15, 9)).Shuffle(len(want), func(i, j int) { want[i], want[j] = want[j], want[i] })
 	got, err := all(new(Decoder), deflated(t, want, nil, flate.HuffmanOnly), nil, len(want))
 	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%d octets, %v", len(got), err)
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }
 
-// A message that lacks its end is refused wherever it was cut, except where it is
-// another whole message.
+// A message that was cut anywhere is refused, unless the rest is itself a whole
+// message.
 func TestCut(t *testing.T) {
 	text := someText(rand.New(rand.NewPCG(5, 5)), 3000)
 	for _, level := range []int{flate.HuffmanOnly, flate.NoCompression, flate.BestSpeed} {
@@ -350,13 +351,13 @@ func TestCut(t *testing.T) {
 				continue
 			}
 			if got, err := all(new(Decoder), p[:n], nil, 10_000); err != ErrCorrupt {
-				t.Errorf("level %d, %d of %d octets: %d octets, %v", level, n, len(p), len(got), err)
+				t.Errorf("level %d, %d of %d bytes: %d bytes, %v", level, n, len(p), len(got), err)
 			}
 		}
 	}
 }
 
-// No message, whatever it says, leaves anything to the next.
+// No message, not even a corrupt one, leaves anything that the next can see.
 func TestReset(t *testing.T) {
 	d := new(Decoder)
 	secret := []byte("the password is correct horse battery staple")

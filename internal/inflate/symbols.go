@@ -2,15 +2,16 @@ package inflate
 
 import "encoding/binary"
 
-// symbols inflates code words into out[n:], while it has Room, and up to the end
-// of the block. The input is kept in variables: the loop lives in registers.
+// symbols inflates code words into out[n:] until the block ends or fewer than
+// Room bytes are free. It returns the new n. It keeps the fields of the input in
+// local variables, so that the loop works in registers.
 func (d *Decoder) symbols(out []byte, n int) (int, error) {
-	octets, pos, hold, have := d.octets, d.pos, d.hold, d.have
+	src, pos, hold, have := d.src, d.pos, d.hold, d.have
 	litLens, dists := &d.litLen.table, &d.dist.table
 	ended := false
 	for n <= len(out)-Room {
 		if have < maxPairBits {
-			hold |= word64(octets, pos) << (have & 63)
+			hold |= word64(src, pos) << (have & 63)
 			pos += int(63-have) >> 3
 			have |= refillBits
 		}
@@ -43,7 +44,7 @@ func (d *Decoder) symbols(out []byte, n int) (int, error) {
 			return n, ErrCorrupt
 		}
 		if length <= 16 && distance >= 8 && distance <= n {
-			// Most are as short as that: two words cost less than a call.
+			// Most matches are that short, and two words cost less than a call.
 			from, to := out[n-distance:], out[n:]
 			binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(from))
 			binary.LittleEndian.PutUint64(to[8:], binary.LittleEndian.Uint64(from[8:]))
@@ -62,8 +63,9 @@ func (d *Decoder) symbols(out []byte, n int) (int, error) {
 	return n, nil
 }
 
-// match appends length octets to out[:n] that are to be found distance octets
-// before, be it in the window. What overlaps is copied in pieces that double.
+// match appends to out[:n] a copy of the length bytes that begin distance bytes
+// earlier, in out or in the window, and returns the new n. Where source and
+// destination overlap, each copy doubles the part that the next one can use.
 func (d *Decoder) match(out []byte, n, length, distance int) int {
 	end := n + length
 	if back := distance - n; back > 0 {

@@ -1,15 +1,15 @@
 package inflate
 
-// A Window keeps the last bytes of a stream, at most Size of them: what one
-// message hands over to the next with context takeover (RFC 7692, section
-// 7.1.1). It allocates as they come.
+// A Window keeps the last bytes of a stream, at most Size of them. With context
+// takeover it is handed from one message to the next (RFC 7692, section 7.1.1).
+// Its memory grows with the bytes that it holds.
 type Window struct {
-	Bytes []byte // valid until the next Push or Forget; for reading only
-	Size  int    // constant; 0: the window stays empty
+	Bytes []byte // for reading only, valid until the next Push or Forget
+	Size  int    // constant; if it is 0 the window stays empty
 }
 
-// Push appends p, of which nothing is kept but a copy of what the window has
-// room for.
+// Push appends p to the window, which drops its oldest bytes if it is full. Push
+// copies: it does not keep p.
 func (w *Window) Push(p []byte) {
 	if len(p) >= w.Size {
 		p = p[len(p)-w.Size:]
@@ -22,7 +22,7 @@ func (w *Window) Push(p []byte) {
 	w.Bytes = append(w.Bytes, p...)
 }
 
-// grow makes room for n more bytes, by doubling and up to Size.
+// grow makes room for n more bytes. It at least doubles the capacity, up to Size.
 func (w *Window) grow(n int) {
 	need := len(w.Bytes) + n
 	if need <= cap(w.Bytes) {
@@ -33,5 +33,5 @@ func (w *Window) grow(n int) {
 	w.Bytes = bigger
 }
 
-// Forget empties the window and keeps its room.
+// Forget empties the window and keeps its memory.
 func (w *Window) Forget() { w.Bytes = w.Bytes[:0] }

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A window holds the end of all that was pushed since it was last emptied, in
-// no more memory than its size.
+// A window holds the last bytes that were pushed since it was last emptied, and
+// takes no more memory than its size.
 func TestWindow(t *testing.T) {
 	for _, size := range []int{0, 1, 256, 1000} {
 		r := rand.New(rand.NewPCG(7692, uint64(size)))

@@ -1,5 +1,5 @@
-// Package leakcheck fails the tests of a package that leave goroutines of ours
-// behind.
+// Package leakcheck fails the tests of a package if they leave goroutines of this
+// module running.
 package leakcheck
 
 import (
@@ -14,13 +14,13 @@ import (
 const (
 	module = "github.com/parleyws/parley"
 
-	patience = 5 * time.Second // for goroutines that are about to end
-	interval = 10 * time.Millisecond
+	patience = 5 * time.Second       // how long goroutines may take to end
+	interval = 10 * time.Millisecond // how often to look
 )
 
-// Main runs the tests of m and exits the process: with their code if they
-// failed, with 1 if they passed but goroutines are left that run code of this
-// module or were started by it. To be called from TestMain.
+// Main runs the tests of m and exits the process. TestMain should call it. The
+// exit code is that of the tests if they fail. It is 1 if they pass but leave
+// goroutines that run code of this module or were started by it.
 func Main(m *testing.M) {
 	code := m.Run()
 	if code == 0 {
@@ -32,8 +32,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// leftover returns the stacks of all goroutines of this module but the calling
-// one. While there are some it looks again, until the time given is over.
+// leftover returns the stacks of all goroutines of this module except the calling
+// one. It waits up to the given time until there are none.
 func leftover(wait time.Duration) []string {
 	end := time.After(wait)
 	again := time.NewTicker(interval)
@@ -51,8 +51,8 @@ func leftover(wait time.Duration) []string {
 	}
 }
 
-// ours returns the stacks that mention this module, less the first one, which
-// is the caller's, and the one that runs the tests.
+// ours returns the stacks that mention this module. It leaves out the first one,
+// which is the caller's, and the one that runs the tests.
 func ours(stacks []string) []string {
 	var left []string
 	for _, s := range stacks[1:] {
@@ -63,7 +63,7 @@ func ours(stacks []string) []string {
 	return left
 }
 
-// stacks returns the stacks of all goroutines, the calling one first.
+// stacks returns the stacks of all goroutines. The first is that of the caller.
 func stacks() []string {
 	for size := 1 << 16; ; size *= 2 {
 		buf := make([]byte, size)

@@ -1,5 +1,5 @@
-// Package octetwise cuts a connection into single octets, to find code that
-// relies on how reads and writes happen to be divided.
+// Package octetwise cuts the reads and writes of a connection into single bytes.
+// Tests use it to find code that relies on how a stream happens to be divided.
 package octetwise
 
 import (
@@ -7,9 +7,10 @@ import (
 	"net"
 )
 
-// New returns nc with every Read giving at most one octet, and every Write
-// passed on octet by octet. It hides the other methods of nc but for
-// CloseWrite, which is an error where nc has none.
+// New returns a connection that passes reads and writes on to nc byte by byte: a
+// Read returns at most one byte, and a Write calls nc.Write once for each byte. It
+// has the methods of net.Conn and CloseWrite, which fails with
+// errors.ErrUnsupported if nc has no such method.
 func New(nc net.Conn) net.Conn { return &conn{nc} }
 
 type conn struct{ net.Conn }
@@ -18,7 +19,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p[:min(len(p), 1)])
 }
 
-// Write is not atomic: octets of Writes that meet mix.
+// Write is not atomic: concurrent Writes mix their bytes.
 func (c *conn) Write(p []byte) (int, error) {
 	for i := range p {
 		if _, err := c.Conn.Write(p[i : i+1]); err != nil {
@@ -28,7 +29,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// CloseWrite closes the writing direction alone.
+// CloseWrite closes only the writing direction.
 func (c *conn) CloseWrite() error {
 	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return h.CloseWrite()

@@ -28,7 +28,7 @@ func TestOctets(t *testing.T) {
 	}
 }
 
-// A Write that fails tells how many octets went out before.
+// A Write that fails returns the number of bytes that went out before.
 func TestWriteFails(t *testing.T) {
 	a, b := net.Pipe()
 	defer a.Close()

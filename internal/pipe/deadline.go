@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// A deadline is a moment after which calls of one direction fail. It is
-// guarded by the mutex of its stream.
+// A deadline is the time after which calls of one direction fail. The mutex of its
+// stream guards it.
 type deadline struct {
 	passed bool
-	timer  *time.Timer // nil unless one is set in the future
+	timer  *time.Timer // nil unless the deadline is in the future
 }
 
-// set moves the deadline to t, or takes it away if t is zero, and wakes
-// through changed whoever has to look again.
+// set moves the deadline to t, or removes it if t is zero. When the deadline
+// passes, changed is broadcast, so that waiting calls look again.
 func (d *deadline) set(changed *sync.Cond, t time.Time) {
 	d.stop()
 	d.passed = false
@@ -30,7 +30,7 @@ func (d *deadline) set(changed *sync.Cond, t time.Time) {
 	timer = time.AfterFunc(wait, func() {
 		changed.L.Lock()
 		defer changed.L.Unlock()
-		if d.timer == timer { // else another deadline has been set meanwhile
+		if d.timer == timer { // otherwise set or stop was called in the meantime
 			d.passed = true
 			changed.Broadcast()
 		}
@@ -38,7 +38,7 @@ func (d *deadline) set(changed *sync.Cond, t time.Time) {
 	d.timer = timer
 }
 
-// stop forgets a timer that runs.
+// stop stops the timer, if there is one.
 func (d *deadline) stop() {
 	if d.timer != nil {
 		d.timer.Stop()

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// A Listener hands out connections in memory: a net.Listener for a server, and
-// the DialContext of an http.Transport for its clients.
+// A Listener connects servers and clients in memory. It is a net.Listener for a
+// server, and its DialContext fits an http.Transport for the clients.
 type Listener struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -21,7 +21,8 @@ func Listen() *Listener {
 	return l
 }
 
-// Accept implements net.Listener. It waits for a call of DialContext.
+// Accept implements net.Listener. It waits for a call of DialContext, and returns
+// net.ErrClosed after Close.
 func (l *Listener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.conns:
@@ -31,7 +32,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close implements net.Listener. Connections that were handed out stay.
+// Close implements net.Listener. Connections that were handed out stay open.
 func (l *Listener) Close() error {
 	l.close()
 	return nil
@@ -40,8 +41,9 @@ func (l *Listener) Close() error {
 // Addr implements net.Listener.
 func (l *Listener) Addr() net.Addr { return addr("a") }
 
-// DialContext returns the other end of a connection that Accept returns. The
-// network and the address are not looked at.
+// DialContext waits for a call of Accept and returns the other end of the
+// connection that Accept returns. It ignores the network and the address. After
+// Close it returns net.ErrClosed.
 func (l *Listener) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	server, client := New()
 	select {

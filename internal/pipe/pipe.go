@@ -1,11 +1,11 @@
-// Package pipe makes connections in memory that behave like TCP where net.Pipe
-// does not: writes are buffered, and one direction can be closed alone.
+// Package pipe makes connections in memory. Unlike those of net.Pipe they behave
+// like TCP: writes are buffered, and each direction can be closed separately.
 //
 // # Concurrency
 //
-// All methods may be called from any goroutine. A call that waits does so on a
-// sync.Cond and timers are made by time.AfterFunc, so that a connection that
-// was made in a testing/synctest bubble blocks durably there.
+// All methods may be called from any goroutine. Calls wait on a sync.Cond, and
+// timers come from time.AfterFunc. So a call blocks durably in the
+// testing/synctest bubble in which its connection was made.
 package pipe
 
 import (
@@ -14,21 +14,22 @@ import (
 	"time"
 )
 
-// DefaultSize is how many octets New lets wait in each direction.
+// DefaultSize is the number of bytes that a connection of New buffers in each
+// direction.
 const DefaultSize = 1 << 20
 
-// New returns the two ends of a connection that holds up to DefaultSize octets
-// in each direction.
+// New is NewSize with DefaultSize.
 func New() (a, b net.Conn) { return NewSize(DefaultSize) }
 
-// NewSize is New with size octets of room in each direction: a Write of more
-// waits until the peer has read. NewSize panics if size is not positive.
+// NewSize returns the two ends of a connection that buffers up to size bytes in
+// each direction. A Write that finds the buffer full waits until the peer has
+// read. NewSize panics if size is not positive.
 //
-// Both ends have a CloseWrite method, as *net.TCPConn has: the peer reads what
-// is buffered, then io.EOF, and may go on writing. Close of one end drops what
-// it has not read, and fails the peer's writes from then on. Errors are
-// *net.OpError around net.ErrClosed, os.ErrDeadlineExceeded or
-// io.ErrClosedPipe, but for io.EOF, which comes bare.
+// Both ends have a CloseWrite method, like *net.TCPConn. After it the peer reads
+// the buffered bytes, then io.EOF, and may still write. Close drops the bytes that
+// the end has not read, and from then on the peer's writes fail. Errors are
+// *net.OpError values that wrap net.ErrClosed, os.ErrDeadlineExceeded or
+// io.ErrClosedPipe. Only io.EOF comes unwrapped.
 func NewSize(size int) (a, b net.Conn) {
 	if size <= 0 {
 		panic("pipe: size is not positive")
@@ -54,14 +55,14 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, c.wrap("write", err)
 }
 
-// Close ends both directions and wakes every call that waits, at either end.
-// A second Close is an error, as it is of a *net.TCPConn.
+// Close ends both directions and wakes every waiting call at both ends. A second
+// Close returns an error, as that of a *net.TCPConn does.
 func (c *conn) Close() error {
 	c.out.closeWrite()
 	return c.wrap("close", c.in.closeRead())
 }
 
-// CloseWrite ends the direction towards the peer.
+// CloseWrite ends the direction to the peer.
 func (c *conn) CloseWrite() error {
 	return c.wrap("close", c.out.closeWrite())
 }
@@ -84,7 +85,7 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 	return c.wrap("set", c.out.setWriteDeadline(t))
 }
 
-// wrap puts err, unless it is nil or io.EOF, into the error type of package net.
+// wrap wraps err in a *net.OpError, unless err is nil or io.EOF.
 func (c *conn) wrap(op string, err error) error {
 	if err == nil || err == io.EOF {
 		return err
@@ -92,7 +93,7 @@ func (c *conn) wrap(op string, err error) error {
 	return &net.OpError{Op: op, Net: c.local.Network(), Source: c.local, Addr: c.remote, Err: err}
 }
 
-// An addr is the name of an end.
+// An addr is the name of one end.
 type addr string
 
 func (a addr) Network() string { return "pipe" }

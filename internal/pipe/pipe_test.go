@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 func TestConn(t *testing.T) {
-	for name, size := range map[string]int{"default": DefaultSize, "1000 octets": 1000} {
+	for name, size := range map[string]int{"default": DefaultSize, "1000 bytes": 1000} {
 		t.Run(name, func(t *testing.T) {
 			nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
 				a, b = NewSize(size)
@@ -82,7 +82,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// Whoever waits, at either end, is woken by a Close, a deadline or the peer.
+// A Close, a deadline and the peer each wake the waiting calls, at both ends.
 func TestWakes(t *testing.T) {
 	past := time.Unix(1, 0)
 	readOne := func(nc net.Conn) error { _, err := nc.Read(make([]byte, 1)); return err }
@@ -97,7 +97,7 @@ func TestWakes(t *testing.T) {
 		{"read, closed there", readOne, func(a, b net.Conn) { b.Close() }, io.EOF},
 		{"read, half-closed there", readOne, func(a, b net.Conn) { b.(halfCloser).CloseWrite() }, io.EOF},
 		{"read, deadline", readOne, func(a, b net.Conn) { a.SetReadDeadline(past) }, os.ErrDeadlineExceeded},
-		{"read, octet", readOne, func(a, b net.Conn) { b.Write([]byte{1}) }, nil},
+		{"read, byte", readOne, func(a, b net.Conn) { b.Write([]byte{1}) }, nil},
 		{"write, closed here", writeTwo, func(a, b net.Conn) { a.Close() }, net.ErrClosed},
 		{"write, half-closed here", writeTwo, func(a, b net.Conn) { a.(halfCloser).CloseWrite() }, net.ErrClosed},
 		{"write, closed there", writeTwo, func(a, b net.Conn) { b.Close() }, io.ErrClosedPipe},
@@ -128,7 +128,7 @@ func TestWakes(t *testing.T) {
 	}
 }
 
-// Deadlines pass at their exact time; one that was moved or taken away does not.
+// A deadline passes at its exact time, unless it was moved or removed before.
 func TestDeadlineTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := NewSize(1)
@@ -155,7 +155,7 @@ func TestDeadlineTime(t *testing.T) {
 		wg.Go(func() { expire(a.Write, 5*time.Second) })
 		wg.Wait()
 
-		// What was buffered is still there, and so is the connection.
+		// The deadline has cost neither the buffered bytes nor the connection.
 		a.SetDeadline(time.Time{})
 		if got := read(t, b, 1); got != "x" {
 			t.Errorf("read %q", got)
@@ -167,8 +167,8 @@ func TestDeadlineTime(t *testing.T) {
 	})
 }
 
-// Writes that meet on a full pipe are not torn, and a deadline that ends one
-// tells how much of it went out.
+// Concurrent writes to a full pipe do not mix. A write that a deadline ends
+// returns how many bytes were buffered.
 func TestWritesMeet(t *testing.T) {
 	a, b := NewSize(3)
 	defer b.Close()
@@ -190,7 +190,7 @@ func TestWritesMeet(t *testing.T) {
 	wg.Wait()
 	a.SetWriteDeadline(time.Now().Add(time.Millisecond))
 	if n, err := a.Write(make([]byte, 10)); n != 3 || !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("Write = %d, %v; want the 3 octets that there was room for and a timeout", n, err)
+		t.Errorf("Write = %d, %v; want the 3 bytes that there was room for and a timeout", n, err)
 	}
 	a.Close()
 }

@@ -1,14 +1,14 @@
 package pipe
 
-// A ring is a queue of octets that takes up to max of them and grows as they come.
+// A ring is a queue of up to max bytes. Its buffer grows when bytes come.
 type ring struct {
 	buf   []byte
-	start int // of the oldest octet in buf
-	n     int // octets held
+	start int // index of the oldest byte in buf
+	n     int // number of bytes in the queue
 	max   int
 }
 
-// write takes as much of p as there is room for and returns how much that is.
+// write appends as many bytes of p as there is room for and returns their number.
 func (r *ring) write(p []byte) int {
 	p = p[:min(len(p), r.max-r.n)]
 	r.grow(r.n + len(p))
@@ -21,7 +21,7 @@ func (r *ring) write(p []byte) int {
 	return len(p)
 }
 
-// read moves the oldest octets to p and returns their number.
+// read moves the oldest bytes to p and returns their number.
 func (r *ring) read(p []byte) int {
 	p = p[:min(len(p), r.n)]
 	for rest := p; len(rest) > 0; {
@@ -33,7 +33,8 @@ func (r *ring) read(p []byte) int {
 	return len(p)
 }
 
-// grow makes room for size octets in all, at least doubling the buffer.
+// grow makes room for size bytes in total. If the buffer grows, it at least
+// doubles, up to max.
 func (r *ring) grow(size int) {
 	if size <= len(r.buf) {
 		return

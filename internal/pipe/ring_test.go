@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A ring gives back what it took, whatever the pieces, and never holds more
-// than it may.
+// A ring returns the bytes that were written, in order and in any pieces, and
+// never holds more than its max.
 func TestRing(t *testing.T) {
 	for _, size := range []int{1, 2, 511, 512, 513, 5000} {
 		rnd := rand.New(rand.NewPCG(1, uint64(size)))
@@ -21,18 +21,18 @@ func TestRing(t *testing.T) {
 				}
 				n := r.write(p)
 				if want := min(len(p), size-len(held)); n != want {
-					t.Fatalf("size %d: took %d octets, want %d", size, n, want)
+					t.Fatalf("size %d: took %d bytes, want %d", size, n, want)
 				}
 				held = append(held, p[:n]...)
 			} else {
 				n := r.read(p)
 				if want := held[:min(len(p), len(held))]; !bytes.Equal(p[:n], want) {
-					t.Fatalf("size %d: read %d octets that differ from the %d written", size, n, len(want))
+					t.Fatalf("size %d: read %d bytes that differ from the %d written", size, n, len(want))
 				}
 				held = held[n:]
 			}
 			if r.n != len(held) || len(r.buf) > size {
-				t.Fatalf("size %d: holds %d, want %d, in %d octets", size, r.n, len(held), len(r.buf))
+				t.Fatalf("size %d: holds %d, want %d, in %d bytes", size, r.n, len(held), len(r.buf))
 			}
 		}
 	}

@@ -11,13 +11,13 @@ import (
 // A stream is one direction: a bounded buffer between a writing and a reading end.
 type stream struct {
 	mu      sync.Mutex
-	changed sync.Cond // with mu; broadcast after every change of what is below
+	changed sync.Cond // uses mu; broadcast after every change of the fields below
 
 	buf         ring
-	readClosed  bool // the reading end is closed: nothing is kept any more
-	writeClosed bool // the writing end is closed: EOF behind what is buffered
-	writing     bool // a Write is under way: others wait, so that none is torn
-	rd, wd      deadline
+	readClosed  bool     // the reading end is closed, and buf stays empty
+	writeClosed bool     // the writing end is closed, and EOF follows the bytes in buf
+	writing     bool     // a write is in progress; others wait, so that their bytes do not mix
+	rd, wd      deadline // of reads and of writes
 }
 
 func newStream(size int) *stream {
@@ -26,8 +26,8 @@ func newStream(size int) *stream {
 	return s
 }
 
-// read waits for an octet, the end, or the deadline. A deadline in the past
-// goes before octets that are there, as in package net.
+// read waits for a byte, the end of the stream, or the deadline. If the deadline
+// has passed, read fails even if bytes are buffered, as in package net.
 func (s *stream) read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,8 +50,9 @@ func (s *stream) read(p []byte) (int, error) {
 	}
 }
 
-// write waits for its turn and then for room, piece by piece, until all of p
-// is buffered. It returns how much is, with an error if that is not all.
+// write waits for its turn. Then it buffers p piece by piece, and waits for room
+// between the pieces. It returns the number of bytes that it buffered, and an
+// error if that is not len(p).
 func (s *stream) write(p []byte) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,7 +79,7 @@ func (s *stream) write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// writeError returns why nothing can be written now, or nil.
+// writeError returns the reason why nothing can be written, or nil.
 func (s *stream) writeError() error {
 	switch {
 	case s.writeClosed:
@@ -91,7 +92,7 @@ func (s *stream) writeError() error {
 	return nil
 }
 
-// closeWrite ends the stream behind what is buffered.
+// closeWrite ends the stream after the buffered bytes.
 func (s *stream) closeWrite() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +105,7 @@ func (s *stream) closeWrite() error {
 	return nil
 }
 
-// closeRead drops what is buffered and all that would come.
+// closeRead drops the buffered bytes and fails all later writes.
 func (s *stream) closeRead() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

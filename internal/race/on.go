@@ -1,7 +1,8 @@
 //go:build race
 
-// Package race tells tests whether the race detector is on, which allocates,
-// takes more stack and slows what is not concurrent.
+// Package race tells tests whether the race detector is on. Tests of allocations,
+// of stack sizes and of speed need to know, because the detector changes all
+// three.
 package race
 
 // Enabled reports whether the race detector is on.

@@ -1,5 +1,5 @@
-// Package strictinflate reads DEFLATE for our own tests, as a peer with a small
-// window does.
+// Package strictinflate inflates DEFLATE (RFC 1951) for this module's tests, as a
+// peer with a small window does.
 package strictinflate
 
 import (
@@ -8,17 +8,18 @@ import (
 	"io"
 )
 
-// An Inflater reads DEFLATE (RFC 1951) as a peer with a small window does:
-// unlike compress/flate's reader it refuses a distance beyond the window, and
-// it takes a message to its very last bit. It is written for clarity and
-// shares nothing with what it judges.
+// An Inflater inflates messages as a peer with a small window does. Unlike
+// compress/flate's reader it refuses a distance beyond the window, and it reads
+// each message to its very last bit. It is written for clarity and shares no code
+// with the packages that it tests.
 type Inflater struct {
-	Window  int    // bytes
-	History []byte // all that came before, of the messages that may be referred to
+	Window  int    // size of the window, in bytes
+	History []byte // the inflated bytes of all earlier messages to which the next may refer
 }
 
-// Message inflates one message of permessage-deflate. Without takeover the
-// caller empties History before each.
+// Message inflates one message of permessage-deflate and appends the result to
+// History. Without context takeover the caller must empty History before each
+// message.
 func (s *Inflater) Message(p []byte) ([]byte, error) {
 	r := &bitReader{p: append(append([]byte{}, p...), 0, 0, 0xFF, 0xFF)}
 	out := s.History
@@ -54,7 +55,7 @@ func (s *Inflater) Message(p []byte) ([]byte, error) {
 	return message, nil
 }
 
-// block inflates a block of two Huffman codes (RFC 1951, section 3.2.3).
+// block inflates a block that uses two Huffman codes (RFC 1951, section 3.2.3).
 func (s *Inflater) block(r *bitReader, out []byte, literals, distances *code) ([]byte, error) {
 	for {
 		symbol := literals.read(r)
@@ -84,7 +85,8 @@ func (s *Inflater) block(r *bitReader, out []byte, literals, distances *code) ([
 	}
 }
 
-// The tables of RFC 1951, section 3.2.5, by their rule.
+// The tables of RFC 1951, section 3.2.5, are computed from their rule.
+
 func lengthExtra(i int) int {
 	if i < 8 || i == 28 {
 		return 0
@@ -138,11 +140,10 @@ func fixedDistances() *code {
 	return newCode(lengths[:])
 }
 
-// A code is a canonical Huffman code (RFC 1951, section 3.2.2): how many
-// symbols there are of each length, and the symbols in order.
+// A code is a canonical Huffman code (RFC 1951, section 3.2.2).
 type code struct {
-	count   [16]int
-	symbols []int
+	count   [16]int // number of code words of each length
+	symbols []int   // symbols in the order of their code words
 }
 
 func newCode(lengths []int) *code {
@@ -172,10 +173,10 @@ func (c *code) read(r *bitReader) int {
 	return 256
 }
 
-// A bitReader reads bits, the lowest first.
+// A bitReader reads bits, the lowest bit of each byte first.
 type bitReader struct {
 	p   []byte
-	pos int // in bits
+	pos int // position in bits
 	err error
 }
 

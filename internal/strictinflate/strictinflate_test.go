@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The judge itself: it takes compress/flate's own output with the window that that
-// has, and refuses it where a promise of 9 bits would be broken.
+// An Inflater accepts the output of compress/flate with a window of 15 bits, and
+// refuses it with a window of 9 bits.
 func TestRefuses(t *testing.T) {
 	text := someText(rand.New(rand.NewPCG(3, 3)), 2000)
 	var b bytes.Buffer
@@ -25,7 +25,7 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// someText returns n octets that compress well, with repetitions near and far.
+// someText returns n bytes that compress well, with repetitions near and far.
 func someText(r *rand.Rand, n int) []byte {
 	words := strings.Fields("a frame of the message is masked by the client and never by the server RFC6455 7692")
 	var b []byte

@@ -1,5 +1,5 @@
-// Chromium against examples/chat: its own page, the same with WebSocket blocked, and
-// examples/react from an origin of its own.   node chat.mjs PROGRAM FOLDER-FOR-SCREENSHOTS
+// Chromium against examples/chat: the chat's page, the same page with WebSocket blocked, and
+// examples/react from another origin.   node chat.mjs PROGRAM FOLDER-FOR-SCREENSHOTS
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -10,7 +10,7 @@ const [program, pictures] = process.argv.slice(2);
 limit(240);
 const chromium = await browser();
 
-// open makes a tab in which somebody has joined a room.
+// open opens a tab in which a person has joined a room.
 async function open(context, url, name, room) {
   const page = await context.newPage();
   const errors = [];
@@ -26,7 +26,7 @@ async function open(context, url, name, room) {
     status: (text) => status.filter({ hasText: text }).waitFor(),
     heard: (text) => bubbles.getByText(text, { exact: true }).waitFor(),
     texts: () => bubbles.allTextContents(),
-    // sees waits until the list of people is this.
+    // sees waits until the list of people equals the given one.
     async sees(...people) {
       await page.waitForFunction((want) => {
         const list = [...document.querySelectorAll("[aria-label=People] li span:nth-child(2)")];
@@ -43,7 +43,7 @@ async function open(context, url, name, room) {
 
 const markup = "<b>not markup</b> & \"so on\": žluťoučký kůň, いろは, 🦊";
 
-// conversation is what must work everywhere. It returns the tabs for more.
+// conversation checks the parts that must work everywhere. It returns the tabs for further checks.
 async function conversation({ url, transport, check, restart, picture }) {
   const context = await chromium.newContext({ viewport: { width: 1180, height: 760 }, colorScheme: "light" });
   const door = await context.newPage();
@@ -98,7 +98,7 @@ async function conversation({ url, transport, check, restart, picture }) {
     assert.deepEqual(await ann.texts(), [...before, ...list]);
   });
   await check("nothing reached the other room", async () => {
-    // Bob moves there. What had gone to Eve before would be there before his message.
+    // Bob moves there. An earlier message to Eve would arrive before his message.
     await bob.page.getByRole("button", { name: "Leave" }).click();
     await ann.sees("Ann Lee");
     const moved = await open(context, url, "Bob", "kitchen");
@@ -127,7 +127,7 @@ async function conversation({ url, transport, check, restart, picture }) {
   await context.close();
 }
 
-// restarting returns a server behind a proxy, and what starts it again.
+// restarting returns a server behind a proxy, and a function that restarts the server.
 async function restarting(...flags) {
   let server = await serve(program, ...flags);
   const between = await proxy(server.port);
@@ -161,7 +161,7 @@ async function ownPage(name, blocked) {
   await site.end();
 }
 
-// react builds the example for the address of a server and serves it from another origin.
+// react builds examples/react for the address of a server and serves it from another origin.
 async function react() {
   const root = fileURLToPath(new URL("../../examples/react", import.meta.url));
   const { build, preview } = await import(pathToFileURL(createRequire(`${root}/package.json`).resolve("vite")));

@@ -9,10 +9,10 @@ const lengths = [0, 1, 125, 126, 127, 4095, 4096, 65535, 65536, 65537, 500_000, 
 limit(180);
 const chromium = await browser();
 
-// withServer runs checks on a page of a server that was started with the flags.
+// withServer starts a server with the flags and runs checks on its page.
 async function withServer(flags, checks) {
   const server = await serve(program, ...flags);
-  // -raw serves no page: the proxy does, so that there is one of the same origin.
+  // With -raw the server has no page. The proxy serves one, so that its origin is the same.
   const between = await proxy(server.port, flags.includes("-raw") && "<!doctype html><title>raw</title>");
   const context = await chromium.newContext();
   const page = await context.newPage();
@@ -33,7 +33,7 @@ function clean(event, code, reason = "") {
   return `${code} ${JSON.stringify(reason)}`;
 }
 
-// messages holds for every set of flags.
+// messages checks the parts that must work with every set of flags.
 async function messages({ page, url, check }) {
   await check("text of every code point", () => page.evaluate(inPage.everyCodePoint, url));
   await check("binary", () => page.evaluate(inPage.binary, { url, lengths }));
@@ -51,7 +51,7 @@ async function closes({ page, url, check }) {
   });
 }
 
-// sigterm comes last: it ends the server.
+// sigterm must be the last check, because it ends the server.
 async function sigterm({ page, server, url, check }) {
   await check("SIGTERM", async () => {
     await page.evaluate(inPage.open, { url, n: 3 });
@@ -66,7 +66,7 @@ async function sigterm({ page, server, url, check }) {
   });
 }
 
-// wire counts what travels when the same 70,000 octets go there and back ten times.
+// wire counts the bytes on the wire when the same 70,000 bytes are echoed ten times.
 async function wire({ page, url, seen, check }, deflated) {
   await check(deflated ? "deflate is agreed on and used" : "deflate is off", async () => {
     const text = "parley ".repeat(10_000);
@@ -150,7 +150,7 @@ await withServer(["-keepalive", "1s"], async (t) => {
     await sleep(5000);
     const up = t.seen.up - before.up;
     const down = t.seen.down - before.down;
-    // Two pings of two octets and their masked pongs, at the least.
+    // At least two pings of two bytes and their masked pongs.
     assert.ok(down >= 2 * 2 && up >= 2 * 6, `${down} octets down, ${up} up: no pings and pongs`);
     const echoed = await t.page.evaluate(() => new Promise((resolve, reject) => {
       const [socket] = window.sockets;

@@ -1,12 +1,12 @@
-// What the browser checks share: a server process, a proxy that counts octets, Chromium, and
-// steps that report.
+// The common parts of the browser checks: a server process, a proxy that counts bytes, Chromium, and
+// steps that report their results.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import net from "node:net";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
-// Everything together may take this long.
+// The time limit of all checks together.
 export function limit(seconds) {
   setTimeout(() => {
     console.error(`not done after ${seconds} s`);
@@ -19,7 +19,7 @@ export const browser = () => chromium.launch({
   args: [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    // Every tab is as awake as the one in front.
+    // Chromium must not throttle tabs in the background.
     "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows", "--disable-background-timer-throttling",
   ],
 });
@@ -44,8 +44,8 @@ export async function serve(program, ...args) {
   };
 }
 
-// proxy passes octets on to a port and counts them. It keeps the first line of each answer. With
-// a document it answers itself what is no WebSocket handshake.
+// proxy passes bytes on to a port and counts them. It keeps the first line of each answer. If it has
+// a document, it answers requests that are no WebSocket handshake with the document.
 export async function proxy(port, document) {
   const seen = { up: 0, down: 0, answers: [] };
   const pass = (client, first) => {
@@ -70,7 +70,7 @@ export async function proxy(port, document) {
 
 let failed = 0;
 
-// step reports one check. A failure does not stop those behind it.
+// step runs and reports one check. A failure does not stop the later checks.
 export async function step(name, check) {
   const started = performance.now();
   try {

@@ -1,7 +1,7 @@
-// Functions that run inside the page. Playwright sends them as text, so that each stands alone.
+// Functions that run inside the page. Playwright sends them as text, so none may use another.
 
-// everyCodePoint sends all characters that there are as text, 10,000 a message, and
-// returns how many messages came back as they were. Surrogates are no characters.
+// everyCodePoint sends all characters as text, 10,000 in a message, and returns how many messages
+// came back unchanged. Surrogates are not characters.
 export async function everyCodePoint(url) {
   const socket = new WebSocket(url);
   await new Promise((resolve, reject) => { socket.onopen = resolve; socket.onerror = () => reject(new Error("no connection")); });
@@ -28,7 +28,7 @@ export async function everyCodePoint(url) {
   return `${next} messages`;
 }
 
-// binary sends random octets of each length, as an ArrayBuffer and as a Blob.
+// binary sends random bytes of each length, as an ArrayBuffer and as a Blob.
 export async function binary({ url, lengths }) {
   for (const binaryType of ["arraybuffer", "blob"]) {
     const socket = new WebSocket(url);
@@ -52,7 +52,7 @@ export async function binary({ url, lengths }) {
   return `${lengths.length} lengths to ${Math.max(...lengths)}`;
 }
 
-// repeat sends one text n times and returns what was agreed on.
+// repeat sends one text n times and returns the agreed extensions.
 export async function repeat({ url, text, n }) {
   const socket = new WebSocket(url);
   await new Promise((resolve, reject) => { socket.onopen = resolve; socket.onerror = () => reject(new Error("no connection")); });
@@ -67,8 +67,8 @@ export async function repeat({ url, text, n }) {
   return socket.extensions;
 }
 
-// closing opens a connection, sends size octets if it is to, closes with the arguments if there
-// are any, and returns what onclose saw.
+// closing opens a connection. It sends size bytes if size is given, closes with the arguments if
+// there are any, and returns the event of onclose.
 export async function closing({ url, size, args }) {
   const socket = new WebSocket(url);
   const closed = new Promise((resolve) => {
@@ -81,7 +81,7 @@ export async function closing({ url, size, args }) {
   return closed;
 }
 
-// open leaves connections open for later; their onclose events are in window.endings.
+// open opens connections and leaves them open. Their onclose events are in window.endings.
 export async function open({ url, n }) {
   window.sockets = [];
   window.endings = Promise.all(Array.from({ length: n }, () => new Promise((resolve) => {

@@ -1,4 +1,4 @@
-// The JavaScript client, in the versions and modes that are checked.
+// The JavaScript client, in all versions and modes that are checked.
 import * as v40 from "client-4.0";
 import * as v45 from "client-4.5";
 import * as v48 from "client-4.8";
@@ -9,12 +9,13 @@ export const modes = { default: undefined, websocket: ["websocket"], polling: ["
 // since reports whether a version is at least as new as another.
 export const since = (version, first) => version.localeCompare(first, "en", { numeric: true }) >= 0;
 
-// next is the arguments of the next event of a name. Ask for it before what brings it about.
+// next resolves to the arguments of the next event with a name. Call it before the step that causes
+// the event.
 export const next = (emitter, event) => new Promise((resolve) => {
   emitter.once(event, (...args) => resolve(args));
 });
 
-// ask emits an event and is the arguments of its acknowledgement.
+// ask emits an event and resolves to the arguments of its acknowledgement.
 export const ask = (socket, event, ...args) => new Promise((resolve) => {
   socket.emit(event, ...args, (...answer) => resolve(answer));
 });
@@ -25,7 +26,7 @@ export async function upgraded(socket) {
   if (engine.transport.name !== "websocket") await next(engine, "upgrade");
 }
 
-// numbers waits until a socket has got "number" with each of first to end - 1, in order and once.
+// numbers waits until a socket has got "number" with each of first to end - 1, in order and only once.
 export function numbers(socket, first, end) {
   let expected = first;
   const done = new Promise((resolve, reject) => {
@@ -37,11 +38,11 @@ export function numbers(socket, first, end) {
     });
     socket.once("disconnect", (reason) => reject(new Error(`${reason} before number ${expected}`)));
   });
-  done.catch(() => {}); // whoever awaits it sees it
+  done.catch(() => {}); // the code that awaits done sees the error
   return done;
 }
 
-// A Kit gives a check its sockets, proxies and servers, and takes them back at its end.
+// A Kit gives a check its sockets, proxies and servers, and closes them when the check ends.
 export class Kit {
   #sockets = [];
   #ends = [];
@@ -57,7 +58,7 @@ export class Kit {
 
   onEnd(f) { this.#ends.push(f); }
 
-  // open makes a socket that has not connected yet.
+  // open makes a socket that is not connected yet.
   open(namespace = "/", { port = this.server.port, ...options } = {}) {
     const socket = versions[this.version](`http://127.0.0.1:${port}${namespace}`, {
       transports: modes[this.mode] ?? ["polling", "websocket"],
@@ -77,13 +78,13 @@ export class Kit {
     return socket;
   }
 
-  // settle waits until a mode's last transport is in use on both sides.
+  // settle waits until both sides use the last transport of a mode.
   async settle(socket) {
     if (this.mode === "default") await upgraded(socket);
     await ask(socket, "who");
   }
 
-  // ended is the reason that the server has for the end of a socket.
+  // ended resolves to the server's reason for the end of a socket.
   async ended(id) {
     const witness = await this.connect();
     const [reason] = await ask(witness, "ended", id);

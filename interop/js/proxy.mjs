@@ -1,5 +1,5 @@
-// A TCP proxy that keeps its port while servers behind it come and go, and that can fail in the
-// ways networks do.
+// A TCP proxy that keeps its port while servers behind it are replaced, and that can fail as networks
+// fail.
 import { once } from "node:events";
 import net from "node:net";
 
@@ -10,7 +10,7 @@ export async function proxy(port) {
   let stalled = false;
   let noWebSocket = false;
   let refused = 0;
-  const held = new Map(); // what lets a session's WebSocket pass, by sid
+  const held = new Map(); // by sid: the function that lets a session's WebSocket pass
   const released = new Set();
   let holding = false;
 
@@ -50,25 +50,25 @@ export async function proxy(port) {
   await once(listener.listen(0, "127.0.0.1"), "listening");
   return {
     port: listener.address().port,
-    // to sends new connections to another port.
+    // to makes new connections go to another port.
     to(port) { target = port; },
-    // cut ends all connections and lets none in until mend.
+    // cut ends all connections and accepts none until mend is called.
     cut() {
       away = true;
       for (const pair of pairs) for (const socket of pair) socket.destroy();
     },
     mend() { away = false; },
-    // stall keeps all connections, and lets new ones in, but passes nothing on.
+    // stall keeps all connections open and accepts new ones, but passes nothing on.
     stall() {
       stalled = true;
       for (const [client, upstream] of pairs) {
         for (const socket of [client, upstream]) socket.unpipe().pause();
       }
     },
-    // blockWebSocket refuses handshakes as some companies' proxies do.
+    // blockWebSocket refuses handshakes, as the proxies of some companies do.
     blockWebSocket() { noWebSocket = true; },
     get refused() { return refused; },
-    // holdWebSockets keeps a session's handshake back until release is called with its sid.
+    // holdWebSockets delays the handshake of a session until release is called with its sid.
     holdWebSockets() { holding = true; },
     release(sid) {
       released.add(sid);

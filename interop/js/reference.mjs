@@ -9,7 +9,7 @@ const { values: flags } = parseArgs({ options: {
   recovery: { type: "boolean" },
   "ping-interval": { type: "string", default: "25000" }, // milliseconds
   "ping-timeout": { type: "string", default: "20000" },
-  client: { type: "string" }, // Node serves its own
+  client: { type: "string" }, // ignored: Node serves its own client
 } });
 
 const web = http.createServer();
@@ -19,8 +19,8 @@ const io = new Server(web, {
   ...(flags.recovery && { connectionStateRecovery: {} }),
 });
 
-const endings = new Map(); // why each socket ended, by its id: a promise with its resolve
-const stored = new Map(); // what "store" was sent, by key
+const endings = new Map(); // by socket id: a promise of the reason for its end, and its resolve
+const stored = new Map(); // by key: the arguments of "store"
 
 function ending(id) {
   if (!endings.has(id)) {
@@ -37,7 +37,7 @@ function serve(socket) {
   socket.on("disconnect", (reason) => ending(socket.id).resolve(reason));
   socket.emit("hello", { id: socket.id, recovered: socket.recovered });
 
-  // There and back.
+  // Echoes.
   socket.on("echo", (...args) => socket.emit("echo", ...args));
   socket.on("echo-ack", (...args) => args.pop()(...args));
   socket.on("ask", (ms, event, ...args) => {

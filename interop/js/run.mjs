@@ -1,8 +1,9 @@
-// Drives a Socket.IO server with the JavaScript client, in each version and mode.
+// Tests a Socket.IO server with the JavaScript client, in each version and mode.
 //
 //   node run.mjs [--reference | --server PROGRAM] [--version 4.8] [--mode polling] [--only upgrade]
 //
-// --reference is Node's own server: what fails there is wrong in here. Its last line counts.
+// --reference tests Node's own server: a check that fails there is wrong. The last line of the output
+// counts the checks.
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { Kit, modes, since, versions } from "./clients.mjs";
@@ -13,7 +14,7 @@ import * as rooms from "./checks/rooms.mjs";
 import * as traffic from "./checks/traffic.mjs";
 import * as upgrade from "./checks/upgrade.mjs";
 
-const patience = 120; // seconds for one check, which can only hang when something is wrong
+const patience = 120; // seconds for one check, which hangs only if something is wrong
 
 const { values: flags } = parseArgs({ options: {
   reference: { type: "boolean" }, server: { type: "string" },

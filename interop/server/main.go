@@ -1,5 +1,5 @@
-// Command server is the Socket.IO server that interop/js drives with the
-// JavaScript client. interop/js/reference.mjs is the same on Node.
+// Command server is the Socket.IO server that interop/js tests with the
+// JavaScript client. interop/js/reference.mjs is the same server on Node.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/parleyws/parley/socketio"
 )
 
-// graceTime is what clients get to learn that the server shuts down.
+// graceTime bounds how long a shutdown waits for clients to be told.
 const graceTime = 5 * time.Second
 
 func main() {
@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string) error {
 	return serve(ctx, listener, io)
 }
 
-// files returns nil, and not a folder of no name, where there is none.
+// files returns the named folder, or nil if the name is empty.
 func files(folder string) fs.FS {
 	if folder == "" {
 		return nil

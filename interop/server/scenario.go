@@ -38,15 +38,15 @@ func newServer(o *socketio.Options) (*socketio.Server, error) {
 	return io, nil
 }
 
-// world is what sockets share.
+// A world holds the state that all sockets share.
 type world struct {
 	mu      sync.Mutex
-	endings map[string]chan struct{} // closed when a socket has ended, by its id
+	endings map[string]chan struct{} // by socket id: closed when the socket has ended
 	reasons map[string]string
-	stored  map[string][]int // what "store" was sent, by key
+	stored  map[string][]int // by key: the arguments of "store"
 }
 
-// ending returns the channel of a socket. Called with mu held.
+// ending returns the channel of a socket. The caller must hold mu.
 func (w *world) ending(id string) chan struct{} {
 	if w.endings[id] == nil {
 		w.endings[id] = make(chan struct{})
@@ -59,7 +59,7 @@ func (w *world) serve(s *socketio.Socket) {
 	s.OnDisconnect(func(reason socketio.Reason) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if _, again := w.reasons[s.ID()]; !again { // a socket that has recovered keeps its id
+		if _, again := w.reasons[s.ID()]; !again { // a recovered socket keeps its id
 			close(w.ending(s.ID()))
 		}
 		w.reasons[s.ID()] = reason.String()
@@ -113,7 +113,7 @@ func thereAndBack(s *socketio.Socket) {
 	})
 }
 
-// question reads (timeout, event, ...args) from argument i on.
+// question reads the arguments (timeout, event, ...args), starting at argument i.
 func question(e *socketio.Event, i int) (timeout time.Duration, event string, args []any, err error) {
 	var ms int
 	if err := e.Decode(i, &ms); err != nil {
@@ -230,7 +230,7 @@ func rooms(s *socketio.Socket) {
 	})
 }
 
-// relay emits what (rooms, except, event, ...args) says.
+// relay reads the arguments (rooms, except, event, ...args) and emits the event.
 func relay(e *socketio.Event, to func(...string) socketio.Emitter) error {
 	var rooms, except []string
 	var event string

@@ -11,15 +11,15 @@ import (
 	"strings"
 )
 
-// A floor is the least share, in percent, of the statements of a file or of
-// all files of a package that must be covered.
+// A floor is the least share of statements that must be covered, in percent, in a file
+// or in all files of a package.
 type floor struct {
-	path    string // the end of an import path: "frame" or "conn/rules.go"
+	path    string // the end of an import path, such as "frame" or "conn/life.go"
 	percent float64
 }
 
-// parseFloors reads one "path percent" a line. Empty lines and what follows a
-// # are left out.
+// parseFloors reads a "path percent" from each line. It ignores empty lines and
+// the text after a #.
 func parseFloors(r io.Reader) ([]floor, error) {
 	var floors []floor
 	lines := bufio.NewScanner(r)
@@ -41,7 +41,7 @@ func parseFloors(r io.Reader) ([]floor, error) {
 	return floors, lines.Err()
 }
 
-// holds reports whether file is what the floor's path names, or lies in it.
+// holds reports whether the floor's path names file or a package that contains it.
 func (f floor) holds(file string) bool {
 	if path.Ext(f.path) != ".go" {
 		file = path.Dir(file)
@@ -49,8 +49,9 @@ func (f floor) holds(file string) bool {
 	return strings.HasSuffix("/"+file, "/"+f.path)
 }
 
-// report prints the share of each file and what is below its floor. A floor
-// that holds no file is not reached: its path is wrong, or a test is gone.
+// report prints the share of each file, and the floors that are not reached. A
+// floor without any file counts as not reached, because its path is wrong or
+// its test is gone.
 func report(w io.Writer, p profile, floors []floor) bool {
 	shares := p.files()
 	files := slices.Sorted(maps.Keys(shares))
@@ -82,7 +83,7 @@ func report(w io.Writer, p profile, floors []floor) bool {
 	return ok
 }
 
-// printGaps lists the blocks under f that no build ran.
+// printGaps lists the blocks in files of f that no build ran.
 func printGaps(w io.Writer, p profile, f floor) {
 	var gaps []string
 	for b, t := range p {

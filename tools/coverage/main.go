@@ -1,11 +1,11 @@
-// Command coverage merges cover profiles of several builds of the same
-// packages, prints the share of covered statements of each file, and fails
-// where a floor is not reached.
+// Command coverage merges the cover profiles of several builds of the same packages and
+// prints the share of covered statements of each file. It fails if a floor is not
+// reached.
 //
 //	coverage -floors floors.txt default.cover purego.cover
 //
-// A statement is covered when one of the builds ran it. A file that only one
-// build compiles counts with that build's figures.
+// A statement is covered if at least one build ran it. If only one build
+// compiles a file, the figures of that build count.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	}
 }
 
-// run reports on w and tells whether every floor is reached.
+// run prints the report to w. It reports whether every floor is reached.
 func run(w io.Writer, floorsName string, profileNames []string) (bool, error) {
 	merged := profile{}
 	for _, name := range profileNames {
@@ -48,7 +48,7 @@ func run(w io.Writer, floorsName string, profileNames []string) (bool, error) {
 	return report(w, merged, floors), nil
 }
 
-// readFile hands the named file to read and names it in the error.
+// readFile calls read with the named file, and adds the name to the error.
 func readFile(name string, read func(io.Reader) error) error {
 	f, err := os.Open(name)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// A block is a run of statements in a file, as the compiler counts them.
+// A block is a sequence of statements in a file that always run together.
 type block struct {
-	file string // the import path and the file's name
+	file string // import path and file name
 	span string // "line.column,line.column"
 }
 
@@ -20,11 +20,11 @@ type tally struct {
 	covered    bool
 }
 
-// A profile holds the blocks of any number of cover profiles: their union.
+// A profile holds the union of the blocks of several cover profiles.
 type profile map[block]tally
 
-// add reads one profile in the form of "go test -coverprofile": after the mode,
-// a line "file:span statements count" for each block.
+// add reads a profile of "go test -coverprofile". After the line with the mode it has a
+// line "file:span statements count" for each block.
 func (p profile) add(r io.Reader) error {
 	lines := bufio.NewScanner(r)
 	if !lines.Scan() || !strings.HasPrefix(lines.Text(), "mode: ") {
@@ -57,10 +57,10 @@ func (p profile) addLine(line string) error {
 	return nil
 }
 
-// A share is a part of a whole, in statements.
+// A share is a number of covered statements and the number of all statements.
 type share struct{ covered, statements int }
 
-// percent is 100 for the empty share: what has no statements misses none.
+// percent returns the share in percent. It is 100 if there are no statements.
 func (s share) percent() float64 {
 	if s.statements == 0 {
 		return 100

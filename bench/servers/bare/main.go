@@ -1,6 +1,6 @@
-// Command bare is the limit: a loop with the system calls that the work needs
-// and next to nothing else. It answers all that one read brought with one
-// write, and checks nothing.
+// Command bare shows the limit. It is a loop with the system calls that the
+// work needs and almost nothing else. It answers all frames of one read with
+// one write, and checks nothing.
 package main
 
 import (
@@ -51,8 +51,8 @@ func serve(nc net.Conn) {
 	}
 }
 
-// answer appends to out what answers the whole frames of in, and returns how
-// many octets of it they are.
+// answer appends the answers to the whole frames in in to out, and returns the
+// length of those frames.
 func answer(out, in []byte) ([]byte, int) {
 	used := 0
 	for {

@@ -1,8 +1,8 @@
-// Command gobwas serves the report's work with gobwas/ws, by hand: a frame
-// loop on its header functions, as its documentation shows for speed, with a
-// buffered reader and one write a message. It checks neither the order of
-// frames nor UTF-8 and answers no Ping: more than any program gets, and a fair
-// bar.
+// Command gobwas serves the report's work with gobwas/ws, by hand. It is a
+// frame loop on the library's header functions, as its documentation shows for
+// speed, with a buffered reader and one write for each message. It checks
+// neither the order of frames nor UTF-8, and answers no Ping. So it is faster
+// than a complete program, and a strict bar.
 package main
 
 import (
@@ -55,7 +55,7 @@ func serve(nc net.Conn, work harness.Work) {
 	}
 }
 
-// A buffer holds a message behind room for its header.
+// A buffer holds a message, with room for a header before it.
 type buffer struct {
 	octets, payload []byte
 }
@@ -79,7 +79,7 @@ func (b *buffer) writeTo(w io.Writer, op ws.OpCode) error {
 	return err
 }
 
-// A head takes a header.
+// A head is an io.Writer that receives a header.
 type head struct{ p []byte }
 
 func (h *head) Write(p []byte) (int, error) { return copy(h.p, p), nil }

@@ -1,7 +1,7 @@
-// Command gorilla serves the report's work with gorilla/websocket: with the
-// buffers of net/http, or for many idle connections with its own of 1 KiB and a
-// pool for those of writing, as its documentation says; a goroutine of its own,
-// so that those of net/http are free.
+// Command gorilla serves the report's work with gorilla/websocket. It uses the
+// buffers of net/http. For many idle connections it uses read buffers of 1 KiB
+// and a pool of write buffers, as the library's documentation recommends. Each
+// connection has a new goroutine, so that the goroutine of net/http can end.
 package main
 
 import (

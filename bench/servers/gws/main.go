@@ -1,5 +1,5 @@
-// Command gws serves the report's work with lxzan/gws: UTF-8 is checked, as by
-// us, and for many idle connections its read buffers are of 1 KiB.
+// Command gws serves the report's work with lxzan/gws. It checks UTF-8, as
+// Parley does. For many idle connections its read buffers have 1 KiB.
 package main
 
 import (

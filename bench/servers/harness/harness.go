@@ -1,5 +1,5 @@
-// Package harness is what the servers of the report have in common: where they
-// listen, what they are asked to do, and what they tell of themselves.
+// Package harness holds the common parts of the report's servers: their
+// listeners, their flags, and their reports of processor time and memory.
 package harness
 
 import (
@@ -26,23 +26,23 @@ import (
 	"github.com/parleyws/parley/bench/proc"
 )
 
-// A Work is what a server does with its connections.
+// A Work says what a server does with its connections.
 type Work struct {
-	// Idle says that memory is what counts: a server takes the smallest
-	// buffers that its library's documentation offers.
+	// Idle says that memory is measured. A server then uses the smallest buffers
+	// that its library's documentation offers.
 	Idle bool
 	// JSON says that each message is decoded before it is sent back.
 	JSON bool
 	// Takeover turns permessage-deflate on, with context takeover both ways.
 	Takeover bool
-	// Klauspost takes klauspost/compress for it where there is a choice.
+	// Klauspost selects klauspost/compress, if the library lets one choose.
 	Klauspost bool
 }
 
 // Keepalive is how often a server pings a connection.
 const Keepalive = 25 * time.Second
 
-// Run serves until the standard input ends.
+// Run calls serve, which serves until the standard input ends.
 func Run(serve func(net.Listener, Work) error) {
 	var work Work
 	flag.BoolVar(&work.Idle, "idle", false, "prefer little memory")
@@ -63,7 +63,7 @@ func Run(serve func(net.Listener, Work) error) {
 	proc.Serve(address, map[string]proc.Handler{"cpu": cpu, "memory": memory, "profile": profile})
 }
 
-// HTTP is Run for libraries that upgrade requests of net/http.
+// HTTP is like Run, for libraries that upgrade requests of net/http.
 func HTTP(handler func(Work) http.HandlerFunc) {
 	Run(func(l net.Listener, work Work) error {
 		s := &http.Server{Handler: handler(work)}
@@ -86,8 +86,8 @@ func cpu(json.RawMessage) (any, error) {
 	return u.Utime.Nano() + u.Stime.Nano(), nil
 }
 
-// memory answers with the resident set in octets, after two collections and
-// when what is free has gone back to the kernel.
+// memory answers with the resident memory in bytes. Before, it collects garbage
+// twice and returns free memory to the kernel.
 func memory(json.RawMessage) (any, error) {
 	runtime.GC()
 	runtime.GC()
@@ -100,8 +100,8 @@ func memory(json.RawMessage) (any, error) {
 	return pages * os.Getpagesize(), err
 }
 
-// profile writes a profile of the processor time into a file, until it is asked
-// with none.
+// profile starts to write a profile of the processor time to a file. Without a
+// file name it stops.
 func profile(args json.RawMessage) (any, error) {
 	var file string
 	if err := json.Unmarshal(args, &file); err != nil {
@@ -118,8 +118,8 @@ func profile(args json.RawMessage) (any, error) {
 	return nil, pprof.StartCPUProfile(f)
 }
 
-// Ping calls ping every Keepalive until it fails, from a timer: it is how a
-// library without a keepalive of its own gets one with little memory.
+// Ping calls ping every Keepalive until ping fails. It uses a timer, so that a
+// library without a keepalive gets one with little memory.
 func Ping(ping func() error) (stop func() bool) {
 	var t *time.Timer
 	t = time.AfterFunc(Keepalive, func() {
@@ -130,14 +130,14 @@ func Ping(ping func() error) (stop func() bool) {
 	return t.Stop
 }
 
-// A Message is what clients send where messages are JSON.
+// A Message is the JSON message that clients send.
 type Message struct {
 	Room string   `json:"room"`
 	Text string   `json:"text"`
 	Tags []string `json:"tags"`
 }
 
-// Decode decodes p if the work says so.
+// Decode decodes p if work.JSON is set.
 func (w Work) Decode(p []byte) error {
 	if !w.JSON {
 		return nil
@@ -146,7 +146,7 @@ func (w Work) Decode(p []byte) error {
 	return json.Unmarshal(p, &m)
 }
 
-// certificate makes one that nobody checks.
+// certificate makes a certificate, which no client verifies.
 func certificate() tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

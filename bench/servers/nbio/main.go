@@ -1,5 +1,5 @@
-// Command nbio serves the report's work with lesismal/nbio: an event loop, no
-// goroutine a connection.
+// Command nbio serves the report's work with lesismal/nbio, which has an event
+// loop and no goroutine for each connection.
 package main
 
 import (

@@ -20,7 +20,7 @@ func main() {
 			return c.Write(ctx, m.Type, m.Payload)
 		}
 		server := &conn.Server{Options: options(work)}
-		if work.Idle && work.JSON { // decoding takes stack, for which there is Handle
+		if work.Idle && work.JSON { // decoding grows the stack; Handle gives it back
 			server.Handle = func(ctx context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
 				return func(m conn.Message) error { return message(ctx, c, m) }
 			}

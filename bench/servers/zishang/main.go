@@ -1,7 +1,6 @@
-// Command zishang serves the report's Socket.IO work with
-// zishang520/socket.io. One connection in some thousands is closed by it behind
-// the answer to CONNECT, with neither a packet nor a Close frame: the report
-// counts such a round as failed.
+// Command zishang serves the report's Socket.IO work with zishang520/socket.io.
+// It closes one connection in several thousand after the answer to CONNECT,
+// without a packet or a Close frame. The report counts such a round as failed.
 package main
 
 import (

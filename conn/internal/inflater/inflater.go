@@ -1,5 +1,5 @@
-// Package inflater decompresses the messages that a connection receives: the
-// half of permessage-deflate (RFC 7692) that faces the peer.
+// Package inflater decompresses the messages that a connection receives with
+// permessage-deflate (RFC 7692).
 package inflater
 
 import (
@@ -10,24 +10,26 @@ import (
 	"github.com/parleyws/parley/internal/inflate"
 )
 
-// ErrMessageSize is a message that is larger than the limit, compressed or not.
+// ErrMessageSize reports a message that is larger than the limit, whether it was
+// compressed or not.
 var ErrMessageSize error = &frame.Error{Code: frame.StatusMessageTooBig, Reason: "message over the limit"}
 
-// errCorrupt is a compressed message that does not inflate. The frames were
-// right, but what they carried was not data of the announced kind: that is 1007
-// in RFC 6455, section 7.4.1, as it is for text that is not UTF-8. RFC 7692
-// names no code.
+// errCorrupt reports a compressed message that does not inflate. RFC 7692 names no
+// status code for it. The frames were legal, but their data was not of the
+// announced kind, so the code is 1007 (RFC 6455, section 7.4.1), as for text that
+// is not UTF-8.
 var errCorrupt error = &frame.Error{Code: frame.StatusInvalidPayload, Reason: "compressed message does not inflate"}
 
-// An Inflater decompresses the messages that one connection receives (RFC
-// 7692, section 7.2.2). Calls must not overlap and come in the order of the
-// messages.
+// An Inflater decompresses the messages that one connection receives (RFC 7692,
+// section 7.2.2). It is for one goroutine at a time and must be given every
+// compressed message, in order.
 type Inflater struct {
-	window inflate.Window // what came before, if the peer may refer to it; else of size 0
+	window inflate.Window // the end of earlier messages; its size is 0 without context takeover
 }
 
-// New returns an Inflater for one direction of a connection: context takeover or
-// not, a window of 1<<bits bytes, bits being 8 to 15.
+// New returns an Inflater for one direction of a connection, with or without
+// context takeover, whose peer has a window of 1<<bits bytes. bits must be 8 to
+// 15.
 func New(contextTakeover bool, bits int) *Inflater {
 	i := &Inflater{}
 	if contextTakeover {
@@ -36,17 +38,18 @@ func New(contextTakeover bool, bits int) *Inflater {
 	return i
 }
 
-// decoders holds the decoders that are at work on no message.
+// decoders holds the decoders that are not in use.
 var decoders = sync.Pool{New: func() any { return new(inflate.Decoder) }}
 
-// Inflate puts what the payload p of one compressed message says into b, which
-// is empty, or into a larger buffer in its place, and returns that buffer, with
-// an error too; b is no longer the caller's. p is not kept.
+// Inflate inflates p, the payload of one compressed message, into b, which must be
+// empty. It takes ownership of b and returns either b or a larger buffer that
+// replaces it. The caller owns the result even if Inflate returns an error. Inflate
+// does not keep p.
 //
-// A message that comes to more than limit bytes is ErrMessageSize, found before
-// there are inflate.Room more, whatever p would come to. One that is cut short
-// or corrupt is a *frame.Error with StatusInvalidPayload. After an error the
-// connection has to be failed.
+// The error is ErrMessageSize if the message has more than limit bytes. Inflate
+// stops within inflate.Room bytes after the limit, however many bytes p would
+// expand to. A message that is cut short or corrupt gives a *frame.Error with
+// StatusInvalidPayload. After an error the connection must be failed.
 func (i *Inflater) Inflate(b *pool.Buffer, p []byte, limit int64) (*pool.Buffer, error) {
 	d := decoders.Get().(*inflate.Decoder)
 	d.Reset(p, i.window.Bytes)
@@ -59,7 +62,7 @@ func (i *Inflater) Inflate(b *pool.Buffer, p []byte, limit int64) (*pool.Buffer,
 	return b, err
 }
 
-// message inflates to the end of d's message.
+// message inflates d's message to its end.
 func message(d *inflate.Decoder, b *pool.Buffer, limit int64) (*pool.Buffer, error) {
 	most := limit + inflate.Room
 	for {
@@ -74,8 +77,8 @@ func message(d *inflate.Decoder, b *pool.Buffer, limit int64) (*pool.Buffer, err
 		case done:
 			return b, nil
 		}
-		// No length is announced: with twice the room each time the copying
-		// costs no more than the inflation.
+		// The inflated length is not announced. The buffer doubles each time, so
+		// that the copying takes less time than the inflating.
 		larger := pool.Get(int(min(2*int64(len(out))+inflate.Room, most)))
 		larger.B = append(larger.B, out...)
 		pool.Put(b)

@@ -19,11 +19,11 @@ import (
 
 func init() { pool.Poison = true }
 
-// tail is the length of the end of a flush, which no message carries (RFC 7692,
-// section 7.2.1).
+// tail is the length of the end of a flush, which a sender removes from each
+// message (RFC 7692, section 7.2.1).
 const tail = 4
 
-// pack compresses text as one message, without takeover.
+// pack compresses text as one message, without context takeover.
 func pack(t testing.TB, text []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -55,7 +55,7 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// someText returns n octets that compress well, with repetitions near and far.
+// someText returns n bytes that compress well, with repetitions near and far.
 func someText(r *rand.Rand, n int) []byte {
 	words := strings.Fields("a frame of the message is masked by the client and never by the server RFC6455 7692")
 	var b []byte
@@ -96,7 +96,7 @@ func TestInflateSamples(t *testing.T) {
 	}
 }
 
-// The limit counts what comes out.
+// The limit counts inflated bytes.
 func TestInflateLimit(t *testing.T) {
 	const limit = 100_000
 	for _, tt := range []struct {
@@ -105,37 +105,38 @@ func TestInflateLimit(t *testing.T) {
 		limit int64
 		want  error
 	}{
-		{"one octet below", limit - 1, limit, nil},
+		{"one byte below", limit - 1, limit, nil},
 		{"the limit", limit, limit, nil},
-		{"one octet over", limit + 1, limit, ErrMessageSize},
+		{"one byte over", limit + 1, limit, ErrMessageSize},
 		{"far over", 100 * limit, limit, ErrMessageSize},
 		{"no limit", 100 * limit, 1 << 62, nil},
 		{"limit 0, empty", 0, 0, nil},
-		{"limit 0, one octet", 1, 0, ErrMessageSize},
+		{"limit 0, one byte", 1, 0, ErrMessageSize},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := pack(t, make([]byte, tt.size))
 			for _, room := range []int{0, pool.Small, tt.size, tt.size + inflate.Room, 1 << 20} {
 				b, err := New(false, 15).Inflate(pool.Get(room), p, tt.limit)
 				if err != tt.want || err == nil && len(b.B) != tt.size {
-					t.Errorf("room for %d: %d octets, %v; want %d, %v", room, len(b.B), err, tt.size, tt.want)
+					t.Errorf("room for %d: %d bytes, %v; want %d, %v", room, len(b.B), err, tt.size, tt.want)
 				}
 				if over := int64(len(b.B)) - tt.limit; over > inflate.Room {
-					t.Errorf("room for %d: inflated %d octets more than the limit", room, over)
+					t.Errorf("room for %d: inflated %d bytes more than the limit", room, over)
 				}
 			}
 		})
 	}
 }
 
-// 1 GiB in 1 MiB costs the limit and little more: the sum of all allocations,
-// which is no less than their peak.
+// A message of about 1 MiB that would inflate to 1 GiB costs little more memory
+// than the limit. The test counts all allocations, which are no less than their
+// peak.
 func TestInflateBomb(t *testing.T) {
 	part := append(pack(t, make([]byte, 1<<20)), "\x00\x00\xff\xff"...)
 	bomb := bytes.Repeat(part, 1<<10)
 	bomb = bomb[:len(bomb)-tail]
 	if len(bomb) > 5<<20 {
-		t.Fatalf("the bomb is %d octets", len(bomb))
+		t.Fatalf("the bomb is %d bytes", len(bomb))
 	}
 	const limit = 1 << 20
 	for _, takeover := range []bool{false, true} {
@@ -148,7 +149,7 @@ func TestInflateBomb(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		if spent := after.TotalAlloc - before.TotalAlloc; spent > limit+8<<20 {
-			t.Errorf("takeover %t: allocated %d octets for a limit of %d", takeover, spent, limit)
+			t.Errorf("takeover %t: allocated %d bytes for a limit of %d", takeover, spent, limit)
 		}
 	}
 }
@@ -170,7 +171,7 @@ func TestInflateFinalBlocks(t *testing.T) {
 		{"stored and empty", hello + "01", "Hello", nil},
 		{"junk behind it", hello + "ff", "", errCorrupt},
 		{"more than an empty block behind it", hello + "00 00", "", errCorrupt},
-		{"stored, ended by our octets", "01 04 00 fb ff", "", errCorrupt},
+		{"stored, ended by our bytes", "01 04 00 fb ff", "", errCorrupt},
 		{"refers to before the message", "03 13 00 00", "", errCorrupt},
 	}
 	for _, tt := range tests {
@@ -189,8 +190,8 @@ func TestInflateFinalBlocks(t *testing.T) {
 	}
 }
 
-// A reference that leaves 32 KiB of output before a final block in place: the
-// window goes on behind it.
+// After a final block the window goes on: the second stream refers to text 30,000
+// bytes back, before the final block of the first.
 func TestInflateFinalBlockFar(t *testing.T) {
 	text := someText(rand.New(rand.NewPCG(4, 4)), 40_000)
 	var b bytes.Buffer
@@ -205,7 +206,7 @@ func TestInflateFinalBlockFar(t *testing.T) {
 	for _, takeover := range []bool{false, true} {
 		i := New(takeover, 15)
 		if got, err := unpack(i, p, 1<<20); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("takeover %t: %d octets, %v", takeover, len(got), err)
+			t.Errorf("takeover %t: %d bytes, %v", takeover, len(got), err)
 		}
 		if takeover && !bytes.Equal(i.window.Bytes, want[len(want)-1<<15:]) {
 			t.Error("the window is not the last 32 KiB")
@@ -219,7 +220,7 @@ func TestInflateRefuses(t *testing.T) {
 		{"block type 3", "06 00"},
 		{"stored length and its inverse differ", "00 05 00 fa fe 48 65 6c 6c 6f 00"},
 		{"stored block cut", "00 05 00 fa ff 48 65"},
-		{"stored block without its octets", "00 ff ff 00 00"},
+		{"stored block without its bytes", "00 ff ff 00 00"},
 		{"stored header cut", "00 05"},
 		{"the tail left on", "f2 48 cd c9 c9 07 00 00 00 ff ff"},
 		{"distance before the beginning", "02 13 00 00"},
@@ -237,21 +238,20 @@ func TestInflateRefuses(t *testing.T) {
 	}
 }
 
-// A message that lacks its end is refused wherever it was cut, except where it
-// is another whole message.
+// A message that was cut anywhere is refused.
 func TestInflateCut(t *testing.T) {
 	text := someText(rand.New(rand.NewPCG(5, 5)), 3000)
 	p := pack(t, text)
 	for n := range p {
 		got, err := unpack(New(false, 15), p[:n], 1<<20)
 		if err != errCorrupt {
-			t.Errorf("%d of %d octets: %q, %v", n, len(p), got, err)
+			t.Errorf("%d of %d bytes: %q, %v", n, len(p), got, err)
 		}
 	}
 }
 
-// Empty stored blocks are what a flush leaves behind: many of them are strange
-// but legal, and cost no more than their octets.
+// A flush leaves an empty stored block. Many of them in a row are strange but
+// legal.
 func TestInflateEmptyBlocks(t *testing.T) {
 	p := bytes.Repeat([]byte("\x00\x00\x00\xff\xff"), 100_000)
 	got, err := unpack(New(false, 15), append(p, 0), 10)
@@ -260,8 +260,8 @@ func TestInflateEmptyBlocks(t *testing.T) {
 	}
 }
 
-// Any octets as a compressed message: what they say, or a typed error; never more
-// than the limit.
+// Any bytes, taken as a compressed message, give the same result as in other
+// inflaters or a *frame.Error, and never more bytes than the limit.
 func FuzzInflate(f *testing.F) {
 	f.Add([]byte("\xf2\x48\xcd\xc9\xc9\x07\x00"), uint16(100))
 	f.Add([]byte("\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), uint16(5))
@@ -275,7 +275,7 @@ func FuzzInflate(f *testing.F) {
 				t.Fatal(err)
 			}
 			if wholeErr == nil && (err != ErrMessageSize || len(whole) <= int(limit)) {
-				t.Fatalf("limit %d: %v for %d octets", limit, err, len(whole))
+				t.Fatalf("limit %d: %v for %d bytes", limit, err, len(whole))
 			}
 			return
 		}
@@ -289,7 +289,7 @@ func FuzzInflate(f *testing.F) {
 	})
 }
 
-// With room for it, nothing is allocated for a message.
+// Inflating a message into a buffer that is large enough allocates nothing.
 func TestInflateAllocatesNothing(t *testing.T) {
 	if race.Enabled {
 		t.Skip("sync.Pool drops at random under the race detector")
@@ -314,7 +314,8 @@ func TestInflateAllocatesNothing(t *testing.T) {
 	}
 }
 
-// The window takes the memory that was agreed, and none without takeover.
+// The window takes no more memory than was agreed, and none without context
+// takeover.
 func TestInflateWindow(t *testing.T) {
 	random := rand.New(rand.NewPCG(7692, 1))
 	for _, takeover := range []bool{false, true} {

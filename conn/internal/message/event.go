@@ -2,30 +2,31 @@ package message
 
 import "github.com/parleyws/parley/frame"
 
-// An Event is what a Parser made of the bytes that it was shown.
+// An Event is a control frame, a message or a part of a message that a Parser
+// found in the bytes that it was given.
+//
+// It has four fields and takes four words, Payload first, because the compiler
+// keeps a value of that shape in registers.
 type Event struct {
-	// Payload is unmasked and, of a message, inflated. It is a view of the bytes
-	// that the Parser was shown or of what it has collected: valid until the next
-	// call of the Parser other than Take, and until those bytes are moved. It may
-	// be modified.
+	// Payload is unmasked and inflated. It is a view of the bytes that were given
+	// to the Parser, or of the Parser's own buffer. It is valid until the next call
+	// of the Parser other than Take, and until those bytes are moved. The caller
+	// may modify it.
 	Payload []byte
 	Kind    EventKind
-	Opcode  frame.Opcode // of the control frame, or of the first frame of the message
-	Last    bool         // a message ends with this event
+	Opcode  frame.Opcode // opcode of the control frame, or of the first frame of the message
+	Last    bool         // false for a Part that is not the last of its message, and for None
 }
 
-// The fields of an Event are four and take four words, Payload first: the compiler
-// keeps a value of that size in registers.
-
-// An EventKind says what has come.
+// An EventKind says what an Event is.
 type EventKind uint8
 
 // The kinds of events.
 const (
-	None    EventKind = iota // nothing yet; all other fields are zero
+	None    EventKind = iota // nothing is complete; all other fields are zero
 	Control                  // a control frame
-	Message                  // a whole message, or in mode Whole what is left of it after parts; Last is set
-	Part                     // a part of a message; Last is set with the last one, whose payload may be empty
+	Message                  // a whole message; in mode Whole, also the rest of a message after parts of it
+	Part                     // a part of a message; the payload of the last part may be empty
 )
 
 // A Mode says how messages are handed out.
@@ -35,13 +36,13 @@ type Mode uint8
 const (
 	// Whole hands out each message as one Message.
 	Whole Mode = iota
-	// Parts hands out a message as Parts, as its bytes come. A compressed
-	// message is a Message nevertheless, and so is one of which something was
-	// collected in another mode.
+	// Parts hands out a message as Parts while its bytes arrive. Two kinds of
+	// messages are a Message even so: compressed ones, and those of which bytes
+	// were collected in another mode.
 	Parts
-	// Octets is Parts for a stream that has no messages: Options.Limit does not
-	// hold for what is handed out in parts, since nothing of it is held. It does
-	// hold for compressed messages and for what is collected, as does the bound
-	// on the number of fragments.
+	// Octets is Parts for a stream that has no messages. Options.Limit does not
+	// apply to bytes that are handed out in parts, because the Parser does not
+	// hold them. It does apply to compressed messages and to bytes that are
+	// collected. The bound on the number of fragments applies always.
 	Octets
 )

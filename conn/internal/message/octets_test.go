@@ -8,13 +8,13 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// header returns the header of a frame as a client sends it.
+// header returns h as a client sends it, with an all-zero masking key.
 func header(h frame.Header) []byte {
 	h.Masked = true
 	return h.Append(nil)
 }
 
-// show shows b to p, which is to use all of it up, and returns the last event.
+// show gives b to p, which must use all of it up, and returns the last event.
 func show(t *testing.T, p *Parser, b []byte) Event {
 	t.Helper()
 	var last Event
@@ -35,8 +35,7 @@ func show(t *testing.T, p *Parser, b []byte) Event {
 	}
 }
 
-// Of a message that is handed out in parts nothing is held: it may be of any
-// length.
+// In mode Octets nothing of a message is held, so the message may have any length.
 func TestOctetsHaveNoLimit(t *testing.T) {
 	p := testParser(false)
 	p.SetMode(Octets)
@@ -47,13 +46,13 @@ func TestOctetsHaveNoLimit(t *testing.T) {
 			t.Fatalf("got kind %d, %v, last %t, %d bytes", e.Kind, e.Opcode, e.Last, len(e.Payload))
 		}
 		if p.Room() != nil || p.collected != nil {
-			t.Fatal("something is held")
+			t.Fatal("bytes are held")
 		}
 	}
 }
 
-// Fragments may come to any length too, even one that overflows, and in no
-// stranger a number than in the other modes.
+// Fragments that are free of the limit may have any total length, even one that
+// overflows. The bound on their number stays.
 func TestOctetsFragments(t *testing.T) {
 	r := newRules(false, false, 10)
 	h := frame.Header{Opcode: frame.Binary, Length: 1<<63 - 1}
@@ -76,14 +75,14 @@ func TestOctetsFragments(t *testing.T) {
 	}
 }
 
-// What is collected has the limit in mode Octets too.
+// In mode Octets the limit applies to bytes that are collected.
 func TestOctetsLimit(t *testing.T) {
 	const limit = 1 << 20 // of testParser
 	var z packer
 	large := z.pack(make([]byte, limit+1))
 	tests := []struct {
 		name  string
-		begin func(*testing.T, *Parser) // before the mode is Octets
+		begin func(*testing.T, *Parser) // called before the mode becomes Octets
 		b     []byte
 	}{
 		{"compressed, declared", nil, header(frame.Header{Fin: true, Rsv1: true, Opcode: frame.Binary, Length: 1 << 40})},
@@ -107,16 +106,16 @@ func TestOctetsLimit(t *testing.T) {
 	}
 }
 
-// A message that began in mode Octets and is read on in another mode has the limit
-// again, for what is left of it.
+// If a message began in mode Octets and continues in another mode, the limit
+// applies to the rest of it.
 func TestOctetsThenOtherwise(t *testing.T) {
 	const limit = 1 << 20 // of testParser
 	for _, mode := range []Mode{Whole, Parts} {
 		for _, tt := range []struct {
 			name   string
-			length int64 // declared
-			came   int   // of it, in mode Octets
-			want   error // of what follows
+			length int64 // declared length of the frame
+			came   int   // number of bytes that come in mode Octets
+			want   error // result of the call that follows
 		}{
 			{"nothing has come", 1 << 40, 0, inflater.ErrMessageSize},
 			{"some has come", 1 << 40, 100, inflater.ErrMessageSize},
@@ -148,10 +147,10 @@ func TestOctetsThenOtherwise(t *testing.T) {
 				if p.collected != nil && len(p.collected.B) != limit {
 					t.Errorf("%d bytes are collected", len(p.collected.B))
 				}
-				// Its limit is used up: a fragment of one byte is too much.
+				// The limit is used up: one more byte is too much.
 				_, _, err = p.Next(header(frame.Header{Fin: true, Opcode: frame.Continuation, Length: 1}))
 				if err != inflater.ErrMessageSize || mode == Parts && got != limit {
-					t.Errorf("behind %d bytes: %v", got, err)
+					t.Errorf("after %d bytes: %v", got, err)
 				}
 				p.Release()
 			})
@@ -159,7 +158,7 @@ func TestOctetsThenOtherwise(t *testing.T) {
 	}
 }
 
-// What is left of a message after parts is a Message of its own in mode Whole.
+// In mode Whole the rest of a message, after parts of it, is a Message.
 func TestOctetsThenWhole(t *testing.T) {
 	p := testParser(false)
 	p.SetMode(Octets)
@@ -173,12 +172,12 @@ func TestOctetsThenWhole(t *testing.T) {
 	}
 	p.Settle()
 	if p.collected != nil || p.UnderWay() {
-		t.Error("something is held after it")
+		t.Error("bytes are held after the message")
 	}
 }
 
-// However the mode changes, inside messages too, no more is collected than the
-// limit allows.
+// However the mode changes, even inside messages, the parser collects no more bytes
+// than the limit allows.
 func TestOctetsCollectWithinLimit(t *testing.T) {
 	const limit = 1000
 	ended, passed := 0, 0

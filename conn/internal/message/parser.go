@@ -1,6 +1,7 @@
-// Package message makes messages of bytes (RFC 6455, sections 5 and 6.2): frames
-// are parsed, judged, unmasked, checked, inflated and put together, whatever the
-// pieces in which they come. It is pure: it neither reads nor sends nor waits.
+// Package message turns the bytes of a connection into messages (RFC 6455, sections
+// 5 and 6.2). It parses frames, judges them, unmasks their payloads, checks text,
+// joins fragments and inflates, whatever the pieces in which the bytes come. It is
+// pure: it neither reads nor sends nor waits.
 package message
 
 import (
@@ -13,53 +14,53 @@ import (
 	"github.com/parleyws/parley/mask"
 )
 
-// errText is text that is not UTF-8 (RFC 6455, section 8.1).
+// errText reports text that is not UTF-8 (RFC 6455, section 8.1).
 var errText error = &frame.Error{Code: frame.StatusInvalidPayload, Reason: "text is not UTF-8"}
 
 // Options say what a Parser accepts.
 type Options struct {
-	Masked        bool               // what the mask bit of each frame must be: a server wants it set
-	Inflater      *inflater.Inflater // nil: permessage-deflate was not agreed
-	Limit         int64              // of the size of a message after inflation, in bytes
-	LenientLength bool               // tolerate frame.ErrLengthForm
+	Masked        bool               // the mask bit that each frame must have; a server wants it set
+	Inflater      *inflater.Inflater // nil if permessage-deflate was not agreed
+	Limit         int64              // greatest size of a message after inflation, in bytes
+	LenientLength bool               // accept frames with frame.ErrLengthForm
 }
 
-// A Parser makes events of bytes. The bytes that it is shown are unmasked in
-// place.
+// A Parser turns bytes into events. It unmasks the bytes that it is given in place.
 //
-// A frame that is a message of its own, or a control frame, stays where it lies
-// until it is whole and is handed out as a view. Everything else is collected in
-// a pooled buffer, or handed out in parts.
+// A control frame, and a frame that is a whole message, stays in the caller's
+// buffer until it is complete, and is handed out as a view. The payload of any
+// other frame is collected in a pooled buffer, or handed out in parts.
 //
-// Its errors are *frame.Error values, with the status code to fail the connection
-// with. After an error nothing but Release may be called.
+// All errors are *frame.Error values, which carry the status code with which the
+// connection must be failed. After an error only Release may be called.
 //
-// A Parser is not for use by several goroutines at once.
+// A Parser is for one goroutine at a time.
 type Parser struct {
 	rules     rules
 	text      text.Checker
-	inflater  *inflater.Inflater // nil: permessage-deflate is off
-	header    frame.Header       // of the frame under way, where place is not between
-	seen      int64              // bytes of its payload that have come
-	collected *pool.Buffer       // of the message under way or, until Settle, of the last one
+	inflater  *inflater.Inflater // nil if permessage-deflate is off
+	header    frame.Header       // header of the current frame, unless place is between
+	seen      int64              // bytes of the current frame's payload that were unmasked and checked
+	collected *pool.Buffer       // bytes of the current message or, until Settle, of the last one
 
 	place   place
-	size    uint8        // bytes of header, where place is inFront
-	opcode  frame.Opcode // of the message under way
+	size    uint8        // length of header, if place is inFront
+	opcode  frame.Opcode // opcode of the current message
 	mode    Mode
 	lenient bool
 }
 
-// A place says where the frame under way is.
+// A place says where the current frame is.
 type place uint8
 
 const (
-	between place = iota // there is none
-	inFront              // it is being completed where it lies, at the front of what Next is shown
-	apart                // its header is used up, its payload is collected or handed out
+	between place = iota // there is no current frame
+	inFront              // the frame is incomplete and stays at the front of the caller's buffer
+	apart                // the header is used up, and the payload is collected or handed out in parts
 )
 
-// maxInPlace is the length of the longest frame that is left where it lies.
+// maxInPlace is the length of the longest frame that stays in the caller's buffer,
+// header included.
 const maxInPlace = pool.Large
 
 // New returns a Parser for one direction of a connection, in mode Whole.
@@ -71,19 +72,19 @@ func New(o Options) Parser {
 	}
 }
 
-// SetMode says how messages are handed out from the next call of Next on. The
-// mode may change inside a message. What then is left of a message that was being
-// handed out in parts comes in mode Whole as a Message of its own. If it was free
-// of the limit, as mode Octets has it, the limit holds again for what is left.
+// SetMode sets how messages are handed out from the next call of Next on. The mode
+// may change inside a message. If parts of a message were handed out and the mode
+// becomes Whole, the rest of that message is handed out as a Message. If the mode
+// was Octets before, the limit applies to the rest.
 func (p *Parser) SetMode(m Mode) { p.mode = m }
 
-// Mode returns what SetMode was called with last.
+// Mode returns the current mode.
 func (p *Parser) Mode() Mode { return p.mode }
 
-// Next looks at b, the bytes that have come and are not used up, and returns
-// how many of them are used up and what came of it. With an event of kind None
-// and n = 0 it wants to see more: b and what follows it, Need bytes at least.
-// While it does, b may be moved but not changed.
+// Next parses b, which holds the bytes that have arrived and are not used up. It
+// returns the number of bytes that it has used up, and an event. If n is 0 and the
+// event is None, Next must be called again with b and the bytes that follow it; see
+// Need. Until then the caller may move b but must not change it.
 func (p *Parser) Next(b []byte) (n int, e Event, err error) {
 	if p.place == apart {
 		if p.rules.free && p.mode != Octets {
@@ -115,16 +116,16 @@ func (p *Parser) Next(b []byte) (n int, e Event, err error) {
 	return p.inPlace(b)
 }
 
-// isApart reports whether the payload of a frame that begins does not stay
-// where it lies.
+// isApart reports whether the payload of the frame that begins is collected or
+// handed out in parts, and does not stay in the caller's buffer.
 func (p *Parser) isApart() bool {
 	h := &p.header
 	return !h.Opcode.IsControl() &&
 		(!h.Fin || h.Opcode == frame.Continuation || p.mode != Whole || h.Length > maxInPlace-frame.MaxHeaderLen)
 }
 
-// inPlace looks at the frame in front of b, which stays where it lies until it
-// is whole. What has come of it is unmasked and checked.
+// inPlace continues the frame at the front of b, which stays there until it is
+// complete. It unmasks and checks the bytes of the payload that are new.
 func (p *Parser) inPlace(b []byte) (n int, e Event, err error) {
 	h, size := &p.header, int(p.size)
 	end := min(int64(len(b)-size), h.Length)
@@ -157,7 +158,7 @@ func (p *Parser) inPlace(b []byte) (n int, e Event, err error) {
 	return n, Event{payload, Message, h.Opcode, true}, nil
 }
 
-// begin takes up a frame whose payload does not stay where it lies.
+// begin begins a frame for which isApart is true.
 func (p *Parser) begin(h *frame.Header) {
 	p.place = apart
 	if h.Opcode != frame.Continuation {
@@ -166,7 +167,7 @@ func (p *Parser) begin(h *frame.Header) {
 	}
 }
 
-// collect uses up what b holds of the payload of the frame under way.
+// collect uses up the bytes of b that belong to the payload of the current frame.
 func (p *Parser) collect(b []byte) (n int, e Event, err error) {
 	n = int(min(int64(len(b)), p.header.Length-p.seen))
 	part := b[:n]
@@ -189,15 +190,15 @@ func (p *Parser) collect(b []byte) (n int, e Event, err error) {
 	return n, e, err
 }
 
-// inParts reports whether the message under way is handed out as it comes: not
-// if it is compressed, nor if some of it has been collected already, for a read
-// that has given up.
+// inParts reports whether the current message is handed out in parts. A compressed
+// message is not, and neither is a message of which bytes were collected for a
+// read that gave up.
 func (p *Parser) inParts() bool {
 	return p.mode != Whole && !p.rules.compressed && p.collected == nil
 }
 
-// arrived counts bytes of the payload that have come, unmasked, and says what
-// they complete.
+// arrived counts and checks unmasked bytes of the current payload. It returns the
+// event that they complete.
 func (p *Parser) arrived(part []byte) (Event, error) {
 	p.seen += int64(len(part))
 	whole := p.seen == p.header.Length
@@ -224,8 +225,8 @@ func (p *Parser) arrived(part []byte) (Event, error) {
 	return Event{p.message(), Message, p.opcode, true}, nil
 }
 
-// inflate completes a compressed message whose bytes are b (RFC 7692, section
-// 6.2), which may be the collected ones.
+// inflate completes a compressed message with the payload b (RFC 7692, section
+// 6.2). b may be the collected bytes.
 func (p *Parser) inflate(opcode frame.Opcode, b []byte) (Event, error) {
 	plain, err := p.inflater.Inflate(pool.Get(min(3*len(b), 1<<20)), b, p.rules.limit)
 	pool.Put(p.collected)
@@ -242,8 +243,11 @@ func (p *Parser) inflate(opcode frame.Opcode, b []byte) (Event, error) {
 	return Event{plain.B, Message, opcode, true}, nil
 }
 
-// Need returns the length of b at which Next gets on, for a frame that is
-// completed in place; 0 if any further byte will do.
+// Need returns how many bytes the caller should have room for when it reads more.
+// If a frame is being completed in place, Next makes no progress before b has that
+// length. If a payload is collected or handed out in parts, Need is the number of
+// missing bytes, at most pool.Large, and any number of them will do. Between two
+// frames Need returns 0.
 func (p *Parser) Need() int {
 	switch p.place {
 	case inFront:
@@ -254,15 +258,17 @@ func (p *Parser) Need() int {
 	return 0
 }
 
-// directly is from how many missing bytes on they are read straight into the
-// collected message. Fewer come with the frames that follow them in one read.
+// directly is the least number of missing bytes for which Room returns a slice. If
+// fewer are missing, a read into the caller's buffer is better, because it can take
+// the frames that follow along.
 const directly = 16 << 10
 
-// Room returns where the next bytes of a large payload belong, so that they can
-// be read straight into place, or nil. It may be called when Next has used up
-// all that has come, and is valid until any other call. The message's capacity
-// stays within the greater of 64 KiB and twice what has come: a declared length
-// costs nothing.
+// Room returns a slice for the next bytes of a large payload, so that they can be
+// read without a copy, or nil. It must be called only when Next has used up all
+// bytes that have arrived. The slice is valid until the next call of the Parser.
+// When the buffer of the message is full, Room grows it by the greater of 64 KiB and
+// its length, rounded up to a pooled size. So a large declared length costs no
+// memory before the bytes arrive.
 func (p *Parser) Room() []byte {
 	left := p.header.Length - p.seen
 	if p.place != apart || left < directly || p.inParts() || p.rules.free {
@@ -277,8 +283,8 @@ func (p *Parser) Room() []byte {
 	return free[:min(int64(len(free)), left)]
 }
 
-// Filled takes note of the n bytes that were put into what Room returned, and
-// returns what came of them.
+// Filled takes the first n bytes of the slice that Room returned as the next bytes
+// of the payload, and returns the event that they complete.
 func (p *Parser) Filled(n int) (Event, error) {
 	have := len(p.message())
 	p.collected.B = p.collected.B[:have+n]
@@ -289,11 +295,13 @@ func (p *Parser) Filled(n int) (Event, error) {
 	return p.arrived(part)
 }
 
-// UnderWay reports whether a frame or a message has begun and is not whole.
+// UnderWay reports whether a frame or a message has begun and is not complete. The
+// first bytes of an incomplete header do not count.
 func (p *Parser) UnderWay() bool { return p.place != between || p.rules.open }
 
-// Settle gives the memory of the last message back, if it is whole. It is to be
-// called once the message has been dealt with, before the next call of Next.
+// Settle releases the memory of the last message if the message is complete. The
+// caller must call it when it has finished with the message, before it calls Next
+// again.
 func (p *Parser) Settle() {
 	if p.collected != nil {
 		p.settle()
@@ -306,15 +314,15 @@ func (p *Parser) settle() {
 	}
 }
 
-// Release gives back what was collected, of a whole message or not.
+// Release releases the collected bytes, whether their message is complete or not.
 func (p *Parser) Release() {
 	pool.Put(p.collected)
 	p.collected = nil
 }
 
-// Take returns the payload of e, the last event, as a slice that is the
-// caller's for good: a collected message that fills its buffer is given away,
-// everything else is copied. It is not nil.
+// Take returns the payload of e, the last event, as a slice that the caller owns.
+// If the payload is a collected message that fills at least four fifths of its
+// buffer, Take gives the buffer away. Otherwise it copies. The slice is never nil.
 func (p *Parser) Take(e Event) []byte {
 	if m := p.collected; m != nil && len(m.B) == len(e.Payload) && cap(m.B)-len(m.B) <= len(m.B)/4 {
 		p.collected = nil
@@ -326,7 +334,7 @@ func (p *Parser) Take(e Event) []byte {
 	return bytes.Clone(e.Payload)
 }
 
-// message returns what has been collected.
+// message returns the collected bytes.
 func (p *Parser) message() []byte {
 	if p.collected == nil {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// Take gives a collected message away that fills its buffer, copies what does
-// not, and never returns nil.
+// Take gives away a collected message that fills its buffer, copies any other
+// payload, and never returns nil.
 func TestTake(t *testing.T) {
 	for _, size := range []int{0, 5, pool.Small - 100, pool.Large, 1 << 20} {
 		for _, fragments := range []int{1, 2} {
@@ -30,7 +30,7 @@ func TestTake(t *testing.T) {
 			if away, fills := collected && p.collected == nil, collected && size > pool.Small/2; away != fills {
 				t.Errorf("%d bytes in %d: given away %t, want %t", size, fragments, away, fills)
 			}
-			p.Settle() // which poisons what is not the caller's
+			p.Settle() // poisons the bytes, unless Take gave them away
 			clear(b)
 			if got == nil || !bytes.Equal(got, want) {
 				t.Errorf("%d bytes in %d: Take returns something else", size, fragments)
@@ -39,7 +39,8 @@ func TestTake(t *testing.T) {
 	}
 }
 
-// Need tells how much of a frame that lies in place, or of a payload, is missing.
+// Need returns the length of a frame that is completed in place, and the number of
+// missing bytes of a payload that is not.
 func TestNeed(t *testing.T) {
 	p := testParser(false)
 	if got := p.Need(); got != 0 {
@@ -62,7 +63,7 @@ func TestNeed(t *testing.T) {
 }
 
 // A length that is not in its shortest form (RFC 6455, section 5.2) is an error
-// unless it is tolerated.
+// unless the parser is lenient.
 func TestLenientLength(t *testing.T) {
 	b := []byte{0x82, 0x80 | 126, 0, 1, 0, 0, 0, 0, 'x'}
 	for _, lenient := range []bool{false, true} {
@@ -74,7 +75,7 @@ func TestLenientLength(t *testing.T) {
 	}
 }
 
-// Text that is not UTF-8 is an error with 1007 wherever it is looked at.
+// Text that is not UTF-8 is an error with 1007 in every place that checks text.
 func TestTextErrors(t *testing.T) {
 	var z packer
 	large := bytes.Repeat([]byte("a"), 100_000)
@@ -87,7 +88,7 @@ func TestTextErrors(t *testing.T) {
 		{"in place, ends inside a character", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("\xc3"))},
 		{"collected", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, append(large, 0xff))},
 		{"in parts", Parts, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("a\xff"))},
-		{"as octets", Octets, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("a\xc3"))},
+		{"in mode Octets", Octets, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("a\xc3"))},
 		{"compressed", Whole, appendFrame(nil, frame.Header{Fin: true, Rsv1: true, Opcode: frame.Text}, z.pack([]byte("a\xff")))},
 	}
 	for _, tt := range tests {
@@ -103,7 +104,7 @@ func TestTextErrors(t *testing.T) {
 	}
 }
 
-// What Filled puts into place is unmasked and checked like all else.
+// Filled unmasks and checks bytes as Next does.
 func TestFilled(t *testing.T) {
 	for _, masked := range []bool{false, true} {
 		p := New(Options{Masked: masked, Limit: 1 << 20})
@@ -120,7 +121,7 @@ func TestFilled(t *testing.T) {
 		var e Event
 		for len(rest) > 0 {
 			room := p.Room()
-			if room == nil { // what is missing is short
+			if room == nil { // fewer bytes are missing than Room is for
 				e = show(t, &p, rest)
 				break
 			}
@@ -138,7 +139,7 @@ func TestFilled(t *testing.T) {
 	}
 }
 
-// A Parser allocates nothing for what lies in place.
+// A Parser allocates nothing for frames that are completed in place.
 func TestParserAllocatesNothing(t *testing.T) {
 	p := testParser(false)
 	stream := appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Binary}, make([]byte, 100))

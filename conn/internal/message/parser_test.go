@@ -14,7 +14,7 @@ import (
 
 func init() { pool.Poison = true }
 
-// testParser returns the parser of a server, with context takeover if it inflates.
+// testParser returns the parser of a server. With deflate it has context takeover.
 func testParser(deflate bool) *Parser {
 	o := Options{Masked: true, Limit: 1 << 20}
 	if deflate {
@@ -24,16 +24,16 @@ func testParser(deflate bool) *Parser {
 	return &p
 }
 
-// A delivery is what a parser made of a stream.
+// A delivery is a message or a control frame that a parser found in a stream.
 type delivery struct {
 	op      frame.Opcode
 	payload string
 }
 
-// run shows stream to p in pieces, whose lengths chunk gives, the way a
-// connection does: what is not used up is shown again with what follows it. Large
-// payloads go straight into place now and then. Used bytes are overwritten. The
-// mode is what mode says, which is asked whenever a read could have given way to
+// run gives stream to p in pieces, as a connection does: bytes that p has not used
+// up are given to it again, together with the next piece. chunk returns the length
+// of each piece. Large payloads go through Room and Filled. Used bytes are
+// overwritten. mode returns the mode; run calls it wherever one read may follow
 // another.
 func run(p *Parser, stream []byte, mode func() Mode, chunk func() int) (got []delivery, err error) {
 	var buffered []byte
@@ -44,7 +44,7 @@ func run(p *Parser, stream []byte, mode func() Mode, chunk func() int) (got []de
 		stream = stream[n:]
 		return b
 	}
-	begun := false // a part has been handed out
+	begun := false // a part was handed out, and its message goes on
 	for {
 		if !begun {
 			p.SetMode(mode())
@@ -86,10 +86,10 @@ func run(p *Parser, stream []byte, mode func() Mode, chunk func() int) (got []de
 	}
 }
 
-// always returns a mode that stays the same.
+// always returns a function that always returns m.
 func always(m Mode) func() Mode { return func() Mode { return m } }
 
-// sometimes returns any mode.
+// sometimes returns a function that returns a random mode.
 func sometimes(r *rand.Rand) func() Mode { return func() Mode { return Mode(r.IntN(3)) } }
 
 // A packer compresses messages with context takeover.
@@ -118,8 +118,8 @@ func appendFrame(b []byte, h frame.Header, p []byte) []byte {
 	return b
 }
 
-// randomStream returns a legal stream and what it says. It is the oracle: it
-// knows the messages because it made them.
+// randomStream returns a legal stream and the deliveries that it contains. It is the
+// oracle: it knows the messages because it made them.
 func randomStream(r *rand.Rand, deflate bool) (stream []byte, want []delivery) {
 	var z packer
 	for range 1 + r.IntN(6) {
@@ -161,8 +161,7 @@ func randomStream(r *rand.Rand, deflate bool) (stream []byte, want []delivery) {
 	return stream, want
 }
 
-// TestParserChunks checks that the pieces in which a stream comes make no
-// difference to what it says.
+// TestParserChunks checks that a stream gives the same deliveries in any pieces.
 func TestParserChunks(t *testing.T) {
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -195,8 +194,8 @@ func compareDeliveries(t *testing.T, seed uint64, got, want []delivery) {
 	}
 }
 
-// FuzzParser shows any bytes to a parser, at once and in pieces: the events and
-// the verdict are the same.
+// FuzzParser gives any bytes to a parser, at once and in pieces. The deliveries and
+// the error must be the same.
 func FuzzParser(f *testing.F) {
 	for seed := range uint64(8) {
 		stream, _ := randomStream(rand.New(rand.NewPCG(seed, 2)), seed%2 == 0)
@@ -224,7 +223,7 @@ func FuzzParser(f *testing.F) {
 			}
 			compareDeliveries(t, seed, got, whole)
 		}
-		// What is free of the limit may go on where the others end.
+		// Without the limit the parser may go on where it stopped before.
 		got, err := run(testParser(deflate), bytes.Clone(stream), always(Octets), func() int { return 1 + r.IntN(9) })
 		if wholeErr == inflater.ErrMessageSize && len(got) >= len(whole) {
 			got = got[:len(whole)]
@@ -235,7 +234,8 @@ func FuzzParser(f *testing.F) {
 	})
 }
 
-// TestParserGrowth declares what never comes: memory is taken for what does.
+// TestParserGrowth declares a large payload: memory is taken for the bytes that
+// come, not for those that are declared.
 func TestParserGrowth(t *testing.T) {
 	p := testParser(false)
 	h := frame.Header{Fin: true, Opcode: frame.Binary, Masked: true, Length: 1 << 20}

@@ -8,29 +8,30 @@ import (
 )
 
 // rules decides whether a frame may come now (RFC 6455, sections 5.1, 5.2, 5.4
-// and 5.5; RFC 7692, section 6) and keeps what it must know of the message
-// under way. It looks at headers alone, before any payload has come, and does
-// no I/O.
+// and 5.5; RFC 7692, section 6). It looks only at headers, before the payload
+// arrives, and does no I/O. It keeps the facts about the current message on which
+// the decision depends.
 type rules struct {
-	masked     bool  // what the mask bit must be: a server wants it set
+	masked     bool  // the mask bit that each frame must have; a server wants it set
 	deflate    bool  // permessage-deflate was agreed
-	open       bool  // a message is under way: its last frame is still to come
-	compressed bool  // it is compressed
-	free       bool  // its latest frame is not counted in held
-	fragments  int64 // its frames so far
-	octets     int64 // the sum of their declared lengths
-	held       int64 // the same without those that are free: never more than the limit allows
-	limit      int64 // bytes of a message after inflation
+	open       bool  // the current message is incomplete: its last frame has not come
+	compressed bool  // the current message is compressed
+	free       bool  // the latest frame of the current message is not counted in held
+	fragments  int64 // frames of the current message so far
+	declared   int64 // sum of the lengths of those frames
+	held       int64 // sum of the lengths of those frames that count for the limit; never above it
+	limit      int64 // greatest size of a message after inflation, in bytes
 }
 
-// newRules returns the rules for one connection: masked is what the mask bit
-// of each frame must be, deflate whether permessage-deflate was agreed, limit
+// newRules returns the rules for one connection. masked is the mask bit that each
+// frame must have, deflate says whether permessage-deflate was agreed, and limit is
 // the greatest size of a message after inflation, in bytes.
 func newRules(masked, deflate bool, limit int64) rules {
 	return rules{masked: masked, deflate: deflate, limit: limit}
 }
 
-// What check refuses, each with the code to fail the connection with.
+// The errors of check. Each carries the status code with which the connection must
+// be failed.
 var (
 	errReservedBits   error = &frame.Error{Code: frame.StatusProtocolError, Reason: "RSV2 or RSV3 set"}
 	errReservedOpcode error = &frame.Error{Code: frame.StatusProtocolError, Reason: "reserved opcode"}
@@ -44,22 +45,23 @@ var (
 	errFragments      error = &frame.Error{Code: frame.StatusPolicyViolation, Reason: "message in too many fragments"}
 )
 
-// check decides whether a frame with header h may come now and moves on to the
-// next one. free frees the frame of the limit on the size of a message, unless
-// that is compressed: nothing of the payload will be held. What check refuses is
-// a *frame.Error; the connection is failed then and check is not called again.
+// check decides whether a frame with header h may come now, and counts it. If free
+// is set, the frame does not count for the limit on the size of a message, because
+// none of its payload will be held. A frame of a compressed message counts always.
+// If check refuses the frame it returns a *frame.Error, and must not be called
+// again.
 func (r *rules) check(h *frame.Header, free bool) error {
 	begins := h.Opcode == frame.Text || h.Opcode == frame.Binary
 	switch {
 	case h.Rsv2 || h.Rsv3: // RFC 6455, section 5.2: no extension gives them a meaning
 		return errReservedBits
-	case h.Rsv1 && !(begins && r.deflate): // RFC 7692, section 6: the first frame of a message alone
+	case h.Rsv1 && !(begins && r.deflate): // RFC 7692, section 6: only the first frame of a message
 		return errRsv1
 	case h.Masked != r.masked: // RFC 6455, section 5.1
 		return r.maskError()
 	}
 
-	switch { // RFC 6455, section 5.4: what comes, and whether a message is under way
+	switch { // RFC 6455, section 5.4: frames of one message are not interleaved with another
 	case begins && !r.open:
 		r.begin(h.Rsv1)
 		return r.count(h.Length, h.Fin, free)
@@ -76,7 +78,8 @@ func (r *rules) check(h *frame.Header, free bool) error {
 	}
 }
 
-// maskError tells which mask rule was broken (RFC 6455, section 5.1).
+// maskError returns the error for a frame with the wrong mask bit (RFC 6455, section
+// 5.1).
 func (r *rules) maskError() error {
 	if r.masked {
 		return errUnmasked
@@ -84,7 +87,7 @@ func (r *rules) maskError() error {
 	return errMasked
 }
 
-// checkControl holds control frames to RFC 6455, section 5.5.
+// checkControl enforces RFC 6455, section 5.5, on a control frame.
 func checkControl(length int64, fin bool) error {
 	switch {
 	case !fin:
@@ -97,13 +100,13 @@ func checkControl(length int64, fin bool) error {
 
 // begin starts a message.
 func (r *rules) begin(compressed bool) {
-	r.fragments, r.octets, r.held, r.compressed = 0, 0, 0, compressed
+	r.fragments, r.declared, r.held, r.compressed = 0, 0, 0, compressed
 }
 
-// count adds one frame to the message under way and holds it to the limits,
-// which RFC 6455, section 10.4, asks for. A message of as many bytes as the
-// limit may come in any sensible fragmentation; a stream of empty or tiny
-// fragments may not go on for ever.
+// count adds one frame to the current message and enforces the limits that RFC
+// 6455, section 10.4, asks for. A message up to the limit may come in any sensible
+// fragmentation. An endless stream of empty or tiny fragments is refused, because
+// it would cost work without making progress.
 func (r *rules) count(length int64, fin, free bool) error {
 	r.free = free && !r.compressed
 	if !r.free {
@@ -111,17 +114,17 @@ func (r *rules) count(length int64, fin, free bool) error {
 			return err
 		}
 	}
-	r.octets += min(length, math.MaxInt64-r.octets)
+	r.declared += min(length, math.MaxInt64-r.declared)
 	r.fragments++
-	if r.fragments > freeFragments+r.octets/minFragment {
+	if r.fragments > freeFragments+r.declared/minFragment {
 		return errFragments
 	}
 	r.open = !fin
 	return nil
 }
 
-// hold counts length bytes of the message under way that may be held, be it
-// that a frame begins or that the rest of one is free no longer.
+// hold counts length bytes of the current message for the limit. It is called when
+// a frame begins, and when the rest of a frame stops being free.
 func (r *rules) hold(length int64) error {
 	bound := r.limit
 	if r.compressed {
@@ -135,16 +138,17 @@ func (r *rules) hold(length int64) error {
 	return nil
 }
 
-// A message may come in freeFragments frames and one more for each minFragment
-// bytes. Neither is an option.
+// A message may come in freeFragments frames, plus one frame for each minFragment
+// bytes. Neither number can be configured.
 const (
 	freeFragments = 1024
 	minFragment   = 16
 )
 
-// compressedBound returns how many compressed bytes a message of limit bytes may
-// take: DEFLATE adds five bytes to a block that it can't compress and five for
-// each flush, which an eighth covers down to blocks of 80 bytes.
+// compressedBound returns the greatest number of compressed bytes that a message of
+// limit bytes may take. DEFLATE adds five bytes to a block that it can't compress
+// and five bytes for each flush. An extra eighth covers both down to blocks of 80
+// bytes.
 func compressedBound(limit int64) int64 {
 	const extra = 1 << 10
 	if limit > (math.MaxInt64-extra)/9*8 {

@@ -9,7 +9,7 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// send gives r one frame of a server, FIN as told.
+// send gives r the header of one unmasked frame.
 func send(r *rules, op frame.Opcode, length int64, fin, rsv1 bool) error {
 	return r.check(&frame.Header{Fin: fin, Rsv1: rsv1, Opcode: op, Length: length}, false)
 }
@@ -23,9 +23,9 @@ func TestRulesMessageSize(t *testing.T) {
 		frames []int64 // lengths; the last one has FIN
 		want   error
 	}{
-		{"one octet below", limit, false, []int64{limit - 1}, nil},
+		{"one byte below", limit, false, []int64{limit - 1}, nil},
 		{"the limit", limit, false, []int64{limit}, nil},
-		{"one octet over", limit, false, []int64{limit + 1}, inflater.ErrMessageSize},
+		{"one byte over", limit, false, []int64{limit + 1}, inflater.ErrMessageSize},
 		{"fragments to the limit", limit, false, []int64{1, limit - 2, 0, 1}, nil},
 		{"fragments over it", limit, false, []int64{1, limit - 2, 0, 2}, inflater.ErrMessageSize},
 		{"compressed, all that it may take", limit, true, []int64{bound}, nil},
@@ -33,7 +33,7 @@ func TestRulesMessageSize(t *testing.T) {
 		{"compressed fragments, all", limit, true, []int64{limit, bound - limit}, nil},
 		{"compressed fragments, more", limit, true, []int64{limit, bound - limit + 1}, inflater.ErrMessageSize},
 		{"limit 0", 0, false, []int64{0, 0}, nil},
-		{"limit 0, one octet", 0, false, []int64{0, 1}, inflater.ErrMessageSize},
+		{"limit 0, one byte", 0, false, []int64{0, 1}, inflater.ErrMessageSize},
 		{"greatest limit", math.MaxInt64, false, []int64{math.MaxInt64}, nil},
 		{"greatest limit, compressed", math.MaxInt64, true, []int64{math.MaxInt64}, nil},
 		{"a sum that overflows", math.MaxInt64, false, []int64{1, math.MaxInt64}, inflater.ErrMessageSize},
@@ -68,21 +68,21 @@ func TestRulesMessageSize(t *testing.T) {
 func TestRulesFragments(t *testing.T) {
 	tests := []struct {
 		name   string
-		octets int64 // of each fragment
-		last   int   // the last fragment that may come; 0: all of 1<<17
+		length int64 // length of each fragment
+		last   int   // number of the last fragment that is accepted; 0 if all 1<<17 are
 	}{
 		{"empty", 0, 1024},
-		{"one octet", 1, 1092}, // 1024 + 1092/16
-		{"15 octets", 15, 16384},
-		{"16 octets", 16, 0},
-		{"64 octets", 64, 0},
+		{"one byte", 1, 1092}, // 1024 + 1092/16
+		{"15 bytes", 15, 16384},
+		{"16 bytes", 16, 0},
+		{"64 bytes", 64, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRules(false, false, math.MaxInt64)
 			op, refused := frame.Text, 0
 			for n := 1; n <= 1<<17; n++ {
-				if err := send(&r, op, tt.octets, false, false); err != nil {
+				if err := send(&r, op, tt.length, false, false); err != nil {
 					if err != errFragments {
 						t.Fatal(err)
 					}
@@ -98,8 +98,8 @@ func TestRulesFragments(t *testing.T) {
 	}
 }
 
-// Whatever headers come: what was accepted is a sequence that the RFC knows,
-// control frames leave no trace, and a refusal has a code.
+// For any headers: the accepted frames are a legal sequence, control frames do not
+// change the state, and each refusal carries a status code.
 func FuzzRules(f *testing.F) {
 	f.Add([]byte{0x81, 0x00}, false, false)
 	f.Add([]byte{0x01, 0x80, 1, 2, 3, 4, 0x89, 0x80, 1, 2, 3, 4, 0x80, 0x80, 1, 2, 3, 4}, true, false)
@@ -108,7 +108,7 @@ func FuzzRules(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream []byte, server, deflate bool) {
 		const limit = 1 << 16
 		r := newRules(server, deflate, limit)
-		var message []frame.Header // the frames of the one under way
+		var message []frame.Header // frames of the current message
 		for {
 			h, n, err := frame.Parse(stream)
 			if n == 0 || err != nil {
@@ -132,7 +132,7 @@ func FuzzRules(f *testing.F) {
 			message = append(message, h)
 			checkMessage(t, message, deflate, limit)
 			if r.open == h.Fin {
-				t.Fatalf("open = %t behind %+v", r.open, h)
+				t.Fatalf("open = %t after %+v", r.open, h)
 			}
 			if h.Fin {
 				message = nil
@@ -154,8 +154,8 @@ func checkRefusal(t *testing.T, err error) {
 	}
 }
 
-// checkMessage holds the frames of one message, as far as they were accepted,
-// to RFC 6455, section 5.4, and the limits.
+// checkMessage checks the accepted frames of one message against RFC 6455, section
+// 5.4, and the limits.
 func checkMessage(t *testing.T, frames []frame.Header, deflate bool, limit uint64) {
 	t.Helper()
 	var sum uint64
@@ -173,7 +173,7 @@ func checkMessage(t *testing.T, frames []frame.Header, deflate bool, limit uint6
 		limit = limit*9/8 + 1024
 	}
 	if sum > limit || uint64(len(frames)) > 1024+sum/16 {
-		t.Fatalf("accepted %d octets in %d frames", sum, len(frames))
+		t.Fatalf("accepted %d bytes in %d frames", sum, len(frames))
 	}
 }
 

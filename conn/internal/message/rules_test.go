@@ -9,8 +9,8 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// A sentence is one rule of the RFC as a predicate on what came: the oracle is
-// all of them, each on its own, in no order.
+// A sentence is one rule of the RFC as a predicate on a frame. The sentences
+// together are the oracle. Each stands on its own; their order does not matter.
 type sentence struct {
 	section string
 	says    string
@@ -18,13 +18,13 @@ type sentence struct {
 	reason  error
 }
 
-// A situation is what a frame's legality depends on besides the frame.
+// A situation holds everything but the frame itself on which its legality depends.
 type situation struct {
 	server  bool  // we are the server
 	deflate bool  // permessage-deflate was agreed
-	inside  bool  // a fragmented message is under way
-	size    int64 // its octets so far
-	zipped  bool  // it is compressed
+	inside  bool  // a fragmented message has begun
+	size    int64 // bytes of that message so far
+	zipped  bool  // that message is compressed
 }
 
 func (s situation) String() string {
@@ -75,10 +75,11 @@ var sentences = []sentence{
 		}, inflater.ErrMessageSize},
 }
 
-// Every first two octets, in each length form at its edges, for each role and
-// state: check refuses exactly what breaks a sentence, and for that reason.
+// For every pair of first bytes, each form of the length at its edges, each role and
+// each state, check refuses exactly the frames that break a sentence, and gives the
+// reason of a broken sentence.
 func TestRulesEveryHeader(t *testing.T) {
-	lengths := map[byte][]int64{ // behind the 7 bits
+	lengths := map[byte][]int64{ // extended lengths, by the seven bits that announce them
 		126: {126, 127, 65535},
 		127: {65536, oracleLimit - 60, oracleLimit - 59, oracleLimit, oracleLimit + 1, oracleLimit*9/8 + 1024,
 			oracleLimit*9/8 + 1025, math.MaxInt32, math.MaxInt32 + 1, math.MaxInt64 - 1, math.MaxInt64},
@@ -86,8 +87,8 @@ func TestRulesEveryHeader(t *testing.T) {
 	checked := 0
 	for _, s := range situations() {
 		r := rulesIn(t, s)
-		for octets := range 1 << 16 {
-			b0, b1 := byte(octets>>8), byte(octets)
+		for start := range 1 << 16 {
+			b0, b1 := byte(start>>8), byte(start)
 			all, long := lengths[b1&0x7F]
 			if !long {
 				all = []int64{int64(b1 & 0x7F)}
@@ -101,7 +102,7 @@ func TestRulesEveryHeader(t *testing.T) {
 	t.Logf("%d headers", checked)
 }
 
-// situations returns each combination, with sizes at the edges.
+// situations returns all combinations, with sizes at the edges.
 func situations() (all []situation) {
 	for bits := range 8 {
 		s := situation{server: bits&1 != 0, deflate: bits&2 != 0, inside: bits&4 != 0}
@@ -121,13 +122,13 @@ func situations() (all []situation) {
 	return all
 }
 
-// checkHeader holds r.check in situation s to the sentences for one frame.
+// checkHeader compares r.check, in situation s, with the sentences for one frame.
 func checkHeader(t *testing.T, s situation, r rules, b0, b1 byte, length int64) {
 	err := r.check(&frame.Header{
 		Fin: b0&0x80 != 0, Rsv1: b0&0x40 != 0, Rsv2: b0&0x20 != 0, Rsv3: b0&0x10 != 0,
 		Opcode: frame.Opcode(b0 & 0xF), Masked: b1&0x80 != 0, Length: length,
 	}, false)
-	legal, given := true, false // given: err is the reason of a sentence that is broken
+	legal, given := true, false // given: err is the reason of a broken sentence
 	for _, rule := range sentences {
 		if rule.broken(b0, b1, length, s) {
 			legal, given = false, given || rule.reason == err
@@ -145,8 +146,8 @@ func checkHeader(t *testing.T, s situation, r rules, b0, b1 byte, length int64) 
 	}
 }
 
-// rulesIn returns rules that are in the given situation, by the way that a
-// connection gets there.
+// rulesIn returns rules in the given situation. It gets there as a connection does,
+// with frames.
 func rulesIn(t *testing.T, s situation) rules {
 	t.Helper()
 	r := newRules(s.server, s.deflate, oracleLimit)

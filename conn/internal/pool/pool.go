@@ -1,31 +1,32 @@
-// Package pool lends buffers that connections share: an idle connection holds
-// none.
+// Package pool lends buffers, so that a connection holds memory only while it
+// needs it: an idle connection holds none.
 package pool
 
 import "sync"
 
-// A Buffer is a slice of bytes that goes into its pool and comes out again
-// without an allocation, since it is passed by pointer. B may be resliced and
-// appended to up to its capacity. A Buffer has one owner at a time.
+// A Buffer is a slice of bytes. It is passed by pointer, so that it goes in and out
+// of its pool without an allocation. Its owner may reslice B and append to it up
+// to its capacity. A Buffer has one owner at a time.
 type Buffer struct {
 	B []byte
 }
 
-// Sizes of pooled buffers, in bytes. A Large one holds a frame of 64 KiB with
-// its header, so that the frame can be read in place.
+// The capacities of small and large pooled buffers, in bytes. A Large buffer holds
+// a frame with 64 KiB of payload and its header, so that the frame can be read in
+// place.
 const (
 	Small = 4 << 10
 	Large = 64<<10 + 16
 )
 
-// sizes are those that are pooled. A buffer larger than the last one is left to
-// the garbage collector.
+// sizes lists the capacities that are pooled. Buffers of any other capacity are
+// left to the garbage collector.
 var sizes = [...]int{Small, Large, 256 << 10, 1 << 20}
 
 var pools [len(sizes)]sync.Pool
 
-// Poison makes Put overwrite what is given back, so that a view that was kept
-// too long shows. Tests alone set it, before the first call of Put.
+// Poison makes Put overwrite each buffer, so that the use of a view that was kept
+// too long fails loudly. Only tests set it, before the first call of Put.
 var Poison bool
 
 // Get returns an empty buffer with room for at least n bytes.
@@ -41,8 +42,8 @@ func Get(n int) *Buffer {
 	return &Buffer{make([]byte, 0, n)}
 }
 
-// Put gives b back. Nobody may look at it or at a view of it from then on. A
-// nil b is ignored.
+// Put gives b back. The caller must not use b, or any slice of its bytes, from
+// then on. Put ignores a nil b.
 func Put(b *Buffer) {
 	if b == nil {
 		return
@@ -63,9 +64,9 @@ func Put(b *Buffer) {
 	}
 }
 
-// Grow returns a buffer that begins with the bytes of b, which may be nil, and
-// has room for n bytes altogether. It takes b over: what it returns is b, or b
-// is given back.
+// Grow returns a buffer that begins with the bytes of b and has a capacity of at
+// least n bytes. b may be nil. Grow takes ownership of b: it returns b itself, or
+// it puts b back and returns a larger buffer.
 func Grow(b *Buffer, n int) *Buffer {
 	if b == nil {
 		return Get(n)

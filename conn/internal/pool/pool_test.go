@@ -7,8 +7,8 @@ import (
 
 func init() { Poison = true }
 
-// Get gives an empty buffer with the room that was asked for: of the smallest
-// pooled size that has it, and no larger than n where none has.
+// Get returns an empty buffer of the smallest pooled size that holds n bytes. If
+// no pooled size is large enough, the buffer has a capacity of exactly n.
 func TestGet(t *testing.T) {
 	for _, tt := range []struct{ n, want int }{
 		{0, Small}, {1, Small}, {Small, Small}, {Small + 1, Large}, {Large, Large},
@@ -25,8 +25,7 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// What is given back is overwritten to its very end, whether it is pooled or
-// not.
+// Put overwrites a buffer up to its capacity, whether it pools it or not.
 func TestPutPoisons(t *testing.T) {
 	for _, n := range []int{Small, Large, 3 << 20} {
 		b := Get(n)
@@ -40,8 +39,9 @@ func TestPutPoisons(t *testing.T) {
 	Put(&Buffer{})
 }
 
-// Grow keeps what is there, gives the smaller buffer back, and at least
-// doubles, so that growing step by step costs no more than a copy of all.
+// Grow keeps the bytes and puts the smaller buffer back. Above the pooled sizes it
+// doubles, so that growing step by step copies each byte a constant number of
+// times.
 func TestGrow(t *testing.T) {
 	if b := Grow(nil, 10); len(b.B) != 0 || cap(b.B) != Small {
 		t.Errorf("of nil: length %d, capacity %d", len(b.B), cap(b.B))

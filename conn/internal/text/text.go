@@ -1,21 +1,23 @@
-// Package text checks that text is UTF-8 while it arrives. It is pure: it neither
-// waits nor keeps anything but the state between two parts.
+// Package text checks that text is UTF-8 while it arrives. It is pure, and keeps
+// nothing but a state of one word between two parts.
 package text
 
 import "encoding/binary"
 
-// A Checker tells whether text is UTF-8 (RFC 3629) while it arrives, in parts of
-// any length: RFC 6455, section 8.1, has the connection fail where it is not,
-// and there is no need to wait for the rest of a frame to know it. The zero value
-// is ready for a message. A Checker is a value: an assignment of the zero value
-// makes it ready for the next one.
+// A Checker checks that text is UTF-8 (RFC 3629) while it arrives, in parts of any
+// length. RFC 6455, section 8.1, requires the connection to fail if it is not. The
+// Checker finds the first wrong byte without waiting for the rest of a character
+// or a frame.
+//
+// The zero value is ready for a message. Assign the zero value to make a Checker
+// ready for the next message.
 type Checker struct {
-	state uint64 // the lower six bits: one of the states below
+	state uint64 // the lower six bits are one of the states below
 }
 
-// Write checks the next part of the text and reports whether some text could
-// go on like this: false as soon as p holds the first byte that can't be, be it
-// inside a character, and ever after. It does not keep p.
+// Write checks p, the next part of the text. It reports whether the text so far can
+// be the beginning of UTF-8 text. Once a byte makes that impossible, this call and
+// all later ones return false. Write does not keep p.
 func (u *Checker) Write(p []byte) bool {
 	s := u.state & stateBits
 	if s == utf8Done && isShortASCII(p) {
@@ -36,23 +38,22 @@ func (u *Checker) Write(p []byte) bool {
 	return s != utf8Bad
 }
 
-// Done reports whether the text so far is whole: legal, and not in the middle
-// of a character.
+// Done reports whether the text so far is UTF-8 and ends with a whole character.
 func (u *Checker) Done() bool { return u.state == utf8Done }
 
-// stride is how many octets go through the automaton, once it is needed,
-// before the faster way is tried again.
+// stride is the number of bytes that go through the automaton before validPrefix is
+// tried again.
 const stride = 64
 
 // validPrefix returns the length of a prefix of p that is UTF-8 and ends with a
-// whole character. The prefix need not be the longest: what is behind it goes
-// through the automaton.
+// whole character. The prefix need not be the longest, because the automaton checks
+// the bytes after it.
 func validPrefix(p []byte) int {
 	if n := len(p) &^ (vector - 1); n > 0 {
 		if n, ok := validVectors(p[:n]); ok {
 			n = wholeCharacters(p[:n])
-			// What is left over is less than a vector, and mostly ASCII: to look
-			// at some octets again costs less than to go through the automaton.
+			// The rest is shorter than a vector, and mostly ASCII. It costs less to
+			// check some bytes twice than to run the automaton.
 			if rest := len(p) - n; 0 < rest && rest <= vector && isShortASCII(p[len(p)-vector:]) {
 				return len(p)
 			}
@@ -62,14 +63,14 @@ func validPrefix(p []byte) int {
 	return asciiPrefix(p)
 }
 
-// vector is the length of what validVectors looks at at once.
+// vector is the number of bytes that validVectors checks at once.
 const vector = 32
 
-// wholeCharacters returns the length of p, which is UTF-8 but for its end,
-// without the character that it ends inside of.
+// wholeCharacters returns the length of p without the incomplete character at its
+// end, if there is one. All of p before that character must be UTF-8.
 func wholeCharacters(p []byte) int {
 	for i := 1; i <= min(len(p), 3); i++ {
-		if c := p[len(p)-i]; c >= 0xC0 { // the first octet of the last character
+		if c := p[len(p)-i]; c >= 0xC0 { // the first byte of the last character
 			if c >= 0xF0 && i < 4 || c >= 0xE0 && i < 3 || i < 2 {
 				return len(p) - i
 			}
@@ -79,9 +80,9 @@ func wholeCharacters(p []byte) int {
 	return len(p)
 }
 
-// isShortASCII reports whether p is ASCII of 8 to 32 octets, as most short
-// messages are: words from both ends, which meet or overlap, tell it in less
-// time than a loop.
+// isShortASCII reports whether p is ASCII and has 8 to 32 bytes, as most short
+// messages do. It reads words from both ends, which meet or overlap. That takes
+// less time than a loop.
 func isShortASCII(p []byte) bool {
 	n := len(p)
 	if n < 8 || n > 32 {
@@ -94,10 +95,10 @@ func isShortASCII(p []byte) bool {
 	return w&highBits == 0
 }
 
-// highBits are set in octets that are not ASCII.
+// highBits has the bits that are set only in bytes that are not ASCII.
 const highBits = 0x8080808080808080
 
-// asciiPrefix is validPrefix for ASCII.
+// asciiPrefix is validPrefix for text that begins with ASCII.
 func asciiPrefix(p []byte) int {
 	rest := p
 	for len(rest) >= 32 {
@@ -114,25 +115,26 @@ func asciiPrefix(p []byte) int {
 	return len(p) - len(rest)
 }
 
-// The states of the automaton, after the well-formed sequences of RFC 3629,
-// section 4. Each is the number of bits by which an entry of utf8Steps is
-// shifted to find the next state, so that a step costs one load, which does
-// not depend on the state, and one shift.
+// The states of the automaton follow the well-formed sequences of RFC 3629, section
+// 4. The value of a state is the number of bits by which an entry of utf8Steps is
+// shifted to get the next state. So a step costs one shift and one load, and the
+// load does not wait for the state.
 const (
 	utf8Done  uint64 = 6 * iota // between two characters
-	utf8Bad                     // no text goes on like this
-	utf8One                     // wants one octet of 80..BF
-	utf8Two                     // wants two
-	utf8Three                   // wants three
-	utf8E0                      // wants A0..BF, then one: no overlong forms
-	utf8ED                      // wants 80..9F, then one: no surrogates
-	utf8F0                      // wants 90..BF, then two: no overlong forms
-	utf8F4                      // wants 80..8F, then two: nothing above U+10FFFF
+	utf8Bad                     // the text is not UTF-8; no byte leads out of this state
+	utf8One                     // wants one byte of 80..BF
+	utf8Two                     // wants two bytes of 80..BF
+	utf8Three                   // wants three bytes of 80..BF
+	utf8E0                      // wants A0..BF, then one of 80..BF: no overlong forms
+	utf8ED                      // wants 80..9F, then one of 80..BF: no surrogates
+	utf8F0                      // wants 90..BF, then two of 80..BF: no overlong forms
+	utf8F4                      // wants 80..8F, then two of 80..BF: nothing above U+10FFFF
 
-	stateBits = 63
+	stateBits = 63 // mask of the bits that hold a state
 )
 
-// utf8Steps holds, for each octet, the next state of each state.
+// utf8Steps is indexed by a byte. An entry holds six bits for each state: the state
+// that follows it.
 var utf8Steps = makeSteps()
 
 func makeSteps() (steps [256]uint64) {
@@ -144,7 +146,7 @@ func makeSteps() (steps [256]uint64) {
 	return steps
 }
 
-// utf8Next returns the state that c leads to.
+// utf8Next returns the state to which c leads from a state.
 func utf8Next(from uint64, c byte) uint64 {
 	lo, hi, next := byte(0x80), byte(0xBF), utf8Bad
 	switch from {
@@ -171,7 +173,7 @@ func utf8Next(from uint64, c byte) uint64 {
 	return next
 }
 
-// utf8First returns the state behind the first octet of a character.
+// utf8First returns the state after c, the first byte of a character.
 func utf8First(c byte) uint64 {
 	switch {
 	case c < 0x80:

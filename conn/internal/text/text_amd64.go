@@ -4,10 +4,10 @@ package text
 
 import "github.com/parleyws/parley/internal/x86"
 
-// validVectors returns how many octets of p, whose length is a multiple of
-// vector, are UTF-8 as far as can be told without what follows them: the rest
-// begins with the vector in which that becomes false. It reports whether the
-// processor can do it.
+// validVectors returns the length of the part of p that holds no error. The length
+// of p must be a multiple of vector. The part consists of whole vectors and may end
+// inside a character. validVectors reports false, and does nothing, if the processor
+// lacks AVX2.
 func validVectors(p []byte) (int, bool) {
 	if !x86.AVX2 {
 		return 0, false
@@ -15,7 +15,7 @@ func validVectors(p []byte) (int, bool) {
 	return validAVX2(&p[0], len(p)), true
 }
 
-// validAVX2 is validVectors for n octets from p on, n being a multiple of 32.
+// validAVX2 is validVectors for the n bytes at p. n must be a multiple of 32.
 //
 //go:noescape
 func validAVX2(p *byte, n int) int

@@ -2,58 +2,58 @@
 
 #include "textflag.h"
 
-// The validation of UTF-8 by classes of neighbouring octets, after Keiser and
-// Lemire, "Validating UTF-8 in less than one instruction per byte" (2021). Three
-// tables give, for the upper and the lower half of an octet and the upper half
-// of the one behind it, a set of the ways in which the pair could be wrong:
+// This file validates UTF-8 by classes of neighbouring bytes, after Keiser and
+// Lemire, "Validating UTF-8 in less than one instruction per byte" (2021). There is
+// a table for the upper half of a byte, one for its lower half, and one for the
+// upper half of the byte that follows. Each table gives a set of the errors that
+// the pair of bytes may have:
 //
-//	01  the second octet should continue a character and does not
-//	02  the second octet continues a character that is complete
-//	04  overlong form of three octets
+//	01  the second byte should continue a character and does not
+//	02  the second byte continues a character that is complete
+//	04  overlong form of three bytes
 //	08  above U+10FFFF
 //	10  surrogate
-//	20  overlong form of two octets
-//	40  overlong form of four octets, or far above U+10FFFF
-//	80  two continuations in a row, which is right in longer characters only
+//	20  overlong form of two bytes
+//	40  overlong form of four bytes, or far above U+10FFFF
+//	80  two continuations in a row, which only longer characters may have
 //
-// What is in all three sets is wrong. The last bit is compared with where a
-// third or a fourth octet of a character must be.
+// An error that is in all three sets is an error of the pair. Bit 80 is compared
+// with the places where the third or fourth byte of a character must be.
 
-// By the upper half of the first octet.
+// Indexed by the upper half of the first byte.
 DATA pairHigh<>+0(SB)/8, $0x0202020202020202
 DATA pairHigh<>+8(SB)/8, $0x4915012180808080
 GLOBL pairHigh<>(SB), RODATA|NOPTR, $16
 
-// By the lower half of the first octet.
+// Indexed by the lower half of the first byte.
 DATA pairLow<>+0(SB)/8, $0xCBCBCB8B8383A3E7
 DATA pairLow<>+8(SB)/8, $0xCBCBDBCBCBCBCBCB
 GLOBL pairLow<>(SB), RODATA|NOPTR, $16
 
-// By the upper half of the second octet.
+// Indexed by the upper half of the second byte.
 DATA pairNext<>+0(SB)/8, $0x0101010101010101
 DATA pairNext<>+8(SB)/8, $0x01010101BABAAEE6
 GLOBL pairNext<>(SB), RODATA|NOPTR, $16
 
-// The greatest octets that may end a vector without leaving a character open:
-// any, but for the last three.
+// The greatest values that the bytes of a vector may have if no character is open
+// at its end. Only the last three bytes are restricted.
 DATA ends<>+0(SB)/8, $0xFFFFFFFFFFFFFFFF
 DATA ends<>+8(SB)/8, $0xFFFFFFFFFFFFFFFF
 DATA ends<>+16(SB)/8, $0xFFFFFFFFFFFFFFFF
 DATA ends<>+24(SB)/8, $0xBFDFEFFFFFFFFFFF
 GLOBL ends<>(SB), RODATA|NOPTR, $32
 
-DATA octets<>+0(SB)/4, $0x0F0F0F0F // lower half
-DATA octets<>+4(SB)/4, $0x60606060 // E0 - 80: from here on a third octet follows
-DATA octets<>+8(SB)/4, $0x70707070 // F0 - 80: and here a fourth
-DATA octets<>+12(SB)/4, $0x80808080
-GLOBL octets<>(SB), RODATA|NOPTR, $16
+DATA consts<>+0(SB)/4, $0x0F0F0F0F // lower half
+DATA consts<>+4(SB)/4, $0x60606060 // E0 - 80: first bytes from E0 on have a third byte
+DATA consts<>+8(SB)/4, $0x70707070 // F0 - 80: first bytes from F0 on have a fourth byte
+DATA consts<>+12(SB)/4, $0x80808080
+GLOBL consts<>(SB), RODATA|NOPTR, $16
 
 // func validAVX2(p *byte, n int) int
 //
-// SI p, DX octets left, DI start; Y0 to Y2 the tables, Y3 lower half, Y4 60,
-// Y5 70, Y6 ends, Y7 80, Y8 the vector before this one, Y9 not zero if that
-// one left a character open, Y10 this vector, Y11 the 32 octets that begin 16
-// before it.
+// SI p; DX bytes left; DI start; Y0 to Y2 tables; Y3 mask of the lower half; Y4 60;
+// Y5 70; Y6 ends; Y7 80; Y8 previous vector; Y9 not zero if the previous vector left
+// a character open; Y10 this vector; Y11 the 32 bytes that begin 16 before it.
 TEXT ·validAVX2(SB), NOSPLIT, $0-24
 	MOVQ p+0(FP), SI
 	MOVQ n+8(FP), DX
@@ -61,11 +61,11 @@ TEXT ·validAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTI128 pairHigh<>(SB), Y0
 	VBROADCASTI128 pairLow<>(SB), Y1
 	VBROADCASTI128 pairNext<>(SB), Y2
-	VPBROADCASTD octets<>+0(SB), Y3
-	VPBROADCASTD octets<>+4(SB), Y4
-	VPBROADCASTD octets<>+8(SB), Y5
+	VPBROADCASTD consts<>+0(SB), Y3
+	VPBROADCASTD consts<>+4(SB), Y4
+	VPBROADCASTD consts<>+8(SB), Y5
 	VMOVDQU ends<>(SB), Y6
-	VPBROADCASTD octets<>+12(SB), Y7
+	VPBROADCASTD consts<>+12(SB), Y7
 	VPXOR Y8, Y8, Y8
 	VPXOR Y9, Y9, Y9
 
@@ -73,7 +73,7 @@ next:
 	CMPQ DX, $128
 	JB   one
 
-	// Four vectors of ASCII behind a whole character.
+	// Skip four vectors of ASCII, unless a character is open before them.
 	VMOVDQU (SI), Y10
 	VPOR 32(SI), Y10, Y11
 	VMOVDQU 64(SI), Y12
@@ -95,7 +95,7 @@ one:
 
 some:
 	VPERM2I128 $0x21, Y10, Y8, Y11
-	VPALIGNR $15, Y11, Y10, Y12 // the octet before each
+	VPALIGNR $15, Y11, Y10, Y12 // the byte before each
 	VPSRLW $4, Y12, Y13
 	VPAND Y3, Y13, Y13
 	VPSHUFB Y13, Y0, Y13

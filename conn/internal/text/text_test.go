@@ -8,7 +8,7 @@ import (
 	"github.com/parleyws/parley/internal/race"
 )
 
-// Every sequence of up to three octets, in parts at every split, against
+// Every sequence of up to three bytes, split in every way, is compared with
 // unicode/utf8.
 func TestUTF8Exhaustive(t *testing.T) {
 	if race.Enabled {
@@ -33,8 +33,8 @@ func TestUTF8Exhaustive(t *testing.T) {
 	}
 }
 
-// checkSplits feeds p to a checker, cut into parts in every possible way. bad is
-// the index of its first bad octet.
+// checkSplits feeds p to a Checker, cut into parts in every possible way. bad is the
+// index of the first bad byte of p.
 func checkSplits(t *testing.T, p []byte, bad int) {
 	whole := utf8.Valid(p)
 	for cuts := range 1 << (len(p) - 1) {
@@ -45,7 +45,7 @@ func checkSplits(t *testing.T, p []byte, bad int) {
 				continue
 			}
 			if ok := u.Write(p[begin:end]); ok != (end <= bad) {
-				t.Fatalf("% x, cuts %b: after octet %d Write = %t; the first bad octet is %d", p, cuts, end-1, ok, bad)
+				t.Fatalf("% x, cuts %b: after byte %d Write = %t; the first bad byte is %d", p, cuts, end-1, ok, bad)
 			}
 			begin = end
 		}
@@ -55,8 +55,9 @@ func checkSplits(t *testing.T, p []byte, bad int) {
 	}
 }
 
-// firstBad returns the index of the first octet after which no text can begin
-// with p, len(p) if there is none: found by trying what could follow.
+// firstBad returns the index of the first bad byte of p: with it, p is not the
+// beginning of any text. It returns len(p) if there is none. It tries the bytes that
+// could follow.
 func firstBad(p []byte) int {
 	whole := 0
 	for whole < len(p) {
@@ -74,9 +75,9 @@ func firstBad(p []byte) int {
 	return len(p)
 }
 
-// canGoOn reports whether p is the beginning of some text. Since the bounds of
-// RFC 3629 are on a character's second octet, the least and the greatest of each
-// range are enough to try.
+// canGoOn reports whether p is the beginning of some text. RFC 3629 restricts only
+// the second byte of a character further, so it is enough to try the least and the
+// greatest byte of each range.
 func canGoOn(p []byte) bool {
 	if utf8.Valid(p) {
 		return true
@@ -96,8 +97,8 @@ func canGoOn(p []byte) bool {
 	return false
 }
 
-// Four octets: the edges of every range in each place, at every split.
-func TestUTF8FourOctets(t *testing.T) {
+// Four bytes: the edges of every range in each place, split in every way.
+func TestUTF8FourBytes(t *testing.T) {
 	edges := []byte{0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF,
 		0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF}
 	n := len(edges)
@@ -107,20 +108,20 @@ func TestUTF8FourOctets(t *testing.T) {
 	}
 }
 
-// The samples of Autobahn's sections 6.4 and 6.6 to 6.20, in a few words each.
+// The samples of Autobahn's sections 6.4 and 6.6 to 6.20, shortened.
 func TestUTF8FailsFast(t *testing.T) {
 	tests := []struct {
 		name, text string
-		bad        int // index of the first bad octet, -1: none
+		bad        int // index of the first bad byte, or -1
 		done       bool
 	}{
 		{"Greek", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5", -1, true},
-		{"above U+10FFFF, at its second octet", "\xf4\x90\x80\x80", 1, false},
-		{"surrogate, at its second octet", "\xed\xa0\x80", 1, false},
-		{"overlong, two octets", "\xc0\xaf", 0, false},
-		{"overlong, three octets", "\xe0\x80\xaf", 1, false},
-		{"overlong, four octets", "\xf0\x8f\xbf\xbf", 1, false},
-		{"five octets", "\xf8\x88\x80\x80\x80", 0, false},
+		{"above U+10FFFF, at its second byte", "\xf4\x90\x80\x80", 1, false},
+		{"surrogate, at its second byte", "\xed\xa0\x80", 1, false},
+		{"overlong, two bytes", "\xc0\xaf", 0, false},
+		{"overlong, three bytes", "\xe0\x80\xaf", 1, false},
+		{"overlong, four bytes", "\xf0\x8f\xbf\xbf", 1, false},
+		{"five bytes", "\xf8\x88\x80\x80\x80", 0, false},
 		{"greatest", "\xf4\x8f\xbf\xbf", -1, true},
 		{"U+FFFF is no error", "\xef\xbf\xbf", -1, true},
 		{"alone", "\x80", 0, false},
@@ -139,10 +140,10 @@ func TestUTF8FailsFast(t *testing.T) {
 				}
 			}
 			if bad != tt.bad || u.Done() != tt.done {
-				t.Errorf("%s behind %d: bad at %d, done %t; want %d, %t", tt.name, before, bad, u.Done(), tt.bad, tt.done)
+				t.Errorf("%s after %d: bad at %d, done %t; want %d, %t", tt.name, before, bad, u.Done(), tt.bad, tt.done)
 			}
 			if u = (Checker{}); u.Write(p) != (tt.bad < 0) || u.Done() != tt.done {
-				t.Errorf("%s behind %d, at once: done %t", tt.name, before, u.Done())
+				t.Errorf("%s after %d, at once: done %t", tt.name, before, u.Done())
 			}
 			if tt.bad >= 0 && u.Write([]byte("a")) {
 				t.Errorf("%s: goes on after its error", tt.name)
@@ -151,9 +152,9 @@ func TestUTF8FailsFast(t *testing.T) {
 	}
 }
 
-// Text that comes at once, of which vectors of octets are looked at, is judged as
-// text that comes octet by octet: four octets of every kind at every place
-// around the end of a vector, between characters of every length.
+// Text that is checked in vectors gives the same result as text that is checked byte
+// by byte. The test puts four bytes of every kind around the end of a vector,
+// between characters of every length.
 func TestUTF8Vectors(t *testing.T) {
 	edges := []byte{0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC2, 0xE0, 0xED, 0xF0, 0xF4}
 	n := len(edges)
@@ -170,15 +171,15 @@ func TestUTF8Vectors(t *testing.T) {
 					want = want && single.Write(p[j:j+1])
 				}
 				if legal != want || whole.Done() != single.Done() {
-					t.Fatalf("%x: legal %t, done %t; octet by octet %t, %t", p, legal, whole.Done(), want, single.Done())
+					t.Fatalf("%x: legal %t, done %t; byte by byte %t, %t", p, legal, whole.Done(), want, single.Done())
 				}
 			}
 		}
 	}
 }
 
-// Every length up to a few vectors, with something that is not ASCII at every
-// place: what is looked at from both ends is judged as octet by octet.
+// Every length up to a few vectors, with bytes that are not ASCII in every place.
+// The lengths cover isShortASCII, which reads words from both ends.
 func TestUTF8Lengths(t *testing.T) {
 	for n := range 3*vector + 8 {
 		for _, odd := range []string{"a", "é", "€", "😀", "\x80", "\xC3", "\xE2\x82", "\xFF"} {
@@ -188,15 +189,14 @@ func TestUTF8Lengths(t *testing.T) {
 				var u Checker
 				legal := u.Write(p)
 				if bad := firstBad(p); legal != (bad == n) || u.Done() != utf8.Valid(p) {
-					t.Fatalf("%q: legal %t, done %t; the first bad octet is %d", p, legal, u.Done(), bad)
+					t.Fatalf("%q: legal %t, done %t; the first bad byte is %d", p, legal, u.Done(), bad)
 				}
 			}
 		}
 	}
 }
 
-// The text so far is judged the same in any parts, and refused with the part
-// that holds the first bad octet.
+// Text in any parts is refused with the part that holds the first bad byte.
 func FuzzUTF8(f *testing.F) {
 	f.Add([]byte("Hello, \xce\xba\xe1\xbd\xb9 and \xf0\x9f\x98\x80"), uint8(3))
 	f.Add([]byte(strings.Repeat("a", 70)+"\xed\xa0\x80"), uint8(64))
@@ -207,7 +207,7 @@ func FuzzUTF8(f *testing.F) {
 		for begin := 0; begin < len(p); {
 			end := min(len(p), begin+int(part)%97+1)
 			if ok := u.Write(p[begin:end]); ok != (end <= bad) {
-				t.Fatalf("%d to %d: %t, the first bad octet is %d", begin, end, ok, bad)
+				t.Fatalf("%d to %d: %t, the first bad byte is %d", begin, end, ok, bad)
 			}
 			begin = end
 		}

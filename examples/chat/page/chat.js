@@ -1,4 +1,4 @@
-// The chat page: what the events of the server look like.
+// The chat page: it shows the events of the server.
 import { Socket } from "./socket.js";
 
 const $ = (id) => document.getElementById(id);
@@ -11,7 +11,7 @@ let people = [];
 let last = {}; // whose message is the last in the list
 let typingTimer, typedAt = 0;
 
-// The door.
+// The form with which one joins a room.
 
 $("name").value = sessionStorage.name ?? animals[Math.floor(Math.random() * animals.length)];
 $("room").value = decodeURIComponent(location.hash.slice(1)) || "lobby";
@@ -77,7 +77,7 @@ $("text").oninput = () => {
   socket.emit("typing", room);
 };
 
-// What is seen. Text of other people is only ever textContent.
+// The display. Text from other people is only ever set as textContent.
 
 function element(tag, className, ...children) {
   const made = document.createElement(tag);
@@ -86,7 +86,7 @@ function element(tag, className, ...children) {
   return made;
 }
 
-// hue gives each name a colour, and names that are alike different ones.
+// hue gives each name a colour. Similar names get different colours.
 const hue = (name) => [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 7) * 137.5 % 360;
 
 function avatar(name) {

@@ -1,8 +1,9 @@
-// Engine.IO, protocol version 4: a session that starts on long-polling, where every proxy lets it
-// pass, and moves to a WebSocket if it can get one.
+// Engine.IO, protocol version 4. A session starts on long-polling, which every proxy lets pass, and
+// moves to a WebSocket if it can open one.
 //
-// A packet is its type and, behind it, its data. On polling several travel in one body with a
-// record separator between them; on WebSocket each is a message. This page has no use for binary.
+// A packet is its type, followed by its data. On polling, one body holds several packets with a
+// record separator between them. On WebSocket each packet is a message. This page needs no binary
+// packets.
 const OPEN = "0", CLOSE = "1", PING = "2", PONG = "3", MESSAGE = "4", UPGRADE = "5", NOOP = "6";
 const separator = "\x1e";
 
@@ -12,9 +13,9 @@ export class Engine {
   #sid = "";
   #closed = false;
   #queue = []; // packets that have not been sent
-  #posting = null; // the POST that is under way
-  #polling = null; // the GET that is under way
-  #pausing = false; // an upgrade is being made: nothing is sent
+  #posting = null; // the current POST
+  #polling = null; // the current GET
+  #pausing = false; // an upgrade is in progress, and nothing is sent
   #ws = null;
   #silence; // the timer for a server that does not ping
   #patience = 20_000;
@@ -36,7 +37,7 @@ export class Engine {
     this.#end("forced close");
   }
 
-  // Polling: one GET waits for packets, at most one POST brings ours.
+  // Polling: one GET waits for packets, and at most one POST sends ours.
 
   async #request(options) {
     const query = new URLSearchParams({ EIO: 4, transport: "polling", ...(this.#sid && { sid: this.#sid }) });
@@ -75,7 +76,7 @@ export class Engine {
     });
   }
 
-  // batch takes as many packets as the server lets in at a time.
+  // batch takes as many packets as the server accepts in one POST.
   #batch() {
     let size = 0, n = 0;
     do size += new Blob([this.#queue[n++]]).size + 1;
@@ -91,8 +92,8 @@ export class Engine {
     }
   }
 
-  // Upgrade: the WebSocket is tried with a ping. Only when both requests are done, and so nothing
-  // is on its way by polling, does it take over.
+  // Upgrade: the WebSocket is tried with a ping. It takes over only when both requests are done, so
+  // that no packet is still on its way by polling.
 
   #upgrade() {
     const ws = new WebSocket(`${this.#url.replace(/^http/, "ws")}?EIO=4&transport=websocket&sid=${this.#sid}`);
@@ -102,7 +103,7 @@ export class Engine {
       if (data !== PONG + "probe" || this.#closed) return ws.close();
       this.#pausing = true;
       await this.#posting;
-      await this.#polling?.catch(() => {}); // the server releases it, with a noop
+      await this.#polling?.catch(() => {}); // the server answers it with a noop
       this.#pausing = false;
       if (this.#closed) return;
       if (ws.readyState !== WebSocket.OPEN) {
@@ -118,7 +119,7 @@ export class Engine {
       this.on.upgrade();
       this.#flush();
     };
-    // A WebSocket that fails before that changes nothing: polling goes on.
+    // If the WebSocket fails before that, polling goes on.
   }
 
   // Packets.

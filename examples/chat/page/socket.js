@@ -1,11 +1,11 @@
-// Socket.IO, protocol version 5, in the root namespace: events and acknowledgements, over a
-// connection that comes back by itself.
+// Socket.IO, protocol version 5, in the root namespace: events and acknowledgements over a
+// connection that reconnects by itself.
 //
 // A packet is its type, the id of an acknowledgement if there is one, and JSON.
 import { Engine } from "./engine.js";
 
 const CONNECT = "0", DISCONNECT = "1", EVENT = "2", ACK = "3", CONNECT_ERROR = "4";
-const reserved = ["connect", "disconnect", "connect_error", "upgrade"]; // events of our own
+const reserved = ["connect", "disconnect", "connect_error", "upgrade"]; // events that this class fires itself
 
 export class Socket {
   id = "";
@@ -16,7 +16,7 @@ export class Socket {
   #handlers = new Map();
   #acks = new Map();
   #nextAck = 0;
-  #buffer = []; // what was emitted while away
+  #buffer = []; // events that were emitted while disconnected
   #attempts = 0;
   #retry;
 
@@ -56,8 +56,8 @@ export class Socket {
     });
   }
 
-  // lost plans the next attempt: after 1 s, 2 s, 4 s and then 5 s, each made shorter or longer at
-  // random, so that the clients of a server that was away don't come back all at once.
+  // lost schedules the next attempt: after 1 s, 2 s, 4 s and then 5 s, each made shorter or longer at
+  // random, so that not all clients reconnect at once when a server comes back.
   #lost(reason) {
     const wasConnected = this.#connected;
     this.#connected = false;
@@ -88,7 +88,7 @@ export class Socket {
         return;
       case CONNECT_ERROR:
         return this.#fire("connect_error", data);
-      case DISCONNECT: // the server does not want us: we don't come back
+      case DISCONNECT: // the server has disconnected us: do not reconnect
         this.#connected = false;
         return this.#fire("disconnect", "io server disconnect");
     }

@@ -84,7 +84,7 @@ function Messages({ list }) {
   );
 }
 
-// Message shows who and when above the first of several.
+// Message shows name and time above the first of several messages of one person.
 function Message({ own, from, text, at, before }) {
   const first = before?.own !== own || before?.from?.id !== from?.id || at - before.at > 120_000;
   return (

@@ -3,8 +3,8 @@ import { io } from "socket.io-client";
 
 const server = import.meta.env.VITE_SERVER ?? "http://localhost:3000";
 
-// useChat keeps somebody in a room as long as the component is there, also when the connection
-// breaks or the server is restarted meanwhile.
+// useChat keeps a person in a room as long as the component is mounted, even if the connection
+// breaks or the server restarts.
 export function useChat(name, room) {
   const socket = useRef(null);
   const [id, setId] = useState("");

@@ -1,4 +1,4 @@
-// The client's script, which the server hands out.
+// The client's script, which the server serves.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 

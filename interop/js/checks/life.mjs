@@ -1,11 +1,11 @@
-// How connections end, and how clients come back.
+// How connections end, and how clients reconnect.
 import assert from "node:assert/strict";
 import { ask, next, numbers } from "../clients.mjs";
 import { proxy } from "../proxy.mjs";
 
 const soon = { reconnection: true, reconnectionDelay: 10, reconnectionDelayMax: 100 };
 
-// ends checks one end from both sides.
+// ends checks the end of a connection on both sides.
 function ends(name, bringAbout, { client, server }) {
   return {
     name,
@@ -24,7 +24,7 @@ function ends(name, bringAbout, { client, server }) {
   };
 }
 
-// behindProxy gives a check a server of its own behind a proxy.
+// behindProxy gives a check a new server behind a proxy.
 const behindProxy = (flags, run) => async (t) => {
   const server = await t.startServer(...flags);
   const between = await proxy(server.port);
@@ -32,8 +32,8 @@ const behindProxy = (flags, run) => async (t) => {
   return run(t, between, server);
 };
 
-// comesBack has the server end and start again. On polling the client sees a closed or a failed
-// request, depending on whether one was under way.
+// comesBack ends the server and starts it again. On polling the reason may also be "transport error",
+// depending on whether a request was in progress.
 async function comesBack(t, between, server, end, want) {
   const socket = await t.connect("/", { port: between.port, ...soon });
   await t.settle(socket);
@@ -42,7 +42,7 @@ async function comesBack(t, between, server, end, want) {
   await end(server);
   const [reason] = await gone;
   assert.ok(reason === want || (t.mode === "polling" && reason === "transport error"), reason);
-  for (let i = 0; i < 100; i++) socket.emit("number", i); // kept while away
+  for (let i = 0; i < 100; i++) socket.emit("number", i); // kept while disconnected
   const back = next(socket, "connect");
   between.to((await t.startServer()).port);
   await back;
@@ -103,7 +103,7 @@ export const checks = [
       const [reason] = await gone;
       const witness = await t.connect("/", { port: server.port });
       const [ofServer] = await ask(witness, "ended", id);
-      // On polling it depends on whether a request was under way.
+      // On polling it depends on whether a request was in progress.
       assert.equal(reason, t.mode === "polling" ? "transport error" : "transport close");
       assert.ok((t.mode === "polling" ? ["transport error", "ping timeout"] : ["transport close"]).includes(ofServer), ofServer);
       return `"${reason}" here, "${ofServer}" there`;
@@ -154,7 +154,7 @@ export const checks = [
       const missed = [];
       const last = new Promise((resolve) => {
         socket.on("news", (...args) => {
-          assert.equal(typeof args.pop(), "string"); // the offset, which the client leaves there
+          assert.equal(typeof args.pop(), "string"); // the offset, which the client does not remove
           if (missed.push(args) === 100) resolve();
         });
       });

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { ask, next } from "../clients.mjs";
 
-// heard makes each socket gather the arguments of an event.
+// heard makes each socket collect the arguments of an event.
 function heard(sockets, event) {
   const all = sockets.map(() => []);
   sockets.forEach((socket, i) => socket.on(event, (...args) => all[i].push(args)));
   return all;
 }
 
-// barrier waits until each socket has got what was emitted to it before, by any of them.
+// barrier waits until each socket has got all events that any of the sockets emitted to it before.
 async function barrier(sockets) {
   for (const socket of sockets) await ask(socket, "who");
   for (const socket of sockets) await ask(socket, "who");
@@ -122,7 +122,7 @@ export const checks = [
   {
     name: "the scenario: join-room and message",
     async run(t) {
-      // The events of the README, made of this server's.
+      // The events of the README, built from the events of this server.
       const sockets = await Promise.all([t.connect(), t.connect(), t.connect()]);
       const [ann, bob, eve] = sockets;
       const room = `lobby of ${ann.id}`;

@@ -7,11 +7,11 @@ const everyPlane = "žluťoučký kůň, いろは, \u0000\u001e\u007f\u2028, \u
 const values = [
   null, true, false, 0, -1.5e300, 2 ** 53 - 1, "", everyPlane, [], {}, [[[]]],
   { a: [1, { b: null }], "": "", "__proto__x": 1, constructor: 2, toString: 3 },
-  { _placeholder: true, num: 0 }, // data, as long as nothing is binary
+  { _placeholder: true, num: 0 }, // ordinary data if no argument is binary
 ];
 
-// echoed sends arguments there and back as an event, then as an event and its ack: one after the
-// other, since clients before 4.5 don't keep a POST below maxPayload.
+// echoed sends arguments there and back as an event, and then as an event and its ack. It sends one
+// after the other, because clients before 4.5 do not keep a POST below maxPayload.
 async function echoed(socket, ...args) {
   const back = next(socket, "echo");
   socket.emit("echo", ...args);
@@ -146,7 +146,7 @@ export const checks = [
       await end;
       assert.deepEqual(got, [...new Set(got)].sort((a, b) => a - b));
       if (t.mode === "polling") assert.ok(got.length < 1000, "all 1,000 found a request waiting");
-      // One that finds nothing in its way arrives: asked for until it did.
+      // A volatile event arrives if the client can take it at once: repeat it until it does.
       for (let before = got.length; got.length === before;) {
         const end = next(socket, "volatile-end");
         socket.emit("volatile", 1);

@@ -5,7 +5,7 @@ import { proxy } from "../proxy.mjs";
 
 const upgrades = 1000;
 const atOnce = 50;
-const each = 20; // events each way before the upgrade, while it is made, and behind it
+const each = 20; // events each way before, during and after the upgrade
 
 function burst(socket, first, end) {
   socket.emit("flood", first, end);
@@ -23,7 +23,7 @@ async function upgrade(t, between) {
   await done;
   burst(socket, 2 * each, 3 * each);
   await down;
-  // Nothing was doubled either: what would come late came before this.
+  // Nothing was repeated either: a repeated event would have come before this.
   socket.on("number", (i) => assert.fail(`number ${i} again`));
   assert.deepEqual(await ask(socket, "numbers"), [{ count: 3 * each, ordered: true }]);
   socket.disconnect();
