@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parleyws/parley/conn/internal/inflater"
@@ -22,6 +23,9 @@ type inbound struct {
 	pings  *bucket      // of the peer's Pings; nil before the first
 	grown  bool         // a message has been handled since this goroutine began to read: see server_handle.go
 	late   int32        // bytes that have come since a write failed
+	whole  bool         // a message has ended since the last wait
+
+	delivering atomic.Bool // Each has a message for its callback and has not waited since; set with the turn
 
 	mu   sync.Mutex
 	turn turn
@@ -68,6 +72,7 @@ func (in *inbound) next(ctx context.Context, mode message.Mode) (message.Event, 
 				return e, err
 			}
 		default:
+			in.whole = in.whole || e.Last
 			in.c.out.cork(more)
 			if !in.c.life.is(open) { // we may have closed meanwhile
 				err = in.c.life.err()

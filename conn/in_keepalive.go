@@ -48,8 +48,11 @@ func (in *inbound) lookIn(d time.Duration) {
 // application takes between its reads does not count.
 func (in *inbound) budget() bool {
 	w := &in.wait
-	if !in.parser.UnderWay() || w.last {
-		w.slow = false
+	waits := in.parser.UnderWay() && !w.last
+	if in.whole || !waits {
+		w.slow, in.whole = false, false // what it was set for is not under way any more
+	}
+	if !waits {
 		return true
 	}
 	if t := in.c.limits.MessageTime; !w.slow && t < noTime && in.parser.Mode() != message.Octets {
@@ -65,7 +68,7 @@ func (in *inbound) budget() bool {
 // timer anew. It runs on the timer's goroutine.
 func (in *inbound) look() {
 	c := in.c
-	unsent := c.Unsent()
+	idle, _ := c.out.isIdle()
 	in.mu.Lock()
 	w := &in.wait
 	if !w.on || w.ended {
@@ -74,7 +77,7 @@ func (in *inbound) look() {
 		return
 	}
 	w.waited(clock())
-	next, verdict := w.judge(c.limits, unsent)
+	next, verdict := w.judge(c.limits, !idle)
 	if w.due = noTime; next < noTime {
 		in.lookIn(next)
 	}

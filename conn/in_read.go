@@ -60,6 +60,9 @@ func (c *Conn) Each(ctx context.Context, f func(Message) error) error {
 		if err != nil {
 			return err
 		}
+		if !in.delivering.Load() { // a look costs less than a store
+			in.delivering.Store(true)
+		}
 		if err := f(Message{typeOf(e), e.Payload}); err != nil {
 			return err
 		}
@@ -72,6 +75,9 @@ func (c *Conn) Each(ctx context.Context, f func(Message) error) error {
 // which. A message from the peer fails the connection with 1008 (policy
 // violation).
 func (c *Conn) CloseRead(ctx context.Context) context.Context {
+	if c.owns(ctx) { // it would end first, and without the cause
+		ctx = context.WithoutCancel(ctx)
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		cancel(c.Each(ctx, func(Message) error { return c.in.fail(errNotExpected) }))

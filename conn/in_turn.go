@@ -32,26 +32,24 @@ func (in *inbound) takeTurn(ctx context.Context) error {
 }
 
 // undeliverable returns a channel that is closed when there may be nothing to
-// deliver any more.
+// deliver any more: when open is left, and after a failed write, when what had
+// arrived still counts, with the stream.
 func (in *inbound) undeliverable() <-chan struct{} {
-	if in.c.life.is(open) {
-		return in.c.life.left()
+	if in.c.life.is(broken) {
+		return in.c.life.gone()
 	}
-	return in.c.life.gone()
+	return in.c.life.left()
 }
 
 // giveUpTurn ends what takeTurn began.
 func (in *inbound) giveUpTurn() {
 	in.mu.Lock()
 	in.arm.leave()
+	in.delivering.Store(false)
 	in.turn.giveUp()
 	in.mu.Unlock()
 }
 
-// busy reports whether a goroutine has the turn and does not wait for bytes:
-// it may be in a callback, which may be the caller's own.
-func (in *inbound) busy() bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.turn.held && !in.wait.on
-}
+// busy reports whether a message is being delivered: the caller may be in a
+// callback of Each.
+func (in *inbound) busy() bool { return in.delivering.Load() }

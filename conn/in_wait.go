@@ -35,6 +35,9 @@ func clock() time.Duration { return time.Since(began) }
 
 // beginWait marks the start of a wait, unless there is a reason not to wait.
 func (in *inbound) beginWait(ctx context.Context) error {
+	if in.delivering.Load() {
+		in.delivering.Store(false)
+	}
 	in.mu.Lock()
 	w := &in.wait
 	w.on, w.since, w.grown = true, clock(), in.grown
@@ -171,6 +174,9 @@ func (in *inbound) use(done <-chan struct{}) {
 		}
 		in.arm = &armed{}
 	}
+	if done != in.arm.done { // what was kept is another call's
+		in.arm.stopNow()
+	}
 	in.arm.keep = done == in.arm.last
 	in.arm.last = done
 }
@@ -186,7 +192,7 @@ func (in *inbound) register(ctx context.Context, now bool) bool {
 	defer in.mu.Unlock()
 	a := in.arm
 	switch {
-	case done == a.done:
+	case done == a.done, in.wait.ended:
 		return true
 	case !now:
 		return false

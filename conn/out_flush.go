@@ -170,7 +170,9 @@ func (o *outbound) settle() {
 
 // active reports whether something is still to be written, or is just being
 // written. Called with mu held.
-func (o *outbound) active() bool { return o.writing() || o.flushing || !o.pending.empty() }
+func (o *outbound) active() bool {
+	return o.writing() || o.flushing || o.partial || !o.pending.empty()
+}
 
 // failed ends the connection after a failed write. Called with mu held, which
 // is given up meanwhile.

@@ -72,6 +72,7 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 	err := o.pieces(ctx, h, p)
 	o.partial = false
 	o.pending.endFrame()
+	o.progress.fire() // for who waits until nothing is to be written
 	if mine {
 		o.message.giveUp()
 		o.pending.unpark()

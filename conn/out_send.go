@@ -37,7 +37,7 @@ func (c *Conn) Unsent() bool {
 	}
 	o.mu.Lock()
 	defer o.unlock()
-	return o.active() || o.message.held
+	return o.active() || o.message.held // a message that waits for its end delays others
 }
 
 // send queues p, whose frame is b, and sends what is pending as far as it goes.

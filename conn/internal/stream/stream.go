@@ -5,6 +5,7 @@ package stream
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync/atomic"
@@ -136,8 +137,8 @@ func (s *Stream) Fill(need int, try bool) (n int, again bool, err error) {
 // Into reads once straight into p, as Fill does. Nothing may be buffered.
 func (s *Stream) Into(p []byte, try bool) (n int, again bool, err error) {
 	if s.raw == nil {
-		n, err = s.nc.Read(p)
-		return n, false, readError(n, err)
+		n, err = s.readBlocking(p)
+		return n, false, err
 	}
 	return s.readSocket(p, false, try)
 }
@@ -147,30 +148,39 @@ func (s *Stream) Into(p []byte, try bool) (n int, again bool, err error) {
 func (s *Stream) fillBlocking(need int) (int, error) {
 	if s.r == s.w && !s.more {
 		s.Drop()
-		n, err := s.nc.Read(s.idle[:])
+		n, err := s.readBlocking(s.idle[:])
 		if n > 0 {
 			s.space(0)
 			s.w = copy(s.buf.B[:cap(s.buf.B)], s.idle[:n])
 			s.more = n == len(s.idle)
 		}
-		return n, readError(n, err)
+		return n, err
 	}
 	s.space(need)
 	free := s.buf.B[s.w:cap(s.buf.B)]
-	n, err := s.nc.Read(free)
+	n, err := s.readBlocking(free)
 	s.w += n
 	s.more = n == len(free)
 	s.roomy = s.more
-	return n, readError(n, err)
+	return n, err
 }
 
-// readError returns the error of a read that brought n bytes: none as long as
-// there are some, since the next read reports the error again.
-func readError(n int, err error) error {
-	if n > 0 {
-		return nil
+// emptyReads is how many reads in a row may bring nothing without an error, as
+// io.Reader permits.
+const emptyReads = 100
+
+// readBlocking reads from a stream that is not a socket. n or err is set, and
+// not both: a read that brings both is followed by one that brings the error.
+func (s *Stream) readBlocking(p []byte) (n int, err error) {
+	for range emptyReads {
+		if n, err = s.nc.Read(p); n > 0 {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
 	}
-	return err
+	return 0, io.ErrNoProgress
 }
 
 // space makes room after what is buffered, for need bytes altogether.
@@ -234,6 +244,9 @@ func (s *Stream) WriteAll(p []byte, timeout time.Duration) error {
 	}
 	for len(p) > 0 {
 		n, err := s.writePiece(p[:min(len(p), piece)], timeout)
+		if n == 0 && err == nil { // it would go on for ever
+			err = io.ErrNoProgress
+		}
 		if err != nil {
 			return err
 		}
@@ -345,7 +358,7 @@ func (s *Stream) Discard(d time.Duration) (ended bool) {
 		if d < Forever {
 			l = s.limit(d, s.nc.SetReadDeadline, nil)
 		}
-		_, err := s.nc.Read(b.B[:cap(b.B)])
+		_, err := s.readBlocking(b.B[:cap(b.B)])
 		passed := l.stop()
 		if err != nil {
 			timeout, ok := errors.AsType[net.Error](err)

@@ -1,0 +1,72 @@
+package conn_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/wstest"
+)
+
+// The end of the ctx of earlier reads does nothing to a read that has another.
+func TestKeptContext(t *testing.T) {
+	allOdds(t, nil, 1<<10, nil, func(b *bubble) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		for range 3 {
+			b.p.Send(wstest.Text("x"))
+			if _, _, err := b.c.Read(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+		got := make(chan error, 1)
+		go func() {
+			_, _, err := b.c.Read(context.Background())
+			got <- err
+		}()
+		synctest.Wait()
+		cancel()
+		b.sleep(3 * time.Second)
+		b.p.Send(wstest.Text("y"))
+		if err := <-got; err != nil {
+			b.Errorf("the end of another ctx: %v", err)
+		}
+	})
+}
+
+// A tallied ctx counts what watches it.
+type tallied struct {
+	context.Context
+	done  chan struct{}
+	watch *atomic.Int32
+}
+
+func (c tallied) Done() <-chan struct{} { return c.done }
+
+func (c tallied) AfterFunc(func()) func() bool {
+	c.watch.Add(1)
+	return func() bool { c.watch.Add(-1); return true }
+}
+
+// A connection that is over does not stay behind in a ctx that lives on.
+func TestOverLeavesContext(t *testing.T) {
+	allOdds(t, nil, 1<<10, nil, func(b *bubble) {
+		ctx := tallied{context.Background(), make(chan struct{}), new(atomic.Int32)}
+		b.p.Send(wstest.Text("x"))
+		if _, _, err := b.c.Read(ctx); err != nil {
+			b.Fatal(err)
+		}
+		b.p.Send(wstest.Text("y"))
+		b.c.Each(ctx, func(conn.Message) error {
+			b.c.CloseNow()
+			return nil
+		})
+		synctest.Wait()
+		if n := ctx.watch.Load(); n != 0 {
+			b.Errorf("%d registrations are left", n)
+		}
+	})
+}

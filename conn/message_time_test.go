@@ -1,0 +1,38 @@
+package conn_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/wstest"
+)
+
+// MessageTime holds for each message by itself, however messages and reads
+// overlap.
+func TestMessageTimeOfEach(t *testing.T) {
+	inBubbles(t, conn.Limits{MessageTime: 30 * time.Second}, func(b *bubble) {
+		got := make(chan error, 1)
+		n := 0
+		go func() {
+			got <- b.c.Each(context.Background(), func(conn.Message) error { n++; return nil })
+		}()
+		m := b.octets(wstest.Text("0123456789"))
+		b.p.SendOctets(m[:8])
+		for range 20 {
+			b.sleep(10 * time.Second)
+			b.p.SendOctets(append(append([]byte{}, m[8:]...), m[:8]...))
+		}
+		synctest.Wait()
+		select {
+		case err := <-got:
+			b.Fatalf("after %d messages of 10 s each: %v", n, err)
+		default:
+		}
+		b.sleep(31 * time.Second)
+		wantCode(b.T, <-got, frame.StatusPolicyViolation)
+	})
+}

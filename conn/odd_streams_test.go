@@ -1,0 +1,62 @@
+package conn_test
+
+import (
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
+	"github.com/parleyws/parley/wstest"
+)
+
+// A lying stream accepts deadlines and does nothing with them.
+type lying struct{ net.Conn }
+
+func (lying) SetDeadline(time.Time) error      { return nil }
+func (lying) SetReadDeadline(time.Time) error  { return nil }
+func (lying) SetWriteDeadline(time.Time) error { return nil }
+
+// An odd is a kind of stream that is in memory and no socket.
+type odd struct {
+	name string
+	wrap func(net.Conn) net.Conn
+}
+
+var odds = []odd{
+	{"deadlines", func(nc net.Conn) net.Conn { return nc }},
+	{"timeless", func(nc net.Conn) net.Conn { return timeless{nc} }},
+	{"lying", func(nc net.Conn) net.Conn { return lying{nc} }},
+}
+
+// allOdds runs f in both roles, in bubbles, over each kind of stream, after wrap.
+func allOdds(t *testing.T, o *conn.Options, size int, wrap func(net.Conn) net.Conn, f func(b *bubble)) {
+	t.Helper()
+	for _, odd := range odds {
+		t.Run(odd.name, func(t *testing.T) {
+			bothRoles(t, func(t *testing.T, role conn.Role) {
+				synctest.Test(t, func(t *testing.T) {
+					ours, theirs := pipe.NewSize(size)
+					if wrap != nil {
+						ours = wrap(ours)
+					}
+					c := must(conn.New(&handshake.Result{Conn: odd.wrap(ours)}, role, o))
+					t.Cleanup(func() { c.CloseNow() })
+					p := wstest.NewPeer(t, theirs, !role)
+					p.Timeout = 48 * time.Hour
+					f(&bubble{t, role, c, p, time.Now()})
+				})
+			})
+		})
+	}
+}
+
+// noLaterThan fails the test unless no more than d has gone since the start.
+func (b *bubble) noLaterThan(d time.Duration) {
+	b.Helper()
+	if got := time.Since(b.start); got > d {
+		b.Errorf("at %v, want at most %v", got, d)
+	}
+}
