@@ -133,6 +133,11 @@ func TestLifeMilestones(t *testing.T) {
 		for range r.IntN(8) {
 			e := event(r.IntN(events - 1))
 			l.move(e, errEvents[e])
+			if r.IntN(4) == 0 { // who asks in between changes nothing for the others
+				l.left()
+				l.settled()
+				l.gone()
+			}
 		}
 		if !early {
 			left, settled, gone = l.left(), l.settled(), l.gone()
