@@ -133,6 +133,11 @@ func TestLifeMilestones(t *testing.T) {
 		for range r.IntN(8) {
 			e := event(r.IntN(events - 1))
 			l.move(e, errEvents[e])
+			if r.IntN(4) == 0 { // who asks in between changes nothing for the others
+				l.left()
+				l.settled()
+				l.gone()
+			}
 		}
 		if !early {
 			left, settled, gone = l.left(), l.settled(), l.gone()
@@ -192,23 +197,84 @@ func TestLifeCloseFrame(t *testing.T) {
 	}
 }
 
-// TestLifeChecks proves that the invariants can fail.
+// TestLifeAnswered: the peer's Close frame is remembered if it has come before
+// the end of all.
+func TestLifeAnswered(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		events []event
+		want   bool
+	}{
+		{"open", nil, false},
+		{"the peer closes", []event{peerClose, cut}, true},
+		{"we close, and it answers", []event{localEnd, peerClose, finished}, true},
+		{"we close, and it does not", []event{localEnd, readEnd, finished}, false},
+		{"a write fails, it had closed", []event{writeFault, peerClose}, true},
+		{"too late", []event{localEnd, cut, peerClose}, false},
+	} {
+		var l life
+		for _, e := range tt.events {
+			l.move(e, errEvents[e])
+		}
+		if got := l.answered(); got != tt.want {
+			t.Errorf("%s: %t", tt.name, got)
+		}
+	}
+}
+
+// TestLifeAfter: a function that waited for the end can't be called off any more
+// once that has come.
+func TestLifeAfter(t *testing.T) {
+	var l life
+	called := make(chan struct{}, 2)
+	early := l.after(func() { called <- struct{}{} })
+	l.move(cut, errClosed)
+	late := l.after(func() { called <- struct{}{} })
+	<-called
+	<-called
+	if early() || late() {
+		t.Error("stop came in time")
+	}
+}
+
+// TestLifeChecks proves that each invariant can fail.
 func TestLifeChecks(t *testing.T) {
-	for name, l := range map[string]*life{
-		"no cause":     {},
-		"a cause open": {cause: errClosed},
+	at := func(s state, l *life) *life {
+		l.current.Store(uint32(s))
+		return l
+	}
+	for _, tt := range []struct {
+		name string
+		l    *life // after e in was
+		was  state
+		e    event
+	}{
+		{"no cause", at(closing, &life{}), open, localEnd},
+		{"a cause while open", at(open, &life{cause: errClosed}), open, finished},
+		{"a doubt while closing", at(closing, &life{cause: errClosed, doubted: true}), broken, localEnd},
+		{"the peer's Close frame, and reading goes on", at(closing, &life{cause: errClosed, heard: true}), closing, peerClose},
+		{"the peer's Close frame after a failed write, and reading goes on", at(broken, &life{cause: errClosed, heard: true}), broken, peerClose},
+		{"our Close frame while open", at(open, &life{ours: closeQueued}), open, finished},
+		{"our Close frame before closing", at(closing, &life{cause: errClosed, ours: closeSent}), open, localEnd},
+		{"something after over", at(closed, &life{cause: errClosed}), over, peerClose},
 	} {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("%s: not seen", name)
+					t.Errorf("%s: not seen", tt.name)
 				}
 			}()
-			if name == "no cause" {
-				l.move(cut, nil)
-			}
-			l.check(open, localEnd)
+			tt.l.check(tt.was, tt.e)
 		}()
+	}
+	for _, l := range []*life{
+		at(open, &life{}),
+		at(closing, &life{cause: errClosed, ours: closeSent}),
+		at(closed, &life{cause: errClosed, heard: true}),
+		at(broken, &life{cause: errClosed, doubted: true}),
+		at(over, &life{cause: errClosed, heard: true, ours: closeAlone}),
+	} {
+		l.check(l.state(), localEnd)
 	}
 }
 
@@ -216,14 +282,25 @@ func TestLifeChecks(t *testing.T) {
 func TestLifeLimit(t *testing.T) {
 	expired := make(chan struct{}, 2)
 	var l life
+	l.again(0) // nothing is limited yet
 	l.limit(noTime, func() { t.Error("no limit has expired") })
 	l.limit(time.Hour, func() { expired <- struct{}{} })
 	l.limit(0, func() { t.Error("a second limit") })
 	l.again(0)
 	<-expired
+	l.again(time.Hour)
 	l.move(cut, errClosed)
+	if l.timer.Stop() {
+		t.Error("a life that is over is limited still")
+	}
 	l.again(0)
 	if l.timer.Stop() {
-		t.Error("a life that is over is limited")
+		t.Error("a life that is over is limited again")
+	}
+	var late life
+	late.move(cut, errClosed)
+	late.limit(0, func() {})
+	if late.timer != nil {
+		t.Error("a life that is over is limited for the first time")
 	}
 }

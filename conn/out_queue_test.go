@@ -74,10 +74,53 @@ func TestQueueOverload(t *testing.T) {
 	}
 }
 
+// TestQueueLetsGo: a frame that has left a queue is not kept alive by it, nor is
+// a long ring that is empty. A short one is, so that a frame that comes alone
+// costs no allocation.
+func TestQueueLetsGo(t *testing.T) {
+	for _, n := range []int{1, fewFrames - 1, fewFrames, fewFrames + 1, 100} {
+		var q queue
+		for i := range n {
+			q.push(sharedFrame{p: []byte("x"), sent: i%2 == 0})
+		}
+		ring := q.ring
+		for left := n; left > 0; left-- {
+			if left%3 != 0 || !q.dropOldest() {
+				q.pop()
+			}
+			held := 0
+			for _, f := range ring {
+				if f.p != nil {
+					held++
+				}
+			}
+			if held != left-1 {
+				t.Fatalf("%d frames: %d are held with %d in the queue", n, held, left-1)
+			}
+		}
+		if kept := q.ring != nil; kept != (n <= fewFrames) {
+			t.Errorf("%d frames: the ring is kept: %t", n, kept)
+		}
+	}
+	var q queue
+	p := []byte("x")
+	allocs := testing.AllocsPerRun(100, func() {
+		for range fewFrames {
+			q.push(sharedFrame{p: p})
+		}
+		for range fewFrames {
+			q.pop()
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations for few frames", allocs)
+	}
+}
+
 // TestPendingOverload appends bytes of our own between shared frames and takes
 // fewer than all for a million messages: the buffer stays within what is pending.
 func TestPendingOverload(t *testing.T) {
-	const most, messages = 48 << 10, 1_000_000
+	const most, messages = 96 << 10, 1_000_000 // more than one batch
 	var p pending
 	frame := bytes.Repeat([]byte("s"), 100)
 	next, got := byte(0), byte(0) // our bytes go round below 100, where no 's' is

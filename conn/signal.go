@@ -4,14 +4,21 @@ package conn
 // it. The zero value is ready.
 type signal struct{ c chan struct{} }
 
-// wait returns a channel that is closed when the signal is fired, or is closed
-// already if it was.
-func (s *signal) wait(fired bool) <-chan struct{} {
+// fired is a channel that is closed.
+var fired = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// wait returns a channel that is closed when the signal is fired, or one that is
+// closed already if it was.
+func (s *signal) wait(already bool) <-chan struct{} {
+	if already {
+		return fired
+	}
 	if s.c == nil {
 		s.c = make(chan struct{})
-		if fired {
-			close(s.c)
-		}
 	}
 	return s.c
 }

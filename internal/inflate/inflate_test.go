@@ -52,6 +52,9 @@ func TestSamples(t *testing.T) {
 		{"BFINAL set in the empty block", "", "01", ""},
 		{"two streams, one window", "", "f3 48 cd c9 c9 07 00 03 13 00 00", "HelloHello"},
 		{"a stored stream", "", "01 01 00 fe ff 48 00", "H"},
+		{"a stored stream, nothing behind it", "", "01 01 00 fe ff 48", "H"},
+		{"blocks that begin anywhere, behind a stored one", "", hex.EncodeToString(stream("000 00000", num(1, 16), num(0xFFFE, 16), num('H', 8),
+			fixed, a, "0000000", fixed, a, "0000000 000")), "Haa"},
 		{"out of the window into the message", "Hello", "02 13 00 00", "Hello"},
 		{"the last byte of the window", "W", hex.EncodeToString(stream(fixed, strings.Repeat(a, 9), // 3 from 10 before
 			"0000001 00110", num(1, 2), "0000000 000")), "aaaaaaaaaWaa"},

@@ -3,11 +3,14 @@ package message
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"reflect"
 	"testing"
 
+	"github.com/parleyws/parley/conn/internal/inflater"
 	"github.com/parleyws/parley/conn/internal/pool"
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/internal/race"
 )
 
 // Take gives away a collected message that fills its buffer, copies any other
@@ -153,6 +156,50 @@ func TestParserAllocatesNothing(t *testing.T) {
 		})
 		if allocs != 0 {
 			t.Errorf("mode %d: %v allocations", mode, allocs)
+		}
+	}
+}
+
+// It allocates nothing for a compressed message, short or long, once its buffers
+// are in their pools.
+func TestInflationAllocatesNothing(t *testing.T) {
+	if race.Enabled {
+		t.Skip("pools forget at random under the race detector")
+	}
+	for _, size := range []int{100, 10 << 10, 500 << 10} {
+		plain := make([]byte, size)
+		rand.NewChaCha8([32]byte{}).Read(plain) // of which nothing can be made shorter
+		p := New(Options{Inflater: inflater.New(false, 15), Limit: 1 << 20})
+		packed := new(packer).pack(plain)
+		head := frame.Header{Fin: true, Rsv1: true, Opcode: frame.Binary, Length: int64(len(packed))}.Append(nil)
+		stream := append(head, packed...)
+		allocs := testing.AllocsPerRun(20, func() {
+			for rest := stream; len(rest) > 0; {
+				n, e, err := p.Next(rest)
+				if rest = rest[n:]; err != nil || len(rest) == 0 && len(e.Payload) != size {
+					t.Fatal(n, e.Kind, err)
+				}
+			}
+			p.Settle()
+		})
+		if allocs != 0 {
+			t.Errorf("%d bytes: %v allocations", size, allocs)
+		}
+	}
+}
+
+// A read that has given up with nothing of a payload in hand leaves the message
+// to one that wants it in parts.
+func TestHeaderThenParts(t *testing.T) {
+	for _, mode := range []Mode{Parts, Octets} {
+		p := testParser(false)
+		b := appendFrame(nil, frame.Header{Opcode: frame.Binary}, []byte("abcd"))
+		if e := show(t, p, b[:len(b)-4]); e.Kind != None {
+			t.Fatalf("kind %d", e.Kind)
+		}
+		p.SetMode(mode)
+		if e := show(t, p, b[len(b)-4:len(b)-2]); e.Kind != Part || string(e.Payload) != "ab" {
+			t.Errorf("mode %d: kind %d, %q; want a part", mode, e.Kind, e.Payload)
 		}
 	}
 }
