@@ -46,6 +46,7 @@ func (in *inbound) giveUpTurn() {
 	in.mu.Lock()
 	in.arm.leave()
 	in.delivering.Store(false)
+	in.wait.last = false
 	in.turn.giveUp()
 	in.mu.Unlock()
 }

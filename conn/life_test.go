@@ -153,6 +153,36 @@ func TestLifeMilestones(t *testing.T) {
 	}
 }
 
+// TestLifeLateWaiter: who asks for a milestone between the moves that reach it
+// and later ones finds it reached, and that does no harm.
+func TestLifeLateWaiter(t *testing.T) {
+	for s := range event(events - 1) {
+		var l life
+		for _, e := range []event{s, peerClose, finished} {
+			l.move(e, errEvents[e])
+			if !isClosed(l.left()) || isClosed(l.settled()) != (l.is(closed) || l.is(over)) || isClosed(l.gone()) != l.is(over) {
+				t.Errorf("%v after event %d: a milestone is not what it should be", l.state(), e)
+			}
+		}
+	}
+}
+
+// TestUndeliverable: a call that has found the turn taken does not wait for it
+// once the cause is known, wherever the end comes in between.
+func TestUndeliverable(t *testing.T) {
+	for e := range event(events - 1) {
+		c := &Conn{}
+		c.in.c = c
+		if isClosed(c.in.undeliverable()) {
+			t.Fatal("an open connection delivers")
+		}
+		c.life.move(e, errEvents[e])
+		if got, want := isClosed(c.in.undeliverable()), c.life.err() != nil; got != want {
+			t.Errorf("in %v the wait is over: %v, want %v", c.life.state(), got, want)
+		}
+	}
+}
+
 func isClosed(c <-chan struct{}) bool {
 	select {
 	case <-c:

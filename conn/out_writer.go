@@ -116,6 +116,7 @@ func (w *messageWriter) fragment(fin bool) error {
 	w.buf.B = w.buf.B[:0]
 	if fin {
 		o.endMessage()
+		w.begun = false // whole, whatever err says
 	}
 	return err
 }
