@@ -19,7 +19,12 @@ func (in *inbound) takeTurn(ctx context.Context) error {
 			in.turn.held = true
 			in.use(done)
 			in.mu.Unlock()
-			return nil
+			// Asked again: the closer may have had the turn since.
+			err := l.err()
+			if err != nil {
+				in.giveUpTurn()
+			}
+			return err
 		}
 		free := in.turn.vacancy()
 		in.mu.Unlock()

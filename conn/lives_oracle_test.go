@@ -78,8 +78,7 @@ type lifeJudge struct {
 	limits conn.Limits
 	frames lifeFrames
 	faults []string
-	local  bool // Close or CloseNow was called before the end, or at its time
-	closed moment
+	closed moment // when Close or CloseNow was called first
 }
 
 // lifeFrames is what we sent.
@@ -149,7 +148,7 @@ func (j *lifeJudge) judgeCause() {
 		plausible = l.peer.closeEnd > 0 && s.in.when(l.peer.closeEnd) <= max(l.left, s.writeEnd+time.Minute) &&
 			slices.ContainsFunc(j.script.events, func(v lifeEvent) bool { return v.deed == peerClose && v.code == int(e.Code) })
 	case causePeerFault:
-		plausible = l.peer.badEnd > 0 && s.in.total() > l.peer.badEnd-16 || j.called(opCloseRead, l.left) || j.script.net
+		plausible = l.peer.badEnd > 0 && s.in.total() > l.peer.badEnd-16 && j.garbled() || j.called(opCloseRead, l.left) || j.script.net
 	case causeReadEnd:
 		plausible = s.readEnd == l.left || s.readEnd < l.left && j.readEnd() == never
 	case causeWriteFault:
@@ -174,6 +173,13 @@ func (j *lifeJudge) judgeCause() {
 			j.fault("after the end, which was %q: %v", j.final, r)
 		}
 	}
+}
+
+// garbled reports whether the peer's garbage is what the code of the cause is for.
+func (j *lifeJudge) garbled() bool {
+	return slices.ContainsFunc(j.script.events, func(e lifeEvent) bool {
+		return e.deed == peerGarbage && garbageCodes[e.code] == conn.CloseStatus(j.final)
+	})
 }
 
 // readEnd returns when a read told of the stream's end. A read that was woken by

@@ -17,6 +17,9 @@ import (
 
 // What the generator of lives has found, one short life each.
 
+// regressSize is how much the streams hold in each direction.
+const regressSize = 64 << 10
+
 // inLives runs f in a bubble for each kind of stream and each role.
 func inLives(t *testing.T, f func(t *testing.T, c *conn.Conn, s *lifeStream, peer net.Conn)) {
 	t.Helper()
@@ -24,9 +27,9 @@ func inLives(t *testing.T, f func(t *testing.T, c *conn.Conn, s *lifeStream, pee
 		for kind := range lifeKind(lifeKinds) {
 			t.Run(kind.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					ours, theirs := pipe.New()
+					ours, theirs := pipe.NewSize(regressSize)
 					defer theirs.Close()
-					s := &lifeStream{Conn: ours, role: role, kind: kind, size: pipe.DefaultSize, start: time.Now(), readEnd: never, writeEnd: never}
+					s := &lifeStream{Conn: ours, role: role, kind: kind, size: regressSize, start: time.Now(), readEnd: never, writeEnd: never}
 					c := must(conn.New(&handshake.Result{Conn: s.conn()}, role, nil))
 					defer c.CloseNow()
 					f(t, c, s, theirs)
@@ -101,9 +104,104 @@ func TestReadTellsOfStalledWrite(t *testing.T) {
 			read <- err
 		}()
 		synctest.Wait()
-		if err := c.Write(context.Background(), conn.Binary, make([]byte, 2*pipe.DefaultSize)); err == nil {
+		if err := c.Write(context.Background(), conn.Binary, make([]byte, 4*regressSize)); err == nil {
 			t.Error("nobody read, and Write succeeded")
 		}
 		wantError(t, <-read, os.ErrDeadlineExceeded)
+	})
+}
+
+// A message that Send has queued while a large one was half sent goes out
+// before our Close frame.
+func TestCloseAfterQueuedMessage(t *testing.T) {
+	inLives(t, func(t *testing.T, c *conn.Conn, s *lifeStream, nc net.Conn) {
+		large := make([]byte, 4*regressSize)
+		go c.Write(context.Background(), conn.Binary, large)
+		synctest.Wait()
+		if err := c.Send(conn.NewPrepared(conn.Text, []byte("queued"))); err != nil {
+			t.Fatal(err)
+		}
+		go c.Close(frame.StatusNormalClosure, "")
+		synctest.Wait()
+		p := wstest.NewPeer(t, nc, !s.role)
+		p.WantMessage(frame.Binary, large)
+		p.WantMessage(frame.Text, []byte("queued"))
+		p.WantClose(frame.StatusNormalClosure)
+		p.Close()
+	})
+}
+
+// An interrupted stream calls a function in the middle of the first write.
+type interrupted struct {
+	net.Conn
+	call func()
+}
+
+func (s *interrupted) TryWrite(p []byte) (int, error) {
+	call := s.call
+	s.call = func() {}
+	call()
+	return s.Write(p)
+}
+
+// Close waits for the peer's Close frame when it meets a read that does not wait
+// and runs no callback: here it answers a Ping.
+func TestCloseBesideBusyRead(t *testing.T) {
+	bothRoles(t, func(t *testing.T, role conn.Role) {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			s := &interrupted{Conn: ours}
+			c := must(conn.New(&handshake.Result{Conn: s}, role, nil))
+			p := wstest.NewPeer(t, theirs, !role)
+			closed := make(chan error, 1)
+			s.call = func() {
+				go func() { closed <- c.Close(frame.StatusNormalClosure, "") }()
+				select {
+				case err := <-closed:
+					t.Errorf("Close returned %v before the peer has answered", err)
+				case <-time.After(time.Millisecond):
+				}
+			}
+			go c.Read(context.Background())
+			p.Send(wstest.Ping("hello"))
+			if f, err := p.Next(); err != nil || f.Header.Opcode != frame.Pong {
+				t.Errorf("got %v, %v, want a Pong", f, err)
+			}
+			p.WantClose(frame.StatusNormalClosure)
+			p.Send(wstest.Close(frame.StatusNormalClosure, ""))
+			p.Close()
+			if err := <-closed; err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}
+
+// A slow ctx calls a function when it is asked whether it has ended.
+type slow struct {
+	context.Context
+	call func()
+}
+
+func (s *slow) Err() error {
+	call := s.call
+	s.call = func() {}
+	call()
+	return nil
+}
+
+// A read that begins while the connection lives through all of its end returns
+// the cause.
+func TestReadThroughTheEnd(t *testing.T) {
+	inLives(t, func(t *testing.T, c *conn.Conn, s *lifeStream, nc net.Conn) {
+		p := wstest.NewPeer(t, nc, !s.role)
+		_, _, err := c.Read(&slow{context.Background(), func() {
+			p.Send(wstest.Close(frame.StatusGoingAway, ""))
+			p.Close()
+			c.Read(context.Background())
+			<-conn.Gone(c)
+			synctest.Wait()
+		}})
+		wantClosed(t, err, frame.StatusGoingAway)
 	})
 }

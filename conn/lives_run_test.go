@@ -28,12 +28,11 @@ type life struct {
 	start  time.Time
 	over   chan struct{} // closed when the peer is to stop
 
-	left    moment // when the connection ended for the application
-	gone    moment // when the stream was closed
-	after   []*callRecord
-	actors  []*lifeActor
-	watched *callRecord
-	hung    bool
+	left   moment // when the connection ended for the application
+	gone   moment // when the stream was closed
+	after  []*callRecord
+	actors []*lifeActor
+	hung   bool
 }
 
 // A lifeActor is a goroutine of the application.
@@ -53,19 +52,18 @@ type span struct{ from, to moment }
 
 // A callRecord is a call and what came of it.
 type callRecord struct {
-	op       lifeOp
-	start    moment
-	end      moment // never: it has not returned
-	limit    moment // when its ctx ends
-	own      bool   // its ctx is the connection's
-	err      error
-	number   int // of the message that it sends
-	size     int
-	took     []lifeDelivery
-	unknown  int // messages that were taken of which nobody saw the number
-	nested   bool
-	corked   bool
-	answered bool // Close: the callback that it came from was busy
+	op      lifeOp
+	start   moment
+	end     moment // never: it has not returned
+	limit   moment // when its ctx ends
+	own     bool   // its ctx is the connection's
+	err     error
+	number  int // of the message that it sends
+	size    int
+	took    []lifeDelivery
+	unknown int // messages that were taken of which nobody saw the number
+	nested  bool
+	corked  bool
 }
 
 // A lifeDelivery is a message, or the beginning of one, that the application got.

@@ -8,11 +8,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/parleyws/parley/conn"
 )
 
 var (
 	livesFlag = flag.Int("lives", 0, "how many lives of a connection to live; 0 is as many as take a few seconds")
-	seedFlag  = flag.Uint64("seed", 0, "the seed of the one life to live, which is printed")
+	seedFlag  = flag.Uint64("seed", 0, "the seed of the one life to live, and to print, -lives times or until it goes wrong")
 )
 
 // TestLives lives many lives: whatever the application, the peer and the stream
@@ -20,19 +22,14 @@ var (
 // wrong is made as short as it can be and printed.
 func TestLives(t *testing.T) {
 	if *seedFlag != 0 {
-		s := newLifeScript(*seedFlag)
-		l, faults := liveOnce(t, s)
-		t.Log(report(l, faults))
-		if len(faults) > 0 {
-			t.Error("it went wrong")
-		}
+		liveSeed(t, *seedFlag, max(1, *livesFlag))
 		return
 	}
 	lives := *livesFlag
 	if lives == 0 {
-		lives = 3000
-		if testing.Short() {
-			lives = 300
+		lives = 8000
+		if testing.Short() || conn.RaceEnabled {
+			lives = 500
 		}
 	}
 	var next, failed atomic.Int64
@@ -47,14 +44,25 @@ func TestLives(t *testing.T) {
 				s := newLifeScript(uint64(seed))
 				if _, faults := liveOnce(t, s); len(faults) > 0 {
 					failed.Add(1)
-					s, l, faults := shorten(t, s, faults)
-					_ = s
-					t.Error(report(l, faults))
+					t.Errorf("seed %d, shortened:\n%s", seed, report(shorten(t, s, faults)))
 				}
 			}
 		})
 	}
 	workers.Wait()
+}
+
+// liveSeed lives one life so many times, or until it goes wrong, and prints it.
+func liveSeed(t *testing.T, seed uint64, times int) {
+	for n := range times {
+		l, faults := liveOnce(t, newLifeScript(seed))
+		if len(faults) > 0 || n == times-1 {
+			t.Log(report(l, faults))
+		}
+		if len(faults) > 0 {
+			t.Fatal("it went wrong")
+		}
+	}
 }
 
 // report prints a life.
@@ -70,10 +78,10 @@ func report(l *life, faults []string) string {
 		}
 	}
 	if p := l.peer; p != nil {
-		fmt.Fprintf(&b, "  left %v gone %v; stream: read end %v (%v), write end %v; in %v out %v\n",
-			l.left, l.gone, l.stream.readEnd, l.stream.readErr, l.stream.writeEnd, l.stream.in, l.stream.out)
-		fmt.Fprintf(&b, "  peer: sent %d, messages %v, Close frame to %d, garbage to %d; our Close frame %v\n",
-			p.sent, p.messages, p.closeEnd, p.badEnd, p.closing)
+		fmt.Fprintf(&b, "  left open %s, closed the stream %s; reads ended %s (%v), writes %s; in %v out %v\n", at(l.left), at(l.gone),
+			at(l.stream.readEnd), l.stream.readErr, at(l.stream.writeEnd), l.stream.in, l.stream.out)
+		fmt.Fprintf(&b, "  the peer sent %d bytes, messages %v, Close frame to %d, garbage to %d; had our Close frame %s\n",
+			p.sent, p.messages, p.closeEnd, p.badEnd, at(p.closing))
 	}
 	for _, f := range faults {
 		fmt.Fprintf(&b, "FAULT %s\n", f)
@@ -81,12 +89,20 @@ func report(l *life, faults []string) string {
 	return b.String()
 }
 
+// at puts a moment in words.
+func at(m moment) string {
+	if m == never {
+		return "never"
+	}
+	return "at " + m.String()
+}
+
 // tries is how often a shorter script is lived before it counts as one that goes
 // well: goroutines that meet at one moment go in any order.
 const tries = 30
 
 // shorten drops all of a script that need not be there for it to go wrong.
-func shorten(t *testing.T, s *lifeScript, faults []string) (*lifeScript, *life, []string) {
+func shorten(t *testing.T, s *lifeScript, faults []string) (*life, []string) {
 	var l *life
 	fails := func(s *lifeScript) bool {
 		for range tries {
@@ -98,7 +114,7 @@ func shorten(t *testing.T, s *lifeScript, faults []string) (*lifeScript, *life, 
 		return false
 	}
 	if !fails(s) {
-		return s, &life{script: s}, append(faults, "it did not go wrong again")
+		return &life{script: s}, append(faults, "it did not go wrong again")
 	}
 	for again := true; again; {
 		again = false
@@ -109,7 +125,7 @@ func shorten(t *testing.T, s *lifeScript, faults []string) (*lifeScript, *life, 
 			}
 		}
 	}
-	return s, l, faults
+	return l, faults
 }
 
 // shorter returns scripts with a little less in them.

@@ -46,6 +46,7 @@ type outbound struct {
 	done     time.Duration // when all was out, after the connection's end; by clock
 	flushing bool          // the flusher has been started and has not ended
 	partial  bool          // a frame is half appended: control frames wait for its end
+	single   bool          // the message that is half sent ends with that frame
 }
 
 // maxBatch is how many bytes may be pending before a writer waits for room, and
@@ -113,8 +114,12 @@ func (o *outbound) refuse() {
 	o.unlock()
 }
 
+// stopMessages lets nobody begin a message. Those of Send that wait for the end
+// of a message which nobody will end are dropped.
 func (o *outbound) stopMessages() {
-	o.pending.dropParked()
+	if !o.single {
+		o.pending.dropParked()
+	}
 	o.progress.fire()
 	o.message.giveUp()
 }

@@ -68,15 +68,15 @@ func (o *outbound) payload(key [4]byte, p []byte, pos int) {
 func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) error {
 	h.Length = int64(len(p))
 	mine := !o.message.held
-	o.message.held, o.partial = true, true
+	o.message.held, o.partial, o.single = true, true, mine
 	err := o.pieces(ctx, h, p)
-	o.partial = false
-	o.pending.endFrame()
-	o.progress.fire() // for who waits until nothing is to be written
+	o.partial, o.single = false, false
+	o.progress.fire() // for those who wait until nothing is to be written
 	if mine {
 		o.message.giveUp()
 		o.pending.unpark()
 	}
+	o.pending.endFrame() // last: nothing is sent after a Close frame
 	if err != nil {
 		o.push() // nobody else may come to send the control frames that were kept
 		return err
