@@ -12,6 +12,7 @@ import (
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/wstest"
 )
 
@@ -354,4 +355,35 @@ func TestRefusalDrains(t *testing.T) {
 			sending.Wait()
 		})
 	}
+}
+
+// halfClosing is a tried stream of which one direction can be ended.
+type halfClosing struct{ tried }
+
+func (h halfClosing) CloseWrite() error {
+	return h.Conn.(interface{ CloseWrite() error }).CloseWrite()
+}
+
+// A server whose message and Close frame are still on their way when the peer's
+// Close frame comes ends the stream after them, not before.
+func TestCloseAnsweredBeforeSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pipe.New()
+		s := &reluctant{Conn: a, may: make(chan struct{})}
+		c := must(conn.New(&handshake.Result{Conn: halfClosing{tried{s}}}, conn.RoleServer, nil))
+		p := wstest.NewPeer(t, b, conn.RoleClient)
+		wantNoError(t, c.Write(context.Background(), conn.Text, []byte("before")))
+		ended := startClose(c)
+		synctest.Wait()
+		p.Send(wstest.Close(frame.StatusNormalClosure, ""))
+		wantNoError(t, <-ended)
+		synctest.Wait()
+		close(s.may)
+		p.Want(wstest.Text("before"), wstest.Close(frame.StatusNormalClosure, "bye"))
+		if f, err := p.Next(); err != io.EOF {
+			t.Errorf("got %v, %v; want the end of the stream", f, err)
+		}
+		p.Close()
+		<-conn.Gone(c)
+	})
 }

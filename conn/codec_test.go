@@ -8,6 +8,7 @@ import (
 
 	"github.com/parleyws/parley/conn/internal/inflater"
 	"github.com/parleyws/parley/conn/internal/pool"
+	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/strictinflate"
 )
 
@@ -81,6 +82,54 @@ func TestDeflateAllocatesNothing(t *testing.T) {
 			}
 			if allocs := testing.AllocsPerRun(100, func() { d.compress(dst, text) }); allocs != 0 {
 				t.Errorf("takeover %t, %d bits: %v allocations", takeover, bits, allocs)
+			}
+		}
+	}
+}
+
+// A compressor that takes a dictionary is pooled, with context takeover too: a
+// connection has its window alone. One that takes none is made for a connection,
+// once.
+func TestTakeoverCompressors(t *testing.T) {
+	for _, tt := range []struct {
+		codec Codec
+		own   int
+	}{{flateCodec{}, 1}, {dictCodec{}, 0}} {
+		codec := &askedCodec{Codec: tt.codec}
+		d := newDeflater(codec, true, maxWindowBits)
+		for range 3 {
+			if _, err := d.compress(nil, []byte("the same again")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if codec.own != tt.own {
+			t.Errorf("%T: %d compressors for one connection alone, want %d", tt.codec, codec.own, tt.own)
+		}
+	}
+}
+
+// An askedCodec counts how often it is asked for a compressor of a connection's
+// own.
+type askedCodec struct {
+	Codec
+	own int
+}
+
+func (c *askedCodec) NewCompressor(windowBits int, takeover bool) Compressor {
+	if takeover {
+		c.own++
+	}
+	return c.Codec.NewCompressor(windowBits, takeover)
+}
+
+// What is shorter than Compression.MinSize is not compressed.
+func TestCompressionMinSize(t *testing.T) {
+	agreed := &handshake.Deflate{ServerMaxWindowBits: maxWindowBits, ClientMaxWindowBits: maxWindowBits}
+	for _, tt := range []struct{ minSize, shortest int }{{0, 128}, {1, 1}, {500, 500}, {-1, 0}} {
+		d := newDeflation(RoleServer, agreed, Compression{MinSize: tt.minSize})
+		for _, n := range []int{tt.shortest - 1, tt.shortest} {
+			if n >= 0 && d.applies(make([]byte, n)) != (n == tt.shortest) {
+				t.Errorf("MinSize %d: %d bytes are compressed: %t", tt.minSize, n, d.applies(make([]byte, n)))
 			}
 		}
 	}

@@ -327,6 +327,13 @@ func TestLifeLimit(t *testing.T) {
 	if l.timer.Stop() {
 		t.Error("a life that is over is limited again")
 	}
+	var slow life
+	slow.move(localEnd, errClosed)
+	slow.limit(time.Hour, func() {})
+	slow.move(peerClose, nil)
+	if !slow.timer.Stop() {
+		t.Error("the end of the stream is awaited without a limit")
+	}
 	var late life
 	late.move(cut, errClosed)
 	late.limit(0, func() {})

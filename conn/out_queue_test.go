@@ -126,6 +126,9 @@ func TestPendingOverload(t *testing.T) {
 	next, got := byte(0), byte(0) // our bytes go round below 100, where no 's' is
 	for i := range messages {
 		own := p.reserve(40)
+		if cap(own.B)-len(own.B) < 40 {
+			t.Fatalf("after %d messages: no room", i)
+		}
 		for range 40 {
 			own.B = append(own.B, next)
 			next = (next + 1) % 100

@@ -98,6 +98,32 @@ func TestReadGivesAway(t *testing.T) {
 	}
 }
 
+// A Reader tells of the end with the first read that asks for a byte after the
+// last, and of nothing to one that asks for none.
+func TestReaderEnds(t *testing.T) {
+	for _, text := range []string{"", "abc"} {
+		bothRoles(t, func(t *testing.T, role conn.Role) {
+			c, p := wstest.PipePeer(t, role, nil)
+			for _, first := range []bool{false, true} { // of all, one that asks for no more than there is
+				p.Send(wstest.Text(text))
+				_, r, err := c.Reader(context.Background())
+				wantNoError(t, err)
+				got := make([]byte, len(text))
+				if first || text != "" {
+					if n, err := r.Read(got); n != len(text) || err != nil || string(got) != text {
+						t.Errorf("%q: Read = %d, %v", text, n, err)
+					}
+				}
+				for range 2 {
+					if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+						t.Errorf("%q: Read after the end = %d, %v", text, n, err)
+					}
+				}
+			}
+		})
+	}
+}
+
 // Another read discards what a Reader has left of its message.
 func TestReaderLeft(t *testing.T) {
 	for _, s := range shapes {

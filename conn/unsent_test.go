@@ -1,13 +1,18 @@
 package conn_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"net"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
+	"github.com/parleyws/parley/wstest"
 )
 
 // What is sent is unsent as long as the peer does not read.
@@ -46,3 +51,99 @@ func TestUnsent(t *testing.T) {
 		}
 	})
 }
+
+// A message whose Writer has sent a fragment is unsent until Close, though the
+// stream has taken all of it.
+func TestUnsentFragments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pipe.New()
+		s := must(conn.New(&handshake.Result{Conn: a}, conn.RoleServer, nil))
+		c := must(conn.New(&handshake.Result{Conn: b}, conn.RoleClient, nil))
+		defer c.CloseNow()
+		defer s.CloseNow()
+		w := must(s.Writer(context.Background(), conn.Binary))
+		must(w.Write(make([]byte, 64<<10+1)))
+		synctest.Wait()
+		if !s.Unsent() {
+			t.Error("half a message, and nothing on its way")
+		}
+		wantNoError(t, w.Close())
+		synctest.Wait()
+		if s.Unsent() {
+			t.Error("octets on their way though the stream has taken all")
+		}
+	})
+}
+
+// A willing stream takes all that is tried of it, and fails a write that may
+// block: what the caller can write itself leaves no work to the flusher.
+type willing struct {
+	net.Conn
+	t *testing.T
+}
+
+func (w willing) TryWrite(p []byte) (int, error) { return w.Conn.Write(p) }
+
+func (w willing) Write(p []byte) (int, error) {
+	w.t.Error("a goroutine of its own writes what the caller could")
+	return w.Conn.Write(p)
+}
+
+// What a willing stream takes is written when the call returns, in both roles.
+func TestWrittenByCaller(t *testing.T) {
+	bothRoles(t, func(t *testing.T, role conn.Role) {
+		a, b := pipe.New()
+		defer b.Close()
+		c := must(conn.New(&handshake.Result{Conn: willing{a, t}}, role, nil))
+		defer c.CloseNow()
+		for name, write := range writes {
+			for _, text := range []string{"short", string(make([]byte, 100<<10))} {
+				wantNoError(t, write(c, text))
+				if c.Unsent() {
+					t.Errorf("%s of %d bytes: not written when it returns", name, len(text))
+				}
+			}
+		}
+	})
+}
+
+// A deaf stream is one whose writes fail.
+type deaf struct{ net.Conn }
+
+var errDeaf = errors.New("deaf")
+
+func (deaf) Write([]byte) (int, error) { return 0, errDeaf }
+
+// What has come before a write fails is delivered, however long the application
+// takes over a message. Whoever does not read at all is not waited for.
+func TestWriteFailsInBusyHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pipe.New()
+		c := must(conn.New(&handshake.Result{Conn: deaf{a}}, conn.RoleServer, nil))
+		p := wstest.NewPeer(t, b, conn.RoleClient)
+		p.Send(wstest.Text("first"), wstest.Text("second"))
+		var got bytes.Buffer
+		err := c.Each(context.Background(), func(m conn.Message) error {
+			if got.Write(m.Payload); got.String() == "first" {
+				c.Write(context.Background(), conn.Text, nil) // held back: it fails in a goroutine of its own
+				<-time.After(time.Hour)
+			}
+			return nil
+		})
+		if got.String() != "firstsecond" || !errors.Is(err, errDeaf) {
+			t.Errorf("got %q, %v; want both messages, and why the write failed", got.String(), err)
+		}
+
+		idle := must(conn.New(&handshake.Result{Conn: deaf{first(pipe.New())}}, conn.RoleServer, nil))
+		began := time.Now()
+		if err := idle.Write(context.Background(), conn.Text, nil); !errors.Is(err, errDeaf) {
+			t.Errorf("Write = %v", err)
+		}
+		<-conn.Gone(idle)
+		if d := time.Since(began); d != 5*time.Second {
+			t.Errorf("the stream is closed after %v, want CloseTimeout", d)
+		}
+	})
+}
+
+func first[T any](v, _ T) T { return v }
