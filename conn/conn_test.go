@@ -116,3 +116,22 @@ func receive(ctx context.Context, c *conn.Conn, i int) (p []byte, err error) {
 	}
 	return p, err
 }
+
+// The ctx that a Server gives to its functions has one Done channel, as every
+// context.Context has, whether it is asked for before or after the end.
+func TestServeContextDone(t *testing.T) {
+	server, client := wstest.Pipe(nil)
+	defer client.CloseNow()
+	ctx := conn.ServeContext(server)
+	before := ctx.Done()
+	server.CloseNow()
+	if after := ctx.Done(); after != before || ctx.Done() != after {
+		t.Error("Done returns another channel after the end")
+	}
+	<-before
+	ctx = conn.ServeContext(client)
+	client.CloseNow()
+	if ctx.Done() != ctx.Done() {
+		t.Error("Done returns a new channel each time")
+	}
+}

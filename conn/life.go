@@ -93,9 +93,9 @@ type life struct {
 
 // lifeWaiters is who waits for a milestone of a connection's life.
 type lifeWaiters struct {
-	left    signal               // open was left
-	settled signal               // the closing handshake has ended: closed or over
-	gone    signal               // over was reached
+	left    milestone            // open was left
+	settled milestone            // the closing handshake has ended: closed or over
+	gone    milestone            // over was reached
 	funcs   map[*func()]struct{} // called when open is left, each on a goroutine of its own
 }
 
@@ -141,17 +141,17 @@ func (l *life) tell(was, now state) {
 		return
 	}
 	if was == open {
-		w.left.fire()
+		w.left.reach()
 		for f := range w.funcs {
 			go (*f)()
 		}
 		w.funcs = nil
 	}
 	if now == closed || now == over {
-		w.settled.fire()
+		w.settled.reach()
 	}
 	if now == over {
-		w.gone.fire()
+		w.gone.reach()
 	}
 }
 

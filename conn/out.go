@@ -75,7 +75,7 @@ func (o *outbound) admit(ctx context.Context, mine bool) error {
 		case o.message.held && !mine:
 			free = o.message.vacancy()
 		case o.pending.len() >= maxBatch && (o.writing() || o.flushing):
-			free = o.progress.wait(false)
+			free = o.progress.wait()
 		default:
 			return nil
 		}

@@ -97,7 +97,7 @@ func (o *outbound) commit(ctx context.Context) error {
 		if s := o.c.life.state(); s != open && s != closing { // it may go out, and nobody waits for it
 			return o.c.life.writeErr()
 		}
-		if err := o.wait(ctx, o.progress.wait(false)); err != nil {
+		if err := o.wait(ctx, o.progress.wait()); err != nil {
 			return &committedError{err}
 		}
 	}
@@ -252,7 +252,7 @@ func (o *outbound) idle() {
 	o.mu.Lock()
 	defer o.unlock()
 	for o.active() && !o.c.life.is(over) {
-		progress := o.progress.wait(false)
+		progress := o.progress.wait()
 		o.unlock()
 		<-progress
 		o.mu.Lock()

@@ -108,7 +108,7 @@ func (o *outbound) pieces(ctx context.Context, h frame.Header, p []byte) error {
 		if o.pending.len() < maxBatch {
 			continue
 		}
-		if err := o.wait(ctx, o.progress.wait(false)); err != nil {
+		if err := o.wait(ctx, o.progress.wait()); err != nil {
 			o.payload(key, p[pos:], pos)
 			return &committedError{err}
 		}

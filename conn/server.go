@@ -240,7 +240,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for c := range s.conns {
 		conns = append(conns, c)
 	}
-	idle := s.idle.wait(false)
+	idle := s.idle.wait()
 	s.mu.Unlock()
 	if len(conns) == 0 {
 		return nil

@@ -1,33 +1,50 @@
 package conn
 
-// A signal wakes, at once and for good, all that wait for it. Its owner guards
-// it. The zero value is ready.
+// A signal wakes all that wait for it at once, again and again: who waits after
+// it was fired waits for the next time. Its owner guards it. The zero value is
+// ready.
 type signal struct{ c chan struct{} }
 
-// fired is a channel that is closed.
-var fired = func() <-chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
-
-// wait returns a channel that is closed when the signal is fired, or one that is
-// closed already if it was.
-func (s *signal) wait(already bool) <-chan struct{} {
-	if already {
-		return fired
-	}
+// wait returns a channel that is closed when the signal is fired next.
+func (s *signal) wait() <-chan struct{} {
 	if s.c == nil {
 		s.c = make(chan struct{})
 	}
 	return s.c
 }
 
-// fire wakes all that wait. A later wait is for the next time.
+// fire wakes all that wait.
 func (s *signal) fire() {
 	if s.c != nil {
 		close(s.c)
 		s.c = nil
+	}
+}
+
+// A milestone wakes all that wait for it, once and for good. Its owner guards it.
+// The zero value is ready.
+type milestone struct {
+	c      chan struct{} // nil: nobody has asked
+	closed bool          // c is
+}
+
+// wait returns a channel that is closed when the milestone is reached, always the
+// same one. already tells that it was reached before anybody asked.
+func (m *milestone) wait(already bool) <-chan struct{} {
+	if m.c == nil {
+		m.c = make(chan struct{})
+		if already {
+			m.reach()
+		}
+	}
+	return m.c
+}
+
+// reach wakes all that wait.
+func (m *milestone) reach() {
+	if m.c != nil && !m.closed {
+		close(m.c)
+		m.closed = true
 	}
 }
 
@@ -39,7 +56,7 @@ type turn struct {
 }
 
 // vacancy returns a channel that is closed when the turn is given up.
-func (t *turn) vacancy() <-chan struct{} { return t.free.wait(false) }
+func (t *turn) vacancy() <-chan struct{} { return t.free.wait() }
 
 func (t *turn) giveUp() {
 	t.held = false
