@@ -13,6 +13,7 @@ import (
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
+	"github.com/parleyws/parley/wstest"
 )
 
 // pairs returns a connected server and client over each kind of stream.

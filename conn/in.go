@@ -139,7 +139,8 @@ func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 // and no more than a kernel holds.
 func (in *inbound) read(room []byte, try bool) (n int, again bool, err error) {
 	s := &in.c.stream
-	if in.c.life.is(broken) {
+	late := in.c.life.is(broken) // as of now: a read that began before may have come too early
+	if late {
 		if in.late > lateBytes {
 			return 0, false, io.ErrUnexpectedEOF
 		}
@@ -152,7 +153,7 @@ func (in *inbound) read(room []byte, try bool) (n int, again bool, err error) {
 	} else {
 		n, again, err = s.Fill(in.parser.Need(), try)
 	}
-	if in.c.life.is(broken) {
+	if late {
 		if in.late += int32(n); again {
 			return 0, false, io.ErrUnexpectedEOF
 		}

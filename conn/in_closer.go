@@ -61,8 +61,9 @@ func (in *inbound) drain() {
 	if !c.life.serving {
 		patience = c.limits.CloseTimeout
 	}
+	unsent := func() bool { idle, since := c.out.isIdle(); return !idle || since < patience }
 	for left := patience; c.life.is(closed); {
-		if ended := c.stream.Discard(left); ended {
+		if ended := c.stream.Discard(left, unsent); ended {
 			c.out.idle()
 			return
 		}

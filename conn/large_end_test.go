@@ -14,7 +14,7 @@ import (
 // direction goes out whole, and our Close frame after it.
 func TestLargeFrameEnd(t *testing.T) {
 	for _, end := range []bool{true, false} {
-		for range 20 {
+		for range 5 {
 			allOdds(t, nil, 8<<10, nil, func(b *bubble) {
 				message := make([]byte, 400<<10)
 				ctx, cancel := context.WithCancel(context.Background())

@@ -46,10 +46,18 @@ func (d *deadline) set(t time.Time) {
 	if t.IsZero() {
 		return
 	}
-	cancel := d.cancel
-	if left := time.Until(t); left > 0 {
-		d.timer = time.AfterFunc(left, func() { cancel(os.ErrDeadlineExceeded) })
+	left := time.Until(t)
+	if left <= 0 {
+		d.cancel(os.ErrDeadlineExceeded)
 		return
 	}
-	cancel(os.ErrDeadlineExceeded)
+	var timer *time.Timer
+	timer = time.AfterFunc(left, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.timer == timer { // else it was moved when the timer had fired
+			d.cancel(os.ErrDeadlineExceeded)
+		}
+	})
+	d.timer = timer
 }

@@ -112,11 +112,11 @@ func (o *outbound) wrote(rest batch, err error) error {
 		o.startFlusher()
 		return nil
 	}
-	o.giveBack()
 	pool.Put(rest.buf)
 	if err != nil {
 		return o.failed(err)
 	}
+	o.giveBack()
 	o.advanced()
 	switch {
 	case !o.pending.empty(): // no writer is held captive by what others append
@@ -174,8 +174,9 @@ func (o *outbound) active() bool {
 	return o.writing() || o.flushing || o.partial || !o.pending.empty()
 }
 
-// failed ends the connection after a failed write. Called with mu held, which
-// is given up meanwhile.
+// failed ends the connection after a failed write of the caller, which has the
+// token. It keeps that up to the end: what others wrote would come in the middle
+// of a frame. Called with mu held, which is given up meanwhile.
 func (o *outbound) failed(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = errStalled
@@ -185,6 +186,7 @@ func (o *outbound) failed(err error) error {
 	o.unlock()
 	o.c.end(writeFault, err, 0, "")
 	o.mu.Lock()
+	o.giveBack()
 	return o.c.life.writeErr()
 }
 
@@ -210,8 +212,8 @@ func (o *outbound) runFlusher() {
 	o.unlock()
 }
 
-// flush writes all that is pending, and blocks. Called with mu held, which is
-// given up meanwhile.
+// flush writes all that is pending, and blocks. After an error the caller has
+// the token. Called with mu held, which is given up meanwhile.
 func (o *outbound) flush() error {
 	for {
 		var b batch
@@ -229,11 +231,11 @@ func (o *outbound) flush() error {
 		o.mu.Unlock()
 		err := o.c.stream.WriteAll(b.p, o.c.limits.WriteTimeout)
 		o.mu.Lock()
-		o.giveBack()
 		pool.Put(b.buf)
 		if err != nil {
 			return err
 		}
+		o.giveBack()
 		o.advanced()
 	}
 }

@@ -212,10 +212,10 @@ func (p *pending) tidy() {
 	}
 }
 
-// forget drops all that has not been taken.
+// forget drops all that has not been taken, and does not count as taken.
 func (p *pending) forget() {
 	own := p.own
-	*p = pending{base: p.end()}
+	*p = pending{base: p.taken()}
 	pool.Put(own)
 }
 

@@ -96,9 +96,10 @@ func (w *messageWriter) whole() error {
 	return w.o.c.Write(w.ctx, w.kind, p)
 }
 
-// flush sends a fragment.
+// flush sends a fragment. If that fails while the connection lives on, nobody can
+// complete the message.
 func (w *messageWriter) flush(fin bool) {
-	if w.err = w.fragment(fin); w.err != nil && w.begun {
+	if w.err = w.fragment(fin); w.err != nil && w.begun && w.o.c.life.is(open) {
 		w.o.c.giveUp(ErrAbandoned, frame.StatusInternalError)
 	}
 }

@@ -163,6 +163,9 @@ func (s *Server) attend(c *Conn, f func() error) {
 			return
 		}
 		s.end(c, err)
+		if c.life.is(broken) { // nobody is left to read what has arrived
+			c.CloseNow()
+		}
 		<-c.life.gone()
 		s.remove(c)
 	}()

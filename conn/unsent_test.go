@@ -107,19 +107,19 @@ func TestWrittenByCaller(t *testing.T) {
 	})
 }
 
-// A deaf stream is one whose writes fail.
-type deaf struct{ net.Conn }
+// A unheard stream is one whose writes fail.
+type unheard struct{ net.Conn }
 
-var errDeaf = errors.New("deaf")
+var errUnheard = errors.New("unheard")
 
-func (deaf) Write([]byte) (int, error) { return 0, errDeaf }
+func (unheard) Write([]byte) (int, error) { return 0, errUnheard }
 
 // What has come before a write fails is delivered, however long the application
 // takes over a message. Whoever does not read at all is not waited for.
 func TestWriteFailsInBusyHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pipe.New()
-		c := must(conn.New(&handshake.Result{Conn: deaf{a}}, conn.RoleServer, nil))
+		c := must(conn.New(&handshake.Result{Conn: unheard{a}}, conn.RoleServer, nil))
 		p := wstest.NewPeer(t, b, conn.RoleClient)
 		p.Send(wstest.Text("first"), wstest.Text("second"))
 		var got bytes.Buffer
@@ -130,13 +130,13 @@ func TestWriteFailsInBusyHandler(t *testing.T) {
 			}
 			return nil
 		})
-		if got.String() != "firstsecond" || !errors.Is(err, errDeaf) {
+		if got.String() != "firstsecond" || !errors.Is(err, errUnheard) {
 			t.Errorf("got %q, %v; want both messages, and why the write failed", got.String(), err)
 		}
 
-		idle := must(conn.New(&handshake.Result{Conn: deaf{first(pipe.New())}}, conn.RoleServer, nil))
+		idle := must(conn.New(&handshake.Result{Conn: unheard{first(pipe.New())}}, conn.RoleServer, nil))
 		began := time.Now()
-		if err := idle.Write(context.Background(), conn.Text, nil); !errors.Is(err, errDeaf) {
+		if err := idle.Write(context.Background(), conn.Text, nil); !errors.Is(err, errUnheard) {
 			t.Errorf("Write = %v", err)
 		}
 		<-conn.Gone(idle)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -263,7 +264,7 @@ func (s *Stream) writePiece(p []byte, timeout time.Duration) (int, error) {
 	if timeout >= Forever {
 		return s.nc.Write(p)
 	}
-	limit := s.limit(timeout, s.nc.SetWriteDeadline, &s.stalled)
+	limit := s.limit(timeout, s.nc.SetWriteDeadline, s.stall)
 	n, err := s.nc.Write(p)
 	if passed := limit.stop(); passed && err != nil {
 		return n, os.ErrDeadlineExceeded
@@ -276,35 +277,66 @@ func (s *Stream) writePiece(p []byte, timeout time.Duration) (int, error) {
 
 // A limit bounds a call by the deadline that was set for it. Where deadlines
 // can't be trusted, a timer closes the stream if the call does not return.
-type limit struct{ timer *time.Timer }
+type limit struct {
+	mu     sync.Mutex
+	timer  *time.Timer
+	ended  bool // by stop
+	closed bool // the stream, by the timer
+}
 
 // grace is how much later the timer comes where there is a deadline, which
 // leaves the stream usable and so goes first.
 const grace = time.Second
 
-// limit sets a deadline after d with set. passed, if it is not nil, is set when
-// the timer closes the stream.
-func (s *Stream) limit(d time.Duration, set func(time.Time) error, passed *uint32) limit {
+// limit sets a deadline after d with set. Where a timer has to close the stream
+// it asks spare before, unless that is nil, and waits on while it is true. limit
+// returns nil if the deadline is enough.
+func (s *Stream) limit(d time.Duration, set func(time.Time) error, spare func() bool) *limit {
 	if err := set(time.Now().Add(d)); err == nil {
 		if s.trusted {
-			return limit{}
+			return nil
 		}
 		d += grace
 	}
-	return limit{time.AfterFunc(d, func() {
-		if passed != nil {
-			atomic.StoreUint32(passed, 1)
+	l := &limit{}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.timer = time.AfterFunc(d, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		switch {
+		case l.ended:
+		case spare != nil && spare():
+			l.timer.Reset(d)
+		default:
+			l.closed = true
+			s.Close()
 		}
-		s.Close()
-	})}
+	})
+	return l
+}
+
+// stop ends the limit and reports whether its timer has closed the stream.
+func (l *limit) stop() (passed bool) {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.timer.Stop()
+	l.ended = true
+	return l.closed
+}
+
+// stall notes that WriteAll is about to close the stream.
+func (s *Stream) stall() (spare bool) {
+	atomic.StoreUint32(&s.stalled, 1)
+	return false
 }
 
 // Stalled reports whether the stream was closed because WriteAll made no
 // progress: a read that fails then has not found the reason.
 func (s *Stream) Stalled() bool { return atomic.LoadUint32(&s.stalled) == 1 }
-
-// stop ends the limit and reports whether its timer has closed the stream.
-func (l limit) stop() (passed bool) { return l.timer != nil && !l.timer.Stop() }
 
 // Trusted reports whether the stream's deadlines work for sure.
 func (s *Stream) Trusted() bool { return s.trusted }
@@ -348,15 +380,16 @@ func halfClose(nc net.Conn) bool {
 }
 
 // Discard reads and forgets what comes until the stream ends, and ended is
-// true, or nothing has come for d. Forever is no bound.
-func (s *Stream) Discard(d time.Duration) (ended bool) {
+// true, or nothing has come for d. Forever is no bound. A stream that can't be
+// trusted to return in time is closed then, or so much later while spare is true.
+func (s *Stream) Discard(d time.Duration, spare func() bool) (ended bool) {
 	s.Drop()
 	b := pool.Get(pool.Small)
 	defer pool.Put(b)
 	for {
-		var l limit
+		var l *limit
 		if d < Forever {
-			l = s.limit(d, s.nc.SetReadDeadline, nil)
+			l = s.limit(d, s.nc.SetReadDeadline, spare)
 		}
 		_, err := s.readBlocking(b.B[:cap(b.B)])
 		passed := l.stop()

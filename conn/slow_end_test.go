@@ -1,0 +1,52 @@
+package conn_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/wstest"
+)
+
+// What was written before the peer's Close frame goes out, and our Close frame
+// with it, to a peer that is slow but makes progress.
+func TestSlowEnd(t *testing.T) {
+	allOdds(t, nil, 1<<10, nil, func(b *bubble) {
+		answer := make([]byte, 20<<10)
+		got := make(chan error, 1)
+		go func() {
+			got <- b.c.Each(context.Background(), func(m conn.Message) error {
+				go b.c.Write(context.Background(), conn.Binary, answer)
+				return nil
+			})
+		}()
+		b.p.Send(wstest.Text("ask"))
+		synctest.Wait()
+		b.p.Send(wstest.Close(frame.StatusNormalClosure, ""))
+		wantClosed(b.T, <-got, frame.StatusNormalClosure)
+		// 4 KiB a second
+		var all []byte
+		for piece := make([]byte, 1<<10); ; {
+			b.sleep(250 * time.Millisecond)
+			b.p.NetConn().SetReadDeadline(time.Now().Add(time.Minute))
+			n, err := b.p.NetConn().Read(piece)
+			all = append(all, piece[:n]...)
+			if err != nil {
+				break
+			}
+			if len(all) > len(answer) && b.role == conn.RoleClient {
+				b.p.CloseWrite()
+			}
+		}
+		h, n, err := frame.Parse(all)
+		if err != nil || n == 0 || int64(len(all)-n) < h.Length {
+			b.Fatalf("%d bytes came, header %+v", len(all), h)
+		}
+		if h, _, _ = frame.Parse(all[n+int(h.Length):]); h.Opcode != frame.Close {
+			b.Errorf("the Close frame did not come: %d bytes", len(all))
+		}
+	})
+}
