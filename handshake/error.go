@@ -104,6 +104,20 @@ func quote(v []byte) string {
 	return strconv.QuoteToASCII(string(v))
 }
 
+// quoted returns the values as quote shows them, as many as fit.
+func quoted(values []string) (list string) {
+	for i, v := range values {
+		if len(list) > 2*quoteMost {
+			break
+		}
+		if i > 0 {
+			list += " and "
+		}
+		list += quote([]byte(v))
+	}
+	return list
+}
+
 // append appends the refusal, ready to be sent, to b.
 func (e *Error) append(b []byte) []byte {
 	b = append(b, "HTTP/1.1 "...)

@@ -83,7 +83,7 @@ func (p *parser) decide(nc net.Conn, malformed *Error) (*Result, *Error) {
 	if malformed != nil {
 		return nil, malformed
 	}
-	if e := p.q.check(); e != nil {
+	if e := p.q.check(p.header); e != nil {
 		return nil, e
 	}
 	if !allowed && o.CheckOrigin == nil {

@@ -18,10 +18,6 @@ type request struct {
 	keyOK, version13        bool
 	malformed               string // what is wrong with a list field that breaks its grammar
 
-	// What the fields had instead of what they should have, for the refusal;
-	// "" if a field did not come.
-	otherUpgrade, otherConnection, otherVersion, otherKey string
-
 	subprotocol int // 1 + index in options.Subprotocols, 0 for none
 	agreed      bool
 	deflate     Deflate       // the terms, if agreed
@@ -40,47 +36,19 @@ const (
 	fieldOrigin     = "Origin"
 )
 
-func (q *request) addUpgrade(v []byte) {
-	if !hasToken(v, "websocket") {
-		q.otherUpgrade = another(q.otherUpgrade, v)
-		return
-	}
-	q.upgrade = true
-}
-
-func (q *request) addConnection(v []byte) {
-	if !hasToken(v, "upgrade") {
-		q.otherConnection = another(q.otherConnection, v)
-		return
-	}
-	q.connection = true
-}
+func (q *request) addUpgrade(v []byte)    { q.upgrade = q.upgrade || hasToken(v, "websocket") }
+func (q *request) addConnection(v []byte) { q.connection = q.connection || hasToken(v, "upgrade") }
 
 func (q *request) addVersion(v []byte) {
 	q.versions++
-	if q.version13 = string(v) == "13"; !q.version13 {
-		q.otherVersion = another("", v)
-	}
+	q.version13 = string(v) == "13"
 }
 
 func (q *request) addKey(v []byte) {
 	q.keys++
 	if q.keyOK = validKey(v); q.keyOK {
 		q.key.set(v)
-	} else {
-		q.otherKey = another("", v)
 	}
-}
-
-// another appends the value of a further field to a list for an error text.
-func another(list string, v []byte) string {
-	switch {
-	case list == "":
-		return quote(v)
-	case len(list) > 2*quoteMost:
-		return list
-	}
-	return list + " and " + quote(v)
 }
 
 // addProtocol takes in one Sec-WebSocket-Protocol field: a list of tokens,
@@ -141,23 +109,24 @@ func malformedExtensions(v []byte) string {
 	return "Sec-WebSocket-Extensions is " + quote(v) + ", which is " + errExtension.Error()
 }
 
-// check applies RFC 6455, section 4.2.1 to what was gathered.
-func (q *request) check() *Error {
+// check applies RFC 6455, section 4.2.1 to what was gathered. header returns all
+// fields, for the text of the refusal.
+func (q *request) check(header func() http.Header) *Error {
 	switch {
 	case !q.upgrade:
-		return upgradeRequired(wants("Upgrade", q.otherUpgrade, `"websocket"`))
+		return upgradeRequired(wants("Upgrade", header()[fieldUpgrade], `"websocket"`))
 	case !q.connection:
-		return upgradeRequired(wants("Connection", q.otherConnection, `"Upgrade"`))
+		return upgradeRequired(wants("Connection", header()[fieldConnection], `"Upgrade"`))
 	case q.versions > 1:
 		return badRequest(tooMany("Sec-WebSocket-Version", q.versions))
 	case !q.version13:
-		e := upgradeRequired(wants("Sec-WebSocket-Version", q.otherVersion, `"13"`))
+		e := upgradeRequired(wants("Sec-WebSocket-Version", header()[fieldVersion], `"13"`))
 		e.Header["Sec-WebSocket-Version"] = []string{"13"} // section 4.2.2, item 4
 		return e
 	case q.keys > 1:
 		return badRequest(tooMany("Sec-WebSocket-Key", q.keys))
 	case !q.keyOK:
-		return badRequest(wants("Sec-WebSocket-Key", q.otherKey, "16 bytes in base64"))
+		return badRequest(wants("Sec-WebSocket-Key", header()[fieldKey], "16 bytes in base64"))
 	case q.origins > 1:
 		return badRequest(tooMany("Origin", q.origins))
 	case q.malformed != "":
@@ -167,11 +136,11 @@ func (q *request) check() *Error {
 }
 
 // wants says what a field has, nothing if it did not come, and what it should.
-func wants(name, has, want string) string {
-	if has == "" {
+func wants(name string, values []string, want string) string {
+	if len(values) == 0 {
 		return "no " + name + " field, want " + want
 	}
-	return name + " is " + has + ", want " + want
+	return name + " is " + quoted(values) + ", want " + want
 }
 
 // tooMany says that a field came n times.

@@ -58,15 +58,7 @@ func unexpected(name string, values []string, want string) error {
 	if len(values) > 1 {
 		return fmt.Errorf("%d %s fields, %s, want one field with %s", len(values), name, quoted(values), want)
 	}
-	return errors.New(wants(name, quoted(values), want))
-}
-
-// quoted returns the values as quote shows them, as many as fit.
-func quoted(values []string) (list string) {
-	for _, v := range values {
-		list = another(list, []byte(v))
-	}
-	return list
+	return errors.New(wants(name, values, want))
 }
 
 // checkSubprotocol takes the server's choice, which must be one of ours.

@@ -111,7 +111,7 @@ func (q *request) readHTTP(r *http.Request) (http.Header, *Error) {
 		return nil, hasBody("Content-Length", strconv.AppendInt(nil, r.ContentLength, 10))
 	}
 	q.readFields(r.Header)
-	if e := q.check(); e != nil {
+	if e := q.check(func() http.Header { return r.Header }); e != nil {
 		return nil, e
 	}
 	if o.CheckOrigin != nil {
