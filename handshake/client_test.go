@@ -123,6 +123,19 @@ func TestDialRequest(t *testing.T) {
 	}
 }
 
+// TestDialRequestVersion: a RoundTripper sees a request of HTTP/1.1.
+func TestDialRequestVersion(t *testing.T) {
+	client := &http.Client{Transport: tripper(func(r *http.Request) (*http.Response, error) {
+		if r.Method != http.MethodGet || r.Proto != "HTTP/1.1" || !r.ProtoAtLeast(1, 1) || r.ProtoAtLeast(1, 2) {
+			t.Errorf("%s of %s, %d.%d", r.Method, r.Proto, r.ProtoMajor, r.ProtoMinor)
+		}
+		return nil, errConn
+	})}
+	if _, _, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client}); !errors.Is(err, errConn) {
+		t.Error(err)
+	}
+}
+
 // TestDialHost: the Host field is the user's.
 func TestDialHost(t *testing.T) {
 	hosts := make(chan string, 1)

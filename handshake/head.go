@@ -50,13 +50,16 @@ func (p *parser) reset(o *Options) {
 	p.in, p.out, p.q.options = in, out, o
 }
 
-// release gives the parser back.
+// release gives the parser back, unless a request has made it large.
 func (p *parser) release() {
-	if len(p.in) <= keepBytes && cap(p.out) <= keepBytes {
+	if p.small() {
 		p.q.options = nil
 		parsers.Put(p)
 	}
 }
+
+// small reports whether the parser's memory is worth keeping.
+func (p *parser) small() bool { return len(p.in) <= keepBytes && cap(p.out) <= keepBytes }
 
 // fill reads some more octets.
 func (p *parser) fill(r io.Reader) error {

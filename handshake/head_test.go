@@ -121,6 +121,8 @@ func TestUnusualRequests(t *testing.T) {
 		{"absolute form, no path", strings.Replace(sample(""), "/chat?x=1", "HTTPS://example.org", 1), "HTTPS://example.org", "https://example.org"},
 		{"absolute form, query alone", strings.Replace(sample(""), "/chat?x=1", "http://[::1]?b", 1), "http://[::1]?b", "http://[::1]"},
 		{"absolute form, Host first", strings.Replace(sample("X: 1\r\n"), "/chat?x=1", "http://example.org/", 1), "http://example.org/", "http://example.org"},
+		{"one letter", strings.Replace(sample(""), "/chat?x=1", "/a", 1), "/a", "http://example.com"},
+		{"host of one letter", strings.Replace(sample(""), "example.com", "a", 1), "/chat?x=1", "http://a"},
 		{"root", strings.Replace(sample(""), "/chat?x=1", "/", 1), "/", "http://example.com"},
 		{"marks in the target", strings.Replace(sample(""), "/chat?x=1", `//a%2F;b='"<>[]{}|^?\`, 1), `//a%2F;b='"<>[]{}|^?\`, "http://example.com"},
 		{"letters of any case", strings.NewReplacer("Host", "hOST", "Upgrade: websocket", "UPGRADE: WebSocket", "Connection: Upgrade", "connection: uPGRADE", "Sec-WebSocket", "SEC-WEBSOCKET").Replace(sample("")), "/chat?x=1", "http://example.com"},
@@ -149,5 +151,24 @@ func TestUnusualRequests(t *testing.T) {
 				t.Errorf("%s: %s: header has the origin %q, want %q", tt.name, path, got, tt.origin)
 			}
 		})
+	}
+}
+
+// TestParserSmall: what a request has made large is not kept.
+func TestParserSmall(t *testing.T) {
+	for _, tt := range []struct {
+		in, out int
+		want    bool
+	}{
+		{readBytes, 512, true},
+		{64 << 10, 64 << 10, true},
+		{64<<10 + 1, 512, false},
+		{readBytes, 64<<10 + 1, false},
+		{1 << 20, 1 << 20, false},
+	} {
+		p := &parser{in: make([]byte, tt.in), out: make([]byte, 0, tt.out)}
+		if got := p.small(); got != tt.want {
+			t.Errorf("%d bytes in, %d out: small = %v, want %v", tt.in, tt.out, got, tt.want)
+		}
 	}
 }

@@ -126,6 +126,70 @@ var originTable = []struct{ origin, allowed string }{
 	{"http://*.example.com", ".........y"},
 }
 
+// TestParseOrigin: what is no origin, whatever the server is called.
+func TestParseOrigin(t *testing.T) {
+	for _, tt := range []struct {
+		in                 string
+		ok                 bool
+		scheme, host, port string
+	}{
+		{"http://a", true, "http", "a", ""},
+		{"http://example.com:80", true, "http", "example.com", "80"},
+		{"https://[::1]:8080", true, "https", "[::1]", "8080"},
+		{"a://b", true, "a", "b", ""},
+		{"", false, "", "", ""},
+		{"http", false, "", "", ""},
+		{"http:", false, "", "", ""},
+		{"http:/", false, "", "", ""},
+		{"http:/a", false, "", "", ""},
+		{"http//ab", false, "", "", ""},
+		{"http;//ab", false, "", "", ""},
+		{"http:a/b", false, "", "", ""},
+		{"://a", false, "", "", ""},
+		{":", false, "", "", ""},
+		{"http://", false, "http", "", ""},
+		{"http://:80", false, "http", "", "80"},
+	} {
+		o, ok := parseOrigin([]byte(tt.in))
+		if ok != tt.ok || string(o.scheme) != tt.scheme || string(o.host) != tt.host || string(o.port) != tt.port {
+			t.Errorf("%q: %q %q %q, %v", tt.in, o.scheme, o.host, o.port, ok)
+		}
+	}
+}
+
+// TestSplitHost: names and IPv6 addresses, with a port or without.
+func TestSplitHost(t *testing.T) {
+	for _, tt := range []struct {
+		in, host, port string
+		ok             bool
+	}{
+		{"a", "a", "", true},
+		{"a:1", "a", "1", true},
+		{"example.com:65536", "example.com", "65536", true},
+		{"127.0.0.1", "127.0.0.1", "", true},
+		{"[::1]", "[::1]", "", true},
+		{"[fe80::1]:80", "[fe80::1]", "80", true},
+		{"[::ffff:127.0.0.1]", "[::ffff:127.0.0.1]", "", true},
+		{"", "", "", false},
+		{":1", "", "1", false},
+		{"a:", "a", "", false},
+		{"a:b", "a", "b", false},
+		{"a/b", "a", "b", false},
+		{"[", "", "", false},
+		{"[]", "[]", "", false},
+		{"[a]", "[a]", "", false},
+		{"[127.0.0.1]", "[127.0.0.1]", "", false},
+		{"[fe80::1%lo]", "[fe80::1%lo]", "", false},
+		{"[::1]1", "[::1]", "", false},
+		{"[::1]:", "[::1]", "", false},
+	} {
+		host, port, ok := splitHost([]byte(tt.in))
+		if ok != tt.ok || ok && (string(host) != tt.host || string(port) != tt.port) {
+			t.Errorf("%q: %q, %q, %v", tt.in, host, port, ok)
+		}
+	}
+}
+
 // TestOrigin tries every origin with every setting, on both paths.
 func TestOrigin(t *testing.T) {
 	for _, tt := range originTable {

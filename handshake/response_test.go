@@ -124,6 +124,27 @@ func TestDialSlowBody(t *testing.T) {
 	})
 }
 
+// TestDialSwitchedWrongly: of a 101 that does not open a connection no body is
+// read, and waited for: what follows belongs to another protocol.
+func TestDialSwitchedWrongly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := scripted(func(nc net.Conn, _ *http.Request) {
+			defer nc.Close()
+			io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\nframes")
+			io.Copy(io.Discard, nc)
+		})
+		start := time.Now()
+		_, resp, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
+		e, ok := errors.AsType[*DialError](err)
+		if took := time.Since(start); !ok || len(e.Body) > 0 || took > 0 {
+			t.Errorf("%v with the body %q after %v", err, e.Body, took)
+		}
+		if body, err := io.ReadAll(resp.Body); len(body) > 0 || err != nil {
+			t.Errorf("body %q, %v", body, err)
+		}
+	})
+}
+
 // endless repeats a text for ever.
 type endless struct {
 	text string
