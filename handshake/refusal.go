@@ -13,7 +13,10 @@ import (
 // notSwitched says what a response with a status other than 101 has, and what can
 // be done about it.
 func (d *dialer) notSwitched(resp *http.Response) string {
-	h := resp.Header
+	h, sent := resp.Header, d.options.Header
+	if resp.Request != nil { // with what the URL, a redirect or the transport has added
+		sent = resp.Request.Header
+	}
 	var found string
 	switch s := resp.StatusCode; {
 	case resp.ProtoMajor > 1:
@@ -21,9 +24,9 @@ func (d *dialer) notSwitched(resp *http.Response) string {
 	case s >= 300 && s < 400 && h.Get("Location") != "":
 		return d.redirected(h.Get("Location"))
 	case s == http.StatusUnauthorized:
-		found = told(h, "WWW-Authenticate") + credentials("Authorization", d.options.Header)
+		found = told(h, "WWW-Authenticate") + credentials("Authorization", sent)
 	case s == http.StatusForbidden:
-		found = credentials("Origin", d.options.Header)
+		found = credentials("Origin", sent)
 	case s == http.StatusProxyAuthRequired:
 		found = told(h, "Proxy-Authenticate") + "; a proxy takes credentials from the user information of its URL"
 	case s == http.StatusUpgradeRequired:

@@ -89,6 +89,38 @@ func TestDialReasons(t *testing.T) {
 	}
 }
 
+// TestDialReasonsSent: what the request had is what was sent, be it from the URL
+// or from the transport; a transport that does not tell is taken to have sent
+// the options.
+func TestDialReasonsSent(t *testing.T) {
+	unauthorized := "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+	adding := answering(unauthorized)
+	base := adding.Transport
+	adding.Transport = tripper(func(r *http.Request) (*http.Response, error) {
+		r = r.Clone(r.Context())
+		r.Header.Set("Authorization", "Bearer secret")
+		return base.RoundTrip(r)
+	})
+	silent := &http.Client{Transport: tripper(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 401, Body: http.NoBody}, nil
+	})}
+	for _, tt := range []struct {
+		name, url string
+		options   DialOptions
+		want      string
+	}{
+		{"nothing", "ws://example.com/", DialOptions{HTTPClient: answering(unauthorized)}, "the request had no Authorization"},
+		{"URL", "ws://user:secret@example.com/", DialOptions{HTTPClient: answering(unauthorized)}, "the request had Authorization"},
+		{"transport", "ws://example.com/", DialOptions{HTTPClient: adding}, "the request had Authorization"},
+		{"not told", "ws://example.com/", DialOptions{HTTPClient: silent, Header: http.Header{"Authorization": {"secret"}}}, "the request had Authorization"},
+	} {
+		_, _, err := Dial(t.Context(), tt.url, &tt.options)
+		if err == nil || !strings.HasSuffix(err.Error(), "; "+tt.want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: error %v, want the end %q", tt.name, err, tt.want)
+		}
+	}
+}
+
 // TestDialRedirectNotFollowed: a redirect that CheckRedirect has declined.
 func TestDialRedirectNotFollowed(t *testing.T) {
 	client := answering("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n")
