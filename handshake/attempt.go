@@ -15,27 +15,28 @@ import (
 // A dialFunc connects to an address.
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// An attempt is one request through an http.Transport that is made for it, over
-// a connection that we dial. What net/http leaves to itself when a request
-// fails, in the hope that another could use the connection, ends with it here:
-// the dialing and the TLS handshake. This one is also bounded as
-// http.Transport.TLSHandshakeTimeout says, which net/http does not do where it
-// did not dial.
+// An attempt is one request through an http.Transport of its own, over a
+// connection that we dial. It does two things that net/http does not:
+//
+//   - If the request fails, the attempt ends the dialing and the TLS handshake.
+//     net/http would go on, in case another request can use the connection.
+//   - It bounds the TLS handshake by TLSHandshakeTimeout. net/http does not apply
+//     that to a DialTLSContext.
 type attempt struct {
 	transport *http.Transport
 	request   *http.Request
 	dial      dialFunc
-	ctx       context.Context // ends when the request has failed
+	ctx       context.Context // ends when roundTrip returns
 	cancel    context.CancelFunc
 
 	mu      sync.Mutex
-	keep    func() bool // lets the connection live when ctx ends; nil: there is none yet
-	timer   *time.Timer // of the TLS handshake under way
-	expired bool        // that timer
+	keep    func() bool // stops ctx from closing the connection; nil before there is one
+	timer   *time.Timer // of the TLS handshake; nil before it starts
+	expired bool        // the timer has ended the handshake
 }
 
-// newAttempt returns an attempt to send r through t, with TLS if secure is set
-// and otherwise as t does it.
+// newAttempt returns an attempt to send r through t. If secure is set TLS is ours,
+// and otherwise t's.
 func newAttempt(t *http.Transport, r *http.Request, dial dialFunc, secure bool) *attempt {
 	a := &attempt{transport: t, dial: dial}
 	a.ctx, a.cancel = context.WithCancel(r.Context())
@@ -49,6 +50,7 @@ func newAttempt(t *http.Transport, r *http.Request, dial dialFunc, secure bool) 
 	return a
 }
 
+// roundTrip sends the request and returns the response.
 func (a *attempt) roundTrip() (*http.Response, error) {
 	defer a.cancel()
 	resp, err := a.transport.RoundTrip(a.request)
@@ -64,7 +66,7 @@ func (a *attempt) roundTrip() (*http.Response, error) {
 	return resp, err
 }
 
-// connect dials, until the request fails.
+// connect dials. The end of the request ends the dialing.
 func (a *attempt) connect(ctx context.Context, network, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -79,7 +81,8 @@ func (a *attempt) connect(ctx context.Context, network, addr string) (net.Conn, 
 	return nc, nil
 }
 
-// dialTLS returns a connection whose TLS handshake net/http will do.
+// dialTLS returns a connection with TLS. net/http does the TLS handshake, so that
+// traces see it.
 func (a *attempt) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
 	nc, err := a.connect(ctx, network, addr)
 	if err != nil {
@@ -94,7 +97,7 @@ func (a *attempt) dialTLS(ctx context.Context, network, addr string) (net.Conn, 
 	return tls.Client(nc, tlsClientConfig(a.transport.TLSClientConfig, host)), nil
 }
 
-// expire ends a TLS handshake that has taken too long.
+// expire ends a TLS handshake that takes too long.
 func (a *attempt) expire() {
 	a.mu.Lock()
 	a.expired = true
@@ -102,7 +105,7 @@ func (a *attempt) expire() {
 	a.cancel()
 }
 
-// handshakeDone ends the time of the TLS handshake.
+// handshakeDone stops the timer of the TLS handshake.
 func (a *attempt) handshakeDone() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -18,7 +18,7 @@ const benchRequest = "GET /chat HTTP/1.1\r\n" +
 	"Sec-WebSocket-Version: 13\r\n" +
 	"Origin: http://server.example.com\r\n\r\n"
 
-// A replay is a connection that reads the same octets and swallows what is
+// A replay is a connection that reads the same bytes and swallows what is
 // written.
 type replay struct {
 	in     bytes.Reader

@@ -15,18 +15,18 @@ var badOptions = []struct {
 	options Options
 	want    string
 }{
-	{"header name", Options{Header: http.Header{"X Y": {"a"}}}, `Options.Header: "X Y" is no field name`},
+	{"header name", Options{Header: http.Header{"X Y": {"a"}}}, `Options.Header: "X Y" is not a field name`},
 	{"header value", Options{Header: http.Header{"X": {"good", "a\r\nY: b"}}}, `Options.Header: X is "a\r\nY: b", which has a control character`},
 	{"header of ours", Options{Header: http.Header{"Upgrade": {"h2c"}}}, "Options.Header: the handshake itself sets the field: Upgrade"},
-	{"subprotocol", Options{Subprotocols: []string{"a", "b c"}}, `Options.Subprotocols: "b c" is no token`},
-	{"subprotocol empty", Options{Subprotocols: []string{""}}, `Options.Subprotocols: "" is no token`},
-	{"subprotocol twice", Options{Subprotocols: []string{"a", "b", "a"}}, `Options.Subprotocols: "a" comes twice`},
+	{"subprotocol", Options{Subprotocols: []string{"a", "b c"}}, `Options.Subprotocols: "b c" is not a token`},
+	{"subprotocol empty", Options{Subprotocols: []string{""}}, `Options.Subprotocols: "" is not a token`},
+	{"subprotocol twice", Options{Subprotocols: []string{"a", "b", "a"}}, `Options.Subprotocols: "a" is listed twice`},
 	{"server's window bits", Options{Deflate: &DeflateOptions{ServerMaxWindowBits: 7}}, "Options.Deflate: ServerMaxWindowBits is 7, want 8 to 15, or less than 1 for no bound"},
 	{"client's window bits", Options{Deflate: &DeflateOptions{ClientMaxWindowBits: 16}}, "Options.Deflate: ClientMaxWindowBits is 16, want 8 to 15, or less than 1 for no bound"},
 	{"origin", Options{Origins: []string{"http://"}}, `Options.Origins: malformed pattern "http://"`},
 	{"origin after one that matches", Options{Origins: []string{"*", "https://evil.example", "exa mple.com"}}, `Options.Origins: malformed pattern "exa mple.com"`},
 	{"origin besides CheckOrigin", Options{Origins: []string{"a/b"}, CheckOrigin: func(*http.Request) bool { return true }}, `Options.Origins: malformed pattern "a/b"`},
-	{"long", Options{Subprotocols: []string{strings.Repeat(" ", 300)}}, `Options.Subprotocols: "` + strings.Repeat(" ", 256) + `"... is no token`},
+	{"long", Options{Subprotocols: []string{strings.Repeat(" ", 300)}}, `Options.Subprotocols: "` + strings.Repeat(" ", 256) + `"... is not a token`},
 }
 
 // TestCheck: options that can't be meant are told, with field and value, by
@@ -109,8 +109,8 @@ func TestDialCheck(t *testing.T) {
 		want    string
 	}{
 		{DialOptions{Header: http.Header{"X": {"a\x00"}}}, `DialOptions.Header: X is "a\x00", which has a control character`},
-		{DialOptions{Subprotocols: []string{"a b"}}, `DialOptions.Subprotocols: "a b" is no token`},
-		{DialOptions{Host: "a b"}, `DialOptions.Host: "a b" is no host`},
+		{DialOptions{Subprotocols: []string{"a b"}}, `DialOptions.Subprotocols: "a b" is not a token`},
+		{DialOptions{Host: "a b"}, `DialOptions.Host: "a b" is not a host`},
 		{DialOptions{Deflate: &DeflateOptions{ServerMaxWindowBits: 1}}, "DialOptions.Deflate: ServerMaxWindowBits is 1, want 8 to 15, or less than 1 for no bound"},
 	} {
 		tt.options.HTTPClient = &http.Client{Transport: failingTripper{t}}

@@ -15,30 +15,37 @@ import (
 	"time"
 )
 
-// DialOptions configure Dial. nil and the zero value are right for most.
-// Options may be shared by any number of calls, which only read them.
+// DialOptions configure Dial. Most clients need none: nil and the zero value offer
+// no subprotocol and no compression. Options may be shared by any number of
+// calls, which only read them.
 type DialOptions struct {
-	// HTTPClient sends the request, so that its proxy, TLS settings, dialer,
-	// cookie jar and Timeout (for the handshake alone) are in use. Redirects
-	// are followed only if its CheckRedirect is set. An HTTP proxy of an
-	// http.Transport is asked for a connection, by CONNECT, for ws as for wss.
-	// If it or its Transport is nil, a transport like http.DefaultTransport is
-	// used that speaks HTTP/1.1 alone and takes at most 64 KiB and 100 fields
-	// of response head.
+	// HTTPClient sends the request, with its proxy, TLS settings, dialer,
+	// cookie jar and Timeout, which bounds the handshake alone. It follows a
+	// redirect only if its CheckRedirect is set. If it or its Transport is nil,
+	// Dial uses a transport like http.DefaultTransport that accepts at most
+	// 64 KiB and 100 fields of response head.
+	//
+	// Where the Transport is an *http.Transport, and not a type that wraps one,
+	// the request goes over HTTP/1.1 whatever the transport's Protocols are. An
+	// HTTP proxy is asked for a connection to a ws server as to a wss server,
+	// with CONNECT. TLS offers the application protocols of TLSClientConfig,
+	// without h2, or else http/1.1; only with a SOCKS proxy, or a DialTLSContext
+	// of the transport's own, does it offer what net/http does.
 	HTTPClient *http.Client
 	// Header holds further fields of the request, such as Origin, Cookie or
-	// Authorization. Those that the handshake writes itself are refused, as
-	// are CR, LF and NUL.
+	// Authorization. Fields that the handshake sets itself are an error, as are
+	// control characters.
 	Header http.Header
-	// Host is sent as the Host field instead of the URL's host.
+	// Host is sent in the Host field instead of the URL's host.
 	Host string
-	// Subprotocols are those that the client speaks, the most preferred first.
+	// Subprotocols are the subprotocols that the client speaks, the most
+	// preferred first.
 	Subprotocols []string
-	// Deflate offers permessage-deflate; nil does not.
+	// Deflate offers permessage-deflate; nil offers none.
 	Deflate *DeflateOptions
 }
 
-// Bounds of what a response costs.
+// Bounds of what a response can cost.
 const (
 	responseHeadBytes  = 64 << 10
 	responseFields     = 100
@@ -50,14 +57,20 @@ const (
 // Dial opens a WebSocket connection as a client (RFC 6455, section 4.1). The
 // URL's scheme is ws, wss, http or https. o may be nil.
 //
-// ctx, and the HTTPClient's Timeout, bound the handshake; afterwards neither
-// touches the connection. When a response came that does not open a connection
-// the error is a *DialError. The response, if one came, is returned in any case;
-// its Body is the first KiB of what was sent and need not be closed.
+// ctx and the HTTPClient's Timeout bound the handshake. They have no effect on
+// the connection afterwards. If a response comes that does not open a connection,
+// the error is a *DialError. If any response came, Dial returns it, along with an
+// error too; its Body is then at most the first KiB of what the server sent, and
+// need not be closed.
 //
-// Result.Conn is the connection that the transport made: for a ws URL a
-// *net.TCPConn, for wss a *tls.Conn. With an http.RoundTripper that does not
-// tell through httptrace which connection it uses it is one without deadlines.
+// Result.Conn is the connection that an http.Transport made: a *net.TCPConn for a
+// ws URL, a *tls.Conn for wss. In three cases it is a net.Conn over the
+// response's body instead: if the transport wraps the body, as instrumentation
+// does; if it does not tell its connection through httptrace; and if the
+// connection ignores its deadlines, which Dial takes 100 ms to find out. All
+// bytes then pass through the body, and Close closes it. Read deadlines work, at
+// the cost of a goroutine while a read waits; write deadlines are those of the
+// connection, or else return os.ErrNoDeadline.
 func Dial(ctx context.Context, url string, o *DialOptions) (*Result, *http.Response, error) {
 	if o == nil {
 		o = new(DialOptions)
@@ -78,13 +91,13 @@ type dialer struct {
 	options *DialOptions
 	key     string
 	ours    bool // the transport is defaultTransport
+	wrapped bool // the transport is not an *http.Transport, but may wrap one
 
-	wrapped bool // the transport is not an http.Transport, but may wrap one
-
+	// The transport's goroutines set these, through httptrace.
 	mu     sync.Mutex
-	conn   net.Conn // that of the last request, nil if not known
-	asked  string   // where that request went, as httptrace tells it
-	target string   // where it should go, "" with TLS
+	conn   net.Conn // the connection of the last request, nil if not known
+	asked  string   // the address that the last request went to
+	target string   // the address that it should go to, "" with TLS
 }
 
 func (d *dialer) dial(ctx context.Context, rawURL string) (*Result, *http.Response, error) {
@@ -114,7 +127,7 @@ func (d *dialer) dial(ctx context.Context, rawURL string) (*Result, *http.Respon
 	}
 	resp.Body = http.NoBody
 	defer func() {
-		if res.Conn == nil { // an error, or a panic of the body
+		if res.Conn == nil { // an error, or a panic of the body's methods
 			body.Close()
 		}
 	}()
@@ -124,8 +137,8 @@ func (d *dialer) dial(ctx context.Context, rawURL string) (*Result, *http.Respon
 	return res, resp, nil
 }
 
-// timeout returns the user's timeout, which can't be left to the http.Client: it
-// would hide the connection behind a body that ends with it.
+// timeout returns the timeout of the caller's client, 0 for none. It can't be left
+// to the http.Client, which would wrap the body of the response for it.
 func (d *dialer) timeout() time.Duration {
 	if d.options.HTTPClient == nil {
 		return 0
@@ -133,7 +146,7 @@ func (d *dialer) timeout() time.Duration {
 	return d.options.HTTPClient.Timeout
 }
 
-// client returns the http.Client to use: a copy of the user's.
+// client returns the http.Client to use, a copy of the caller's.
 func (d *dialer) client() *http.Client {
 	var c http.Client
 	if d.options.HTTPClient != nil {
@@ -163,7 +176,8 @@ func (d *dialer) client() *http.Client {
 	return &c
 }
 
-// trace makes ctx tell us the connection. Traces that it has go on working.
+// trace returns a ctx that tells d the connection. Traces that ctx has already
+// keep working.
 func (d *dialer) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(hostPort string) {
@@ -179,14 +193,14 @@ func (d *dialer) trace(ctx context.Context) context.Context {
 	})
 }
 
-// aim tells where the next request is to go.
+// aim notes where the next request should go.
 func (d *dialer) aim(u *url.URL) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.target, d.conn = plainTarget(u), nil
 }
 
-// httpScheme returns the scheme that net/http knows a WebSocket URL by.
+// httpScheme returns the scheme that net/http has for a WebSocket URL.
 func httpScheme(scheme string) string {
 	switch scheme {
 	case "ws":
@@ -224,7 +238,7 @@ func (d *dialer) request(ctx context.Context, rawURL string) (*http.Request, err
 	return req, nil
 }
 
-// check tells what is wrong with the options.
+// check reports what is wrong with the options.
 func (o *DialOptions) check() error {
 	if err := checkHeader(o.Header); err != nil {
 		return fmt.Errorf("DialOptions.Header: %w", err)
@@ -233,7 +247,7 @@ func (o *DialOptions) check() error {
 		return fmt.Errorf("DialOptions.Subprotocols: %w", err)
 	}
 	if _, _, ok := splitHost([]byte(o.Host)); o.Host != "" && !ok {
-		return fmt.Errorf("DialOptions.Host: %s is no host", quote([]byte(o.Host)))
+		return fmt.Errorf("DialOptions.Host: %s is not a host", quote([]byte(o.Host)))
 	}
 	if err := o.Deflate.check(); err != nil {
 		return fmt.Errorf("DialOptions.Deflate: %w", err)
@@ -241,7 +255,7 @@ func (o *DialOptions) check() error {
 	return nil
 }
 
-// header returns the fields of the request.
+// header returns the header of the request.
 func (d *dialer) header() http.Header {
 	h := d.options.Header.Clone()
 	if h == nil {
@@ -261,8 +275,8 @@ func (d *dialer) header() http.Header {
 	return h
 }
 
-// refused returns the error for a response that opens no connection. The body
-// is replaced by its start. cancel ends the request, should the body trickle.
+// refused returns the error for a response that opens no connection, and replaces
+// the body by its start. cancel ends the request if closing the body takes long.
 func refused(resp *http.Response, reason error, cancel context.CancelFunc) error {
 	var body []byte
 	if resp.StatusCode != http.StatusSwitchingProtocols {
@@ -271,7 +285,7 @@ func refused(resp *http.Response, reason error, cancel context.CancelFunc) error
 		body, _ = io.ReadAll(in)
 		in.close()
 	}
-	defer time.AfterFunc(refusalTime, cancel).Stop() // should Close wait
+	defer time.AfterFunc(refusalTime, cancel).Stop()
 	resp.Body.Close()
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return &DialError{Status: resp.StatusCode, Reason: reason.Error(), Body: body}

@@ -92,6 +92,9 @@ func TestDialDeaf(t *testing.T) {
 					t.Fatalf("%v after %v", err, took)
 				}
 				defer res.Conn.Close()
+				if l, r := res.Conn.LocalAddr().String(), res.Conn.RemoteAddr().String(); l != "a" || r != "b" {
+					t.Errorf("addresses %q and %q", l, r)
+				}
 				r := io.MultiReader(strings.NewReader(string(res.Buffered)), res.Conn)
 				for _, say := range []string{"", "hello ", "again "} {
 					io.WriteString(res.Conn, say)

@@ -5,37 +5,37 @@ import (
 	"strconv"
 )
 
-// DeflateOptions say what we want of permessage-deflate (RFC 7692). The zero
-// value compresses each message by itself, which costs the least memory, with
-// windows of up to 32 KiB.
+// DeflateOptions are our side of the negotiation of permessage-deflate (RFC 7692).
+// The zero value compresses each message by itself, which costs the least memory,
+// with windows of up to 32 KiB.
 type DeflateOptions struct {
-	// ServerContextTakeover and ClientContextTakeover allow that side to keep
-	// its window from one message to the next (sections 7.1.1.1 and 7.1.1.2):
-	// better compression for a window of memory at both ends.
+	// ServerContextTakeover and ClientContextTakeover allow that side to keep its
+	// window from one message to the next (sections 7.1.1.1 and 7.1.1.2). It then
+	// compresses better, and both ends need memory for the window.
 	ServerContextTakeover, ClientContextTakeover bool
-	// ServerMaxWindowBits and ClientMaxWindowBits bound the window of that
-	// side to 1<<bits bytes (sections 7.1.2.1 and 7.1.2.2): 8 to 15. Zero and
-	// negative values are no bound, which is the same as 15. A client that did
-	// not offer client_max_window_bits is not bound by the second.
+	// ServerMaxWindowBits and ClientMaxWindowBits limit the window of that side to
+	// 1<<bits bytes (sections 7.1.2.1 and 7.1.2.2), where bits is 8 to 15. Zero and
+	// negative values are no limit, which is the same as 15. ClientMaxWindowBits
+	// has no effect on a client that did not offer client_max_window_bits.
 	ServerMaxWindowBits, ClientMaxWindowBits int
 }
 
-// Deflate holds terms of permessage-deflate that both sides agreed on (RFC
+// Deflate holds the terms of permessage-deflate that both sides agreed on (RFC
 // 7692, section 7.1).
 type Deflate struct {
-	// The side starts each message with an empty window.
+	// That side starts each message with an empty window.
 	ServerNoContextTakeover, ClientNoContextTakeover bool
-	// The side's window has at most 1<<bits octets, 8 to 15.
+	// That side's window has at most 1<<bits bytes, where bits is 8 to 15.
 	ServerMaxWindowBits, ClientMaxWindowBits int
 }
 
-// The bounds of the window bits (RFC 7692, section 7.1.2).
+// The range of the window bits (RFC 7692, section 7.1.2).
 const (
 	minWindowBits = 8
 	maxWindowBits = 15
 )
 
-// The names of RFC 7692, section 7.1, compared as they are written.
+// The names of RFC 7692, section 7.1. Case matters.
 const (
 	deflateName      = "permessage-deflate"
 	serverNoTakeover = "server_no_context_takeover"
@@ -44,7 +44,7 @@ const (
 	clientWindowBits = "client_max_window_bits"
 )
 
-// check tells what is wrong with the options. nil is fine.
+// check reports what is wrong with the options. nil options are right.
 func (o *DeflateOptions) check() error {
 	if o == nil {
 		return nil
@@ -62,7 +62,7 @@ func checkWindowBits(name string, bits int) error {
 	return nil
 }
 
-// orMax returns bits, or 15 where they are no bound.
+// orMax returns bits, or 15 if bits is no limit.
 func orMax(bits int) int {
 	if bits <= 0 {
 		return maxWindowBits
@@ -77,9 +77,9 @@ type deflateParams struct {
 	clientBitsBare                     bool // client_max_window_bits without a value
 }
 
-// deflateParams reads the parameters of a permessage-deflate element. ok is
-// false if one is unknown, given twice, or has a value that it may not have
-// (RFC 7692, section 7.1); err is a breach of the grammar.
+// deflateParams reads the parameters of a permessage-deflate element. ok is false
+// if one of them is unknown, comes twice, or has an illegal value (RFC 7692,
+// section 7.1). err is a breach of the grammar.
 func (s *extensionScanner) deflateParams() (d deflateParams, ok bool, err error) {
 	ok = true
 	for {
@@ -91,7 +91,7 @@ func (s *extensionScanner) deflateParams() (d deflateParams, ok bool, err error)
 	}
 }
 
-// set takes in one parameter and reports whether it is legal.
+// set sets one parameter and reports whether it is legal.
 func (d *deflateParams) set(p param) bool {
 	switch string(p.name) {
 	case serverNoTakeover:
@@ -122,7 +122,7 @@ func setFlag(flag *bool, p param) bool {
 	return true
 }
 
-// setBits sets a parameter whose value is window bits and that may come once.
+// setBits sets a parameter that has window bits as its value and may come once.
 func setBits(bits *int, p param) bool {
 	n := windowBits(p.value)
 	if n == 0 || *bits != 0 {
@@ -132,8 +132,8 @@ func setBits(bits *int, p param) bool {
 	return true
 }
 
-// windowBits returns the number that v stands for: 8 to 15, without leading
-// zeros (RFC 7692, section 7.1.2.1). It returns 0 for anything else.
+// windowBits returns the number in v: 8 to 15, without leading zeros (RFC 7692,
+// section 7.1.2.1). It returns 0 for anything else.
 func windowBits(v []byte) int {
 	switch {
 	case len(v) == 1 && (v[0] == '8' || v[0] == '9'):
@@ -144,13 +144,13 @@ func windowBits(v []byte) int {
 	return 0
 }
 
-// accept answers a legal offer: the server's choice within what the client
-// allows (RFC 7692, section 7.1). Every legal offer can be met.
+// accept answers a legal offer with the server's choice within what the client
+// allows (RFC 7692, section 7.1). Every legal offer can be accepted.
 func (o *DeflateOptions) accept(offer deflateParams) (agreed Deflate, answer deflateParams) {
 	answer.serverNoTakeover = offer.serverNoTakeover || !o.ServerContextTakeover
 	answer.clientNoTakeover = offer.clientNoTakeover || !o.ClientContextTakeover
-	// The parameter is repeated with the same or a smaller value, and may come
-	// unasked (section 7.1.2.1).
+	// The answer repeats the parameter with the same value or a smaller one, and may
+	// have it unasked (section 7.1.2.1).
 	server := orMax(o.ServerMaxWindowBits)
 	if offer.serverBits != 0 {
 		server = min(server, offer.serverBits)
@@ -158,7 +158,7 @@ func (o *DeflateOptions) accept(offer deflateParams) (agreed Deflate, answer def
 	if server < maxWindowBits || offer.serverBits != 0 {
 		answer.serverBits = server
 	}
-	// The client is bound only if it offered to be (section 7.1.2.2).
+	// The client is limited only if it offered to be (section 7.1.2.2).
 	client := maxWindowBits
 	if offer.clientBits != 0 || offer.clientBitsBare {
 		client = min(orMax(o.ClientMaxWindowBits), orMax(offer.clientBits))
@@ -169,7 +169,7 @@ func (o *DeflateOptions) accept(offer deflateParams) (agreed Deflate, answer def
 	return answer.terms(), answer
 }
 
-// terms returns what holds once the answer has been sent.
+// terms returns the terms that hold once the answer has been sent.
 func (d deflateParams) terms() Deflate {
 	return Deflate{
 		ServerNoContextTakeover: d.serverNoTakeover,
@@ -179,8 +179,8 @@ func (d deflateParams) terms() Deflate {
 	}
 }
 
-// offer returns what the client offers. It always offers to bound its own
-// window, as it can honour any (RFC 7692, section 7.1.2.2).
+// offer returns the client's offer. It always offers to limit the client's own
+// window, because we can honour any limit (RFC 7692, section 7.1.2.2).
 func (o *DeflateOptions) offer() deflateParams {
 	d := deflateParams{
 		serverNoTakeover: !o.ServerContextTakeover,
@@ -196,22 +196,22 @@ func (o *DeflateOptions) offer() deflateParams {
 	return d
 }
 
-// agree returns the terms that a server's legal answer to our offer gives, and
-// whether the offer allows them. Answers may leave out what was asked of the
-// server: such a server keeps its window, and we can read that. Either
-// no_context_takeover may come unasked (RFC 7692, section 7.1.1).
+// agree returns the terms that a server's legal answer gives, and whether our offer
+// allows them. The answer may omit what we asked of the server: such a server keeps
+// its window, and we can read that. It may have either no_context_takeover unasked
+// (RFC 7692, section 7.1.1).
 func (o *DeflateOptions) agree(answer deflateParams) (agreed Deflate, ok bool) {
 	if answer.clientBitsBare || answer.serverBits > orMax(o.ServerMaxWindowBits) {
 		return Deflate{}, false
 	}
 	agreed = answer.terms()
-	// What we announced binds us, whatever the answer says.
+	// Our offer binds us, whatever the answer says.
 	agreed.ClientNoContextTakeover = agreed.ClientNoContextTakeover || !o.ClientContextTakeover
 	agreed.ClientMaxWindowBits = min(agreed.ClientMaxWindowBits, orMax(o.ClientMaxWindowBits))
 	return agreed, true
 }
 
-// append appends the parameters behind the extension's name to b.
+// append appends the extension's name and the parameters to b.
 func (d deflateParams) append(b []byte) []byte {
 	b = append(b, deflateName...)
 	if d.serverNoTakeover {

@@ -8,17 +8,18 @@ import (
 	"time"
 )
 
-// An Error is a handshake that the server refused. By the time Accept or
-// AcceptConn returns one, the response with that status has been written.
-// Options.Before returns one to refuse a request for reasons of its own.
+// An Error is a handshake that the server refused. When Accept or AcceptConn
+// returns one, the response has been written. Options.Before returns one to
+// refuse a request for a reason of its own.
 type Error struct {
 	// Status is the HTTP status code of the response, 300 to 599.
 	Status int
-	// Reason says what was wrong, in a few words. It is sent as the body.
+	// Reason says what was wrong, in a few words. It is the body of the
+	// response.
 	Reason string
-	// Header holds further fields of the response, nil for none.
+	// Header holds further fields of the response; nil for none.
 	Header http.Header
-	// Err is the cause, nil for none. It is not sent.
+	// Err is the cause, nil for none. The peer does not see it.
 	Err error
 }
 
@@ -37,30 +38,29 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// refuse returns an *Error without further fields.
+// refuse returns an *Error without a header or a cause.
 func refuse(status int, reason string) *Error {
 	return &Error{Status: status, Reason: reason}
 }
 
-// A DialError is a response that does not open a WebSocket connection: a
-// refusal, or a 101 that breaks RFC 6455, section 4.1 or offers terms that were
-// not asked for.
+// A DialError is a response that does not open a WebSocket connection: a refusal,
+// or a 101 that breaks RFC 6455, section 4.1 or has terms that were not offered.
 type DialError struct {
 	// Status is the HTTP status code of the response.
 	Status int
-	// Reason says what was wrong with the response, in a few words.
+	// Reason says what the response has and what it should have.
 	Reason string
 	// Body is the start of the response's body, at most 1 KiB.
 	Body []byte
 }
 
-// Error returns the status and the reason. The body is left out: it is the
-// peer's.
+// Error returns the status and the reason. It leaves out the body, which is the
+// peer's and may be long.
 func (e *DialError) Error() string {
 	return fmt.Sprintf("websocket: dial: %d %s: %s", e.Status, http.StatusText(e.Status), e.Reason)
 }
 
-// hookError turns what Options.Before returned into a refusal.
+// hookError returns the refusal for an error that Options.Before returned.
 func hookError(err error) *Error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -75,7 +75,7 @@ func hookError(err error) *Error {
 	return e
 }
 
-// text returns what the response to a refused request says.
+// text returns the body of the response.
 func (e *Error) text() string {
 	if e.Reason == "" {
 		return http.StatusText(e.Status)
@@ -83,8 +83,8 @@ func (e *Error) text() string {
 	return e.Reason
 }
 
-// connection returns the Connection field of the response: what names Upgrade
-// names it there too (RFC 9110, section 7.8).
+// connection returns the Connection field of the response. A response that has an
+// Upgrade field must list it there (RFC 9110, section 7.8).
 func (e *Error) connection() []string {
 	if len(e.Header["Upgrade"]) > 0 {
 		return []string{"close", "Upgrade"}
@@ -95,8 +95,8 @@ func (e *Error) connection() []string {
 // quoteMost is how many bytes quote shows.
 const quoteMost = 256
 
-// quote returns a value that the peer sent as a string literal, cut to a length
-// that does no harm in a log.
+// quote returns v as a string literal, cut to a length that does no harm in a
+// log: v may be the peer's.
 func quote(v []byte) string {
 	if len(v) > quoteMost {
 		return strconv.QuoteToASCII(string(v[:quoteMost])) + "..."
@@ -104,7 +104,8 @@ func quote(v []byte) string {
 	return strconv.QuoteToASCII(string(v))
 }
 
-// quoted returns the values as quote shows them, as many as fit.
+// quoted returns the quoted values, joined by "and", as many as do no harm in a
+// log.
 func quoted(values []string) (list string) {
 	for i, v := range values {
 		if len(list) > 2*quoteMost {
@@ -118,7 +119,7 @@ func quoted(values []string) (list string) {
 	return list
 }
 
-// append appends the refusal, ready to be sent, to b.
+// append appends the whole response to b.
 func (e *Error) append(b []byte) []byte {
 	b = append(b, "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(e.Status), 10)

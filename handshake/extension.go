@@ -5,25 +5,26 @@ import (
 	"errors"
 )
 
-// errExtension is a Sec-WebSocket-Extensions field that does not follow the
+// errExtension is the error for a Sec-WebSocket-Extensions field that breaks the
 // grammar of RFC 6455, section 9.1.
-var errExtension = errors.New("no list of extensions")
+var errExtension = errors.New("not a list of extensions")
 
-// An extensionScanner reads the value of one Sec-WebSocket-Extensions field
-// (RFC 6455, section 9.1):
+// An extensionScanner reads the value of one Sec-WebSocket-Extensions field (RFC
+// 6455, section 9.1):
 //
 //	extension-list  = 1#extension
 //	extension       = extension-token *( ";" extension-param )
 //	extension-param = token [ "=" ( token | quoted-string ) ]
 //
-// It takes each octet once. White space may stand between any two parts and
+// It looks at each byte once. There may be white space between any two parts, and
 // list elements may be empty (RFC 9110, section 5.6.1).
 type extensionScanner struct {
 	in      []byte // what is left
 	unquote []byte // room for a quoted string with escapes
 }
 
-// skip cuts white space and reports whether c comes next; if so it is cut too.
+// skip removes white space, and then c if that comes next. It reports whether it
+// did.
 func (s *extensionScanner) skip(c byte) bool {
 	s.space()
 	if len(s.in) == 0 || s.in[0] != c {
@@ -33,14 +34,14 @@ func (s *extensionScanner) skip(c byte) bool {
 	return true
 }
 
-// space cuts white space.
+// space removes white space.
 func (s *extensionScanner) space() {
 	for len(s.in) > 0 && isOWS(s.in[0]) {
 		s.in = s.in[1:]
 	}
 }
 
-// token cuts a token, which is empty if none comes next.
+// token removes and returns a token, which is empty if none comes next.
 func (s *extensionScanner) token() []byte {
 	s.space()
 	n := 0
@@ -52,8 +53,8 @@ func (s *extensionScanner) token() []byte {
 	return t
 }
 
-// next returns the name of the next extension, nil at the end of the list. All
-// parameters of the one before must have been read.
+// next returns the name of the next extension, nil at the end of the list. The
+// caller must have read all parameters of the extension before it.
 func (s *extensionScanner) next() (name []byte, err error) {
 	for s.skip(',') {
 	}
@@ -99,9 +100,9 @@ func (s *extensionScanner) param() (p param, err error) {
 	return p, nil
 }
 
-// quoted cuts the rest of a quoted-string. What it holds must be a token (RFC
-// 6455, section 9.1), so neither a quotation mark nor a backslash can be part
-// of it, escaped or not; it returns nil otherwise.
+// quoted removes the rest of a quoted-string and returns its value. The value must
+// be a token (RFC 6455, section 9.1), so it has no quotation mark and no backslash,
+// escaped or not. quoted returns nil if it is not one.
 func (s *extensionScanner) quoted() []byte {
 	end := bytes.IndexByte(s.in, '"')
 	if end < 0 {

@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// lookahead is how many octets behind those that a call cuts may be looked at:
+// lookahead is how many bytes after those that a call cuts may be looked at:
 // one, but bytes.IndexByte takes up to a vector of them at once.
 const lookahead = 64
 
 // A scan is linear because each call cuts what it looks at, and none looks at
 // the rest of the input. Here each call sees what it cuts and lookahead
-// octets more in front of a page of memory that can't be read: whoever looks
+// bytes more in front of a page of memory that can't be read: whoever looks
 // further dies.
 func TestExtensionLooksNoFurther(t *testing.T) {
 	for _, tt := range []struct{ name, head, unit string }{
@@ -52,7 +52,7 @@ func TestExtensionLooksNoFurther(t *testing.T) {
 }
 
 // callScanner reads a parameter if inside an extension, else a name. It tells
-// what it has found, behind "!" what was wrong, and whether a parameter may come next.
+// what it has found, after "!" what was wrong, and whether a parameter may come next.
 func callScanner(s *extensionScanner, inside bool) (found string, goesOn bool) {
 	if inside {
 		p, err := s.param()
@@ -68,7 +68,7 @@ func callScanner(s *extensionScanner, inside bool) (found string, goesOn bool) {
 	return string(name), len(name) > 0
 }
 
-// callGuarded is callScanner for in, of which only the first octets can be read.
+// callGuarded is callScanner for in, of which only the first bytes can be read.
 func callGuarded(t *testing.T, in []byte, visible int, inside bool) string {
 	t.Helper()
 	page := os.Getpagesize()

@@ -165,7 +165,7 @@ func FuzzExtension(f *testing.F) {
 	})
 }
 
-// quoteValues puts each value into quotation marks, each octet escaped.
+// quoteValues puts each value into quotation marks, each byte escaped.
 func quoteValues(s string) string {
 	var out strings.Builder
 	inside := false

@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// isTokenChar reports whether c may stand in a token (RFC 9110, section 5.6.2).
+// isTokenChar reports whether c can be in a token (RFC 9110, section 5.6.2).
 func isTokenChar(c byte) bool { return tokenChars[c] }
 
 var tokenChars = lettersDigitsAnd("!#$%&'*+-.^_`|~")
 
-// lettersDigitsAnd returns the set of the ASCII letters, the digits and some
-// more.
+// lettersDigitsAnd returns the set of the ASCII letters, the digits and the
+// characters of more.
 func lettersDigitsAnd(more string) (t [256]bool) {
 	for c := '0'; c <= 'z'; c++ {
 		t[c] = '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
@@ -38,12 +38,12 @@ func isToken(s []byte) bool {
 	return len(s) > 0
 }
 
-// isFieldValue reports whether s may be the value of a header field (RFC 9110,
+// isFieldValue reports whether s can be the value of a header field (RFC 9110,
 // section 5.5).
 func isFieldValue(s []byte) bool { return indexControl(s) == len(s) }
 
-// indexControl returns the index of the first control character but the
-// horizontal tab, or else the length of s.
+// indexControl returns the index of the first control character other than the
+// horizontal tab, or the length of s if there is none.
 func indexControl(s []byte) int {
 	i := 0
 	for i+8 <= len(s) {
@@ -63,17 +63,17 @@ func indexControl(s []byte) int {
 	return i
 }
 
-// controls sets the top bit of each octet in x that is below 0x20 or 0x7F. The
-// subtraction borrows from octet to octet, so that bits above the lowest may be
-// wrong.
+// controls sets the top bit of each byte of x that is below 0x20, or 0x7F. Because
+// the subtraction borrows from byte to byte, only the lowest bit that is set is
+// reliable.
 func controls(x uint64) uint64 {
 	return ((x - ' '*ones) | (x&^tops + ones)) &^ x & tops
 }
 
-// Words of eight octets that are all 1, or that have the top bit.
+// Words of eight bytes: each is 1, or has the top bit alone.
 const ones, tops = 0x0101010101010101, 0x8080808080808080
 
-// trimOWS cuts optional white space (RFC 9110, section 5.6.3) off both ends.
+// trimOWS removes optional white space (RFC 9110, section 5.6.3) from both ends.
 func trimOWS(s []byte) []byte {
 	for len(s) > 0 && isOWS(s[0]) {
 		s = s[1:]
@@ -86,7 +86,7 @@ func trimOWS(s []byte) []byte {
 
 func isOWS(c byte) bool { return c == ' ' || c == '\t' }
 
-// lower returns c, or its lower-case form if it is an ASCII capital.
+// lower returns the lower-case form of c if it is an ASCII capital, and otherwise c.
 func lower(c byte) byte { return lowerCase[c] }
 
 var lowerCase = func() (t [256]byte) {
@@ -99,13 +99,13 @@ var lowerCase = func() (t [256]byte) {
 	return t
 }()
 
-// equalFold reports whether s is t, letters of any case. t is lower-case
-// letters, digits and hyphens; unlike in bytes.EqualFold, only ASCII letters
-// have a case.
+// equalFold reports whether s equals t without regard to case. t consists of
+// lower-case letters, digits and hyphens. Unlike in bytes.EqualFold, only ASCII
+// letters have a case.
 func equalFold(s []byte, t string) bool { return len(s) == len(t) && foldsTo(s, t) }
 
-// foldsTo is equalFold for s and t of one length. It is a function of its own
-// so that comparing the lengths, which mostly decides, is inlined.
+// foldsTo is equalFold for s and t of the same length. It is a function of its own
+// so that the comparison of the lengths, which usually decides, is inlined.
 func foldsTo(s []byte, t string) bool {
 	n := len(s)
 	if n < 4 {
@@ -116,7 +116,7 @@ func foldsTo(s []byte, t string) bool {
 		}
 		return true
 	}
-	// The last eight or four octets may overlap those before.
+	// The last eight or four bytes may overlap those before them.
 	u := []byte(t)
 	if n < 8 {
 		return wordFoldsTo(
@@ -131,12 +131,12 @@ func foldsTo(s []byte, t string) bool {
 	return wordFoldsTo(binary.LittleEndian.Uint64(s[n-8:]), binary.LittleEndian.Uint64(u[n-8:]))
 }
 
-// wordFoldsTo is foldsTo for eight octets. Of what t is made of, letters alone
-// have the bit 0x40; the bit of their case is 0x20.
+// wordFoldsTo is foldsTo for eight bytes. Of the characters of t only letters have
+// the bit 0x40, and the bit that distinguishes their case is 0x20.
 func wordFoldsTo(s, t uint64) bool { return (s^t)&^(t>>1&(0x20*ones)) == 0 }
 
-// nextElement splits off the first element of a list (RFC 9110, section 5.6.1).
-// Empty elements are returned like others.
+// nextElement returns the first element of a list (RFC 9110, section 5.6.1) and the
+// rest of the list. The element may be empty.
 func nextElement(list []byte) (element, rest []byte) {
 	for i, c := range list {
 		if c == ',' {
@@ -146,7 +146,7 @@ func nextElement(list []byte) (element, rest []byte) {
 	return trimOWS(list), nil
 }
 
-// hasToken reports whether token, given in lower case, is in list.
+// hasToken reports whether the list has the token, which is given in lower case.
 func hasToken(list []byte, token string) bool {
 	if equalFold(list, token) { // as it mostly is
 		return true
@@ -160,10 +160,11 @@ func hasToken(list []byte, token string) bool {
 	return false
 }
 
-// errReserved is a header field that the handshake itself writes.
+// errReserved is the error for a header field that the handshake itself sets.
 var errReserved = errors.New("the handshake itself sets the field")
 
-// isReserved reports whether the handshake writes the field, or forbids it.
+// isReserved reports whether the handshake itself sets the field, or may not have
+// it.
 func isReserved(name string) bool {
 	switch name = strings.ToLower(name); name {
 	case "connection", "content-length", "host", "trailer", "transfer-encoding", "upgrade":
@@ -172,16 +173,16 @@ func isReserved(name string) bool {
 	return strings.HasPrefix(name, "sec-websocket-")
 }
 
-// checkHeader tells what is wrong with header fields that the user gave. Names
-// that are no tokens and values with CR, LF or NUL would let a caller's data
-// become header fields, so nothing of such a header is sent.
+// checkHeader reports what is wrong with header fields that the caller gave. A name
+// that is not a token, or a value with CR or LF, would let the caller's data become
+// further fields, so nothing of such a header is sent.
 func checkHeader(h http.Header) error {
 	if len(h) == 0 { // to iterate over none takes longer
 		return nil
 	}
 	for name, values := range h {
 		if !isToken([]byte(name)) {
-			return fmt.Errorf("%s is no field name", quote([]byte(name)))
+			return fmt.Errorf("%s is not a field name", quote([]byte(name)))
 		}
 		if isReserved(name) {
 			return fmt.Errorf("%w: %s", errReserved, name)
@@ -195,7 +196,7 @@ func checkHeader(h http.Header) error {
 	return nil
 }
 
-// appendHeader appends the fields of h to b, in the order of their names.
+// appendHeader appends the fields of h to b, sorted by name.
 func appendHeader(b []byte, h http.Header) []byte {
 	if len(h) == 0 {
 		return b
@@ -211,15 +212,15 @@ func appendHeader(b []byte, h http.Header) []byte {
 	return b
 }
 
-// checkSubprotocols tells what is wrong with subprotocols that the user gave:
-// they are tokens, each given once (RFC 6455, section 4.1, item 10).
+// checkSubprotocols reports what is wrong with subprotocols that the caller gave.
+// They must be tokens, each given once (RFC 6455, section 4.1, item 10).
 func checkSubprotocols(names []string) error {
 	for i, name := range names {
 		if !isToken([]byte(name)) {
-			return fmt.Errorf("%s is no token", quote([]byte(name)))
+			return fmt.Errorf("%s is not a token", quote([]byte(name)))
 		}
 		if slices.Contains(names[:i], name) {
-			return fmt.Errorf("%q comes twice", name)
+			return fmt.Errorf("%q is listed twice", name)
 		}
 	}
 	return nil

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestTables holds the tables of octets against what their RFCs list.
+// TestTables holds the tables of bytes against what their RFCs list.
 func TestTables(t *testing.T) {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	const token = letters + "0123456789!#$%&'*+-.^_`|~" // RFC 9110, section 5.6.2
@@ -30,7 +30,7 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// TestFieldValues puts every octet at every place of values of many lengths,
+// TestFieldValues puts every byte at every place of values of many lengths,
 // beside every kind of neighbour.
 func TestFieldValues(t *testing.T) {
 	for n := range 20 {
@@ -52,7 +52,7 @@ func TestFieldValues(t *testing.T) {
 	}
 }
 
-// TestEqualFold puts every octet at every place of all that is looked for.
+// TestEqualFold puts every byte at every place of all that is looked for.
 func TestEqualFold(t *testing.T) {
 	all := []string{"ws", "wss", "http", "https", "websocket"}
 	for _, known := range slices.Concat(names[:]...) {

@@ -16,8 +16,8 @@ import (
 )
 
 // FuzzRequest: what our parser accepts net/http accepts too, and reads alike;
-// the outcome does not depend on how the octets arrive; nothing that comes
-// behind the head is lost; each refusal is one whole response.
+// the outcome does not depend on how the bytes arrive; nothing that comes
+// after the head is lost; each refusal is one whole response.
 func FuzzRequest(f *testing.F) {
 	f.Add([]byte(sample("Origin: http://example.com\r\nSec-WebSocket-Protocol: a, b\r\n") + "\x81\x00"))
 	f.Add([]byte(sample("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=\"1\\0\"\r\n")))

@@ -11,46 +11,47 @@ import (
 	"sync"
 )
 
-// A parser reads the head of one request (RFC 9112, sections 2 to 5), strictly:
-// lines end in CR LF, nothing is folded, no control characters. It looks at
-// each octet once however they arrive, and its memory is used again.
+// A parser reads the head of one request (RFC 9112, sections 2 to 5). It is strict:
+// lines end in CR LF, no line is folded, and there are no control characters. It
+// looks at each byte once, however they arrive. Its memory is used again for other
+// requests.
 type parser struct {
-	in      []byte // octets read: in[:n]
+	in      []byte // in[:n] has been read
 	n       int
-	line    int // start of the line that is being read; at the end, of what follows the head
-	scanned int // no control character before it but in the ends of earlier lines
-	out     []byte
+	line    int    // the start of the line that is being read, and at last of what follows the head
+	scanned int    // in[line:scanned] has no control characters
+	out     []byte // the response
 	q       request
 
 	target, host, origin span
 	started              bool // the request line has been read
-	absolute             bool // the target names the host, which overrules the Host field
-	hosts, lengths       int  // how often the field came
-	fields               int
+	absolute             bool // the target has a host, which replaces that of the Host field
+	hosts, lengths       int  // the number of Host and Content-Length fields
+	fields               int  // the number of all fields
 }
 
-// A span is a part of parser.in, which may move.
+// A span is a part of parser.in. Unlike a slice it stays valid when in grows.
 type span struct{ from, to int }
 
 func (p *parser) view(s span) []byte { return p.in[s.from:s.to] }
 
 const (
-	readBytes = 4 << 10  // most octets taken in one read
-	keepBytes = 64 << 10 // larger buffers are left to the collector
+	readBytes = 4 << 10  // the most that is read at once
+	keepBytes = 64 << 10 // larger buffers are not kept
 )
 
 var parsers = sync.Pool{New: func() any {
 	return &parser{in: make([]byte, readBytes), out: make([]byte, 0, 512)}
 }}
 
-// reset makes the parser ready for a request.
+// reset prepares the parser for a request.
 func (p *parser) reset(o *Options) {
 	in, out := p.in, p.out[:0]
 	*p = parser{}
 	p.in, p.out, p.q.options = in, out, o
 }
 
-// release gives the parser back, unless a request has made it large.
+// release returns the parser to the pool, unless a request has made it large.
 func (p *parser) release() {
 	if p.small() {
 		p.q.options = nil
@@ -58,10 +59,10 @@ func (p *parser) release() {
 	}
 }
 
-// small reports whether the parser's memory is worth keeping.
+// small reports whether the parser is small enough to keep.
 func (p *parser) small() bool { return len(p.in) <= keepBytes && cap(p.out) <= keepBytes }
 
-// fill reads some more octets.
+// fill reads more of the request.
 func (p *parser) fill(r io.Reader) error {
 	if p.n == len(p.in) {
 		p.in = append(p.in, make([]byte, len(p.in))...)
@@ -71,7 +72,7 @@ func (p *parser) fill(r io.Reader) error {
 		p.n += n
 		switch {
 		case n > 0:
-			return nil // an error comes again
+			return nil // if there is an error too, the next read returns it again
 		case err == io.EOF && p.n > 0:
 			return io.ErrUnexpectedEOF
 		case err != nil:
@@ -81,16 +82,16 @@ func (p *parser) fill(r io.Reader) error {
 	return io.ErrNoProgress
 }
 
-// parse takes in the lines that have arrived, and reports whether the last one
-// was among them.
+// parse evaluates the lines that have arrived, and reports whether the last line
+// of the head was among them.
 func (p *parser) parse() (done bool, e *Error) {
 	limits := &p.q.options.Limits
 	mostHead := limit(limits.HeadBytes, defaultHeadBytes)
 	mostLine := limit(limits.LineBytes, defaultLineBytes)
 	in, line, seen := p.in[:p.n], p.line, p.scanned
 	for !done && e == nil {
-		// No line may have a control character in it, so that the first one
-		// is the line's end, or an error at once.
+		// A line has no control characters, so the first one is the line's end
+		// or an error.
 		end := seen + indexControl(in[seen:])
 		if end-line > mostLine {
 			return false, p.tooLong(mostLine)
@@ -121,8 +122,9 @@ func (p *parser) parse() (done bool, e *Error) {
 	return done, e
 }
 
-// notEnded tells what is wrong with a line that rest, which is empty or begins
-// with a control character, does not end. Nothing is, if more may come.
+// notEnded returns what is wrong with a line that is not complete: nil if the rest
+// of it may still come. rest is what follows the line; it is empty or begins with a
+// control character.
 func notEnded(line, rest []byte) *Error {
 	switch {
 	case len(rest) == 0, len(rest) == 1 && rest[0] == '\r':
@@ -133,7 +135,7 @@ func notEnded(line, rest []byte) *Error {
 	return badRequest("control character " + quote(rest[:1]) + " in the line after " + quote(line))
 }
 
-// tooLong returns the refusal of the line that is being read.
+// tooLong returns the refusal of the line that is being read, for its length.
 func (p *parser) tooLong(most int) *Error {
 	if !p.started {
 		return refuse(http.StatusRequestURITooLong, longer("request line", most, "bytes"))
@@ -159,8 +161,7 @@ func (p *parser) originField() []byte {
 	return p.view(p.origin)
 }
 
-// targetString returns the request target, without an allocation if it is that
-// of the root.
+// targetString returns the request target. That of the root costs no allocation.
 func (p *parser) targetString() string {
 	if p.target.to-p.target.from == 1 {
 		return "/"
@@ -168,10 +169,10 @@ func (p *parser) targetString() string {
 	return string(p.view(p.target))
 }
 
-// tlsConn is what a connection with TLS has.
+// A tlsConn is a connection with TLS.
 type tlsConn interface{ ConnectionState() tls.ConnectionState }
 
-// request returns the request in net/http's form, for hooks.
+// request returns the request in net/http's form.
 func (p *parser) request(nc net.Conn, target string) (*http.Request, *Error) {
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
@@ -194,7 +195,7 @@ func (p *parser) request(nc net.Conn, target string) (*http.Request, *Error) {
 	return r, nil
 }
 
-// header returns the header fields. Like net/http it leaves Host out.
+// header returns the header. Like net/http it leaves out Host.
 func (p *parser) header() http.Header {
 	head := string(p.in[:p.line])
 	h := make(http.Header, p.fields)

@@ -18,7 +18,7 @@ var malformed = []struct {
 	{"method HEAD", strings.Replace(sample(""), "GET", "HEAD", 1), 405},
 	{"method CONNECT", strings.Replace(sample(""), "GET", "CONNECT", 1), 405},
 	{"no method", strings.Replace(sample(""), "GET", "", 1), 400},
-	{"method is no token", strings.Replace(sample(""), "GET", "G(T", 1), 400},
+	{"method is not a token", strings.Replace(sample(""), "GET", "G(T", 1), 400},
 	{"space before the method", " " + sample(""), 400},
 	{"two spaces before the target", strings.Replace(sample(""), "GET ", "GET  ", 1), 400},
 	{"tab before the target", strings.Replace(sample(""), "GET ", "GET\t", 1), 400},
@@ -70,7 +70,7 @@ var malformed = []struct {
 	{"tab before the colon", sample("X\t: a\r\n"), 400},
 	{"no colon", sample("X\r\n"), 400},
 	{"no name", sample(": a\r\n"), 400},
-	{"name that is no token", sample("X(Y): a\r\n"), 400},
+	{"name that is not a token", sample("X(Y): a\r\n"), 400},
 	{"8-bit octet in a name", sample("\xC3\xA4: a\r\n"), 400},
 
 	// Host (RFC 9112, section 3.2).

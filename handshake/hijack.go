@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// hijack takes the connection over from net/http. Its error names the type of
-// the writer that stands in the way: mostly one of middleware.
+// hijack takes the connection over from net/http. Its error names the type of the
+// writer that prevents it, which is usually middleware's.
 func hijack(w http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error) {
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -18,8 +18,8 @@ func hijack(w http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error) {
 	return nc, rw, nil
 }
 
-// whyNotHijacked follows the writers down to the one whose Hijack failed, or
-// that has none, as http.ResponseController does.
+// whyNotHijacked follows the writers down, as http.ResponseController does, to the
+// one whose Hijack failed or that has no Hijack.
 func whyNotHijacked(w http.ResponseWriter) string {
 	path := fmt.Sprintf("%T", w)
 	for {
@@ -37,9 +37,8 @@ func whyNotHijacked(w http.ResponseWriter) string {
 	}
 }
 
-// notHijacked returns what Accept does about an error of hijack: it refuses the
-// request, unless a handler has taken the connection over before, so that there
-// is nobody to answer.
+// notHijacked returns the refusal for an error of hijack. It returns nil if the
+// connection has been taken over before: the refusal could not be sent.
 func notHijacked(err error) (refusal *Error) {
 	if errors.Is(err, http.ErrHijacked) {
 		return nil

@@ -15,7 +15,7 @@ func TestAcceptGolden(t *testing.T) {
 	}
 }
 
-// TestKeyLengths tries the base64 form of every length from 0 to 64 octets.
+// TestKeyLengths tries the base64 form of every length from 0 to 64 bytes.
 func TestKeyLengths(t *testing.T) {
 	for n := range 65 {
 		raw := []byte(strings.Repeat("\xA5", n))
@@ -32,7 +32,7 @@ func TestKeyLengths(t *testing.T) {
 	}
 }
 
-// TestKeyAlphabet puts every octet at the places where a key differs in kind.
+// TestKeyAlphabet puts every byte at the places where a key differs in kind.
 func TestKeyAlphabet(t *testing.T) {
 	const good = "dGhlIHNhbXBsZSBub25jZQ=="
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

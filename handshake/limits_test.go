@@ -7,7 +7,7 @@ import (
 	"testing/iotest"
 )
 
-// filled returns a good request whose head has n octets, with the given number of
+// filled returns a good request whose head has n bytes, with the given number of
 // fields besides, none of them longer than 4 KiB.
 func filled(n, fields int) string {
 	var b strings.Builder
@@ -81,7 +81,7 @@ func TestHeadLimits(t *testing.T) {
 	}
 }
 
-// TestHeadLinear: a head that comes one octet at a time costs each octet once.
+// TestHeadLinear: a head that comes one byte at a time costs each byte once.
 func TestHeadLinear(t *testing.T) {
 	o := &Options{Limits: Limits{HeadBytes: -1, LineBytes: -1, Fields: -1}}
 	for _, tt := range []struct{ name, unit string }{
@@ -135,8 +135,8 @@ func TestHeadScansOnce(t *testing.T) {
 	}
 }
 
-// TestGluedFrames sends a request with frames behind it, cut in two at every
-// place, and one octet at a time.
+// TestGluedFrames sends a request with frames after it, cut in two at every
+// place, and one byte at a time.
 func TestGluedFrames(t *testing.T) {
 	const frames = "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58" + "\x89\x80\x00\x00\x00\x00"
 	in := sample("") + frames
@@ -154,7 +154,7 @@ func TestGluedFrames(t *testing.T) {
 	}
 }
 
-// TestGluedLimit: of what is behind the request less than 4 KiB is taken.
+// TestGluedLimit: of what is after the request less than 4 KiB is taken.
 func TestGluedLimit(t *testing.T) {
 	for _, head := range []string{sample(""), filled(4<<10, 2), filled(4<<10+1, 2), filled(9000, 4), filled(16<<10, 8)} {
 		behind := strings.Repeat("0123456789abcdef", 1<<10)

@@ -24,7 +24,8 @@ func (p *parser) requestLine(line []byte) *Error {
 	return p.absoluteForm(target, p.target.from)
 }
 
-// badRequestLine tells what is wrong with a request line that is not ours.
+// badRequestLine returns the refusal of a request line that is not a GET of
+// HTTP/1.1.
 func badRequestLine(line []byte) *Error {
 	method, rest, _ := bytes.Cut(line, []byte(" "))
 	target, version, _ := bytes.Cut(rest, []byte(" "))
@@ -37,8 +38,9 @@ func badRequestLine(line []byte) *Error {
 	return badMethod(string(method))
 }
 
-// isTarget reports whether s may be a request-target: visible ASCII characters
-// without a fragment, percent signs before two hexadecimal digits.
+// isTarget reports whether s can be a request-target: it has visible ASCII
+// characters alone, no fragment, and after each percent sign two hexadecimal
+// digits.
 func isTarget(s []byte) bool {
 	for i, c := range s {
 		if !targetChars[c] && (c != '%' || len(s) < i+3 || !isHex(s[i+1]) || !isHex(s[i+2])) {
@@ -60,9 +62,8 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f'
 }
 
-// absoluteForm reads a target in absolute form, whose host takes the place of
-// the Host field (RFC 9112, section 3.2.2). The other forms are for other
-// methods.
+// absoluteForm reads a target in absolute form, whose host takes the place of the
+// Host field (RFC 9112, section 3.2.2). GET has no other forms.
 func (p *parser) absoluteForm(target []byte, from int) *Error {
 	scheme, rest, ok := bytes.Cut(target, []byte("://"))
 	if !ok || !equalFold(scheme, "http") && !equalFold(scheme, "https") {
@@ -85,8 +86,8 @@ func badTarget(target []byte) *Error {
 	return badRequest("malformed request target " + quote(target))
 }
 
-// field reads field-name ":" OWS field-value OWS (RFC 9112, section 5), which
-// starts at from in p.in.
+// field reads field-name ":" OWS field-value OWS (RFC 9112, section 5). from is the
+// index of the line in p.in.
 func (p *parser) field(line []byte, from int) *Error {
 	p.fields++
 	if most := limit(p.q.options.Limits.Fields, defaultFields); p.fields > most {
@@ -111,7 +112,7 @@ func (p *parser) field(line []byte, from int) *Error {
 	return p.take(n, line[v.from:v.to], span{from + v.from, from + v.to})
 }
 
-// A name is that of a field which we look at.
+// A name is the name of a field that matters here.
 type name int
 
 const (
@@ -128,8 +129,8 @@ const (
 	transferEncodingName
 )
 
-// names holds the names by the lower five bits of their first letter, which are
-// the same in either case.
+// names holds the names by the lower five bits of their first letter, which do not
+// depend on its case.
 var names = [32][]struct {
 	text string
 	name name
@@ -147,8 +148,8 @@ var names = [32][]struct {
 	'u' % 32: {{"upgrade", upgradeName}},
 }
 
-// knownName returns the name that the line, which is not empty, starts with,
-// and its length, if it is one of ours.
+// knownName returns the name that the line starts with, and its length, or
+// otherName and 0. The line is not empty.
 func knownName(line []byte) (n name, length int) {
 	for _, known := range names[line[0]%32] {
 		end := len(known.text)
@@ -159,7 +160,7 @@ func knownName(line []byte) (n name, length int) {
 	return otherName, 0
 }
 
-// take hands a field that matters to those who know what it means.
+// take evaluates a field. at is the position of the value in p.in.
 func (p *parser) take(n name, value []byte, at span) *Error {
 	switch n {
 	case hostName:
@@ -207,7 +208,7 @@ func (p *parser) takeHost(value []byte, at span) *Error {
 	return nil
 }
 
-// complete checks what is known at the end of the head alone.
+// complete checks what is known only at the end of the head.
 func (p *parser) complete() *Error {
 	if p.hosts == 0 {
 		return badRequest("no Host field, want one") // RFC 9112, section 3.2

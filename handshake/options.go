@@ -7,48 +7,49 @@ import (
 	"time"
 )
 
-// Options configure Accept and AcceptConn. nil and the zero value are right for
-// most: same-origin requests, no subprotocol, no compression. Options may be
-// shared by any number of calls, which only read them.
+// Options configure Accept and AcceptConn. Most servers need none: nil and the
+// zero value accept same-origin requests, without subprotocol or compression.
+// Options may be shared by any number of calls, which only read them.
 type Options struct {
-	// Subprotocols are those that the server speaks, the most preferred first.
-	// The first that the client offers too is chosen; if there is none the
-	// connection opens without one.
+	// Subprotocols are the subprotocols that the server speaks, the most
+	// preferred first. The first one that the client offers is chosen. If it
+	// offers none of them, the connection opens without a subprotocol.
 	Subprotocols []string
-	// Origins are patterns of origins that are allowed besides that of the
-	// server itself; see the package's section on origins.
+	// Origins are patterns of origins that are allowed besides the server's
+	// own; see the package's section on origins.
 	Origins []string
-	// CheckOrigin replaces that rule, and Origins, if it is set. It is called
-	// for every request, with or without an Origin field.
+	// CheckOrigin, if set, replaces that rule and Origins. It is called for
+	// every request, with or without an Origin field.
 	CheckOrigin func(r *http.Request) bool
-	// Header holds further fields of the 101 response. Those that the
-	// handshake writes itself are refused, as are CR, LF and NUL.
+	// Header holds further fields of the 101 response. Fields that the
+	// handshake sets itself are an error, as are control characters.
 	Header http.Header
 	// Deflate offers permessage-deflate; nil declines it.
 	Deflate *DeflateOptions
-	// Before is called last, when all else is in order. It returns further
-	// fields of the response, or an error to refuse the request: an *Error is
-	// answered with its status, reason and header, any other with 403 and
-	// nothing of its text. It must neither read the body nor keep r.
+	// Before is called last, once everything else is in order. It returns
+	// further fields of the response, or an error to refuse the request. An
+	// *Error is answered with its status, reason and header; any other error
+	// with 403, and the peer does not see its text. Before must neither read
+	// the body nor keep r.
 	Before func(r *http.Request) (http.Header, error)
-	// Limits bound what a request may cost.
+	// Limits bound what a request can cost.
 	Limits Limits
-	// KeepHeader makes AcceptConn fill Result.Header, which costs a few
-	// allocations. Accept always does.
+	// KeepHeader makes AcceptConn set Result.Header, for a few allocations.
+	// Accept always sets it.
 	KeepHeader bool
 }
 
-// noOptions stands for nil.
+// noOptions stands in for nil.
 var noOptions Options
 
-// Limits bound what a request may cost AcceptConn before it is accepted. Zero
-// means the default, a negative value no limit. Accept reads no octets itself,
-// so that of these Timeout alone, for the response, applies to it.
+// Limits bound what a request can cost AcceptConn before it is accepted. Zero is
+// the default, and a negative value is no limit. Accept itself reads nothing, so
+// only Timeout applies to it, and there it bounds the writing of the response.
 type Limits struct {
-	HeadBytes int           // request line and header together: 16 KiB
-	LineBytes int           // each of their lines: 8 KiB
-	Fields    int           // number of header fields: 100
-	Timeout   time.Duration // from the call to the response, TLS handshake included: 10 s
+	HeadBytes int           // request line and header together; default 16 KiB
+	LineBytes int           // each line of them; default 8 KiB
+	Fields    int           // number of header fields; default 100
+	Timeout   time.Duration // from the call to the response, TLS handshake included; default 10 s
 }
 
 // The defaults of Limits.
@@ -59,7 +60,8 @@ const (
 	defaultTimeout   = 10 * time.Second
 )
 
-// limit returns v, the default for zero, and the greatest value for less.
+// limit returns the limit that v stands for: def for zero, and for a negative
+// value the greatest int.
 func limit(v, def int) int {
 	switch {
 	case v == 0:
@@ -70,7 +72,7 @@ func limit(v, def int) int {
 	return v
 }
 
-// timeout returns how long a handshake may take, a negative time for no limit.
+// timeout returns how long a handshake may take; a negative time is no limit.
 func (l *Limits) timeout() time.Duration {
 	if l.Timeout == 0 {
 		return defaultTimeout
@@ -78,11 +80,10 @@ func (l *Limits) timeout() time.Duration {
 	return l.Timeout
 }
 
-// Check tells what is wrong with the options, whatever a request may have: the
-// error names the field and the value. It returns nil if nothing is; o may be
-// nil. Accept and AcceptConn judge their options too, and refuse every request
-// with 500 if they are wrong; a program that calls Check when it starts finds
-// out sooner.
+// Check reports what is wrong with the options, or nil if they are right. The
+// error names the field and the value. o may be nil. Accept and AcceptConn check
+// their options too, and refuse every request with 500 if they are wrong; a
+// program that calls Check when it starts finds out sooner.
 func (o *Options) Check() error {
 	if o == nil {
 		return nil
@@ -93,9 +94,9 @@ func (o *Options) Check() error {
 	return nil
 }
 
-// judge tells what is wrong with the options. On the way it applies the rule of
-// Options.Origins to the value of an Origin field, nil if there is none, so that
-// patterns are looked at once.
+// judge checks the options. It also applies the rule of Options.Origins to the
+// value of an Origin field, which is nil if there is none, because that is cheaper
+// than to go through the patterns a second time.
 func (o *Options) judge(origin, host []byte, tls bool) (allowed bool, err error) {
 	if err := checkHeader(o.Header); err != nil {
 		return false, fmt.Errorf("Options.Header: %w", err)
@@ -112,17 +113,17 @@ func (o *Options) judge(origin, host []byte, tls bool) (allowed bool, err error)
 	return allowed || origin == nil, nil
 }
 
-// badOption returns the refusal for options that are wrong.
+// badOption returns the refusal for wrong options.
 func badOption(err error) *Error {
 	return &Error{Status: http.StatusInternalServerError, Err: err}
 }
 
-// badOrigin returns a refusal that names both values.
+// badOrigin returns a refusal that names the origin and the host.
 func badOrigin(value, host []byte) *Error {
 	return refuse(http.StatusForbidden, "origin "+quote(value)+" is not allowed for host "+quote(host))
 }
 
-// before calls the hook and returns the fields that it adds.
+// before calls Options.Before, if it is set, and returns the fields that it adds.
 func (o *Options) before(r *http.Request) (http.Header, *Error) {
 	if o.Before == nil {
 		return nil, nil

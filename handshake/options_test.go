@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestResponseHeader: the user's fields go out behind ours, in a fixed order.
+// TestResponseHeader: the user's fields go out after ours, in a fixed order.
 func TestResponseHeader(t *testing.T) {
 	o := &Options{
 		Header: http.Header{"X-B": {"1", "2"}, "X-A": {"\ttab"}},

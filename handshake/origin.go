@@ -9,31 +9,31 @@ import (
 	"strings"
 )
 
-// An origin is a serialised origin (RFC 6454, section 6.1) in its parts.
+// An origin holds the parts of a serialised origin (RFC 6454, section 6.1).
 type origin struct {
 	scheme, host, port []byte // host in brackets if it is an IPv6 address; port "" if none
 	authority          []byte // host [ ":" port ]
 }
 
-// parseOrigin splits scheme "://" host [ ":" port ], and nothing else: no user
-// information, no path.
+// parseOrigin splits scheme "://" host [ ":" port ]. Anything more, such as user
+// information or a path, makes it fail.
 func parseOrigin(s []byte) (o origin, ok bool) {
 	n := 0
 	for n < len(s) && isTokenChar(s[n]) {
 		n++
 	}
-	const behind = "://"
-	if n == 0 || len(s) < n+len(behind) || string(s[n:n+len(behind)]) != behind {
+	const separator = "://"
+	if n == 0 || len(s) < n+len(separator) || string(s[n:n+len(separator)]) != separator {
 		return origin{}, false
 	}
-	o.scheme, o.authority = s[:n], s[n+len(behind):]
+	o.scheme, o.authority = s[:n], s[n+len(separator):]
 	o.host, o.port, ok = splitHost(o.authority)
 	return o, ok
 }
 
-// splitHost splits host [ ":" port ] and reports whether it is well-formed: of
-// what RFC 3986, section 3.2.2 allows in a name, the unreserved characters
-// alone; or an IPv6 address in brackets.
+// splitHost splits host [ ":" port ] and reports whether it is well-formed. The host
+// is an IPv6 address in brackets, or a name of unreserved characters; of what RFC
+// 3986, section 3.2.2 allows in a name we accept no more than these.
 func splitHost(s []byte) (host, port []byte, ok bool) {
 	n := 0
 	if len(s) > 0 && s[0] == '[' {
@@ -53,10 +53,10 @@ func splitHost(s []byte) (host, port []byte, ok bool) {
 	return host, port, ok
 }
 
-// hostChars are the unreserved characters of RFC 3986, section 2.3.
+// hostChars are the unreserved characters (RFC 3986, section 2.3).
 var hostChars = lettersDigitsAnd("-._~")
 
-// isDigits reports whether s is a number, of at least one digit.
+// isDigits reports whether s consists of at least one digit and nothing else.
 func isDigits(s []byte) bool {
 	for _, c := range s {
 		if c < '0' || c > '9' {
@@ -75,8 +75,7 @@ func isIPLiteral(s []byte) bool {
 	return err == nil && a.Is6() && a.Zone() == ""
 }
 
-// defaultPort returns the port that the origin's scheme stands for, "" if it is
-// not known.
+// defaultPort returns the default port of the origin's scheme, "" if it is not known.
 func (o origin) defaultPort() string {
 	switch {
 	case equalFold(o.scheme, "http"), equalFold(o.scheme, "ws"):
@@ -88,7 +87,7 @@ func (o origin) defaultPort() string {
 }
 
 // samePort reports whether the ports are equal once the default port of the
-// origin's scheme is taken away from both.
+// origin's scheme is removed from both.
 func (o origin) samePort(port []byte) bool {
 	d := o.defaultPort()
 	a, b := o.port, port
@@ -101,7 +100,8 @@ func (o origin) samePort(port []byte) bool {
 	return bytes.Equal(a, b)
 }
 
-// sameFold reports whether a and b are equal, ASCII letters of any case.
+// sameFold reports whether a and b are equal without regard to the case of ASCII
+// letters.
 func sameFold(a, b []byte) bool {
 	if len(a) != len(b) {
 		return false
@@ -114,10 +114,8 @@ func sameFold(a, b []byte) bool {
 	return true
 }
 
-// sameHost is the rule without options: the origin's host and port are those of
-// the Host header field. On a connection whose TLS ended here its scheme must
-// be https; on a plain one the scheme is not compared, since a proxy may have
-// ended TLS before us.
+// sameHost is the rule without options: the origin's host and port equal those of
+// the Host field, and its scheme fits the connection.
 func (o origin) sameHost(host []byte, tls bool) bool {
 	if bytes.Equal(o.authority, host) {
 		return o.schemeFits(tls)
@@ -126,16 +124,18 @@ func (o origin) sameHost(host []byte, tls bool) bool {
 	return ok && sameFold(o.host, h) && o.samePort(port) && o.schemeFits(tls)
 }
 
-// schemeFits reports whether a page of that scheme may come over this
-// connection when nobody has named the scheme.
+// schemeFits reports whether a page with the origin's scheme may use this
+// connection, if no pattern names the scheme. If TLS ended here the scheme must be
+// https. On a plain connection any scheme fits, because a proxy may have ended TLS
+// on the way.
 func (o origin) schemeFits(tls bool) bool { return !tls || equalFold(o.scheme, "https") }
 
 var errPattern = errors.New("malformed pattern")
 
-// OriginAllowed reports whether Accept would take the Origin of r with these
-// Options.Origins: for a server that has other resources beside the WebSocket,
-// and one list for all. A request without the field is allowed. Where one of the
-// patterns is malformed no origin is.
+// OriginAllowed reports whether Accept would accept the Origin field of r with
+// these Options.Origins. It is for a server that has other resources than
+// WebSocket connections and one list of origins for all of them. A request without
+// the field is allowed. If one of the patterns is malformed, no origin is allowed.
 func OriginAllowed(r *http.Request, patterns []string) bool {
 	values := r.Header[fieldOrigin]
 	if len(values) == 0 {
@@ -145,8 +145,8 @@ func OriginAllowed(r *http.Request, patterns []string) bool {
 	return ok && err == nil && len(values) == 1
 }
 
-// originAllowed applies the rule of Options.Origins. An error is a malformed
-// pattern, whether or not another one matches.
+// originAllowed applies the rule of Options.Origins. The error is a malformed
+// pattern, even if another pattern matches.
 func originAllowed(value, host []byte, tls bool, patterns []string) (allowed bool, err error) {
 	o, ok := parseOrigin(value)
 	allowed = ok && o.sameHost(host, tls)
@@ -163,7 +163,7 @@ func originAllowed(value, host []byte, tls bool, patterns []string) (allowed boo
 	return allowed, nil
 }
 
-// matches reports whether the origin fits [ scheme "://" ] host [ ":" port ],
+// matches reports whether the origin matches [ scheme "://" ] host [ ":" port ],
 // where the host may start with "*." and the port may be "*".
 func (o origin) matches(pattern string, tls bool) (bool, error) {
 	rest, fits := pattern, o.schemeFits(tls)
@@ -181,7 +181,7 @@ func (o origin) matches(pattern string, tls bool) (bool, error) {
 	}
 	name := o.host
 	if below {
-		// At least one label, and the dot, stand before the name.
+		// Before the pattern's name there must be at least one label and a dot.
 		cut := len(name) - len(host)
 		if cut < 2 || name[cut-1] != '.' {
 			return false, nil

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// keepsDeadlines reports whether nc is known to keep to its deadlines: it is a
-// socket, or TLS over one. Any other type may ignore them, whatever its methods
-// return, so that a timer has to do what a deadline should.
+// keepsDeadlines reports whether nc is known to keep its deadlines, which a socket
+// does, and TLS on a socket. Any other type may ignore them even if its methods
+// return nil, so nothing may depend on its deadlines alone.
 func keepsDeadlines(nc net.Conn) bool {
 	if t, ok := nc.(*tls.Conn); ok {
 		nc = t.NetConn()
@@ -21,9 +21,9 @@ func keepsDeadlines(nc net.Conn) bool {
 	return false
 }
 
-// abort closes the connection without waiting. To close a *tls.Conn is to send
-// an alert first, which a peer that does not read, and a stream that does not
-// keep to deadlines, would hold up.
+// abort closes the connection without waiting. Close of a *tls.Conn would first
+// send an alert, which blocks for as long as the peer does not read: for 5 s, or
+// for ever if the stream below ignores deadlines.
 func abort(nc net.Conn) {
 	if t, ok := nc.(*tls.Conn); ok {
 		nc = t.NetConn()
@@ -31,16 +31,16 @@ func abort(nc net.Conn) {
 	nc.Close()
 }
 
-// A guard ends the reads and writes of a connection when their time is up: by
-// the connection's deadline where that is sure to work, and by closing the
-// connection where it is not.
+// A guard bounds the time of reads and writes of a connection. It sets the
+// connection's deadline if that is known to work. Otherwise a timer closes the
+// connection.
 type guard struct {
 	nc    net.Conn
-	timer *time.Timer // nil: the deadline does it, or there is no limit
+	timer *time.Timer // nil if the deadline does it, or there is no limit
 }
 
-// guarded starts a guard, in place of any deadline that nc has. A negative time
-// is no limit.
+// guarded returns a guard that has started. Any deadline that nc had is replaced.
+// A negative limit is none.
 func guarded(nc net.Conn, limit time.Duration) guard {
 	g := guard{nc: nc}
 	var at time.Time
@@ -56,9 +56,9 @@ func guarded(nc net.Conn, limit time.Duration) guard {
 	return g
 }
 
-// stop ends the guard and leaves the connection without a deadline. It returns
-// the error that the guarded work has ended with, or os.ErrDeadlineExceeded if
-// the guard has closed the connection.
+// stop ends the guard. err is the outcome of what was guarded; stop returns it, or
+// os.ErrDeadlineExceeded if the timer has closed the connection. If the result is
+// nil the connection has no deadline.
 func (g guard) stop(err error) error {
 	if g.timer != nil && !g.timer.Stop() {
 		return os.ErrDeadlineExceeded

@@ -12,8 +12,8 @@ import (
 	"net/url"
 )
 
-// connect returns a connection to addr through an HTTP proxy, which is asked for
-// it with CONNECT (RFC 6455, section 4.1).
+// connect returns a connection to addr through an HTTP proxy, which it asks with
+// CONNECT (RFC 6455, section 4.1).
 func (t transport) connect(ctx context.Context, proxy *url.URL, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, responseHeaderTime)
 	defer cancel()
@@ -33,7 +33,7 @@ func (t transport) connect(ctx context.Context, proxy *url.URL, addr string) (ne
 	return nc, nil
 }
 
-// dialProxy connects to the proxy itself.
+// dialProxy returns a connection to the proxy itself.
 func (t transport) dialProxy(ctx context.Context, proxy *url.URL) (net.Conn, error) {
 	secure := proxy.Scheme == "https"
 	port := proxy.Port()
@@ -94,7 +94,7 @@ func (t transport) ask(ctx context.Context, nc net.Conn, proxy *url.URL, addr st
 	switch {
 	case resp.StatusCode/100 != 2:
 		return fmt.Errorf("CONNECT %s was answered with %s, want 2xx%s", addr, quote([]byte(resp.Status)), told(resp.Header, "Proxy-Authenticate"))
-	case in.Buffered() > 0: // the server has not been asked anything yet
+	case in.Buffered() > 0: // the server can't have sent anything yet
 		return fmt.Errorf("%d bytes after the answer to CONNECT %s, want none", in.Buffered(), addr)
 	}
 	return nil

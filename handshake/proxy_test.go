@@ -126,7 +126,7 @@ func proxied(proxyURL string, behave func(nc net.Conn, in *bufio.Reader, r *http
 }
 
 // TestProxyRequest is CONNECT as it is sent (RFC 9110, section 9.3.6), and the
-// handshake behind it; any 2xx opens the way.
+// handshake after it; any 2xx opens the way.
 func TestProxyRequest(t *testing.T) {
 	seen := make(chan []string, 2)
 	client, tr := proxied("http://proxy.example.com", func(nc net.Conn, in *bufio.Reader, r *http.Request) {

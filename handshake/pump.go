@@ -9,34 +9,33 @@ import (
 	"time"
 )
 
-// A pump reads from a stream whose reads can't be interrupted, and gives up at a
-// deadline all the same: the read that is under way then goes on in a goroutine,
-// and what it brings belongs to the next call of Read. No byte is lost, and the
-// stream never sees a read fail that it could have completed.
+// A pump adds read deadlines to a stream whose reads can't be interrupted. The
+// stream is read in a goroutine. When the deadline passes, Read returns while that
+// goroutine keeps waiting, and the next call of Read gets what it brings. So no
+// byte is lost, and no read of the stream ever fails because of a deadline.
 //
-// A read is in one of three states:
+// The states of a pump:
 //
-//	idle     no read is under way and nothing is left of the last one
-//	reading  a goroutine waits in the stream's Read; it ends when that returns
-//	done     that Read has returned; data, err and panicked are what it brought
+//	idle     no read of the stream is under way, and nothing is left of the last one
+//	reading  a goroutine waits in the stream's Read, and ends when that returns
+//	done     the stream's Read has returned; data, err and panicked are its outcome
 //
-// Read moves from idle to reading, the goroutine to done, and Read back to idle
-// once it has handed out everything.
+// Read goes from idle to reading, the goroutine goes to done, and Read goes back
+// to idle when it has returned the whole outcome.
 type pump struct {
-	in io.Reader
+	in io.Reader // the stream
 
 	mu       sync.Mutex
-	changed  sync.Cond // the state, the deadline or closed has changed; uses mu
+	changed  sync.Cond // with mu; state, passed or closed has changed
 	state    pumpState
-	buf      []byte // memory for reads; the goroutine's while reading
-	data     []byte // part of buf
-	err      error
-	panicked any
-	excused  bool // a deadline error of the read under way is not the caller's
-	closed   bool
-
-	passed bool        // the deadline
-	timer  *time.Timer // that makes it pass; nil if it is not in the future
+	buf      []byte      // memory for reads; the goroutine owns it while reading
+	data     []byte      // the part of buf that is still to be returned
+	err      error       // of the stream, to be returned after data
+	panicked any         // what the stream's Read panicked with
+	excused  bool        // if the read under way fails at a deadline, read again
+	closed   bool        // close was called
+	passed   bool        // the deadline has passed
+	timer    *time.Timer // sets passed; nil if the deadline is not in the future
 }
 
 type pumpState uint8
@@ -47,7 +46,7 @@ const (
 	pumpDone
 )
 
-// pumpBytes is the most that one read of the stream asks for.
+// pumpBytes is the most that the pump asks of the stream at once.
 const pumpBytes = 16 << 10
 
 func newPump(in io.Reader) *pump {
@@ -56,13 +55,13 @@ func newPump(in io.Reader) *pump {
 	return p
 }
 
-// errOverdue is what Read returns when the deadline has passed: a timeout, and
-// unlike any error of the stream itself.
+// errOverdue is the error of Read after the deadline. It is a timeout, and not
+// equal to any error of the stream.
 var errOverdue = &net.OpError{Op: "read", Net: "websocket", Err: os.ErrDeadlineExceeded}
 
-// Read implements io.Reader. It fails with errOverdue once the deadline has
-// passed and nothing is left of the last read, and with net.ErrClosed once close
-// was called. A panic of the stream's Read comes out here.
+// Read implements io.Reader. It returns errOverdue if the deadline has passed and
+// no read is done, and net.ErrClosed after close. If the stream's Read panics, Read
+// panics with the same value.
 func (p *pump) Read(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,7 +82,7 @@ func (p *pump) Read(b []byte) (int, error) {
 	}
 }
 
-// take hands out what a read has brought.
+// take returns the outcome of a read that is done. The caller holds mu.
 func (p *pump) take(b []byte) (n int, err error) {
 	if v := p.panicked; v != nil {
 		p.state, p.panicked = pumpIdle, nil
@@ -98,7 +97,7 @@ func (p *pump) take(b []byte) (n int, err error) {
 	return n, err
 }
 
-// start reads in a goroutine, up to n bytes.
+// start starts a read of up to n bytes. The caller holds mu.
 func (p *pump) start(n int) {
 	n = min(n, pumpBytes)
 	if cap(p.buf) < n {
@@ -108,7 +107,7 @@ func (p *pump) start(n int) {
 	go p.read(p.buf[:n])
 }
 
-// read is that goroutine.
+// read reads from the stream once, in a goroutine of its own.
 func (p *pump) read(b []byte) {
 	n, err := 0, errReadLeft
 	defer func() {
@@ -124,12 +123,11 @@ func (p *pump) read(b []byte) {
 	n, err = p.in.Read(b)
 }
 
-// errReadLeft is a Read that neither returned nor panicked: it ended its
-// goroutine.
+// errReadLeft is the outcome of a Read that calls runtime.Goexit.
 var errReadLeft = errors.New("websocket: read has ended its goroutine")
 
-// excuse makes Read start anew should the last read end, or have ended, at a
-// deadline of the stream.
+// excuse makes the pump read again if the last read of the stream fails at a
+// deadline of the stream itself, or has done so.
 func (p *pump) excuse() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,7 +136,7 @@ func (p *pump) excuse() {
 	}
 }
 
-// forgive applies excuse to a read that is done. Called with mu held.
+// forgive applies excuse to a read that is done. The caller holds mu.
 func (p *pump) forgive() {
 	p.excused = false
 	if len(p.data) == 0 && p.panicked == nil && errors.Is(p.err, os.ErrDeadlineExceeded) {
@@ -146,8 +144,8 @@ func (p *pump) forgive() {
 	}
 }
 
-// setDeadline moves the deadline to t; the zero time takes it away. A Read that
-// waits follows it.
+// setDeadline sets the deadline; the zero time is none. It applies to a Read that
+// waits, too.
 func (p *pump) setDeadline(t time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -168,20 +166,20 @@ func (p *pump) setDeadline(t time.Time) {
 	timer = time.AfterFunc(left, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.timer == timer { // else the deadline has been moved meanwhile
+		if p.timer == timer { // else there is another deadline by now
 			p.pass()
 		}
 	})
 	p.timer = timer
 }
 
-// pass makes the deadline pass. Called with mu held.
+// pass makes the deadline pass. The caller holds mu.
 func (p *pump) pass() {
 	p.passed = true
 	p.changed.Broadcast()
 }
 
-// close ends all calls of Read. It does not close the stream.
+// close makes all calls of Read return. It does not close the stream.
 func (p *pump) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

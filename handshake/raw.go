@@ -9,25 +9,27 @@ import (
 )
 
 // AcceptConn reads a WebSocket handshake from nc and answers it (RFC 6455,
-// section 4.2), without net/http. o may be nil. A *tls.Conn does its own
-// handshake within the timeout.
+// section 4.2), without net/http. o may be nil. If nc is a *tls.Conn, its TLS
+// handshake has to be over within the timeout, too.
 //
-// When the request is refused the response has been written and the error is an
-// *Error; any other error comes from the connection. In both cases nc has been
-// closed. AcceptConn reads less than 4 KiB beyond the request.
-func AcceptConn(nc net.Conn, o *Options) (res *Result, err error) {
+// If AcceptConn refuses the request, it has written the response, and the error
+// is an *Error. Any other error comes from the connection. In both cases, and if
+// a hook or a method of nc panics, nc is closed. AcceptConn reads less than 4 KiB
+// beyond the request.
+func AcceptConn(nc net.Conn, o *Options) (*Result, error) {
 	if o == nil {
 		o = &noOptions
 	}
+	accepted := false
 	defer func() {
-		if res == nil { // an error, or a panic of a hook or of a method of nc
+		if !accepted {
 			abort(nc)
 		}
 	}()
 	p := parsers.Get().(*parser)
 	p.reset(o)
 	g := guarded(nc, o.Limits.timeout())
-	agreed, refusal, err := p.accept(nc)
+	res, refusal, err := p.accept(nc)
 	err = g.stop(err)
 	if refusal != nil && err == nil {
 		p.linger(nc)
@@ -39,11 +41,12 @@ func AcceptConn(nc net.Conn, o *Options) (res *Result, err error) {
 	case err != nil:
 		return nil, fmt.Errorf("websocket: accept: %w", err)
 	}
-	return agreed, nil
+	accepted = true
+	return res, nil
 }
 
-// accept reads the request, decides, and answers. An error comes from the
-// connection, with or without a refusal.
+// accept reads the request, decides, and answers. The error is the connection's;
+// a refusal may come with one.
 func (p *parser) accept(nc net.Conn) (*Result, *Error, error) {
 	refusal, err := p.readHead(nc)
 	if err != nil {
@@ -57,8 +60,8 @@ func (p *parser) accept(nc net.Conn) (*Result, *Error, error) {
 	return res, nil, err
 }
 
-// readHead reads up to the empty line that ends the header, or to what can't be
-// the head of a request.
+// readHead reads up to the empty line that ends the header, or as far as the head
+// is well-formed.
 func (p *parser) readHead(r io.Reader) (*Error, error) {
 	for {
 		if done, e := p.parse(); done || e != nil {
@@ -70,9 +73,9 @@ func (p *parser) readHead(r io.Reader) (*Error, error) {
 	}
 }
 
-// decide applies the rules to a request that was read and makes the response.
-// malformed is what was wrong with the head, nil if nothing was. Options that
-// can't be meant are told first, so that no request hides them.
+// decide applies the rules to the request and makes the response in p.out.
+// malformed is what is wrong with the head, nil if nothing is. Wrong options come
+// first, so that no request can hide them.
 func (p *parser) decide(nc net.Conn, malformed *Error) (*Result, *Error) {
 	o := p.q.options
 	_, tls := nc.(tlsConn)
@@ -105,7 +108,7 @@ func (p *parser) decide(nc net.Conn, malformed *Error) (*Result, *Error) {
 	return res, nil
 }
 
-// hooks does what needs the request in net/http's form.
+// hooks does everything that needs the request in net/http's form.
 func (p *parser) hooks(nc net.Conn, res *Result) *Error {
 	r, e := p.request(nc, res.Target)
 	if e != nil {
@@ -124,7 +127,7 @@ func (p *parser) hooks(nc net.Conn, res *Result) *Error {
 	return nil
 }
 
-// refuse sends the refusal, and says that nothing follows it.
+// refuse sends the refusal and ends our direction of the stream.
 func (p *parser) refuse(nc net.Conn, e *Error) error {
 	p.out = e.append(p.out[:0])
 	if _, err := nc.Write(p.out); err != nil {
@@ -136,9 +139,8 @@ func (p *parser) refuse(nc net.Conn, e *Error) error {
 	return nil
 }
 
-// linger waits a moment for a refused peer to have read the answer: closing a
-// connection with unread bytes resets it, and the reset can overtake what was
-// sent.
+// linger gives a refused peer a moment to read the answer. To close a connection
+// while there are unread bytes resets it, and the reset can overtake the answer.
 func (p *parser) linger(nc net.Conn) {
 	g := guarded(nc, lingerTime)
 	defer g.stop(nil)
@@ -151,7 +153,7 @@ func (p *parser) linger(nc net.Conn) {
 	}
 }
 
-// How long, and for how many bytes, a refused peer is listened to.
+// The bounds of linger.
 const (
 	lingerTime  = time.Second
 	lingerBytes = 256 << 10

@@ -206,7 +206,7 @@ func TestAcceptConnAllocs(t *testing.T) {
 	}
 }
 
-// TestOneOctetConn runs both sides over connections that give one octet at a
+// TestOneOctetConn runs both sides over connections that give one byte at a
 // time.
 func TestOneOctetConn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -10,10 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// notSwitched says what a response with another status than 101 tells, and what
-// may be done about it.
+// notSwitched says what a response with a status other than 101 has, and what can
+// be done about it.
 func (d *dialer) notSwitched(resp *http.Response) string {
-	h := resp.Header
+	h, sent := resp.Header, d.options.Header
+	if resp.Request != nil { // with what the URL, a redirect or the transport has added
+		sent = resp.Request.Header
+	}
 	var found string
 	switch s := resp.StatusCode; {
 	case resp.ProtoMajor > 1:
@@ -21,9 +24,9 @@ func (d *dialer) notSwitched(resp *http.Response) string {
 	case s >= 300 && s < 400 && h.Get("Location") != "":
 		return d.redirected(h.Get("Location"))
 	case s == http.StatusUnauthorized:
-		found = told(h, "WWW-Authenticate") + credentials("Authorization", d.options.Header)
+		found = told(h, "WWW-Authenticate") + credentials("Authorization", sent)
 	case s == http.StatusForbidden:
-		found = credentials("Origin", d.options.Header)
+		found = credentials("Origin", sent)
 	case s == http.StatusProxyAuthRequired:
 		found = told(h, "Proxy-Authenticate") + "; a proxy takes credentials from the user information of its URL"
 	case s == http.StatusUpgradeRequired:
@@ -34,7 +37,8 @@ func (d *dialer) notSwitched(resp *http.Response) string {
 	return "the server did not switch protocols, want 101" + found + d.viaProxy()
 }
 
-// told returns the values of a field of the response, "" if it has none.
+// told returns the values of a field of the response, for an error text; "" if it
+// does not have the field.
 func told(h http.Header, name string) string {
 	v := h.Values(name)
 	if len(v) == 0 {
@@ -43,8 +47,8 @@ func told(h http.Header, name string) string {
 	return ", " + name + " is " + quoted(v)
 }
 
-// credentials says whether the request had a field that the response is about.
-// Its value may be a secret, but for that of Origin.
+// credentials says whether the request had the field that the response is about.
+// It shows the value only of Origin, because others may be secret.
 func credentials(name string, h http.Header) string {
 	v := h.Values(name)
 	switch {
@@ -56,7 +60,7 @@ func credentials(name string, h http.Header) string {
 	return "; the request had " + name
 }
 
-// redirected says where the response leads and why nobody went there.
+// redirected says where the response redirects to and why Dial did not go there.
 func (d *dialer) redirected(location string) string {
 	s := "the server redirects to Location " + quote([]byte(location)) + ", want 101"
 	if c := d.options.HTTPClient; c != nil && c.CheckRedirect != nil {
@@ -65,9 +69,10 @@ func (d *dialer) redirected(location string) string {
 	return s + "; it is followed only if HTTPClient.CheckRedirect is set"
 }
 
-// viaProxy says so if a request for ws has gone elsewhere than to its server. An
-// http.Transport hands such a request to an HTTP proxy, few of which let an
-// upgrade through; where it is not wrapped we ask the proxy for a connection.
+// viaProxy says so if a request for a ws URL went to another address than the
+// URL's. An http.Transport sends such a request to its HTTP proxy, and few proxies
+// let an upgrade through. If nothing wraps the http.Transport we ask the proxy for
+// a connection instead; see transport.
 func (d *dialer) viaProxy() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -78,7 +83,7 @@ func (d *dialer) viaProxy() string {
 		": an HTTP proxy is asked for a connection to a ws server, by CONNECT, only if HTTPClient.Transport is an *http.Transport and not one that wraps it"
 }
 
-// explain adds to an error of the http.Client what is known of its cause.
+// explain adds what is known of the cause to an error of the http.Client.
 func (d *dialer) explain(err error) error {
 	if s := d.viaProxy(); s != "" {
 		return fmt.Errorf("%w%s", err, s)
@@ -91,8 +96,9 @@ func (d *dialer) explain(err error) error {
 	return err
 }
 
-// plainTarget returns host and port of a URL without TLS as httptrace names
-// them, "" for others.
+// plainTarget returns the host and port of a URL without TLS, in the form that
+// httptrace has for them. It returns "" for other URLs, and for those whose host
+// is not in ASCII, which httptrace has in another form.
 func plainTarget(u *url.URL) string {
 	if u.Scheme != "http" || strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		return ""
@@ -104,7 +110,7 @@ func plainTarget(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// errNotWritable is a 101 whose body can't be written to.
+// errNotWritable returns the error for a 101 whose body can't be written to.
 func errNotWritable(body any) error {
 	return fmt.Errorf("the transport does not give the connection away: the response's body, a %T, has no Write method", body)
 }

@@ -5,26 +5,26 @@ import (
 	"strconv"
 )
 
-// A request is what the handshake has to know of a request's header fields
-// (RFC 6455, section 4.2.1), gathered one field at a time. It holds nothing of
-// the caller's.
+// A request gathers what the handshake needs to know of a request's header (RFC
+// 6455, section 4.2.1), one field at a time. It does not keep the memory that the
+// fields are in.
 type request struct {
 	options *Options
 
-	upgrade, connection     bool // Upgrade: websocket, Connection: Upgrade
-	keys, versions, origins int  // how often the field came
-	key                     acceptInput
-	accept                  [acceptLen]byte // what answers the key, once answerKey was called
-	keyOK, version13        bool
-	malformed               string // what is wrong with a list field that breaks its grammar
+	upgrade, connection     bool            // Upgrade has "websocket", Connection has "Upgrade"
+	keys, versions, origins int             // the number of fields of each kind
+	key                     acceptInput     // from the last key, if keyOK
+	accept                  [acceptLen]byte // answers the key; set by answerKey
+	keyOK, version13        bool            // the last key is valid, the last version is 13
+	malformed               string          // what is wrong with a list field, "" if nothing is
 
-	subprotocol int // 1 + index in options.Subprotocols, 0 for none
-	agreed      bool
+	subprotocol int           // 1 + the index in options.Subprotocols, 0 for none
+	agreed      bool          // on permessage-deflate
 	deflate     Deflate       // the terms, if agreed
-	answer      deflateParams // what the response says of them
+	answer      deflateParams // the response's parameters, if agreed
 }
 
-// The fields that we look at, in canonical form.
+// The names of the fields that matter here, in canonical form.
 const (
 	fieldUpgrade    = "Upgrade"
 	fieldConnection = "Connection"
@@ -51,8 +51,8 @@ func (q *request) addKey(v []byte) {
 	}
 }
 
-// addProtocol takes in one Sec-WebSocket-Protocol field: a list of tokens,
-// which may be spread over several fields (RFC 6455, section 11.3.4).
+// addProtocol adds one Sec-WebSocket-Protocol field. It is a list of tokens, which
+// may be spread over several fields (RFC 6455, section 11.3.4).
 func (q *request) addProtocol(v []byte) {
 	empty, v0 := true, v
 	for len(v) > 0 {
@@ -62,7 +62,7 @@ func (q *request) addProtocol(v []byte) {
 		}
 		empty = false
 		if !isToken(name) {
-			q.malformed = "Sec-WebSocket-Protocol is " + quote(v0) + ", of which " + quote(name) + " is no token"
+			q.malformed = "Sec-WebSocket-Protocol is " + quote(v0) + ", of which " + quote(name) + " is not a token"
 			return
 		}
 		for i, ours := range q.options.Subprotocols {
@@ -76,10 +76,10 @@ func (q *request) addProtocol(v []byte) {
 	}
 }
 
-// addExtensions takes in one Sec-WebSocket-Extensions field and accepts the
-// first offer of permessage-deflate that is legal (RFC 7692, section 5).
-// Offers that are not, and other extensions, are declined; a field that breaks
-// the grammar fails the handshake (RFC 6455, section 9.1).
+// addExtensions adds one Sec-WebSocket-Extensions field and accepts the first
+// legal offer of permessage-deflate (RFC 7692, section 5). Illegal offers and
+// other extensions are declined. A field that breaks the grammar fails the
+// handshake (RFC 6455, section 9.1).
 func (q *request) addExtensions(v []byte) {
 	s := extensionScanner{in: v}
 	for first := true; ; first = false {
@@ -109,8 +109,8 @@ func malformedExtensions(v []byte) string {
 	return "Sec-WebSocket-Extensions is " + quote(v) + ", which is " + errExtension.Error()
 }
 
-// check applies RFC 6455, section 4.2.1 to what was gathered. header returns all
-// fields, for the text of the refusal.
+// check applies RFC 6455, section 4.2.1. It calls header only for the text of a
+// refusal.
 func (q *request) check(header func() http.Header) *Error {
 	switch {
 	case !q.upgrade:
@@ -135,7 +135,7 @@ func (q *request) check(header func() http.Header) *Error {
 	return nil
 }
 
-// wants says what a field has, nothing if it did not come, and what it should.
+// wants says which values a field has, if it came at all, and which it should have.
 func wants(name string, values []string, want string) string {
 	if len(values) == 0 {
 		return "no " + name + " field, want " + want
@@ -162,7 +162,7 @@ func badMethod(method string) *Error {
 	return e
 }
 
-// result returns what was agreed, in one allocation.
+// result returns the negotiated terms, in one allocation.
 func (q *request) result() *Result {
 	var res *Result
 	if q.agreed {
@@ -181,12 +181,12 @@ func (q *request) result() *Result {
 	return res
 }
 
-// answerKey computes what answers the key. It is a step of its own so that
-// nothing is left to compute once the connection has been taken over.
+// answerKey computes the answer to the key. It is a step of its own so that
+// nothing that could fail remains once the connection has been taken over.
 func (q *request) answerKey() { q.key.append(q.accept[:0]) }
 
-// appendResponse appends the head of the 101 response, but for its last line,
-// to b (RFC 6455, section 4.2.2, item 5).
+// appendResponse appends the head of the 101 response to b, without the empty line
+// at its end (RFC 6455, section 4.2.2, item 5). answerKey must have been called.
 func (q *request) appendResponse(b []byte) []byte {
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\n"+
 		"Upgrade: websocket\r\n"+

@@ -55,7 +55,7 @@ func TestRequirements(t *testing.T) {
 		{"origin twice, equal", sample("Origin: http://example.com\r\nOrigin: http://example.com\r\n"), 400},
 		{"origin twice, different", sample("Origin: http://example.com\r\nOrigin: http://evil.example\r\n"), 400},
 
-		{"subprotocol is no token", sample("Sec-WebSocket-Protocol: a b\r\n"), 400},
+		{"subprotocol is not a token", sample("Sec-WebSocket-Protocol: a b\r\n"), 400},
 		{"subprotocol quoted", sample("Sec-WebSocket-Protocol: \"a\"\r\n"), 400},
 		{"subprotocols empty", sample("Sec-WebSocket-Protocol:\r\n"), 400},
 		{"subprotocols all empty", sample("Sec-WebSocket-Protocol: , ,\r\n"), 400},

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// check applies the rules of RFC 6455, section 4.1 to the response and returns
-// what was agreed. An error says what the response has, and what it should.
+// check applies the rules of RFC 6455, section 4.1 to the response and returns the
+// negotiated terms. An error says what the response has and what it should have.
 func (d *dialer) check(resp *http.Response) (*Result, error) {
 	h := resp.Header
 	var in acceptInput
@@ -26,7 +26,7 @@ func (d *dialer) check(resp *http.Response) (*Result, error) {
 	}
 	if v := h[fieldConnection]; !slices.ContainsFunc(v, isUpgrade) {
 		if len(v) == 0 && resp.Close {
-			v = []string{"close"} // net/http has taken it away
+			v = []string{"close"} // net/http has removed it
 		}
 		return nil, unexpected("Connection", v, `"Upgrade"`)
 	}
@@ -52,7 +52,7 @@ func fieldCount(h http.Header) (n int) {
 	return n
 }
 
-// unexpected returns an error that says what values a field has, and what it
+// unexpected returns an error that says which values a field has and which it
 // should have.
 func unexpected(name string, values []string, want string) error {
 	if len(values) > 1 {
@@ -61,7 +61,7 @@ func unexpected(name string, values []string, want string) error {
 	return errors.New(wants(name, values, want))
 }
 
-// checkSubprotocol takes the server's choice, which must be one of ours.
+// checkSubprotocol accepts the server's choice, which must be one of our offers.
 func (d *dialer) checkSubprotocol(res *Result, values []string) error {
 	switch ours := d.options.Subprotocols; {
 	case len(values) == 0:
@@ -76,7 +76,7 @@ func (d *dialer) checkSubprotocol(res *Result, values []string) error {
 	return nil
 }
 
-// checkExtensions takes the server's answer to our offer, if we made one.
+// checkExtensions accepts the server's answer to our offer, if there was one.
 func (d *dialer) checkExtensions(res *Result, values []string) error {
 	for _, v := range values {
 		if err := d.checkExtension(res, []byte(v)); err != nil {
@@ -86,7 +86,7 @@ func (d *dialer) checkExtensions(res *Result, values []string) error {
 	return nil
 }
 
-// checkExtension takes one field of the answer.
+// checkExtension accepts one Sec-WebSocket-Extensions field.
 func (d *dialer) checkExtension(res *Result, v []byte) error {
 	s := extensionScanner{in: v}
 	for first := true; ; first = false {
@@ -101,7 +101,7 @@ func (d *dialer) checkExtension(res *Result, v []byte) error {
 			return fmt.Errorf("extension %s was not offered", quote(name))
 		}
 		if res.Deflate != nil {
-			return errors.New("permessage-deflate comes twice, want it once")
+			return errors.New("permessage-deflate is there twice, want it once")
 		}
 		answer, legal, err := s.deflateParams()
 		if err != nil {

@@ -160,7 +160,7 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 
 // TestDialEndlessHead: a response head without end costs under 1 MiB, of
-// octets taken and of memory.
+// bytes taken and of memory.
 func TestDialEndlessHead(t *testing.T) {
 	for _, text := range []string{"X: y\r\n", "x"} {
 		taken := make(chan int64, 1)

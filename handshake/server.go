@@ -11,17 +11,19 @@ import (
 	"strings"
 )
 
-// Accept answers a WebSocket handshake that net/http has read (RFC 6455,
-// section 4.2) and takes the connection over. o may be nil.
+// Accept answers a WebSocket handshake that net/http has read (RFC 6455, section
+// 4.2) and takes the connection over. o may be nil.
 //
-// When the request is refused the response has been written, with Connection:
+// If Accept refuses the request, it has written the response, with Connection:
 // close, and the error is an *Error. Any other error comes from the connection,
-// which is closed then. Either way there is nothing left to do for the handler
-// but to return.
+// which is then closed, or says that a handler has taken the connection over
+// before. In every case the handler has nothing left to do but return.
 //
-// Fields that were set on w.Header() before go out with the response as net/http
-// would send them, but for those that the handshake writes itself. w may be wrapped if the wrapper has
-// an Unwrap method as http.ResponseController describes.
+// Header fields that were set on w before go out with the response as net/http
+// would send them, but for those that the handshake sets itself. A type that
+// wraps the server's ResponseWriter needs an Unwrap method, as
+// http.ResponseController describes; otherwise Accept refuses with 501, and the
+// error names that type.
 func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error) {
 	if o == nil {
 		o = &noOptions
@@ -48,9 +50,9 @@ func Accept(w http.ResponseWriter, r *http.Request, o *Options) (*Result, error)
 	return res, nil
 }
 
-// open answers the request on the connection that it came by. It closes the
-// connection unless it returns a result, even if a method of the connection
-// panics: net/http has let go of it, so nobody else would.
+// open answers the request on the connection that was taken over. Unless it
+// returns a result, it closes the connection, even if a method of the connection
+// panics: net/http would not.
 func (q *request) open(w http.ResponseWriter, r *http.Request, hookHeader http.Header, nc net.Conn, rw *bufio.ReadWriter) (res *Result, err error) {
 	defer func() {
 		if res == nil {
@@ -75,7 +77,7 @@ func (q *request) open(w http.ResponseWriter, r *http.Request, hookHeader http.H
 	return agreed, nil
 }
 
-// target returns the target of the request as it came.
+// target returns the target of the request as the client sent it.
 func target(r *http.Request) string {
 	if r.RequestURI != "" {
 		return r.RequestURI
@@ -83,8 +85,8 @@ func target(r *http.Request) string {
 	return r.URL.RequestURI()
 }
 
-// readHTTP checks the options and all of the request, and returns the fields that
-// the hook adds.
+// readHTTP checks the options and the request, and returns the fields that
+// Options.Before adds.
 func (q *request) readHTTP(r *http.Request) (http.Header, *Error) {
 	o := q.options
 	var origin []byte
@@ -123,12 +125,12 @@ func (q *request) readHTTP(r *http.Request) (http.Header, *Error) {
 	return o.before(r)
 }
 
-// hasBody returns the refusal of a request with a body, which the field tells of.
+// hasBody returns the refusal of a request with a body, which the field announces.
 func hasBody(field string, value []byte) *Error {
 	return badRequest(field + " is " + quote(value) + ", want a request without a body")
 }
 
-// readFields gathers the fields of a header.
+// readFields adds the fields of a header.
 func (q *request) readFields(h http.Header) {
 	for _, v := range h[fieldUpgrade] {
 		q.addUpgrade([]byte(v))
@@ -152,9 +154,9 @@ func (q *request) readFields(h http.Header) {
 }
 
 // appendFree appends the fields that were set on a ResponseWriter, but for those
-// that the handshake writes itself. It treats them as net/http does: a name that
-// is no token is left out, as are those with http.TrailerPrefix; in a value CR
-// and LF become spaces, and white space at its ends is cut.
+// that the handshake sets itself. It treats them as net/http does. It leaves out a
+// name that is not a token, which a name with http.TrailerPrefix never is. In a
+// value it replaces CR and LF by spaces and trims white space.
 func appendFree(b []byte, h http.Header) []byte {
 	if len(h) == 0 {
 		return b
@@ -173,8 +175,8 @@ func appendFree(b []byte, h http.Header) []byte {
 
 var lineBreaks = strings.NewReplacer("\r", " ", "\n", " ")
 
-// write sends the refusal through net/http, which ends the connection behind
-// it. One of HTTP/2, which carries other requests too, lives on.
+// write sends the refusal through net/http, which then closes the connection. A
+// connection of HTTP/2 stays open, because other requests use it.
 func (e *Error) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	maps.Copy(h, e.Header)

@@ -174,7 +174,7 @@ func (w wrapped) Write(p []byte) (int, error) { return w.w.Write(p) }
 func (w wrapped) WriteHeader(status int)      { w.w.WriteHeader(status) }
 func (w wrapped) Unwrap() http.ResponseWriter { return w.w }
 
-// TestServer sends a request with a frame glued behind it to a real server, at
+// TestServer sends a request with a frame glued after it to a real server, at
 // every split, through a wrapped ResponseWriter, with deadlines that must not
 // outlive the handshake.
 func TestServer(t *testing.T) {
@@ -207,7 +207,7 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// TestBuffered: what net/http has read behind the request comes whole.
+// TestBuffered: what net/http has read after the request comes whole.
 func TestBuffered(t *testing.T) {
 	w := newHijackRecorder(newMemConn(""))
 	w.buffered = "some octets"
@@ -217,7 +217,7 @@ func TestBuffered(t *testing.T) {
 	}
 }
 
-// TestRefusalEndsConnection: behind a refusal no second request is served.
+// TestRefusalEndsConnection: after a refusal no second request is served.
 func TestRefusalEndsConnection(t *testing.T) {
 	served := 0
 	h := echo(t, nil)

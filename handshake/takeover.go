@@ -10,11 +10,11 @@ import (
 
 // takeOver makes a net.Conn of the body of a 101 response.
 //
-// net/http gives the body as an io.ReadWriteCloser, which consists of a buffer
-// that the response was read through and the connection. What we want is the
-// connection itself, with its deadlines, and what is left in the buffer. The
-// former httptrace has told us; the latter drain reads. If there is anything
-// between us and the connection, the body is the stream.
+// The body that net/http makes is the connection, read through the buffer that the
+// response head was read through. We want the connection itself, with its deadlines,
+// and what is left in the buffer. httptrace has told us the connection, and drain
+// reads the buffer. If anything lies between the body and the connection, or we
+// can't tell, the body itself becomes the stream.
 func (d *dialer) takeOver(ctx context.Context, res *Result, body io.ReadWriteCloser, host string) error {
 	d.mu.Lock()
 	nc := d.conn
@@ -43,22 +43,22 @@ func (d *dialer) takeOver(ctx context.Context, res *Result, body io.ReadWriteClo
 	return nil
 }
 
-// past is a deadline that has passed.
+// past is a deadline in the past.
 var past = time.Unix(1, 0)
 
-// How long the connection may take to notice a deadline in the past, and how
-// much it may give until then. Connections that keep to deadlines notice at
-// once, and what they may give is what is buffered.
+// The bounds of drain. A connection that keeps its deadlines needs neither: it
+// notices a deadline in the past at once, and gives no more than is buffered.
 const (
 	drainTime  = 100 * time.Millisecond
-	drainMost  = 2 * time.Second // for those that are known to keep to deadlines
-	drainBytes = 64 << 10
+	drainMost  = 2 * time.Second // in place of drainTime if it is known to keep them
+	drainBytes = 64 << 10        // not applied if it is known to keep them
 )
 
 // drain reads what the body holds in its buffer. The connection has a read
-// deadline in the past: the buffer does not notice it, and the connection does.
-// If that does not end the reading soon then drained is false. Either the
-// connection ignores deadlines, or it is not the one that the body reads from.
+// deadline in the past, so that reading ends where the buffer does: the buffer
+// has no deadlines, and the connection has. If reading does not end, drained is
+// false. Then either the connection ignores its deadlines, or the body reads from
+// another connection.
 func (c *bodyConn) drain(ctx context.Context) (buffered []byte, drained bool, err error) {
 	keeps := keepsDeadlines(c.conn)
 	patience := drainTime

@@ -18,7 +18,7 @@ import (
 	"github.com/parleyws/parley/internal/pipe"
 )
 
-// TestDialGlued: octets behind the 101 are kept, however they arrive.
+// TestDialGlued: bytes after the 101 are kept, however they arrive.
 func TestDialGlued(t *testing.T) {
 	const frames = "\x81\x05Hello\x89\x00"
 	full := strings.ReplaceAll(goodAnswer, "ACCEPT", sampleAccept) + "\r\n" + frames // in length

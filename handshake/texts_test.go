@@ -41,10 +41,10 @@ func TestDialReasons(t *testing.T) {
 		{"two subprotocols", offered, with("Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n"), `2 Sec-WebSocket-Protocol fields, "a" and "b", want one field with one of "a", "b", which were offered, or no such field`},
 		{"empty subprotocol, none offered", nil, with("Sec-WebSocket-Protocol:\r\n"), `Sec-WebSocket-Protocol is "", want no such field, for no subprotocol was offered`},
 		{"extensions malformed", offered, with("Sec-WebSocket-Extensions: foo bar\r\n"), `Sec-WebSocket-Extensions is "foo bar": extension "foo" was not offered`},
-		{"extensions no list", offered, with("Sec-WebSocket-Extensions: =\r\n"), `Sec-WebSocket-Extensions is "=": no list of extensions`},
-		{"extensions empty", offered, with("Sec-WebSocket-Extensions:\r\n"), `Sec-WebSocket-Extensions is "": no list of extensions`},
+		{"extensions no list", offered, with("Sec-WebSocket-Extensions: =\r\n"), `Sec-WebSocket-Extensions is "=": not a list of extensions`},
+		{"extensions empty", offered, with("Sec-WebSocket-Extensions:\r\n"), `Sec-WebSocket-Extensions is "": not a list of extensions`},
 		{"extension not offered", nil, with("Sec-WebSocket-Extensions: permessage-deflate\r\n"), `Sec-WebSocket-Extensions is "permessage-deflate": extension "permessage-deflate" was not offered`},
-		{"extension twice", offered, with("Sec-WebSocket-Extensions: permessage-deflate, permessage-deflate\r\n"), `Sec-WebSocket-Extensions is "permessage-deflate, permessage-deflate": permessage-deflate comes twice, want it once`},
+		{"extension twice", offered, with("Sec-WebSocket-Extensions: permessage-deflate, permessage-deflate\r\n"), `Sec-WebSocket-Extensions is "permessage-deflate, permessage-deflate": permessage-deflate is there twice, want it once`},
 		{"extension illegal", offered, with("Sec-WebSocket-Extensions: permessage-deflate; x\r\n"), `Sec-WebSocket-Extensions is "permessage-deflate; x": illegal parameters of permessage-deflate, which was offered as ` + offer},
 		{"200", nil, status("200 OK", "Content-Type: text/html\r\n"), no + `, Content-Type is "text/html"; the Upgrade field of the request was ignored`},
 		{"200, no type", nil, status("204 No Content", ""), no + "; the Upgrade field of the request was ignored"},
@@ -86,6 +86,38 @@ func TestDialReasons(t *testing.T) {
 				t.Errorf("error %v tells a secret", err)
 			}
 		})
+	}
+}
+
+// TestDialReasonsSent: what the request had is what was sent, be it from the URL
+// or from the transport; a transport that does not tell is taken to have sent
+// the options.
+func TestDialReasonsSent(t *testing.T) {
+	unauthorized := "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+	adding := answering(unauthorized)
+	base := adding.Transport
+	adding.Transport = tripper(func(r *http.Request) (*http.Response, error) {
+		r = r.Clone(r.Context())
+		r.Header.Set("Authorization", "Bearer secret")
+		return base.RoundTrip(r)
+	})
+	silent := &http.Client{Transport: tripper(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 401, Body: http.NoBody}, nil
+	})}
+	for _, tt := range []struct {
+		name, url string
+		options   DialOptions
+		want      string
+	}{
+		{"nothing", "ws://example.com/", DialOptions{HTTPClient: answering(unauthorized)}, "the request had no Authorization"},
+		{"URL", "ws://user:secret@example.com/", DialOptions{HTTPClient: answering(unauthorized)}, "the request had Authorization"},
+		{"transport", "ws://example.com/", DialOptions{HTTPClient: adding}, "the request had Authorization"},
+		{"not told", "ws://example.com/", DialOptions{HTTPClient: silent, Header: http.Header{"Authorization": {"secret"}}}, "the request had Authorization"},
+	} {
+		_, _, err := Dial(t.Context(), tt.url, &tt.options)
+		if err == nil || !strings.HasSuffix(err.Error(), "; "+tt.want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: error %v, want the end %q", tt.name, err, tt.want)
+		}
 	}
 }
 
@@ -153,9 +185,9 @@ func TestRefusalReasons(t *testing.T) {
 		{"two origins", sample("Origin: null\r\nOrigin: null\r\n"), "2 Origin fields, want one", false},
 		{"empty subprotocol", sample("Sec-WebSocket-Protocol:\r\n"), `Sec-WebSocket-Protocol is "", which names no subprotocol`, false},
 		{"empty subprotocols", sample("Sec-WebSocket-Protocol: ,\r\n"), `Sec-WebSocket-Protocol is ",", which names no subprotocol`, false},
-		{"subprotocol no token", sample("Sec-WebSocket-Protocol: a, b c\r\n"), `Sec-WebSocket-Protocol is "a, b c", of which "b c" is no token`, false},
-		{"extensions", sample("Sec-WebSocket-Extensions: foo bar\r\n"), `Sec-WebSocket-Extensions is "foo bar", which is no list of extensions`, false},
-		{"empty extensions", sample("Sec-WebSocket-Extensions:\r\n"), `Sec-WebSocket-Extensions is "", which is no list of extensions`, false},
+		{"subprotocol no token", sample("Sec-WebSocket-Protocol: a, b c\r\n"), `Sec-WebSocket-Protocol is "a, b c", of which "b c" is not a token`, false},
+		{"extensions", sample("Sec-WebSocket-Extensions: foo bar\r\n"), `Sec-WebSocket-Extensions is "foo bar", which is not a list of extensions`, false},
+		{"empty extensions", sample("Sec-WebSocket-Extensions:\r\n"), `Sec-WebSocket-Extensions is "", which is not a list of extensions`, false},
 		{"long", replace("Upgrade: websocket", "Upgrade: "+strings.Repeat("x", 300)), `Upgrade is "` + strings.Repeat("x", 256) + `"..., want "websocket"`, false},
 
 		{"request line", replace("GET /chat?x=1", "GET"), `malformed request line "GET HTTP/1.1"`, raw},

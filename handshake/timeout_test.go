@@ -29,7 +29,7 @@ func TestHalfHandshakes(t *testing.T) {
 			peers.Go(func() {
 				defer a.Close()
 				io.WriteString(a, in[:i%len(in)])
-				// Some trickle: each octet is well within any idle timeout.
+				// Some trickle: each byte is well within any idle timeout.
 				for n := i % len(in); i%3 == 0 && n < len(in)-1; n++ {
 					<-time.After(time.Second)
 					if _, err := io.WriteString(a, in[n:n+1]); err != nil {

@@ -15,8 +15,8 @@ var defaultTransport = sync.OnceValue(func() *http.Transport {
 	return newTransport(http.DefaultTransport)
 })
 
-// newTransport returns a copy of base, if it is of a kind that can be copied,
-// with bounds of our own.
+// newTransport returns a copy of base with our own bounds. If base can't be copied
+// it returns a new transport with them.
 func newTransport(base http.RoundTripper) *http.Transport {
 	t, ok := base.(*http.Transport)
 	if ok {
@@ -32,7 +32,7 @@ func newTransport(base http.RoundTripper) *http.Transport {
 	return t
 }
 
-// onlyHTTP1 makes t speak nothing else.
+// onlyHTTP1 makes t speak HTTP/1.1 and nothing else.
 func onlyHTTP1(t *http.Transport) {
 	t.Protocols = new(http.Protocols)
 	t.Protocols.SetHTTP1(true)
@@ -40,12 +40,16 @@ func onlyHTTP1(t *http.Transport) {
 	t.ForceAttemptHTTP2 = false
 }
 
-// A transport sends the request of a handshake through an http.Transport, and
-// does three things that this one does not do for WebSocket. It asks an HTTP
-// proxy for a connection to a ws server as to a wss server: what an
-// http.Transport does, to hand the proxy the request, few proxies let through.
-// It offers the application protocols of the TLS settings, but for h2, where an
-// http.Transport offers none. And it speaks HTTP/1.1 even if base does not.
+// A transport sends the request of a handshake through an http.Transport. It does
+// three things that an http.Transport does not do for a WebSocket request:
+//
+//   - It asks an HTTP proxy for a connection to a ws server, as to a wss server.
+//     An http.Transport sends the request itself to the proxy, and few proxies let
+//     an upgrade through.
+//   - It offers the application protocols of the TLS settings, without h2. An
+//     http.Transport offers none.
+//   - It speaks HTTP/1.1 even if the Protocols of the http.Transport do not
+//     include that.
 type transport struct{ base *http.Transport }
 
 // RoundTrip implements http.RoundTripper.
@@ -55,14 +59,14 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	tunnel := proxy != nil && (proxy.Scheme == "http" || proxy.Scheme == "https")
-	// Through a SOCKS proxy, and with a TLS dialer of the user's, TLS is base's.
+	// With a SOCKS proxy, or a TLS dialer of its own, base does the TLS.
 	secure := r.URL.Scheme == "https" && (tunnel || proxy == nil && !dialsTLS(t.base))
 	if http1 := t.base.Protocols == nil || t.base.Protocols.HTTP1(); http1 && !tunnel && !secure {
 		return t.base.RoundTrip(r)
 	}
 	through := t.base.Clone()
 	onlyHTTP1(through)
-	through.DisableKeepAlives = true // nobody else finds what is left over
+	through.DisableKeepAlives = true // no other request uses this copy
 	dial := t.dial
 	if tunnel {
 		through.Proxy = nil
@@ -71,7 +75,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return newAttempt(through, r, dial, secure).roundTrip()
 }
 
-// proxy returns the proxy that base has for a request, nil for none.
+// proxy returns base's proxy for a request, nil for none.
 func (t transport) proxy(r *http.Request) (*url.URL, error) {
 	if t.base.Proxy == nil {
 		return nil, nil
@@ -100,8 +104,8 @@ func (t transport) dial(ctx context.Context, network, addr string) (net.Conn, er
 // protoHTTP1 is HTTP/1.1 as TLS names it (RFC 7301, section 6).
 const protoHTTP1 = "http/1.1"
 
-// tlsClientConfig returns a copy of the settings for a connection to host. Of
-// their application protocols h2 is left out; if none is left it is HTTP/1.1.
+// tlsClientConfig returns a copy of the settings, for a connection to host. Of the
+// application protocols it leaves out h2, and if none remains it has HTTP/1.1.
 func tlsClientConfig(given *tls.Config, host string) *tls.Config {
 	config := given.Clone()
 	if config == nil {

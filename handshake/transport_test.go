@@ -212,6 +212,28 @@ func TestDialTLSTimeout(t *testing.T) {
 	}
 }
 
+// TestDialEndsDialing: the end of ctx ends the dialing, where net/http would leave
+// it to itself.
+func TestDialEndsDialing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			ended <- ctx.Err()
+			return nil, ctx.Err()
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		if _, _, err := Dial(ctx, "wss://example.com/", &DialOptions{HTTPClient: &http.Client{Transport: tr}}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		if err := <-ended; err == nil || time.Since(start) != time.Second {
+			t.Errorf("dialing ended with %v after %v", err, time.Since(start))
+		}
+	})
+}
+
 // TestDialTLSTrace: the user's trace sees the TLS handshake once, and what was
 // agreed on.
 func TestDialTLSTrace(t *testing.T) {

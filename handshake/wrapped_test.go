@@ -223,4 +223,7 @@ func TestDialOtherConn(t *testing.T) {
 	if err := res.Conn.SetWriteDeadline(past); err != os.ErrNoDeadline {
 		t.Errorf("write deadline: %v", err)
 	}
+	if l, r := res.Conn.LocalAddr().String(), res.Conn.RemoteAddr().String(); l != "" || r != s.Listener.Addr().String() {
+		t.Errorf("addresses %q and %q, of a connection that is not ours", l, r)
+	}
 }
