@@ -12,6 +12,7 @@
 //	go run ./report
 //	go run ./report -quick            # sees that everything works: ./check bench
 //	go run ./report -profiles DIR     # also profiles our servers
+//	go run ./report -against DIR      # instead, compares with another checkout of Parley
 //
 // Its parts: servers holds a small program for each library, load the load
 // generator, proc how the report talks to both, and report what is measured,
