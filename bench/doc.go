@@ -13,6 +13,7 @@
 //	go run ./report
 //	go run ./report -quick            # checks that everything works: ./check bench
 //	go run ./report -profiles DIR     # also profiles our servers
+//	go run ./report -against DIR      # instead, compares with another checkout of Parley
 //
 // The directory servers holds a small program for each library, and load holds the load
 // generator. Package proc connects the report to both. The directory report holds the

@@ -35,6 +35,13 @@ func main() {
 			}
 			return g.run(w)
 		},
+		"rest": func(args json.RawMessage) (any, error) {
+			var seconds float64
+			if err := json.Unmarshal(args, &seconds); err != nil {
+				return nil, err
+			}
+			return nil, g.rest(time.Duration(seconds * float64(time.Second)))
+		},
 		"close": func(json.RawMessage) (any, error) {
 			g.close()
 			return nil, nil

@@ -41,7 +41,7 @@ func (r *report) loopback() error {
 		for _, l := range loads {
 			r.progress("loopback: %s, round %d of %d", l.id, round+1, r.rounds*turns)
 			l.work.Seconds = r.seconds / turns
-			if err := r.put(l.place, servers); err != nil {
+			if err := put(l.place, r.load, servers); err != nil {
 				return err
 			}
 			if err := r.round(l.id, l.target, l.work, servers); err != nil {
@@ -50,7 +50,7 @@ func (r *report) loopback() error {
 		}
 	}
 	for _, l := range loads {
-		if err := r.put(l.place, servers); err != nil {
+		if err := put(l.place, r.load, servers); err != nil {
 			return err
 		}
 		if err := r.profile(l.id, l.target, l.work, servers); err != nil {
@@ -60,7 +60,7 @@ func (r *report) loopback() error {
 	if err := r.systemCalls(servers); err != nil {
 		return err
 	}
-	return r.put(anywhere, servers)
+	return put(anywhere, r.load, servers)
 }
 
 // warmUp runs a load once without counting it, so that a server has its threads

@@ -7,6 +7,12 @@
 //
 // The rounds of Parley and of the rivals take turns, and the report gives the
 // medians. The command fails if a row has neither a figure nor a reason.
+//
+// Two versions of Parley are compared, over loopback, by
+//
+//	go run ./report -against DIRECTORY   # of another checkout, or several by commas
+//
+// It prints a table: for each row how much more the other version needs.
 package main
 
 import (
@@ -29,11 +35,14 @@ type plan struct {
 	few     int     // connections for M2 and S4; M3 has a tenth of them
 	many    int     // Socket.IO clients of a broadcast
 	growth  int     // connections of the greatest step; 0 means that growth is not measured
+
+	turns int           // rounds of a load against another version for each round
+	rest  time.Duration // before connections are weighed that have rested: see trials
 }
 
 var (
-	full  = plan{rounds: 5, bench: "100ms", seconds: 0.6, idle: 10000, few: 2000, many: 2000, growth: 10000}
-	quick = plan{rounds: 1, bench: "200x", short: true, seconds: 0.05, idle: 200, few: 100, many: 50}
+	full  = plan{rounds: 5, bench: "100ms", seconds: 0.6, idle: 10000, few: 2000, many: 2000, growth: 10000, turns: 16, rest: keptAlive}
+	quick = plan{rounds: 1, bench: "200x", short: true, seconds: 0.05, idle: 200, few: 100, many: 50, turns: 1, rest: settle}
 )
 
 // A report is one run.
@@ -53,6 +62,8 @@ func main() {
 	rounds := flag.Int("rounds", 0, "measure so many times; 0: as planned")
 	only := flag.String("only", "PLMSG", "measure these `letters` of ids alone, G being growth: no whole report")
 	profiles := flag.String("profiles", "", "profile our servers in a run of their own, into this `directory`")
+	dirs := flag.String("against", "", "instead, compare with Parley as it is in these `directories`, by commas")
+	ids := flag.String("trials", "", "with -against: these `rows` alone, by commas")
 	out := flag.String("o", "", "write to this `directory`; by default here, with -quick nowhere")
 	flag.Parse()
 	r := &report{plan: full, results: newResults(), began: time.Now(), only: *only, profiles: *profiles}
@@ -64,7 +75,11 @@ func main() {
 	if *rounds > 0 {
 		r.rounds = *rounds
 	}
-	if err := r.run(*out); err != nil {
+	run := func() error { return r.run(*out) }
+	if *dirs != "" {
+		run = func() error { return r.compare(*dirs, *ids) }
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}

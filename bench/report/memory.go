@@ -46,7 +46,7 @@ func (r *report) memory() error {
 
 // hold adds the memory of a connection in a library's server to the results.
 func (r *report) hold(work string, l library, args []string, t target, conns int) error {
-	kb, err := r.held(l, args, t, conns)
+	kb, err := r.held(l, args, t, conns, 0)
 	if err != nil {
 		return r.excuse(work, l.name, err)
 	}
@@ -58,9 +58,9 @@ func (r *report) hold(work string, l library, args []string, t target, conns int
 // that a server needs once is already taken.
 const firstConns = 50
 
-// held returns the resident memory of a connection in KB. The server serves
-// nothing else.
-func (r *report) held(l library, args []string, t target, conns int) (kb float64, err error) {
+// held returns the resident memory of a connection in KB, of a server that
+// serves nothing else. They rest before they are weighed.
+func (r *report) held(l library, args []string, t target, conns int, rest time.Duration) (kb float64, err error) {
 	s, err := r.start(l, args...)
 	if err != nil {
 		return 0, err
@@ -73,6 +73,11 @@ func (r *report) held(l library, args []string, t target, conns int) (kb float64
 		t.Conns = n
 		if err := r.load.connect(t); err != nil {
 			return 0, err
+		}
+		if rest > 0 && i > 0 {
+			if err := r.load.Call("rest", rest.Seconds(), nil); err != nil {
+				return 0, err
+			}
 		}
 		time.Sleep(settle)
 		if at[i], err = s.memory(); err != nil {

@@ -18,8 +18,8 @@ const (
 	apart                 // each on its own processor
 )
 
-// put binds the generator and the servers to a place.
-func (r *report) put(where place, servers []*server) error {
+// put binds a generator and servers to a place.
+func put(where place, load *generator, servers []*server) error {
 	var all unix.CPUSet // the processors of the report itself, which is not bound
 	if err := unix.SchedGetaffinity(0, &all); err != nil {
 		return err
@@ -32,7 +32,7 @@ func (r *report) put(where place, servers []*server) error {
 	case apart:
 		generator, server = first, last
 	}
-	if err := bind(r.load.Pid(), &generator); err != nil {
+	if err := bind(load.Pid(), &generator); err != nil {
 		return err
 	}
 	for _, s := range servers {

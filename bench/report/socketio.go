@@ -12,6 +12,23 @@ var socketIOs = []library{
 // version 5, in a message of Engine.IO.
 func event(arguments ...string) string { return `42["` + strings.Join(arguments, `","`) + `"]` }
 
+// A socketIOLoad is a row of S1 to S3.
+type socketIOLoad struct {
+	id string
+	target
+	work
+}
+
+func (p *plan) socketIOLoads() []socketIOLoad {
+	echo := event("echo", strings.Repeat("a", 64))
+	broadcast := event("room", "all", strings.Repeat("a", 100))
+	return []socketIOLoad{
+		{"S1", target{Conns: 100, SocketIO: true}, work{Text: echo, InFlight: 1}},
+		{"S2", target{Conns: 100, SocketIO: true}, work{Text: echo, InFlight: 16}},
+		{"S3", target{Conns: p.many, SocketIO: true, Greeting: event("join", "all")}, work{Text: broadcast, InFlight: 1, Fanout: p.many}},
+	}
+}
+
 // socketIO measures Socket.IO servers, by raw packets over WebSocket.
 func (r *report) socketIO() error {
 	if why := r.absent["node"]; why != "" {
@@ -23,22 +40,14 @@ func (r *report) socketIO() error {
 		return err
 	}
 	defer stopAll(servers)
-	echo := event("echo", strings.Repeat("a", 64))
-	loads := []struct {
-		id string
-		target
-		work
-	}{
-		{"S1", target{Conns: 100}, work{Text: echo, InFlight: 1}},
-		{"S2", target{Conns: 100}, work{Text: echo, InFlight: 16}},
-		{"S3", target{Conns: r.many, Greeting: event("join", "all")}, work{Text: event("room", "all", strings.Repeat("a", 100)), InFlight: 1, Fanout: r.many}},
-	}
-	for i, l := range loads {
-		loads[i].target.SocketIO, loads[i].work.Seconds = true, r.seconds
-		if err := r.warmUp(loads[i].target, loads[i].work, servers); err != nil {
+	loads := r.socketIOLoads()
+	for i := range loads {
+		l := &loads[i]
+		l.work.Seconds = r.seconds
+		if err := r.warmUp(l.target, l.work, servers); err != nil {
 			return err
 		}
-		if err := r.profile(l.id, loads[i].target, loads[i].work, servers); err != nil {
+		if err := r.profile(l.id, l.target, l.work, servers); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ func (r *report) systemCalls(servers []*server) error {
 	for _, l := range loads {
 		r.progress("loopback: %s, system calls", l.id)
 		l.work.Seconds = min(0.2, r.seconds)
-		if err := r.put(l.place, servers); err != nil {
+		if err := put(l.place, r.load, servers); err != nil {
 			return err
 		}
 		for _, s := range servers {
