@@ -71,14 +71,15 @@ func lifeCauseOf(err error) lifeCause {
 // A lifeJudge collects what was wrong.
 type lifeJudge struct {
 	*life
-	all    []*callRecord // of all goroutines
-	busy   []span
-	final  error // the cause
-	cause  lifeCause
-	limits conn.Limits
-	frames lifeFrames
-	faults []string
-	closed moment // when Close or CloseNow was called first
+	all       []*callRecord // of all goroutines
+	busy      []span
+	callbacks []span
+	final     error // the cause
+	cause     lifeCause
+	limits    conn.Limits
+	frames    lifeFrames
+	faults    []string
+	closed    moment // when Close or CloseNow was called first
 }
 
 // lifeFrames is what we sent.
@@ -98,6 +99,7 @@ func (l *life) judge() []string {
 	for _, a := range l.actors {
 		j.all = append(j.all, a.calls...)
 		j.busy = append(j.busy, a.busy...)
+		j.callbacks = append(j.callbacks, a.callbacks...)
 		j.faults = append(j.faults, a.faults...)
 	}
 	j.closed = never
@@ -195,9 +197,12 @@ func (j *lifeJudge) readEnd() moment {
 	return end
 }
 
-// broken reports whether a write ended the connection for the application.
+// broken reports whether a write ended the connection for the application. Where
+// deadlines do not work the stream is closed under a write without progress, and
+// only the call that wrote is sure to say so.
 func (j *lifeJudge) broken() bool {
-	return j.stream.writeEnd == j.left || j.cause == causeStalled || j.cause == causeWriteFault
+	return j.stream.writeEnd == j.left || j.cause == causeStalled || j.cause == causeWriteFault ||
+		slices.ContainsFunc(j.all, func(r *callRecord) bool { return r.end == j.left && lifeCauseOf(r.err) == causeStalled })
 }
 
 // judgeCalls checks when calls returned, and with what.
@@ -305,8 +310,11 @@ func (j *lifeJudge) idleFrom(t moment, r *callRecord) moment {
 }
 
 // isBusy reports whether a callback ran at t.
-func (j *lifeJudge) isBusy(t moment) bool {
-	return slices.ContainsFunc(j.busy, func(b span) bool { return b.from <= t && t <= b.to })
+func (j *lifeJudge) isBusy(t moment) bool { return inSpan(j.busy, t) }
+
+// inSpan reports whether t is in one of the spans.
+func inSpan(spans []span, t moment) bool {
+	return slices.ContainsFunc(spans, func(s span) bool { return s.from <= t && t <= s.to })
 }
 
 // heard returns when we had read the peer's Close frame, or what else ended the
@@ -335,7 +343,7 @@ func (j *lifeJudge) judgeClose(r *callRecord) {
 	if r.end > max(limit, r.start) {
 		j.fault("Close could have returned at %v: %v", limit, r)
 	}
-	if r.err == nil && !j.isBusy(r.start) && !r.nested && (j.peer.closeEnd == 0 || j.stream.in.when(j.peer.closeEnd) > r.end) {
+	if r.err == nil && !r.nested && !inSpan(j.callbacks, r.start) && (j.peer.closeEnd == 0 || j.stream.in.when(j.peer.closeEnd) > r.end) {
 		j.fault("the peer's Close frame had not come: %v", r)
 	}
 }
@@ -399,20 +407,12 @@ func (j *lifeJudge) mustCome(m lifeArrival) bool {
 	return false
 }
 
-// devoted reports whether a goroutine was reading when the connection ended, and
-// went on until it was told so.
+// devoted reports whether a goroutine that reads until it is told of the end
+// did so when a write failed, or began soon enough after that.
 func (j *lifeJudge) devoted() bool {
-	if len(j.busy) > 0 {
-		return false
-	}
-	for i, calls := range j.script.actors {
-		if n := len(calls); n > 0 && calls[n-1].op == opReadAll {
-			return slices.ContainsFunc(j.actors[i].calls, func(r *callRecord) bool {
-				return r.op == opRead && r.limit == never && r.start < j.left && r.end >= j.left
-			})
-		}
-	}
-	return false
+	return len(j.busy) == 0 && slices.ContainsFunc(j.all, func(r *callRecord) bool {
+		return r.onward && r.start < j.left+j.limits.CloseTimeout && r.end >= j.left
+	})
 }
 
 // judgeNetRead checks the bytes that a NetConn delivered.

@@ -2,6 +2,7 @@ package conn_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"os"
 	"testing"
@@ -203,5 +204,25 @@ func TestReadThroughTheEnd(t *testing.T) {
 			synctest.Wait()
 		}})
 		wantClosed(t, err, frame.StatusGoingAway)
+	})
+}
+
+// What had arrived when a Writer's fragment could not be written is read.
+func TestReadAfterFailedWriter(t *testing.T) {
+	inLives(t, func(t *testing.T, c *conn.Conn, s *lifeStream, nc net.Conn) {
+		wstest.NewPeer(t, nc, !s.role).Send(wstest.Text("hello"))
+		nc.Close()
+		w := must(c.Writer(context.Background(), conn.Binary))
+		if _, err := w.Write(make([]byte, 4*regressSize)); err == nil {
+			t.Error("Write succeeded on a stream that the peer has closed")
+		}
+		if err := w.Close(); err == nil {
+			t.Error("so did Close")
+		}
+		if _, p, err := c.Read(context.Background()); err != nil || string(p) != "hello" {
+			t.Errorf("read %q, %v", p, err)
+		}
+		_, _, err := c.Read(context.Background())
+		wantError(t, err, io.ErrUnexpectedEOF)
 	})
 }

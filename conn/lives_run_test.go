@@ -38,13 +38,14 @@ type life struct {
 // A lifeActor is a goroutine of the application.
 type lifeActor struct {
 	*life
-	id      int
-	calls   []*callRecord
-	busy    []span // the callbacks that took time
-	limit   moment // when the ctx of the call ends
-	written int    // messages
-	bytes   []byte // read from a NetConn
-	faults  []string
+	id        int
+	calls     []*callRecord
+	busy      []span // the callbacks that took time
+	callbacks []span
+	limit     moment // when the ctx of the call ends
+	written   int    // messages
+	bytes     []byte // read from a NetConn
+	faults    []string
 }
 
 // A span is a stretch of time.
@@ -63,6 +64,7 @@ type callRecord struct {
 	took    []lifeDelivery
 	unknown int // messages that were taken of which nobody saw the number
 	nested  bool
+	onward  bool // the goroutine reads until it is told of the end
 	corked  bool
 }
 
@@ -239,7 +241,9 @@ func (a *lifeActor) call(k lifeCall, wg *sync.WaitGroup) {
 	case opRead:
 		a.read(ctx, k)
 	case opReadAll:
-		for a.read(ctx, k) == nil {
+		for err := error(nil); err == nil; {
+			err = a.read(ctx, k)
+			a.calls[len(a.calls)-1].onward = true
 		}
 	case opEach:
 		a.each(ctx, k)
@@ -314,7 +318,9 @@ func (a *lifeActor) each(ctx context.Context, k lifeCall) {
 		if _, _, ok := wholeLifeMessage(m.Payload); !ok {
 			a.fault("Each: the view of a message did not stay as it was")
 		}
-		if to := a.now(); to > from {
+		to := a.now()
+		a.callbacks = append(a.callbacks, span{from, to})
+		if to > from {
 			a.busy = append(a.busy, span{from, to})
 		}
 		if n++; n >= k.count {
