@@ -132,7 +132,7 @@ func TestServeContextDone(t *testing.T) {
 	<-before
 	ctx = conn.ServeContext(client)
 	client.CloseNow()
-	if ctx.Done() != ctx.Done() {
+	if late := ctx.Done(); late != ctx.Done() {
 		t.Error("Done returns a new channel each time")
 	}
 }

@@ -572,7 +572,16 @@ func (j *lifeJudge) judgeCloseFrame(prompt bool) {
 	case j.frames.closeEnd > 0 && j.frames.code != want:
 		j.fault("a Close frame with %v after %v", j.frames.code, j.final)
 	case j.frames.closeEnd == 0 && prompt && j.stream.writeEnd == never && j.stream.readEnd >= j.left &&
-		!j.called(opCloseNow, never) && !j.did(peerCut, peerReset, peerFailWrites):
+		!j.called(opCloseNow, never) && !j.did(peerCut, peerReset, peerFailWrites) && !j.closedForContext():
 		j.fault("no Close frame after %v", j.final)
 	}
+}
+
+// closedForContext reports whether the stream may have been closed because the
+// ctx of a read ended, where nothing else ends the read.
+func (j *lifeJudge) closedForContext() bool {
+	k := j.script.kind
+	return k.grace() > 0 && slices.ContainsFunc(j.all, func(r *callRecord) bool {
+		return (r.op.reads() || r.op == opCloseRead) && (r.limit == j.gone || r.limit+k.grace() == j.gone)
+	})
 }

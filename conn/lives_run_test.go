@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -79,17 +80,18 @@ func (r *callRecord) String() string {
 	if r.end != never {
 		end = r.end.String()
 	}
-	s := fmt.Sprintf("%v: %v to %v", r.op, r.start, end)
+	var s strings.Builder
+	fmt.Fprintf(&s, "%v: %v to %v", r.op, r.start, end)
 	if r.limit != never {
-		s += fmt.Sprintf(" (ctx %v)", r.limit)
+		fmt.Fprintf(&s, " (ctx %v)", r.limit)
 	}
 	if r.op.writes() {
-		s += fmt.Sprintf(" message %d of %d", r.number, r.size)
+		fmt.Fprintf(&s, " message %d of %d", r.number, r.size)
 	}
 	for _, d := range r.took {
-		s += fmt.Sprintf(" got %d", d.number)
+		fmt.Fprintf(&s, " got %d", d.number)
 	}
-	return s + fmt.Sprintf(": %v", r.err)
+	return s.String() + fmt.Sprintf(": %v", r.err)
 }
 
 // liveOnce lives s once and returns what was wrong, and what was seen.

@@ -17,7 +17,6 @@ type torn struct {
 	net.Conn
 	writes atomic.Int32
 	after  atomic.Int32
-	fails  chan struct{}
 }
 
 func (s *torn) Write(p []byte) (int, error) {
