@@ -35,7 +35,7 @@ func TestBrokenEnds(t *testing.T) {
 				b.Fatal("Close hangs")
 			}
 			b.noLaterThan(7 * time.Second)
-			<-conn.Gone(b.c)
+			<-b.c.Done()
 			b.noLaterThan(7 * time.Second)
 		})
 	})
@@ -51,7 +51,7 @@ func TestBrokenEnds(t *testing.T) {
 				b.Fatal("Read hangs")
 			}
 			b.noLaterThan(7 * time.Second)
-			<-conn.Gone(b.c)
+			<-b.c.Done()
 			b.noLaterThan(7 * time.Second)
 		})
 	})

@@ -52,7 +52,7 @@ func TestClose(t *testing.T) {
 			if reads {
 				wantClosedHere(b.T, <-failed)
 			}
-			<-conn.Gone(b.c)
+			<-b.c.Done()
 			if b.role == conn.RoleServer {
 				b.at(4 * time.Second)
 			} else {
@@ -173,7 +173,7 @@ func TestPeerClosesAndStays(t *testing.T) {
 		}
 		wantClosed(b.T, <-failed, frame.StatusNoStatus)
 		b.at(0)
-		<-conn.Gone(b.c)
+		<-b.c.Done()
 		if b.role == conn.RoleServer {
 			b.at(time.Second)
 		} else {
@@ -348,7 +348,7 @@ func TestRefusalDrains(t *testing.T) {
 			p.WantClose(frame.StatusMessageTooBig)
 			p.WantEOF()
 			wantCode(t, <-failed, frame.StatusMessageTooBig)
-			<-conn.Gone(c)
+			<-c.Done()
 			if d := time.Since(start); d != want {
 				t.Errorf("%d pieces: over after %v, want %v", pieces, d, want)
 			}
@@ -384,6 +384,6 @@ func TestCloseAnsweredBeforeSent(t *testing.T) {
 			t.Errorf("got %v, %v; want the end of the stream", f, err)
 		}
 		p.Close()
-		<-conn.Gone(c)
+		<-c.Done()
 	})
 }

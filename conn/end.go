@@ -101,6 +101,12 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 	return nil
 }
 
+// Done returns a channel that is closed when the stream is closed, and the
+// connection holds nothing any more. That is after its end, which reads and
+// writes learn at once, by Limits.CloseTimeout at most: a program that exits
+// waits for it, so that the peer gets what was written.
+func (c *Conn) Done() <-chan struct{} { return c.life.gone() }
+
 // giveUp ends the connection for a reason of our own that the peer is told with
 // code.
 func (c *Conn) giveUp(cause error, code frame.StatusCode) {

@@ -37,9 +37,6 @@ func must[T any](v T, err error) T {
 // LateTime is how long a read may take after a write has failed.
 const LateTime = lateTime
 
-// Gone returns a channel that is closed with the stream.
-func Gone(c *Conn) <-chan struct{} { return c.life.gone() }
-
 // Causes that are matched by os.ErrDeadlineExceeded outside.
 var (
 	ErrDeadPeer = errDeadPeer

@@ -48,7 +48,7 @@ func TestCloseAfterFailedWrite(t *testing.T) {
 		if err := c.Close(frame.StatusNormalClosure, ""); err == nil {
 			t.Error("Close succeeded without an answer")
 		}
-		<-conn.Gone(c)
+		<-c.Done()
 		if d := s.now(); d > 5*time.Second {
 			t.Errorf("the stream was closed after %v", d)
 		}
@@ -200,7 +200,7 @@ func TestReadThroughTheEnd(t *testing.T) {
 			p.Send(wstest.Close(frame.StatusGoingAway, ""))
 			p.Close()
 			c.Read(context.Background())
-			<-conn.Gone(c)
+			<-c.Done()
 			synctest.Wait()
 		}})
 		wantClosed(t, err, frame.StatusGoingAway)

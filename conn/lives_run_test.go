@@ -127,7 +127,7 @@ func (l *life) run() []string {
 	peer.Go(l.peer.act)
 	peer.Go(l.peer.read)
 	watch.Go(func() { <-conn.ServeContext(l.c).Done(); l.left = l.now() })
-	watch.Go(func() { <-conn.Gone(l.c); l.gone = l.now() })
+	watch.Go(func() { <-l.c.Done(); l.gone = l.now() })
 	for i, calls := range append(s.actors[:len(s.actors):len(s.actors)], []lifeCall{s.last}) {
 		a := &lifeActor{life: l, id: i}
 		l.actors = append(l.actors, a)

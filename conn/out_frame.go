@@ -105,15 +105,14 @@ func (o *outbound) pieces(ctx context.Context, h frame.Header, p []byte) error {
 				return nil
 			}
 		}
-		if o.pending.len() < maxBatch {
-			continue
-		}
-		if err := o.wait(ctx, o.progress.wait()); err != nil {
-			o.payload(key, p[pos:], pos)
-			return &committedError{err}
-		}
-		if o.c.life.is(broken) || o.c.life.is(over) {
-			return o.c.life.writeErr()
+		for o.pending.len() >= maxBatch { // whoever writes takes it along: to push again would wake us again
+			if err := o.wait(ctx, o.progress.wait()); err != nil {
+				o.payload(key, p[pos:], pos)
+				return &committedError{err}
+			}
+			if o.c.life.is(broken) || o.c.life.is(over) {
+				return o.c.life.writeErr()
+			}
 		}
 	}
 }

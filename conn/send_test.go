@@ -98,7 +98,7 @@ func TestSendOverflowStopped(t *testing.T) {
 		}
 		wantError(b.T, <-failed, conn.ErrQueueFull)
 		b.at(0)
-		<-conn.Gone(b.c)
+		<-b.c.Done()
 		b.at(5 * time.Second)
 	})
 }

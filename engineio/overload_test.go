@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/wstest"
 )
 
 // overload is how many messages pass each queue of this file: enough that an
@@ -109,9 +109,14 @@ func TestSessionsSteady(t *testing.T) {
 			server.forget(id)
 		}
 		ended := make(chan bool)
-		for range overload() / 10 {
-			server.run(new(conn.Conn), func() { ended <- true })
+		for range overload() / 100 {
+			c, peer := wstest.Pipe(nil)
+			server.run(c, func() {
+				c.CloseNow()
+				ended <- true
+			})
 			<-ended
+			peer.CloseNow()
 		}
 		if err := server.Shutdown(context.Background()); err != nil {
 			t.Error(err)

@@ -227,7 +227,8 @@ func (s *Server) forget(id string) {
 	s.check()
 }
 
-// run runs f on a goroutine that Shutdown waits for. f returns once c has ended.
+// run runs f on a goroutine. f returns once c has ended, or when another
+// goroutine goes on. Shutdown waits for all of them, and then for c's stream.
 func (s *Server) run(c *conn.Conn, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,10 +236,16 @@ func (s *Server) run(c *conn.Conn, f func()) {
 	go func() {
 		f()
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.conns[c]--; s.conns[c] == 0 {
-			delete(s.conns, c)
+		s.conns[c]--
+		last := s.conns[c] == 0
+		s.mu.Unlock()
+		if !last {
+			return
 		}
+		<-c.Done()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.conns, c)
 		s.check()
 	}()
 }
