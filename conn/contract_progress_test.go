@@ -52,7 +52,7 @@ func (s streamCase) pace() pace {
 	if s.memory {
 		return pace{10 * time.Second, time.Second, 1 << 10}
 	}
-	return pace{1500 * time.Millisecond, 75 * time.Millisecond, 1 << 10}
+	return pace{1500 * time.Millisecond, 75 * time.Millisecond, 2 << 10}
 }
 
 // A message of 60 KiB goes out to a peer that takes 1 KiB a second, however it
