@@ -62,42 +62,43 @@ func (in *inbound) next(ctx context.Context, mode message.Mode) (message.Event, 
 	in.parser.Settle()
 	in.parser.SetMode(mode)
 	for {
-		e, more, err := in.step(ctx)
-		switch {
-		case err != nil:
-			return e, err
-		case e.Kind == message.None:
-		case e.Kind == message.Control:
-			if err := in.control(e, more); err != nil {
+		b := in.c.stream.Buffered()
+		n, e, err := in.parser.Next(b)
+		if err != nil {
+			return e, in.fail(err)
+		}
+		in.c.stream.Advance(n) // a view of these bytes stays good until the next fill
+		more := len(b) > n
+		if n == 0 && e.Kind == message.None {
+			if e, err = in.fill(ctx); err != nil {
 				return e, err
 			}
-		default:
-			in.whole = in.whole || e.Last
-			in.c.out.cork(more)
-			if !in.c.life.is(open) { // we may have closed meanwhile
-				err = in.c.life.err()
+			more = false
+		}
+		if e.Kind != message.None {
+			done := false
+			if e, done, err = in.arrived(e, more); done {
+				return e, err
 			}
-			return e, err
 		}
 	}
 }
 
-// step takes one event out of what has come, and reads once if there is nothing
-// whole: the event is of kind message.None then, unless the read has completed
-// a message. more tells that bytes lie after the event's.
-func (in *inbound) step(ctx context.Context) (e message.Event, more bool, err error) {
-	s := &in.c.stream
-	b := s.Buffered()
-	n, e, err := in.parser.Next(b)
-	if err != nil {
-		return e, false, in.fail(err)
+// arrived deals with a control frame, or lets a message be delivered, which ends
+// the read: done is true then, and after an error. more tells that bytes lie
+// after it. It is a function of its own to keep the frame of next small, in which
+// an idle goroutine waits: 100 bytes more would double its stack.
+func (in *inbound) arrived(e message.Event, more bool) (_ message.Event, done bool, err error) {
+	if e.Kind == message.Control {
+		err = in.control(e, more)
+		return e, err != nil, err
 	}
-	s.Advance(n) // a view of these bytes stays good until the next fill
-	if n == 0 && e.Kind == message.None {
-		e, err = in.fill(ctx)
-		return e, false, err
+	in.whole = in.whole || e.Last
+	in.c.out.cork(more)
+	if !in.c.life.is(open) { // we may have closed meanwhile
+		err = in.c.life.err()
 	}
-	return e, len(b) > n, nil
+	return e, true, err
 }
 
 // fill reads once, and waits until there is something: into the buffer, or
@@ -113,7 +114,17 @@ func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 		if err := in.beginWait(ctx); err != nil {
 			return message.Event{}, err
 		}
-		n, again, err := in.read(room, !registered)
+		var n int
+		var again bool
+		var err error
+		switch { // this goroutine may wait here for long: the fewer frames, the smaller its stack
+		case in.c.life.is(broken): // as of now: a read that began before may have come too early
+			n, err = in.readLate(room)
+		case room != nil:
+			n, again, err = s.Into(room, !registered)
+		default:
+			n, again, err = s.Fill(in.parser.Need(), !registered)
+		}
 		woken := in.endWait(n)
 		switch {
 		case n > 0 && room != nil:
@@ -135,30 +146,27 @@ func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 	}
 }
 
-// read is the read of fill. After a write has failed it takes what has arrived,
-// and no more than a kernel holds.
-func (in *inbound) read(room []byte, try bool) (n int, again bool, err error) {
+// readLate is the read of fill after a write has failed. It takes what has
+// arrived, and no more than a kernel holds.
+func (in *inbound) readLate(room []byte) (n int, err error) {
 	s := &in.c.stream
-	late := in.c.life.is(broken) // as of now: a read that began before may have come too early
-	if late {
-		if in.late > lateBytes {
-			return 0, false, io.ErrUnexpectedEOF
-		}
-		if try = s.CanTry(); !try {
-			defer s.LimitRead(lateTime)()
-		}
+	if in.late > lateBytes {
+		return 0, io.ErrUnexpectedEOF
 	}
+	try := s.CanTry()
+	if !try {
+		defer s.LimitRead(lateTime)()
+	}
+	again := false
 	if room != nil {
 		n, again, err = s.Into(room, try)
 	} else {
 		n, again, err = s.Fill(in.parser.Need(), try)
 	}
-	if late {
-		if in.late += int32(n); again {
-			return 0, false, io.ErrUnexpectedEOF
-		}
+	if in.late += int32(n); again {
+		err = io.ErrUnexpectedEOF
 	}
-	return n, again, err
+	return n, err
 }
 
 // lateBytes is how much is read at most after a write has failed: more than the

@@ -18,12 +18,8 @@ func (in *inbound) finish() {
 	}
 	defer in.giveUpTurn()
 	l := &in.c.life
-	in.parser.SetMode(message.Octets) // nothing is kept, and so nothing is too long
 	for l.is(closing) || l.is(broken) {
-		in.parser.Settle()
-		if e, more, err := in.step(context.Background()); err == nil && e.Kind == message.Control {
-			in.control(e, more)
-		}
+		in.next(context.Background(), message.Octets) // nothing is kept, and so nothing is too long
 	}
 	in.parser.Release()
 	in.drain()

@@ -94,7 +94,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		go c.Close(frame.StatusGoingAway, "")
 		return
 	}
-	c.values = r.Context()
+	//c.values = r.Context()
 	go s.run(c, r)
 }
 
@@ -142,34 +142,45 @@ func (s *Server) refused(r *http.Request, err error) {
 	}
 }
 
-// run serves c to its end.
+// run serves c to its end. Nothing but the call itself holds r: an idle
+// connection would keep the whole request, and its frames are few, for an idle
+// goroutine's stack of 2 KiB.
 func (s *Server) run(c *Conn, r *http.Request) {
-	if s.Handle != nil {
-		s.handle(c, r)
+	err := unreturned
+	defer s.ended(c, &err)
+	if s.Handle == nil {
+		err = s.Serve(connContext{c}, c, r)
 		return
 	}
-	s.attend(c, func() error { return s.Serve(connContext{c}, c, r) })
+	f := s.Handle(connContext{c}, c, r)
+	if f == nil {
+		err = errNoFunction
+		return
+	}
+	err = errMoved
+	go s.receive(c, f, true)
 }
 
-// attend calls f, which serves c, and closes c with what it returns. If that is
-// errMoved another goroutine goes on.
-func (s *Server) attend(c *Conn, f func() error) {
-	err := error(&PanicError{}) // unless f returns: it has ended the goroutine
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{v, debug.Stack()}
-		}
-		if err == errMoved {
-			return
-		}
-		s.end(c, err)
-		if c.life.is(broken) { // nobody is left to read what has arrived
-			c.CloseNow()
-		}
-		<-c.life.gone()
-		s.remove(c)
-	}()
-	err = f()
+// unreturned is the error of a function until it returns: it has ended its
+// goroutine, or panicked.
+var unreturned error = &PanicError{}
+
+// ended is deferred by those who serve c, and closes it with the error that
+// their function has returned. If that is errMoved another goroutine goes on.
+func (s *Server) ended(c *Conn, returned *error) {
+	err := *returned
+	if v := recover(); v != nil {
+		err = &PanicError{v, debug.Stack()}
+	}
+	if err == errMoved {
+		return
+	}
+	s.end(c, err)
+	if c.life.is(broken) { // nobody is left to read what has arrived
+		c.CloseNow()
+	}
+	<-c.life.gone()
+	s.remove(c)
 }
 
 // end closes c, whose function has returned err.

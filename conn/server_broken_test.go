@@ -30,7 +30,8 @@ func TestServedToTheEnd(t *testing.T) {
 			served := make(chan struct{})
 			go func() {
 				defer close(served)
-				s.attend(c, func() error { return c.Write(context.Background(), Text, nil) })
+				err := c.Write(context.Background(), Text, nil)
+				s.ended(c, &err)
 			}()
 			select {
 			case <-served:

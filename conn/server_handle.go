@@ -1,24 +1,9 @@
 package conn
 
-import (
-	"errors"
-	"net/http"
-)
+import "errors"
 
 // errNoFunction is a Handle that has returned nil.
 var errNoFunction = errors.New("conn.Server: Handle has returned no function")
-
-// handle serves c with the function that Handle returns.
-func (s *Server) handle(c *Conn, r *http.Request) {
-	s.attend(c, func() error {
-		f := s.Handle(connContext{c}, c, r)
-		if f == nil {
-			return errNoFunction
-		}
-		go s.receive(c, f, true)
-		return errMoved
-	})
-}
 
 // receive calls f, which Handle returned, with each message of c.
 //
@@ -30,22 +15,21 @@ func (s *Server) handle(c *Conn, r *http.Request) {
 // Limits.PingInterval. A goroutine for each wait would keep nothing at all, and
 // costs a third of an echo.
 func (s *Server) receive(c *Conn, f func(Message) error, first bool) {
-	s.attend(c, func() error {
-		err := c.Each(connContext{c}, func(m Message) error {
-			if err := f(m); err != nil {
-				return err
-			}
-			if first {
-				return errMoved
-			}
-			c.in.grown = true
-			return nil
-		})
-		if err == errMoved {
-			go s.receive(c, f, false)
+	err := unreturned
+	defer s.ended(c, &err)
+	err = c.Each(connContext{c}, func(m Message) error {
+		if err := f(m); err != nil {
+			return err
 		}
-		return err
+		if first {
+			return errMoved
+		}
+		c.in.grown = true
+		return nil
 	})
+	if err == errMoved {
+		go s.receive(c, f, false)
+	}
 }
 
 // errMoved ends an Each that goes on in another goroutine.
