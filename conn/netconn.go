@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,24 +22,47 @@ import (
 // As with any net.Conn, calls that run into a deadline lose nothing, and go on
 // when it has been moved.
 func NetConn(c *Conn, t MessageType) net.Conn {
-	return &netConn{c: c, kind: t, read: newDeadline(), write: newDeadline()}
+	return &netConn{
+		c: c, kind: t,
+		read: newDeadline(), reading: make(chan struct{}, 1),
+		write: newDeadline(), writing: make(chan struct{}, 1),
+	}
 }
 
+// Reads come one after the other, and so do writes, each of which is one piece of
+// the stream. Who waits does so for a channel and not for a mutex: a deadline ends
+// that, too, and it is no obstacle to the time of testing/synctest.
 type netConn struct {
-	c     *Conn
-	kind  MessageType
-	read  *deadline
-	write *deadline
-	ended atomic.Bool // by Close
+	c       *Conn
+	kind    MessageType
+	read    *deadline
+	write   *deadline
+	ended   atomic.Bool   // by Close
+	reading chan struct{} // full while somebody reads
+	writing chan struct{} // full while somebody writes
+	reader  *partsReader  // of the message under way; belongs to who reads
+}
 
-	mu     sync.Mutex
-	reader *partsReader // of the message under way
+// take waits until slot is empty, and fills it, or until d has passed.
+func take(slot chan<- struct{}, d *deadline) error {
+	ctx, err := d.context()
+	if err != nil {
+		return err
+	}
+	select {
+	case slot <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Read implements net.Conn.
 func (n *netConn) Read(p []byte) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	if err := take(n.reading, n.read); err != nil {
+		return 0, err
+	}
+	defer func() { <-n.reading }()
 	for {
 		ctx, err := n.read.context()
 		if err != nil {
@@ -80,6 +102,10 @@ const netConnPiece = 32 << 10
 
 // Write implements net.Conn.
 func (n *netConn) Write(p []byte) (int, error) {
+	if err := take(n.writing, n.write); err != nil {
+		return 0, err
+	}
+	defer func() { <-n.writing }()
 	for written := 0; ; {
 		ctx, err := n.write.context()
 		if err != nil {
