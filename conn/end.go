@@ -27,6 +27,7 @@ func (c *Conn) end(e event, cause error, code frame.StatusCode, reason string) (
 	case now == broken:
 		c.life.limit(c.limits.CloseTimeout, c.expire)
 		c.out.over()
+		c.in.inUse() // what was read before does not count
 		c.in.interrupt(false)
 	case was == open:
 		if e == readEnd { // there is nobody to tell
@@ -44,9 +45,9 @@ func (c *Conn) end(e event, cause error, code frame.StatusCode, reason string) (
 
 // expire is called when the time for the rest of a connection's life has run
 // out. What has arrived before a write failed is not lost to an application
-// that is busy with a message.
+// that is still reading it.
 func (c *Conn) expire() {
-	if c.life.is(broken) && c.in.busy() {
+	if c.life.is(broken) && c.in.inUse() {
 		c.life.again(c.limits.CloseTimeout)
 		return
 	}

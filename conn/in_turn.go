@@ -16,7 +16,7 @@ func (in *inbound) takeTurn(ctx context.Context) error {
 		}
 		in.mu.Lock()
 		if !in.turn.held {
-			in.turn.held = true
+			in.turn.held, in.wait.used = true, true
 			in.use(done)
 			in.mu.Unlock()
 			// Asked again: the closer may have had the turn since.
@@ -54,6 +54,16 @@ func (in *inbound) giveUpTurn() {
 	in.wait.last = false
 	in.turn.giveUp()
 	in.mu.Unlock()
+}
+
+// inUse reports whether a message is being delivered, or a read has begun since
+// this was asked last.
+func (in *inbound) inUse() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	used := in.wait.used
+	in.wait.used = false
+	return used || in.busy()
 }
 
 // busy reports whether a message is being delivered: the caller may be in a

@@ -17,6 +17,7 @@ type wait struct {
 	slow   bool   // a read has waited within the message under way, which
 	missed bool   // the keepalive found nobody waiting, and is not set
 	ended  bool   // nothing is watched any more
+	used   bool   // a read of the application's has begun, or has waited, since inUse was asked
 	number uint32 // of the wait
 
 	spare time.Duration // the message under way may wait so much longer
@@ -42,6 +43,7 @@ func (in *inbound) beginWait(ctx context.Context) error {
 	w := &in.wait
 	w.on, w.since, w.grown = true, clock(), in.grown
 	w.number++
+	w.used = w.used || !w.last
 	slow := !in.budget()
 	if w.missed {
 		w.missed = false
