@@ -94,8 +94,8 @@ func TestNetConnLargeMessage(t *testing.T) {
 			overCases(t, cases(manyBytes(), nil), func(t *testing.T, s streamCase) {
 				l := s.link(t, nil, 0)
 				want := noise(size)
+				rest := want // want itself is set anew below
 				go func() {
-					rest := want
 					for i := range fragments {
 						n := len(rest) / (fragments - i)
 						f := wstest.Binary(rest[:n])
