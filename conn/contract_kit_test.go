@@ -239,10 +239,10 @@ func (l *link) settle() {
 }
 
 // await returns what comes from ch, and ends the test if nothing does for an
-// hour, or for a second and a half on a socket.
+// hour, or for slack on a socket.
 func await[T any](l *link, what string, ch <-chan T) (v T) {
 	l.Helper()
-	d := 1500 * time.Millisecond
+	d := slack
 	if l.memory {
 		d = time.Hour
 	}

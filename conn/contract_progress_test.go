@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -150,4 +151,54 @@ func TestPeerThatStopsIsCut(t *testing.T) {
 		l.wantCause("Write", <-wrote, writeStalled)
 		l.between(stopped+pace.timeout/2, stopped+2*pace.timeout)
 	})
+}
+
+// A peer that takes a byte now and then makes progress, but not a KiB a second
+// over all. It holds neither a write nor, after the end, the connection. A kernel
+// tells of no single byte.
+func TestDrippingPeerIsCut(t *testing.T) {
+	ends := []struct {
+		name string
+		end  func(l *link) <-chan error
+		want string
+	}{
+		{"Write", func(l *link) <-chan error {
+			return call(func() error { return l.c.Write(context.Background(), conn.Binary, noise(1<<20)) })
+		}, writeStalled},
+		{"Close", func(l *link) <-chan error { return startClose(l.c) }, ""},
+		{"peer closes", func(l *link) <-chan error {
+			l.p.Send(wstest.Close(4000, ""))
+			return call(func() error { <-l.c.Done(); return nil })
+		}, ""},
+	}
+	for _, e := range ends {
+		t.Run(e.name, func(t *testing.T) {
+			overKinds(t, slices.DeleteFunc(progressing(), func(k streamKind) bool { return !k.memory }), func(t *testing.T, s streamCase) {
+				pace := s.pace()
+				l := s.link(t, limits(conn.Limits{WriteTimeout: pace.timeout, PingInterval: -1}), 2<<10)
+				l.c.Write(l.endedSoon(), conn.Binary, noise(60<<10)) // it goes on in the background
+				failed := reading(l.c)
+				ended := e.end(l)
+				began := time.Since(l.start)
+				go slowly(l.p.NetConn(), 1, 1<<20, pace.timeout/3)
+				if err := await(l, e.name, ended); e.want != "" {
+					l.wantCause(e.name, err, e.want)
+				}
+				await(l, "Each", failed)
+				<-l.c.Done()
+				l.between(began+pace.timeout/2, began+2*pace.timeout+5*time.Second)
+			})
+		})
+	}
+}
+
+// endedSoon returns a ctx that ends when a write that can go on has begun to
+// wait.
+func (l *link) endedSoon() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		l.settle()
+		cancel()
+	}()
+	return ctx
 }

@@ -66,8 +66,8 @@
 //	ErrQueueFull, ErrAbandoned  we gave the connection up
 //
 // Match them with errors.Is and errors.AsType; CloseStatus returns the status
-// code of any of them. Calls learn of the end at once: the stream is closed in
-// the background, within Limits.CloseTimeout, after what had been written.
+// code of any of them. Calls learn of the end at once; the stream is closed in
+// the background, after what had been written (Conn.Done).
 // Messages that arrived before the peer's Close frame are delivered first. So
 // are those that arrived before a write failed; the writer gets its error, and
 // if the peer's Close frame is among what arrived, that is the cause.

@@ -57,8 +57,8 @@ func (c *Conn) expire() {
 // CloseNow closes the stream without a closing handshake and drops what has
 // not been sent. Reads and writes that wait return. It returns net.ErrClosed,
 // and does nothing, if the connection has ended already; what was written before
-// the peer's Close frame, and the answer to that, still goes out then, within
-// Limits.CloseTimeout.
+// the peer's Close frame, and the answer to that, still goes out then, as Done
+// says.
 func (c *Conn) CloseNow() error {
 	if c.life.is(closed) || c.life.is(over) {
 		return errClosed
@@ -67,14 +67,15 @@ func (c *Conn) CloseNow() error {
 	return nil
 }
 
-// Close closes the connection: what is held is written, then a Close frame with
-// code and reason, and the peer's Close frame is awaited, for
-// Limits.CloseTimeout at most (RFC 6455, section 7.1.2). Reads return
-// net.ErrClosed at once, and messages that still come are discarded.
+// Close closes the connection: what is held is written, at the pace that
+// Limits.WriteTimeout asks of the peer, then a Close frame with code and reason,
+// and the peer's Close frame is awaited, for Limits.CloseTimeout at most (RFC
+// 6455, section 7.1.2). Reads return net.ErrClosed at once, and messages that
+// still come are discarded.
 //
 // Close returns nil when the peer's Close frame has come, and an error if it
-// did not; the stream is closed in the background, within CloseTimeout. There is
-// one exception: called while another call is delivering a message, as from the
+// did not; the stream is closed in the background, as Done says. There is one
+// exception: called while another call is delivering a message, as from the
 // callback of Each, it returns nil at once, and the closing handshake goes on
 // when that call has returned.
 //
@@ -103,9 +104,11 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 }
 
 // Done returns a channel that is closed when the stream is closed, and the
-// connection holds nothing any more. That is after its end, which reads and
-// writes learn at once, by Limits.CloseTimeout at most: a program that exits
-// waits for it, so that the peer gets what was written.
+// connection holds nothing any more. Reads and writes learn of the connection's
+// end at once; then what was written before goes out, as long as the peer takes it
+// within Limits.WriteTimeout, and after our Close frame the rest takes
+// Limits.CloseTimeout at most. A program that exits waits for Done, so that the
+// peer gets what was written.
 func (c *Conn) Done() <-chan struct{} { return c.life.gone() }
 
 // giveUp ends the connection for a reason of our own that the peer is told with

@@ -30,8 +30,8 @@ func NetConn(c *Conn, t MessageType) net.Conn {
 }
 
 // Reads come one after the other, and so do writes, each of which is one piece of
-// the stream. Who waits does so for a channel and not for a mutex: a deadline ends
-// that, too, and it is no obstacle to the time of testing/synctest.
+// the stream. They wait for a channel rather than for a mutex: a deadline ends that
+// wait too, and time goes on meanwhile in a bubble of testing/synctest.
 type netConn struct {
 	c       *Conn
 	kind    MessageType

@@ -51,14 +51,16 @@ type Limits struct {
 	QueueBytes    int
 	QueueMessages int
 	// WriteTimeout is how long a write to the stream may make no progress
-	// before the connection is given up. Default 10 s. On a socket every byte
-	// that the kernel takes is progress; over TLS 16 KiB that have gone out are.
-	// Other streams don't tell when they took a byte, and so a peer may be
-	// given up as late as after twice the time.
+	// before the connection is given up. Default 10 s. It is also how long the
+	// write may take in all, to which comes a second for each KiB that has gone
+	// out. On a socket every byte that the kernel takes is progress; over TLS
+	// 16 KiB that have gone out are. Other streams don't tell when they took a
+	// byte, and so a peer may be given up as late as after twice the time.
 	WriteTimeout time.Duration
-	// CloseTimeout is how long the end of a connection may take, once our Close
+	// CloseTimeout is how long the end of a connection may take once our Close
 	// frame is out: the peer's Close frame, and then the end of the stream, are
-	// awaited for so long. Default 5 s.
+	// awaited for so long. Default 5 s. What is sent before our Close frame has
+	// the time that WriteTimeout gives it.
 	CloseTimeout time.Duration
 	// PingInterval is how long a waiting read may see no byte before a Ping
 	// asks for one. Default 25 s. Negative turns the keepalive off.

@@ -137,8 +137,8 @@ func (o *outbound) advanced() {
 
 // drained does what is due when nothing is pending any more: once our Close
 // frame is out the time of the closing handshake runs, and a server ends its
-// direction of the stream. Who still writes what was pending comes here when it
-// is done. Called with mu held, which is given up meanwhile.
+// direction of the stream. A writer that is still at what was pending comes here
+// when it is done. Called with mu held, which is given up meanwhile.
 func (o *outbound) drained() {
 	l := &o.c.life
 	if l.is(open) || o.partial || o.writing() {

@@ -133,19 +133,24 @@ func (w *writing) onWritable(fd uintptr) bool {
 	return true
 }
 
-// writeAllSocket writes p, and waits for room as long as some comes within
-// timeout again and again.
+// writeAllSocket writes p, and waits for room as long as allowance says.
 func (s *Stream) writeAllSocket(p []byte, timeout time.Duration) error {
-	for waited := false; ; waited = true {
-		n, err := s.writeSocket(p, waited)
-		if p = p[n:]; err != nil || len(p) == 0 {
+	var start time.Time // of the first wait
+	for written := 0; ; {
+		waited := !start.IsZero()
+		n, err := s.writeSocket(p[written:], waited)
+		if written += n; err != nil || written == len(p) {
 			if waited && timeout < Forever { // a deadline that has passed would stop TryWrite
 				s.nc.SetWriteDeadline(time.Time{})
 			}
 			return err
 		}
-		if timeout < Forever {
-			s.nc.SetWriteDeadline(time.Now().Add(timeout))
+		now := time.Now()
+		if !waited {
+			start = now
+		}
+		if left := allowance(timeout, written, now.Sub(start)); left < Forever {
+			s.nc.SetWriteDeadline(now.Add(left))
 		}
 	}
 }
