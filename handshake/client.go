@@ -55,7 +55,8 @@ const (
 )
 
 // Dial opens a WebSocket connection as a client (RFC 6455, section 4.1). The
-// URL's scheme is ws, wss, http or https. o may be nil.
+// URL's scheme is ws, wss, http or https; what its path and query can't have is
+// escaped, as browsers do. o may be nil.
 //
 // ctx and the HTTPClient's Timeout bound the handshake. They have no effect on
 // the connection afterwards. If a response comes that does not open a connection,
@@ -226,6 +227,7 @@ func (d *dialer) request(ctx context.Context, rawURL string) (*http.Request, err
 	case u.Fragment != "" || strings.HasSuffix(rawURL, "#"): // RFC 6455, section 3
 		return nil, fmt.Errorf("URL has the fragment %q, want none", u.Fragment)
 	}
+	u.RawQuery = escapeQuery(u.RawQuery)
 	d.aim(u)
 	if err := d.options.check(); err != nil {
 		return nil, err
@@ -236,6 +238,22 @@ func (d *dialer) request(ctx context.Context, rawURL string) (*http.Request, err
 		Header: d.header(),
 	}).WithContext(ctx)
 	return req, nil
+}
+
+// escapeQuery escapes the bytes that a query can't have (RFC 3986, section 3.4),
+// as browsers do. net/url escapes a path but leaves a query as it is given, and a
+// space in it would end the target of the request.
+func escapeQuery(q string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(q) {
+		if c := q[i]; c <= ' ' || c >= 0x7F || strings.IndexByte("\"<>", c) >= 0 {
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // check reports what is wrong with the options.

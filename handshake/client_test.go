@@ -136,6 +136,29 @@ func TestDialRequestVersion(t *testing.T) {
 	}
 }
 
+// TestDialTarget: what a URL can't have is escaped in the target of the request.
+func TestDialTarget(t *testing.T) {
+	for _, tt := range []struct{ url, target string }{
+		{"", "/"},
+		{"?", "/?"},
+		{"/a b?c=d e", "/a%20b?c=d%20e"},
+		{"? ", "/?%20"},
+		{"/?name=J\u00FCrgen&x=%20+%C3%BC", "/?name=J%C3%BCrgen&x=%20+%C3%BC"},
+		{"/?a=\"<b>\"&c=[d]|{e}'/?:@!$()*,;~", "/?a=%22%3Cb%3E%22&c=[d]|{e}'/?:@!$()*,;~"},
+		{"/?\x80\xFF", "/?%80%FF"},
+	} {
+		var target string
+		client := &http.Client{Transport: tripper(func(r *http.Request) (*http.Response, error) {
+			target = r.URL.RequestURI()
+			return nil, errConn
+		})}
+		Dial(t.Context(), "ws://example.com"+tt.url, &DialOptions{HTTPClient: client})
+		if target != tt.target {
+			t.Errorf("%q: target %q, want %q", tt.url, target, tt.target)
+		}
+	}
+}
+
 // TestDialHost: the Host field is the user's.
 func TestDialHost(t *testing.T) {
 	hosts := make(chan string, 1)

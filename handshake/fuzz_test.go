@@ -88,6 +88,7 @@ func FuzzUserHeader(f *testing.F) {
 	f.Add("X\n", "a\n", "a\n", "a\n", "/a\n")
 	f.Add("X\r", "a\r", "a\r", "a\r", "/a\r")
 	f.Add("X\x00", "a\x00", "a\x00", "a\x00", "/a\x00")
+	f.Add("0", "0", "0", "0", "? ")
 	f.Add("Connection", "\u010D\u010A", "", "[::1]:80", "/%0D%0A")
 	f.Fuzz(func(t *testing.T, name, value, subprotocol, host, path string) {
 		h := http.Header{name: {value}}
