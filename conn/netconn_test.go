@@ -20,11 +20,11 @@ func TestNetConn(t *testing.T) {
 		nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
 			server, client := s.conns(t, nil)
 			return conn.NetConn(server, conn.Binary), conn.NetConn(client, conn.Binary), func() {
-				for _, c := range []*conn.Conn{server, client} { // one may be in the middle of its Close
-					if c.Close(frame.StatusNormalClosure, "") == nil {
-						c.CloseNow()
-					}
+				for _, c := range []*conn.Conn{server, client} { // at once: each awaits the other
+					go c.Close(frame.StatusNormalClosure, "")
 				}
+				<-server.Done()
+				<-client.Done()
 			}, nil
 		})
 	})
