@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/parleyws/parley/conn/internal/stream"
@@ -22,7 +21,7 @@ type Conn struct {
 	pings  pinger
 
 	subprotocol string
-	values      context.Context // of the request, for what Server gives to its functions; nil: none
+	values      values // for what Server gives to its functions; nil: none
 }
 
 // New makes a Conn of a stream on which the handshake is done. It takes over

@@ -94,7 +94,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		go c.Close(frame.StatusGoingAway, "")
 		return
 	}
-	c.values = r.Context()
+	c.values = valuesOf(r.Context())
 	go s.run(c, r)
 }
 
