@@ -43,7 +43,7 @@ func ExampleNamespace_Use() {
 	}
 	io.Use(func(ctx context.Context, s *socketio.Socket) error {
 		if s.Handshake().Query.Get("token") == "" {
-			return &socketio.ConnectError{Message: "not authorized", Data: map[string]string{"hint": "log in"}}
+			return &socketio.Error{Message: "not authorized", Data: map[string]string{"hint": "log in"}}
 		}
 		return nil
 	})

@@ -74,7 +74,7 @@ func TestRing(t *testing.T) {
 
 // Events that nobody comes back for.
 func TestRecoverySteady(t *testing.T) {
-	r := newRecovery(Recovery{EventBytes: 100_000}.withDefaults())
+	r := newRecovery(nil, Recovery{EventBytes: 100_000}.withDefaults())
 	defer r.stop()
 	r.timer = time.NewTimer(time.Hour)
 	e := &emission{messages: make([]*engineio.Message, 1), size: 10}
@@ -105,11 +105,11 @@ func TestRecoveryClientsSteady(t *testing.T) {
 	defer r.stop()
 	wantFlat(t, func() {
 		for i := range overload() {
-			s := &Socket{namespace: n, id: "id", pid: fmt.Sprint(i)}
+			s := &Socket{namespace: n, id: "id", track: &track{pid: fmt.Sprint(i)}}
 			r.save(s)
 			if i%2 == 0 {
 				r.mu.Lock()
-				r.remove(r.clients[s.pid])
+				r.remove(r.clients[s.track.pid])
 				r.mu.Unlock()
 			}
 		}
@@ -131,12 +131,11 @@ func TestRecoveryClientsSteady(t *testing.T) {
 
 // A Recovery without a limit remembers more clients than by default.
 func TestRecoverySessionsOff(t *testing.T) {
-	r := newRecovery(Recovery{Sessions: -1}.withDefaults())
+	n := newServer(t, nil).Namespace
+	r := newRecovery(n, Recovery{Sessions: -1}.withDefaults())
 	defer r.stop()
-	s := &Socket{namespace: newServer(t, nil).Namespace}
 	for i := range 10_100 {
-		s.pid = fmt.Sprint(i)
-		r.save(s)
+		r.save(&Socket{namespace: n, track: &track{pid: fmt.Sprint(i)}})
 	}
 	if len(r.clients) != 10_100 {
 		t.Errorf("%d clients", len(r.clients))
