@@ -32,7 +32,7 @@ var layers = []layer{
 	{dir: "frame", banned: []string{"net", "io", "sync", "time", "context"}},
 	{dir: "handshake"},
 	{dir: "conn", ours: []string{
-		"frame", "handshake", "mask", "internal/inflate",
+		"frame", "handshake", "mask", "internal/inflate", "internal/requestvalues",
 		"conn/internal/inflater", "conn/internal/message", "conn/internal/pool", "conn/internal/stream",
 	}},
 	{dir: "conn/internal"},
@@ -43,7 +43,7 @@ var layers = []layer{
 		"frame", "mask", "conn/internal/inflater", "conn/internal/pool", "conn/internal/text",
 	}, banned: pureBanned},
 	{dir: "conn/internal/stream", ours: []string{"conn/internal/pool"}, banned: []string{"net/http", "context"}},
-	{dir: "engineio", ours: []string{"frame", "handshake", "conn", "engineio/internal/packet"}},
+	{dir: "engineio", ours: []string{"frame", "handshake", "conn", "engineio/internal/packet", "internal/requestvalues"}},
 	{dir: "engineio/internal/packet", banned: []string{"net", "io", "sync", "time", "context"}},
 	{dir: "socketio", ours: []string{"engineio", "socketio/internal/packet"}},
 	{dir: "socketio/internal/packet", banned: []string{"net", "io", "sync", "time", "context"}},

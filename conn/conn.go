@@ -5,6 +5,7 @@ import (
 
 	"github.com/parleyws/parley/conn/internal/stream"
 	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/requestvalues"
 )
 
 // A Conn is a WebSocket connection. It is made by Accept, Dial or New.
@@ -21,7 +22,7 @@ type Conn struct {
 	pings  pinger
 
 	subprotocol string
-	values      values // for what Server gives to its functions; nil: none
+	values      requestvalues.Values // for what Server gives to its functions; nil: none
 }
 
 // New makes a Conn of a stream on which the handshake is done. It takes over

@@ -39,41 +39,6 @@ func (x connContext) Value(key any) any {
 	return v
 }
 
-// values has those of the context of the request that a connection came with.
-type values interface{ Value(key any) any }
-
-// valuesOf returns the values of ctx. One that is as net/http made it is not kept
-// for its two, of which the connection knows one: that would cost 8 % of an idle
-// connection's memory.
-func valuesOf(ctx context.Context) values {
-	if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && isPlain(ctx, s) {
-		return plainValues{s}
-	}
-	return ctx
-}
-
-// isPlain reports whether ctx is as net/http makes it for a request to s. A
-// context of package context describes, as a string, all that it is made of.
-func isPlain(ctx context.Context, s *http.Server) bool {
-	plain := context.WithValue(context.Background(), http.ServerContextKey, s)
-	plain = context.WithValue(plain, http.LocalAddrContextKey, ctx.Value(http.LocalAddrContextKey))
-	plain, endConn := context.WithCancel(plain)
-	defer endConn()
-	plain, endRequest := context.WithCancel(plain)
-	defer endRequest()
-	return fmt.Sprint(ctx) == fmt.Sprint(plain)
-}
-
-// plainValues has what net/http puts into every context, but for our address.
-type plainValues struct{ server *http.Server }
-
-func (v plainValues) Value(key any) any {
-	if key == http.ServerContextKey {
-		return v.server
-	}
-	return nil
-}
-
 // AfterFunc lets package context watch for the end without a goroutine.
 func (x connContext) AfterFunc(f func()) (stop func() bool) { return x.c.life.after(f) }
 

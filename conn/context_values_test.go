@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"github.com/parleyws/parley/internal/requestvalues"
 )
 
 type userKey struct{}
@@ -54,7 +56,7 @@ func TestContextValues(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			type seen struct {
-				kept          values
+				kept          requestvalues.Values
 				user          any
 				local, server bool
 			}
@@ -96,7 +98,7 @@ func TestContextValues(t *testing.T) {
 			if want := map[bool]any{true: nil, false: "user"}[tt.plain]; got.user != want {
 				t.Errorf("the user's value is %v, want %v", got.user, want)
 			}
-			if _, plain := got.kept.(plainValues); plain != tt.plain {
+			if requestvalues.IsPlain(got.kept) != tt.plain {
 				t.Errorf("kept %T", got.kept)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/requestvalues"
 )
 
 // A Server is an http.Handler for WebSocket connections. For each it accepts
@@ -94,7 +95,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		go c.Close(frame.StatusGoingAway, "")
 		return
 	}
-	c.values = valuesOf(r.Context())
+	c.values = requestvalues.Of(r.Context())
 	go s.run(c, r)
 }
 

@@ -36,6 +36,19 @@ func checkPath(p string) error {
 	return nil
 }
 
+// checkTransports checks Options.Transports, which is not nil.
+func checkTransports(names []string) error {
+	if len(names) == 0 {
+		return wrong("Transports", "empty", `no client could connect; nil is "polling" and "websocket"`)
+	}
+	for i, name := range names {
+		if name != pollingName && name != websocketName {
+			return wrong(fmt.Sprintf("Transports[%d]", i), name, `there are "polling" and "websocket"`)
+		}
+	}
+	return nil
+}
+
 const (
 	// minPayload is the size of "2probe", the longest packet that every client
 	// sends.

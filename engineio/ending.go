@@ -96,6 +96,13 @@ func (s *Session) gone() bool {
 	return s.state == closed
 }
 
+// ended reports whether the session has ended.
+func (s *Session) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == closed
+}
+
 // leave ends the wait of a session that is over for one more GET, and returns
 // what is left to send.
 func (s *Session) leave() []*Message {

@@ -295,6 +295,8 @@ func TestCORS(t *testing.T) {
 			map[string]string{"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "GET,POST", "Access-Control-Allow-Headers": "X-A,X-B"}},
 		{"preflight that asks", &engineio.CORS{Origins: []string{page}}, "OPTIONS", []string{"Origin", page, "Access-Control-Request-Headers", "x-c"}, 204,
 			map[string]string{"Access-Control-Allow-Headers": "x-c"}},
+		{"all else", &engineio.CORS{Origins: []string{page}, Exposed: []string{"X-E", "X-F"}, Methods: []string{"GET", "PUT"}, MaxAge: time.Minute}, "OPTIONS", []string{"Origin", page}, 204,
+			map[string]string{"Access-Control-Expose-Headers": "X-E,X-F", "Access-Control-Allow-Methods": "GET,PUT", "Access-Control-Max-Age": "60"}},
 	} {
 		inBubble(t, &engineio.Options{CORS: tt.cors}, func(s *site) {
 			r := s.must(tt.method, "transport=polling", "", tt.header...)

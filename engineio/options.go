@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/parleyws/parley/handshake"
@@ -17,6 +18,11 @@ type Options struct {
 	// Path is the path that the server answers, with and without a slash at its
 	// end. It must begin with a slash. Default /engine.io/.
 	Path string
+	// Transports are those that clients may use: "polling", "websocket", or both,
+	// which is the default.
+	Transports []string
+	// NoUpgrades keeps sessions that begin on long-polling there.
+	NoUpgrades bool
 	// CORS lets in pages of other origins, over both transports. nil lets in
 	// none.
 	CORS *CORS
@@ -49,6 +55,12 @@ type Hooks struct {
 	// NewID returns the id of a new session. An id must be hard to guess and
 	// not in use. The default is 20 bytes from crypto/rand, in base64.
 	NewID func(r *http.Request) (string, error)
+	// Subprotocol chooses one of the subprotocols that a WebSocket request offers,
+	// "" for none. nil chooses the first: a browser that has offered some closes
+	// the connection if none of them is chosen.
+	Subprotocol func(r *http.Request, offered []string) string
+	// Refused is called with each request that was refused, once it is answered.
+	Refused func(r *http.Request, e *Refusal)
 }
 
 // Limits bound what a client can cost. In every field zero is the default. A
@@ -142,6 +154,13 @@ func (o *Options) resolve() (*Options, error) {
 	if c.Path[len(c.Path)-1] != '/' {
 		c.Path += "/"
 	}
+	if c.Transports == nil {
+		c.Transports = []string{pollingName, websocketName}
+	}
+	if err := checkTransports(c.Transports); err != nil {
+		return nil, err
+	}
+	c.Transports = slices.Clone(c.Transports)
 	c.Limits = c.Limits.withDefaults()
 	if err := c.Limits.check(); err != nil {
 		return nil, err

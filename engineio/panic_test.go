@@ -2,6 +2,7 @@ package engineio_test
 
 import (
 	"log/slog"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -12,6 +13,33 @@ import (
 type panics struct{ echo }
 
 func (panics) Message([]byte, bool) { panic("receiver") }
+
+// quits is a receiver that ends its goroutine, as a failed test does.
+type quits struct{ echo }
+
+func (quits) Message([]byte, bool) { runtime.Goexit() }
+
+// A receiver that ends its goroutine costs its session, on either transport, and
+// Shutdown, which inBubble calls, does not wait for it.
+func TestReceiverQuits(t *testing.T) {
+	log := new(lines)
+	o := &engineio.Options{Logger: slog.New(slog.NewTextHandler(log, nil))}
+	withReceiver(t, o, func(e echo) engineio.Receiver { return quits{e} }, func(s *site) {
+		sid := s.open()
+		if r, err := s.do(s.t.Context(), "POST", "transport=polling&sid="+sid, "4a\x1e4b"); err == nil {
+			t.Errorf("POST: %d %q from a goroutine that is gone", r.status, r.body)
+		}
+		s.wantEnd(engineio.TransportError)
+		s.wantGet(sid, 400, unknownSession)
+		w := s.openWebSocket()
+		w.send("4a")
+		w.wantClosed()
+		s.wantEnd(engineio.TransportError)
+		if got := strings.Count(log.String(), "Goexit was called"); got != 2 {
+			t.Errorf("%d ends in the log, want 2: %s", got, log)
+		}
+	})
+}
 
 // A receiver that panics costs its session, on either transport: the process
 // lives, the POST is answered, nothing is left behind.

@@ -20,7 +20,7 @@ type poll struct {
 // An answer is what a GET gets: messages, or a refusal.
 type answer struct {
 	messages []*Message
-	refusal  *refusal // nil: messages
+	refusal  *Refusal // nil: messages
 }
 
 // flush answers the GET that waits with what is queued. From then on the client
@@ -57,7 +57,7 @@ func (s *Session) get(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if a.refusal != nil {
-		a.refusal.write(w)
+		s.server.refuse(w, r, a.refusal)
 		return
 	}
 	var body []byte
@@ -133,12 +133,12 @@ func (s *Server) writeText(w http.ResponseWriter, contentType string, body []byt
 // post serves a POST with the session's id.
 func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 	if refused := s.beginPost(r); refused != nil {
-		refused.write(w)
+		s.server.refuse(w, r, refused)
 		return
 	}
 	body, why := s.readBody(w, r)
 	if why != nil {
-		s.refuseBody(w, why)
+		s.refuseBody(w, r, why)
 		return
 	}
 	refused := s.handleBody(body)
@@ -146,7 +146,7 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 	s.posting = false // before the answer: the client may send the next POST then
 	s.unlock()
 	if refused != nil {
-		refused.write(w)
+		s.server.refuse(w, r, refused)
 		return
 	}
 	s.server.writeText(w, "text/html", []byte("ok"))
@@ -155,7 +155,7 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 // refuseBody answers a POST whose body can't be taken, and then ends the session.
 // In the other order the answer to a waiting GET might tell the client of the end
 // before it learns of the limit.
-func (s *Session) refuseBody(w http.ResponseWriter, why *cause) {
+func (s *Session) refuseBody(w http.ResponseWriter, r *http.Request, why *cause) {
 	refused := badRequest
 	if why == longBody {
 		refused = tooLarge
@@ -166,10 +166,11 @@ func (s *Session) refuseBody(w http.ResponseWriter, why *cause) {
 	s.posting = false
 	s.end(why)
 	s.unlock()
+	s.server.refused(r, refused)
 }
 
 // beginPost begins a POST, or returns why it may not begin.
-func (s *Session) beginPost(r *http.Request) *refusal {
+func (s *Session) beginPost(r *http.Request) *Refusal {
 	s.mu.Lock()
 	defer s.unlock()
 	s.expire(time.Now())
@@ -218,7 +219,7 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *cau
 }
 
 // handleBody handles the packets of a POST.
-func (s *Session) handleBody(body []byte) *refusal {
+func (s *Session) handleBody(body []byte) *Refusal {
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
 	if s.gone() {
@@ -245,7 +246,7 @@ func (s *Session) handleBody(body []byte) *refusal {
 
 // partWith handles a POST to a session that is over. A client that closes the
 // session itself does not come for the farewell.
-func (s *Session) partWith(body []byte) *refusal {
+func (s *Session) partWith(body []byte) *Refusal {
 	last := body[bytes.LastIndexByte(body, packet.Separator)+1:]
 	s.mu.Lock()
 	defer s.mu.Unlock()

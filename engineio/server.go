@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio/internal/packet"
@@ -69,15 +70,44 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.o.Hooks.Header(w.Header(), r)
 	}
 	q := r.URL.Query()
-	var refused *refusal
+	var refused *Refusal
 	if sid := q.Get("sid"); sid != "" || q.Has("sid") {
 		refused = s.serveSession(w, r, sid, q.Get("transport"), q.Get("EIO"))
 	} else {
 		refused = s.serveHandshake(w, r, q.Get("transport"), q.Get("EIO"))
 	}
 	if refused != nil {
-		refused.write(w)
+		s.refuse(w, r, refused)
 	}
+}
+
+// Register makes mux serve the server's path, with and without its slash at the end:
+// a request without it would be redirected otherwise, which no client follows.
+func (s *Server) Register(mux *http.ServeMux) {
+	mux.Handle(s.o.Path, s)
+	if bare := strings.TrimSuffix(s.o.Path, "/"); bare != "" {
+		mux.Handle(bare, s)
+	}
+}
+
+// A Count tells how many sessions there are on each transport.
+type Count struct{ Polling, WebSocket int }
+
+// Count counts the sessions that are open.
+func (s *Server) Count() (n Count) {
+	s.mu.Lock()
+	sessions := slices.Collect(maps.Values(s.sessions))
+	s.mu.Unlock()
+	for _, x := range sessions {
+		switch {
+		case x == nil || x.ended():
+		case x.ws.Load() != nil:
+			n.WebSocket++
+		default:
+			n.Polling++
+		}
+	}
+	return n
 }
 
 // isUpgrade reports whether r asks for a WebSocket. Accepting it shows whether
@@ -87,9 +117,9 @@ func isUpgrade(r *http.Request) bool {
 }
 
 // serveSession serves a request that names a session.
-func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, id, transport, version string) *refusal {
+func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, id, transport, version string) *Refusal {
 	upgrade := isUpgrade(r)
-	if transport != pollingName && transport != websocketName {
+	if !slices.Contains(s.o.Transports, transport) {
 		return unknownTransport
 	}
 	n := s.session(id)
@@ -99,6 +129,8 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, id, transp
 	case version != "" && version != protocolVersion:
 		return badVersion
 	case upgrade != (transport == websocketName):
+		return badRequest
+	case upgrade && s.o.NoUpgrades:
 		return badRequest
 	case upgrade:
 		return s.upgrade(w, r, n)
@@ -116,10 +148,10 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, id, transp
 const protocolVersion = "4"
 
 // serveHandshake opens a session.
-func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, transport, version string) *refusal {
+func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, transport, version string) *Refusal {
 	upgrade := isUpgrade(r)
 	switch {
-	case transport != pollingName && transport != websocketName:
+	case !slices.Contains(s.o.Transports, transport):
 		return unknownTransport
 	case r.Method != http.MethodGet:
 		return badMethod
@@ -170,7 +202,7 @@ func (s *Server) openData(id string, upgrades bool) []byte {
 		PingTimeout  int64    `json:"pingTimeout"`
 		MaxPayload   int64    `json:"maxPayload"`
 	}{id, []string{}, s.o.Limits.PingInterval.Milliseconds(), s.o.Limits.PingTimeout.Milliseconds(), s.o.Limits.MaxPayload}
-	if upgrades {
+	if upgrades && !s.o.NoUpgrades && slices.Contains(s.o.Transports, websocketName) {
 		data.Upgrades = []string{websocketName}
 	}
 	b, _ := json.Marshal(data)
@@ -234,20 +266,25 @@ func (s *Server) run(c *conn.Conn, f func()) {
 	defer s.mu.Unlock()
 	s.conns[c]++
 	go func() {
+		defer s.ran(c) // also if a Receiver has ended the goroutine
 		f()
-		s.mu.Lock()
-		s.conns[c]--
-		last := s.conns[c] == 0
-		s.mu.Unlock()
-		if !last {
-			return
-		}
-		<-c.Done()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.conns, c)
-		s.check()
 	}()
+}
+
+// ran is called at the end of a goroutine of run.
+func (s *Server) ran(c *conn.Conn) {
+	s.mu.Lock()
+	s.conns[c]--
+	last := s.conns[c] == 0
+	s.mu.Unlock()
+	if !last {
+		return
+	}
+	<-c.Done()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	s.check()
 }
 
 // hold makes Shutdown wait until unhold is called.
@@ -281,9 +318,13 @@ func (s *Server) check() {
 	}
 }
 
+// vanishTime is how long Shutdown waits for the next GET of a client that polls.
+const vanishTime = time.Second
+
 // Shutdown ends all sessions, with ServerShuttingDown, and refuses new ones. It
-// waits until their transports are closed and every client that polls has been
-// told. If ctx ends first Shutdown cuts what is left and returns the error of
+// waits until their transports are closed and the clients that poll have been told.
+// Of these, one whose next GET does not come within a second has vanished, and is not
+// waited for. If ctx ends first Shutdown cuts what is left and returns the error of
 // ctx. A Server can't be used again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
@@ -301,6 +342,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			n.dismiss()
 		}
 	}
+	vanished := time.AfterFunc(vanishTime, s.dropPolling)
+	defer vanished.Stop()
 	select {
 	case <-empty:
 		return nil
@@ -314,11 +357,18 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) cut() {
 	s.mu.Lock()
 	conns := slices.Collect(maps.Keys(s.conns))
-	sessions := slices.Collect(maps.Values(s.sessions))
 	s.mu.Unlock()
 	for _, c := range conns {
 		c.CloseNow()
 	}
+	s.dropPolling()
+}
+
+// dropPolling ends the wait for the next GET of sessions that are over.
+func (s *Server) dropPolling() {
+	s.mu.Lock()
+	sessions := slices.Collect(maps.Values(s.sessions))
+	s.mu.Unlock()
 	for _, n := range sessions {
 		if n != nil {
 			n.mu.Lock()

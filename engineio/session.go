@@ -10,6 +10,7 @@ import (
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio/internal/packet"
+	"github.com/parleyws/parley/internal/requestvalues"
 )
 
 // A Receiver takes the messages of one session. Its methods are called with no
@@ -21,7 +22,7 @@ type Receiver interface {
 	//
 	// While Message runs nothing is read from the client: a Receiver that takes
 	// its time makes the client wait. A pong that is late for this reason does
-	// no harm. If Message panics the session closes.
+	// no harm. If Message panics, or ends its goroutine, the session closes.
 	Message(data []byte, binary bool)
 	// Closed is called once, when the session has ended. No call of Message
 	// begins after Closed, but one may still be running.
@@ -61,6 +62,7 @@ type Session struct {
 	opened  time.Time
 	secure  bool // TLS ended at this server
 	request kept
+	values  requestvalues.Values // of the request's ctx
 }
 
 // ErrClosed is what Send returns once the session has ended.
@@ -72,7 +74,7 @@ var ErrQueueFull = errors.New("engine.io: Limits.QueueBytes exceeded, session cl
 
 func newSession(server *Server, id string, r *http.Request) *Session {
 	now := time.Now()
-	s := &Session{server: server, id: id, opened: now, secure: r.TLS != nil, request: keep(r)}
+	s := &Session{server: server, id: id, opened: now, secure: r.TLS != nil, request: keep(r), values: requestvalues.Of(r.Context())}
 	s.beat = heartbeat{interval: server.o.Limits.PingInterval, timeout: server.o.Limits.PingTimeout}
 	s.beat.start(now)
 	return s
@@ -88,6 +90,11 @@ func (s *Session) Handshake() *Handshake {
 	h.Secure, h.Time = s.secure, s.opened
 	return h
 }
+
+// Value returns the value that the ctx of the request which has opened the session
+// has for key, such as one that middleware has put there; nil if there is none. What
+// net/http itself puts into a ctx may be missing.
+func (s *Session) Value(key any) any { return s.values.Value(key) }
 
 // Transport returns the transport that carries the session's packets: "polling"
 // or "websocket". It may change once, from the former to the latter.
@@ -240,23 +247,33 @@ func (s *Session) deliver(data []byte, binary bool) (ok bool) {
 	}
 	s.delivering = true
 	s.mu.Unlock()
-	ok = s.hand(data, binary)
-	s.mu.Lock()
-	defer s.unlock()
-	s.delivering = false
-	if !ok {
-		s.end(panicked)
-	}
-	return s.state != closed
+	handed := false
+	defer func() {
+		s.mu.Lock()
+		defer s.unlock()
+		s.delivering = false
+		if !handed {
+			s.end(panicked)
+		}
+		ok = s.state != closed
+	}()
+	handed = s.hand(data, binary)
+	return // the deferred function sets ok
 }
 
-// hand calls the receiver. A panic is logged; ok is false then. It ends the
-// session and nothing else, on either transport.
+// hand calls the receiver. If that panics, or ends its goroutine by runtime.Goexit,
+// it is logged, and ok is false. It ends the session and nothing else, on either
+// transport.
 func (s *Session) hand(data []byte, binary bool) (ok bool) {
 	defer func() {
-		if v := recover(); v != nil {
-			s.server.o.Logger.Error("engine.io: receiver panicked", "panic", v, "stack", string(debug.Stack()))
+		v := recover()
+		if ok {
+			return
 		}
+		if v == nil {
+			v = "runtime.Goexit was called"
+		}
+		s.server.o.Logger.Error("engine.io: receiver panicked", "panic", v, "stack", string(debug.Stack()))
 	}()
 	s.receiver.Message(data, binary)
 	return true

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/parleyws/parley/conn"
@@ -17,7 +19,7 @@ import (
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) *conn.Conn {
 	l := s.o.Limits
 	c, err := conn.Accept(w, r, &conn.AcceptOptions{
-		Handshake: handshake.Options{Origins: s.o.CORS.origins(), Deflate: s.o.Deflate},
+		Handshake: handshake.Options{CheckOrigin: s.o.CORS.allows, Subprotocols: s.subprotocols(r), Deflate: s.o.Deflate},
 		Conn: conn.Options{Limits: conn.Limits{
 			Message:       l.MaxPayload,
 			QueueBytes:    l.QueueBytes,
@@ -28,9 +30,37 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) *conn.Conn {
 	if err != nil {
 		s.o.Logger.Warn("engine.io: WebSocket refused", "error", err,
 			"origin", r.Header.Get("Origin"), "host", r.Host, "address", r.RemoteAddr)
+		e := &Refusal{http.StatusInternalServerError, badRequest.Code, err.Error()}
+		if h, ok := errors.AsType[*handshake.Error](err); ok {
+			e.Status = h.Status
+		}
+		s.refused(r, e)
 		return nil
 	}
 	return c
+}
+
+// subprotocols returns the subprotocol for the answer to r, if there is one. What is
+// no list of tokens the handshake refuses.
+func (s *Server) subprotocols(r *http.Request) []string {
+	var offered []string
+	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.Trim(name, " \t"); isToken(name) {
+				offered = append(offered, name)
+			}
+		}
+	}
+	switch {
+	case len(offered) == 0:
+		return nil
+	case s.o.Hooks.Subprotocol == nil:
+		return offered[:1]
+	}
+	if chosen := s.o.Hooks.Subprotocol(r, offered); slices.Contains(offered, chosen) {
+		return []string{chosen}
+	}
+	return nil
 }
 
 // openWebSocket opens a session on WebSocket.
@@ -50,7 +80,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, id string
 }
 
 // upgrade takes over a WebSocket that came with the id of a session.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, n *Session) *refusal {
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, n *Session) *Refusal {
 	if n.gone() {
 		return unknownSession
 	}

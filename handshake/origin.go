@@ -16,7 +16,8 @@ type origin struct {
 }
 
 // parseOrigin splits scheme "://" host [ ":" port ]. Anything more, such as user
-// information or a path, makes it fail.
+// information or a path, makes it fail. Schemes other than those of the web may do
+// without a host, as in file://.
 func parseOrigin(s []byte) (o origin, ok bool) {
 	n := 0
 	for n < len(s) && isTokenChar(s[n]) {
@@ -27,6 +28,9 @@ func parseOrigin(s []byte) (o origin, ok bool) {
 		return origin{}, false
 	}
 	o.scheme, o.authority = s[:n], s[n+len(separator):]
+	if len(o.authority) == 0 {
+		return o, o.defaultPort() == ""
+	}
 	o.host, o.port, ok = splitHost(o.authority)
 	return o, ok
 }
@@ -117,6 +121,9 @@ func sameFold(a, b []byte) bool {
 // sameHost is the rule without options: the origin's host and port equal those of
 // the Host field, and its scheme fits the connection.
 func (o origin) sameHost(host []byte, tls bool) bool {
+	if len(o.authority) == 0 {
+		return false
+	}
 	if bytes.Equal(o.authority, host) {
 		return o.schemeFits(tls)
 	}
@@ -129,6 +136,17 @@ func (o origin) sameHost(host []byte, tls bool) bool {
 // https. On a plain connection any scheme fits, because a proxy may have ended TLS
 // on the way.
 func (o origin) schemeFits(tls bool) bool { return !tls || equalFold(o.scheme, "https") }
+
+// isScheme reports whether s is a scheme (RFC 3986, section 3.1).
+func isScheme(s string) bool {
+	for i := range len(s) {
+		letter := 'a' <= s[i]|0x20 && s[i]|0x20 <= 'z'
+		if !letter && (i == 0 || (s[i] < '0' || s[i] > '9') && s[i] != '+' && s[i] != '-' && s[i] != '.') {
+			return false
+		}
+	}
+	return s != ""
+}
 
 var errPattern = errors.New("malformed pattern")
 
@@ -164,14 +182,21 @@ func originAllowed(value, host []byte, tls bool, patterns []string) (allowed boo
 }
 
 // matches reports whether the origin matches [ scheme "://" ] host [ ":" port ],
-// where the host may start with "*." and the port may be "*".
+// where the host may start with "*." and the port may be "*", or scheme "://" with
+// "*", or with nothing where the scheme does without a host.
 func (o origin) matches(pattern string, tls bool) (bool, error) {
 	rest, fits := pattern, o.schemeFits(tls)
 	if scheme, r, ok := strings.Cut(pattern, "://"); ok {
-		if !isToken([]byte(scheme)) {
+		if !isScheme(scheme) {
 			return false, fmt.Errorf("%w %q", errPattern, pattern)
 		}
 		rest, fits = r, sameFold([]byte(scheme), o.scheme)
+		switch {
+		case rest == "*":
+			return fits, nil
+		case rest == "" && origin{scheme: []byte(scheme)}.defaultPort() == "":
+			return fits && len(o.authority) == 0, nil
+		}
 	}
 	rest, anyPort := strings.CutSuffix(rest, ":*")
 	rest, below := strings.CutPrefix(rest, "*.")

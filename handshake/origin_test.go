@@ -303,7 +303,7 @@ func TestOriginPatterns(t *testing.T) {
 	for _, p := range []string{
 		"", "http://", "://example.com", "ht tp://example.com", "*example.com", "www.*.com", "*.", "*.*", "*.*.com",
 		"example.com/", "http://example.com/x", "example.com:*:*", "example.com:80:*", "example.com:x", "user@example.com",
-		"*.[::1]", "example.com ", "http://*", "*://example.com/", "exa\nmple.com",
+		"*.[::1]", "example.com ", "http://*:80", "1ttp://*", "*://example.com/", "exa\nmple.com",
 	} {
 		acceptBoth(t, sample("Origin: http://evil.example\r\n"), &Options{Origins: []string{p}},
 			func(t *testing.T, path string, _ *Result, c *memConn, err error) {

@@ -177,10 +177,14 @@ func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any)
 	var c collector[R]
 	var nodes sync.WaitGroup
 	t := e.target()
-	for _, n := range e.spaces() {
+	spaces, release := e.spaces()
+	defer release()
+	for _, n := range spaces {
 		nodes.Go(func() { c.fail(n.call(ctx, &t, event, args, c.Expect, c.local)) })
-		if n.adapter != nil && !e.local && !e.single() {
-			nodes.Go(func() { c.fail(n.adapter.Call(ctx, t, event, args, &c)) })
+		a, err := e.remote(n)
+		c.fail(err)
+		if a != nil {
+			nodes.Go(func() { c.fail(a.Call(ctx, t, event, args, &c)) })
 		}
 	}
 	nodes.Wait()

@@ -64,14 +64,6 @@ type Flags struct {
 	Uncompress bool // don't compress the event
 }
 
-// A RemoteSocket describes a socket of any node, as it was when it was fetched.
-type RemoteSocket struct {
-	ID        string
-	Rooms     []string
-	Data      map[string]any
-	Handshake Handshake
-}
-
 // Local is a namespace on this node, for its Adapter.
 type Local struct{ n *Namespace }
 

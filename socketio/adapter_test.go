@@ -225,14 +225,14 @@ func TestAdapter(t *testing.T) {
 		}
 		clients["b"].c.CloseNow()
 		synctest.Wait()
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Error("Of with an adapter that fails")
-				}
-			}()
-			there.Of("/x")
-		}()
+		x := there.Of("/x") // its clients are refused, and what it does elsewhere fails
+		if err := x.Emit("nowhere"); !errors.Is(err, b.fail) {
+			t.Errorf("Emit in a namespace without its adapter: %v", err)
+		}
+		b.fail = nil
+		if err := there.Of("/x").Emit("everywhere"); err != nil {
+			t.Errorf("Emit once the broker is back: %v", err)
+		}
 		there.Shutdown(context.Background())
 	})
 }

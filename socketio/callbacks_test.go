@@ -253,7 +253,7 @@ func TestCallbacksWithoutLocks(t *testing.T) {
 		{"Adapter", []string{"0/dynamic,"}},
 		{"Adapter.Close", []string{"0/dynamic,", "1/dynamic,"}},
 		{"socket.io: adapter", []string{"0/dynamic,", "1/dynamic,"}},
-		{"socket.io: adapter failed, client refused", []string{"0/fails,"}},
+		{"socket.io: adapter failed", []string{"0/fails,"}},
 		{"Use", []string{"0"}},
 		{"OnConnect", []string{"0"}},
 		{"Socket.Use", []string{"0", `2["event"]`}},
@@ -283,7 +283,7 @@ func TestCallbacksWithoutLocks(t *testing.T) {
 		{"socket.io: handler panicked", []string{"0", `2["panic"]`}},
 		{"socket.io: handler panicked", []string{"0/panics,"}},
 		{"socket.io: connection closed", []string{"0", "0"}},
-		{"socket.io: data of a ConnectError", []string{"0/nojson,"}},
+		{"socket.io: data of an Error", []string{"0/nojson,"}},
 		{"engine.io: session closed", []string{"0", "", `2["flood"]`}},
 		{"OnDisconnect", []string{"0", "", `2["flood"]`}},
 	} {
@@ -358,10 +358,10 @@ func newMeddler(t *testing.T, wanted string, recovery *socketio.Recovery) *meddl
 	io.OnConnect(m.serve)
 	io.OnServerEvent("server", func(*socketio.ServerEvent) { m.call("OnServerEvent") })
 	io.Of("/refused").Use(func(context.Context, *socketio.Socket) error {
-		return &socketio.ConnectError{Message: "no", Data: meddlingValue{m: m}}
+		return &socketio.Error{Message: "no", Data: meddlingValue{m: m}}
 	})
 	io.Of("/nojson").Use(func(context.Context, *socketio.Socket) error {
-		return &socketio.ConnectError{Message: "no", Data: make(chan int)}
+		return &socketio.Error{Message: "no", Data: make(chan int)}
 	})
 	io.Of("/panics").Use(func(context.Context, *socketio.Socket) error { panic("middleware") })
 	dynamic := io.OfFunc(func(name string, _ json.RawMessage) bool {

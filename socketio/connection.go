@@ -19,6 +19,7 @@ var (
 	errUnasked        error = &packet.Error{Reason: "CONNECT_ERROR from a client"}
 	errNeverConnected error = &packet.Error{Reason: "no namespace joined in time"}
 	errSlow           error = &packet.Error{Reason: "attachments took too long"}
+	errOutrun         error = &packet.Error{Reason: "client came back, but Recovery.EventBytes was exceeded before it was let in"}
 	errStalled        error = &packet.Error{Reason: "more than Limits.HandlerQueueBytes waits for handlers, and none has returned for 2 minutes"}
 	errLingering      error = &packet.Error{Reason: "more sockets than Limits.Namespaces have ended, and none of their handlers has returned for 2 minutes"}
 )

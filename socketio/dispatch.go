@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/parleyws/parley/socketio/internal/packet"
@@ -34,23 +35,32 @@ func (s *Socket) dispatch(t task) {
 	}
 }
 
-// run is what the socket's goroutine does. It returns when nothing is left.
+// run is what the socket's goroutine does. It returns when nothing is left. If a
+// handler ends the goroutine, by runtime.Goexit, another one goes on.
 func (s *Socket) run() {
-	var spare []task
+	var spare, tasks []task
+	done, returned := 0, false
+	defer func() {
+		if !returned {
+			s.handOver(tasks[done:])
+		}
+	}()
 	for {
 		s.mu.Lock()
-		tasks := s.tasks
+		tasks, done = s.tasks, 0
 		s.tasks = spare
 		if len(tasks) == 0 {
 			s.running = false
 			s.mu.Unlock()
+			returned = true
 			return
 		}
 		s.mu.Unlock()
 		if len(tasks) == 1 {
+			done = 1
 			s.perform(tasks[0])
 		} else {
-			s.performAll(tasks)
+			s.performAll(tasks, &done)
 		}
 		clear(tasks)
 		if spare = tasks[:0]; cap(spare) > smallQueue {
@@ -59,23 +69,46 @@ func (s *Socket) run() {
 	}
 }
 
-// performAll performs several tasks, whose answers leave together.
-func (s *Socket) performAll(tasks []task) {
+// handOver lets another goroutine do the tasks that are left, and those that have
+// come since.
+func (s *Socket) handOver(left []task) {
+	s.mu.Lock()
+	s.tasks = slices.Concat(left, s.tasks)
+	s.mu.Unlock()
+	s.namespace.server.work.run(s)
+}
+
+// performAll performs several tasks, whose answers leave together. It counts those
+// that it has begun in done.
+func (s *Socket) performAll(tasks []task, done *int) {
 	defer s.session.Cork().Release()
-	for _, t := range tasks {
+	for i, t := range tasks {
+		*done = i + 1
 		s.perform(t)
 	}
 }
 
-// perform performs one task. A panic ends the socket and nothing else.
+// perform performs one task. A panic, or a handler that ends its goroutine, ends
+// the socket and nothing else.
 func (s *Socket) perform(t task) {
+	returned := false
 	defer func() {
-		if v := recover(); v != nil {
-			s.namespace.server.o.Logger.Error("socket.io: handler panicked", "panic", v,
-				"namespace", s.namespace.name, "socket", s.id, "stack", string(debug.Stack()))
-			s.fail()
+		v := recover()
+		if returned {
+			return
 		}
+		if v == nil {
+			v = "runtime.Goexit was called"
+		}
+		s.namespace.server.o.Logger.Error("socket.io: handler panicked", "panic", v,
+			"namespace", s.namespace.name, "socket", s.id, "stack", string(debug.Stack()))
+		s.fail()
 	}()
+	s.do(t)
+	returned = true
+}
+
+func (s *Socket) do(t task) {
 	if t.unit == nil {
 		t.do()
 		return
@@ -101,17 +134,7 @@ func (s *Socket) fail() {
 }
 
 // errInternal is what the client is told of a panic in middleware.
-var errInternal error = &ConnectError{Message: "Internal error"}
-
-// A ConnectError refuses a socket with data beside the message. Middleware returns
-// it.
-type ConnectError struct {
-	Message string
-	Data    any // sent to the client as JSON; nil for none
-}
-
-// Error returns the message.
-func (e *ConnectError) Error() string { return e.Message }
+var errInternal error = &Error{Message: "Internal error"}
 
 // connectError is the data of a CONNECT_ERROR.
 type connectError struct {
@@ -125,22 +148,31 @@ type connectAnswer struct {
 	PID string `json:"pid,omitempty"`
 }
 
-// connect runs the middleware, and then connects or refuses the socket.
+// connect runs the middleware, and then connects or refuses the socket. A client
+// that has come back gets what it had before that.
 func (s *Socket) connect() {
 	s.name()
-	n := s.namespace
+	n, r := s.namespace, s.namespace.recovery
 	middleware, handlers := n.registered()
-	again := n.recovery != nil && !n.recovery.o.RunMiddleware && n.recovery.restore(s)
-	if !again {
-		for _, f := range middleware {
-			if err := f(s.Context(), s); err != nil {
-				s.refuse(err)
-				return
-			}
-		}
-		again = n.recovery != nil && n.recovery.o.RunMiddleware && n.recovery.restore(s)
+	again := r != nil && r.claim(s)
+	if again && !r.o.RunMiddleware {
+		middleware = nil
 	}
-	if !again && !s.enter() || again && !s.Connected() {
+	for _, f := range middleware {
+		if err := f(s.Context(), s); err != nil {
+			s.refuse(err)
+			return
+		}
+	}
+	switch {
+	case r == nil:
+		s.enter()
+	case !again:
+		r.enter(s)
+	case !r.resume(s):
+		s.conn.violation(errOutrun)
+	}
+	if !s.Connected() {
 		return
 	}
 	s.conn.joined()
@@ -175,7 +207,7 @@ func (s *Socket) enter() bool {
 	}
 	s.state = connected
 	s.mu.Unlock()
-	answer := newControl(packet.Connect, s.namespace.name, connectAnswer{s.id, s.pid})
+	answer := newControl(packet.Connect, s.namespace.name, connectAnswer{s.id, s.pid()})
 	s.namespace.rooms.add(s, func() { s.conn.send(answer) })
 	return true
 }
@@ -183,12 +215,12 @@ func (s *Socket) enter() bool {
 // refuse answers the CONNECT with a CONNECT_ERROR.
 func (s *Socket) refuse(err error) {
 	answer := connectError{Message: err.Error()}
-	if e, ok := errors.AsType[*ConnectError](err); ok {
+	if e, ok := errors.AsType[*Error](err); ok {
 		answer = connectError{e.Message, e.Data}
 	}
 	s.conn.left(s, false) // the client may try again at once
 	if _, err := json.Marshal(answer.Data); err != nil {
-		s.namespace.server.o.Logger.Error("socket.io: data of a ConnectError", "error", err)
+		s.namespace.server.o.Logger.Error("socket.io: data of an Error", "error", err)
 		answer.Data = nil
 	}
 	s.conn.send(newControl(packet.ConnectError, s.namespace.name, answer))
@@ -239,24 +271,32 @@ func (s *Socket) event(u *packet.Unit) {
 	}()
 	for _, f := range more.middleware {
 		if err := f(e); err != nil {
-			s.report(u, err)
+			s.failed(e, err)
 			return
 		}
+	}
+	if e.replaced() {
+		s.mu.Lock()
+		named = s.handlers.named(few[:0], []byte(e.Name()))
+		s.mu.Unlock()
 	}
 	for _, f := range more.any {
 		f(e)
 	}
 	for _, f := range named {
 		if err := f(e); err != nil {
-			s.report(u, err)
+			s.failed(e, err)
 		}
 	}
 }
 
-// report logs that an event was not handled, or that its handler failed.
-func (s *Socket) report(u *packet.Unit, err error) {
-	s.namespace.server.o.Logger.Warn("socket.io: event failed",
-		"namespace", s.namespace.name, "socket", s.id, "event", clip(u.Name()), "error", err)
+// failed hands the error of a handler to the user.
+func (s *Socket) failed(e *Event, err error) {
+	if f := s.namespace.server.o.OnError; f != nil {
+		f(e, err)
+		return
+	}
+	AnswerError(e, err)
 }
 
 // clip returns the start of an event's name, which a client has sent.

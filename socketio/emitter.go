@@ -103,12 +103,22 @@ func (e *Emitter) target() Target {
 }
 
 // spaces returns the namespaces that are addressed: for a template, those that were
-// made from it.
-func (e *Emitter) spaces() []*Namespace {
+// made from it. The caller releases them.
+func (e *Emitter) spaces() (list []*Namespace, release func()) {
 	if e.n.name == "" {
-		return e.n.children()
+		return e.n.children(), func() {}
 	}
-	return []*Namespace{e.n}
+	n, release := e.n.acquire()
+	return []*Namespace{n}, release
+}
+
+// remote returns the adapter of one of the spaces, nil if there is none or if only
+// this node is addressed.
+func (e *Emitter) remote(n *Namespace) (Adapter, error) {
+	if e.local || e.single() {
+		return nil, nil
+	}
+	return n.remote()
 }
 
 // Emit sends an event, which is encoded once. A []byte anywhere in args travels as
@@ -122,7 +132,9 @@ func (e Emitter) Emit(event string, args ...any) error {
 	}
 	t := e.target()
 	if e.n.name != "" {
-		return e.emitIn(e.n, &t, event, args)
+		n, release := e.n.acquire()
+		defer release()
+		return e.emitIn(n, &t, event, args)
 	}
 	for _, n := range e.n.children() {
 		if err := e.emitIn(n, &t, event, args); err != nil {
@@ -133,23 +145,33 @@ func (e Emitter) Emit(event string, args ...any) error {
 }
 
 func (e *Emitter) emitIn(n *Namespace, t *Target, event string, args []any) error {
-	if err := n.broadcast(t, event, args); err != nil || n.adapter == nil || e.local {
+	if err := n.broadcast(t, event, args); err != nil {
 		return err
 	}
-	return n.adapter.Broadcast(*t, event, args)
+	a, err := e.remote(n)
+	if a == nil {
+		return err
+	}
+	return a.Broadcast(*t, event, args)
 }
 
 // FetchSockets returns the addressed sockets of all nodes.
 func (e Emitter) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	t := e.target()
 	var list []RemoteSocket
-	for _, n := range e.spaces() {
+	spaces, release := e.spaces()
+	defer release()
+	for _, n := range spaces {
 		list = append(list, (&Local{n}).Fetch(t)...)
-		if n.adapter == nil || e.local || e.single() {
-			continue
+		a, err := e.remote(n)
+		if a != nil {
+			var more []RemoteSocket
+			more, err = a.Fetch(ctx, t)
+			for i := range more {
+				more[i].n = n
+			}
+			list = append(list, more...)
 		}
-		more, err := n.adapter.Fetch(ctx, t)
-		list = append(list, more...)
 		if err != nil {
 			return list, err
 		}
@@ -162,11 +184,15 @@ func (e Emitter) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 func (e *Emitter) each(here func(*Local, Target) error, there func(Adapter, Target) error) error {
 	t := e.target()
 	var errs []error
-	for _, n := range e.spaces() {
+	spaces, release := e.spaces()
+	defer release()
+	for _, n := range spaces {
 		errs = append(errs, here(&Local{n}, t))
-		if n.adapter != nil && !e.local && !e.single() {
-			errs = append(errs, there(n.adapter, t))
+		a, err := e.remote(n)
+		if a != nil {
+			err = there(a, t)
 		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

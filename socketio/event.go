@@ -24,7 +24,42 @@ type Event struct {
 	mu      sync.Mutex
 	u       *packet.Unit // nil: the handlers have returned
 	readers atomic.Int32 // calls that decode u, with no lock held: that calls the user's UnmarshalJSON
+	changed bool         // by Replace
 	acked   bool
+}
+
+// Replace makes the event one with another name and other arguments, for Socket.Use:
+// what was received is forgotten, but for the acknowledgement that is asked for. It
+// returns an error if args can't be encoded, if the name is reserved, or if the
+// handlers have returned.
+func (e *Event) Replace(event string, args ...any) error {
+	enc := new(encoder)
+	if err := enc.event(event, args); err != nil {
+		return err
+	}
+	p := packet.Packet{Type: packet.Event, Data: enc.buf}
+	if p.Attachments = len(enc.attachments); p.Attachments > 0 {
+		p.Type = packet.BinaryEvent
+	}
+	u := new(packet.Unit)
+	if err := u.Parse(p.Append(nil)); err != nil {
+		return err
+	}
+	u.Binary = enc.attachments
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.u == nil {
+		return errEventOver
+	}
+	e.u, e.changed = u, true
+	return nil
+}
+
+// replaced reports whether Replace was called.
+func (e *Event) replaced() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.changed
 }
 
 // end takes the arguments away. It reports whether their memory may be used again,
@@ -135,15 +170,15 @@ func (e *Event) Ack(args ...any) error {
 
 // On adds a handler for events with a name. The first argument is decoded into a
 // T; if there is none it is the zero value. Other arguments are ignored. If the
-// argument does not fit T the event is logged, and f is not called. An error of f
-// is logged. ctx ends with the socket.
+// argument does not fit T, f is not called. That, and an error of f, is dealt with
+// by Options.OnError. ctx ends with the socket.
 //
 // For events without arguments T may be any type.
 func On[T any](s *Socket, event string, f func(ctx context.Context, arg T) error) {
 	need(f != nil, "On: nil function")
 	s.OnEvent(event, func(e *Event) error {
 		var arg T
-		if err := e.Decode(0, &arg); err != nil {
+		if err := e.fit(&arg); err != nil {
 			return err
 		}
 		return f(e.Context(), arg)
@@ -156,7 +191,7 @@ func On2[T, U any](s *Socket, event string, f func(ctx context.Context, first T,
 	s.OnEvent(event, func(e *Event) error {
 		var first T
 		var second U
-		if err := errors.Join(e.Decode(0, &first), e.Decode(1, &second)); err != nil {
+		if err := e.fit(&first, &second); err != nil {
 			return err
 		}
 		return f(e.Context(), first, second)
@@ -164,13 +199,12 @@ func On2[T, U any](s *Socket, event string, f func(ctx context.Context, first T,
 }
 
 // Handle is On with a handler whose result is the acknowledgement, if the client
-// asks for one. If f returns an error the error is logged, and no acknowledgement
-// is sent.
+// asks for one.
 func Handle[In, Out any](s *Socket, event string, f func(ctx context.Context, in In) (Out, error)) {
 	need(f != nil, "Handle: nil function")
 	s.OnEvent(event, func(e *Event) error {
 		var in In
-		if err := e.Decode(0, &in); err != nil {
+		if err := e.fit(&in); err != nil {
 			return err
 		}
 		out, err := f(e.Context(), in)
@@ -179,6 +213,33 @@ func Handle[In, Out any](s *Socket, event string, f func(ctx context.Context, in
 		}
 		return e.Ack(out)
 	})
+}
+
+// Handle2 is Handle with two arguments.
+func Handle2[T, U, Out any](s *Socket, event string, f func(ctx context.Context, first T, second U) (Out, error)) {
+	need(f != nil, "Handle2: nil function")
+	s.OnEvent(event, func(e *Event) error {
+		var first T
+		var second U
+		if err := e.fit(&first, &second); err != nil {
+			return err
+		}
+		out, err := f(e.Context(), first, second)
+		if err != nil {
+			return err
+		}
+		return e.Ack(out)
+	})
+}
+
+// fit decodes the first arguments into targets.
+func (e *Event) fit(targets ...any) error {
+	for i, t := range targets {
+		if err := e.Decode(i, t); err != nil {
+			return &argumentError{err}
+		}
+	}
+	return nil
 }
 
 // Args are the arguments of an acknowledgement. They belong to the caller. Call

@@ -193,8 +193,12 @@ func (r *raw) read() string {
 	}
 }
 
-func (r *raw) want(packet string) {
+// want reads a packet, after calling first.
+func (r *raw) want(packet string, first ...func()) {
 	r.t.Helper()
+	for _, f := range first {
+		f()
+	}
 	if got := r.read(); got != packet {
 		r.t.Errorf("read %.80q, want %.80q", got, packet)
 	}

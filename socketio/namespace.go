@@ -13,22 +13,26 @@ import (
 // A Namespace is a part of a server that has sockets, rooms and handlers of its
 // own. All methods may be called from any goroutine. Middleware and handlers that
 // are added apply to sockets that connect afterwards.
+//
+// A namespace that OfPattern or OfFunc has made is forgotten when nobody uses it,
+// and made anew when somebody does. A *Namespace can be kept all the same: its
+// methods act on the namespace that has the name at the time.
 type Namespace struct {
 	server   *Server
 	name     string // "": a template for other namespaces
-	template *Namespace
 	rooms    rooms
 	recovery *recovery // nil: off
-	adapter  Adapter   // nil: there is only this node; set by attached
 	ids      atomic.Uint64
 
-	once    sync.Once // of attached
-	failure error     // of Options.Adapter
+	fixed atomic.Bool // the namespace is never forgotten; set with server.mu held
 
 	// Guarded by server.mu:
-	users int  // number of sockets, and of calls that need the namespace
-	fixed bool // the namespace is never forgotten
-	ready bool // attached has succeeded
+	template *Namespace // whose middleware and handlers it has too; nil: none
+	declared bool       // it has middleware or connect handlers of its own
+	users    int        // number of sockets, and of calls that need the namespace
+
+	attaching chan struct{}        // full while a call of attached connects n with other nodes
+	link      atomic.Pointer[link] // to other nodes; nil: none yet, or Options.Adapter is nil
 
 	mu           sync.RWMutex
 	middleware   []func(context.Context, *Socket) error
@@ -36,36 +40,62 @@ type Namespace struct {
 	serverEvents map[string][]func(*ServerEvent)
 }
 
+// A link is what came of connecting a namespace with other nodes.
+type link struct {
+	adapter Adapter // nil after an error
+	err     error   // of Options.Adapter
+}
+
 func newNamespace(s *Server, name string, template *Namespace) *Namespace {
-	n := &Namespace{server: s, name: name, template: template, rooms: newRooms()}
+	n := &Namespace{server: s, name: name, template: template, rooms: newRooms(), attaching: make(chan struct{}, 1)}
 	if s.o.Recovery != nil {
-		n.recovery = newRecovery(*s.o.Recovery)
+		n.recovery = newRecovery(n, *s.o.Recovery)
 	}
 	return n
 }
 
-// attached connects n with other nodes when it is called for the first time. Other
-// calls wait for the first. Nobody may look at n.adapter before it has returned.
+// attached connects n with other nodes, unless that has been done. Calls that come
+// meanwhile wait. After an error the next call tries again. The caller counts as a
+// user of n.
 func (n *Namespace) attached() error {
 	s := n.server
-	gone := false
-	n.once.Do(func() {
-		if s.o.Adapter != nil {
-			n.adapter, n.failure = s.o.Adapter(&Local{n})
-		}
-		if n.failure != nil {
-			n.adapter = nil
-			return
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		n.ready = s.namespaces[n.name] == n
-		gone = !n.ready
-	})
-	if gone { // the server was shut down meanwhile
+	if s.o.Adapter == nil {
+		return nil
+	}
+	n.attaching <- struct{}{}
+	defer func() { <-n.attaching }()
+	if l := n.link.Load(); l != nil && l.err == nil {
+		return nil
+	}
+	a, err := s.o.Adapter(&Local{n})
+	if err != nil {
+		n.link.Store(&link{err: err})
+		return err
+	}
+	s.mu.Lock()
+	gone := s.namespaces[n.name] != n // the server was shut down meanwhile
+	n.link.Store(&link{adapter: a})
+	s.mu.Unlock()
+	if gone {
 		n.detach()
 	}
-	return n.failure
+	return nil
+}
+
+// remote returns the adapter, nil if there is none, or why there is none although
+// Options asks for one.
+func (n *Namespace) remote() (Adapter, error) {
+	l := n.link.Load()
+	if l == nil {
+		return nil, nil
+	}
+	return l.adapter, l.err
+}
+
+// isReady reports whether clients may be in n. Called with server.mu held.
+func (n *Namespace) isReady() bool {
+	a, err := n.remote()
+	return err == nil && (a != nil || n.server.o.Adapter == nil)
 }
 
 // detach ends what attached has begun.
@@ -73,11 +103,25 @@ func (n *Namespace) detach() {
 	if n.recovery != nil {
 		n.recovery.stop()
 	}
-	if n.adapter != nil {
-		if err := n.adapter.Close(); err != nil {
+	if a, _ := n.remote(); a != nil {
+		if err := a.Close(); err != nil {
 			n.server.o.Logger.Warn("socket.io: adapter", "namespace", n.name, "error", err)
 		}
 	}
+}
+
+// acquire returns the namespace that has n's name: n itself, unless n was
+// forgotten. It is not forgotten before release is called.
+func (n *Namespace) acquire() (now *Namespace, release func()) {
+	if n.name == "" || n.fixed.Load() {
+		return n, func() {}
+	}
+	s := n.server
+	s.mu.Lock()
+	now = s.hold(n.name, n.template)
+	s.mu.Unlock()
+	_ = now.attached() // whoever needs the adapter gets the error from remote
+	return now, func() { s.linger(now) }
 }
 
 // Name returns the namespace's name, which begins with a slash.
@@ -86,12 +130,10 @@ func (n *Namespace) Name() string { return n.name }
 // Use adds middleware: a function that is called for each socket that wants to
 // connect, in the order of registration, on the socket's own goroutine. If it
 // returns an error the socket is refused, and the client gets the error's text,
-// and the data of a *ConnectError. ctx ends with the socket.
+// and the data of a *Error. ctx ends with the socket.
 func (n *Namespace) Use(f func(ctx context.Context, s *Socket) error) {
 	need(f != nil, "Namespace.Use: nil function")
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.middleware = append(n.middleware, f)
+	n.register(true, func(n *Namespace) { n.middleware = append(n.middleware, f) })
 }
 
 // OnConnect adds a handler for sockets that have connected. It runs on the socket's
@@ -99,16 +141,32 @@ func (n *Namespace) Use(f func(ctx context.Context, s *Socket) error) {
 // registers miss no event.
 func (n *Namespace) OnConnect(f func(s *Socket)) {
 	need(f != nil, "OnConnect: nil function")
+	n.register(true, func(n *Namespace) { n.handlers = append(n.handlers, f) })
+}
+
+// register calls add, which adds a function to the namespace. A namespace with
+// functions of its own is never forgotten; declares tells that they say who may
+// connect and what happens then.
+func (n *Namespace) register(declares bool, add func(*Namespace)) {
+	n, release := n.acquire()
+	defer release()
+	n.server.mu.Lock()
+	n.declared = n.declared || declares
+	n.fixed.Store(true)
+	n.server.mu.Unlock()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.handlers = append(n.handlers, f)
+	add(n)
 }
 
 // registered returns the middleware and the handlers of n, after those of its
 // template.
 func (n *Namespace) registered() (middleware []func(context.Context, *Socket) error, handlers []func(*Socket)) {
-	if n.template != nil {
-		middleware, handlers = n.template.registered()
+	n.server.mu.Lock()
+	template := n.template
+	n.server.mu.Unlock()
+	if template != nil {
+		middleware, handlers = template.registered()
 	}
 	n.mu.RLock()
 	defer n.mu.RUnlock()
@@ -123,7 +181,7 @@ func (n *Namespace) children() []*Namespace {
 	defer n.server.mu.Unlock()
 	var list []*Namespace
 	for _, c := range n.server.namespaces {
-		if c.template == n && c.ready {
+		if c.template == n && c.isReady() {
 			list = append(list, c)
 		}
 	}
@@ -217,12 +275,12 @@ func (e *ServerEvent) Ack(arg any) {
 // calls it.
 func (n *Namespace) OnServerEvent(event string, f func(*ServerEvent)) {
 	need(f != nil, "OnServerEvent: nil function")
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.serverEvents == nil {
-		n.serverEvents = make(map[string][]func(*ServerEvent))
-	}
-	n.serverEvents[event] = append(n.serverEvents[event], f)
+	n.register(false, func(n *Namespace) {
+		if n.serverEvents == nil {
+			n.serverEvents = make(map[string][]func(*ServerEvent))
+		}
+		n.serverEvents[event] = append(n.serverEvents[event], f)
+	})
 }
 
 func (n *Namespace) serverEvent(event string, args []json.RawMessage, ack func(any)) {
@@ -237,10 +295,13 @@ func (n *Namespace) serverEvent(event string, args []json.RawMessage, ack func(a
 // ServerSideEmit sends an event to the other servers. Without an adapter there
 // are none.
 func (n *Namespace) ServerSideEmit(event string, args ...any) error {
-	if n.adapter == nil {
-		return nil
+	n, release := n.acquire()
+	defer release()
+	a, err := n.remote()
+	if a == nil {
+		return err
 	}
-	_, err := n.adapter.ServerSideEmit(context.Background(), event, args, false)
+	_, err = a.ServerSideEmit(context.Background(), event, args, false)
 	return err
 }
 
@@ -248,21 +309,51 @@ func (n *Namespace) ServerSideEmit(event string, args ...any) error {
 // It returns the first argument of each, as JSON; with an error, those that have
 // come. It waits until ctx ends, and no longer than Limits.AckTimeout.
 func (n *Namespace) ServerSideCall(ctx context.Context, event string, args ...any) ([]json.RawMessage, error) {
-	if n.adapter == nil {
-		return nil, nil
+	n, release := n.acquire()
+	defer release()
+	a, err := n.remote()
+	if a == nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.server.o.Limits.AckTimeout)
 	defer cancel()
-	return n.adapter.ServerSideEmit(ctx, event, args, true)
+	return a.ServerSideEmit(ctx, event, args, true)
+}
+
+// Socket returns the socket with an id, if it is connected to this node. To emit to
+// a socket wherever it is use To(id), to act on it In(id).
+func (n *Namespace) Socket(id string) (*Socket, bool) {
+	n, release := n.acquire()
+	defer release()
+	return n.rooms.socket(id)
+}
+
+// Count returns how many sockets of this node are in the namespace, without looking
+// at each of them.
+func (n *Namespace) Count() int {
+	n, release := n.acquire()
+	defer release()
+	return n.rooms.count()
+}
+
+// CountIn returns how many sockets of this node are in a room, without looking at
+// each of them.
+func (n *Namespace) CountIn(room string) int {
+	n, release := n.acquire()
+	defer release()
+	return n.rooms.countIn(room)
 }
 
 // Rooms returns the rooms that are not empty, of all nodes, sorted.
 func (n *Namespace) Rooms(ctx context.Context) ([]string, error) {
+	n, release := n.acquire()
+	defer release()
 	rooms := n.rooms.all()
-	if n.adapter == nil {
-		return rooms, nil
+	a, err := n.remote()
+	if a == nil {
+		return rooms, err
 	}
-	more, err := n.adapter.Rooms(ctx)
+	more, err := a.Rooms(ctx)
 	rooms = append(rooms, more...)
 	slices.Sort(rooms)
 	return slices.Compact(rooms), err

@@ -44,6 +44,11 @@ type Options struct {
 	// below the path, as socket.io.js and so on: the folder client-dist of the
 	// npm package socket.io, or dist of socket.io-client. nil serves none.
 	ClientFiles fs.FS
+	// OnError is called with the error of an event: one that its handler or a
+	// function of Socket.Use has returned, or of an argument that does not fit
+	// the handler. It runs on the socket's goroutine, and e is still valid. nil
+	// is AnswerError.
+	OnError func(e *Event, err error)
 	// Logger records handlers that fail or panic and clients that break a rule.
 	// It is never called with a lock held. nil is slog's default logger.
 	Logger *slog.Logger

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,7 +75,7 @@ func TestRing(t *testing.T) {
 
 // Events that nobody comes back for.
 func TestRecoverySteady(t *testing.T) {
-	r := newRecovery(Recovery{EventBytes: 100_000}.withDefaults())
+	r := newRecovery(nil, Recovery{EventBytes: 100_000}.withDefaults())
 	defer r.stop()
 	r.timer = time.NewTimer(time.Hour)
 	e := &emission{messages: make([]*engineio.Message, 1), size: 10}
@@ -105,11 +106,11 @@ func TestRecoveryClientsSteady(t *testing.T) {
 	defer r.stop()
 	wantFlat(t, func() {
 		for i := range overload() {
-			s := &Socket{namespace: n, id: "id", pid: fmt.Sprint(i)}
+			s := &Socket{namespace: n, id: "id", track: &track{pid: fmt.Sprint(i)}}
 			r.save(s)
 			if i%2 == 0 {
 				r.mu.Lock()
-				r.remove(r.clients[s.pid])
+				r.remove(r.clients[s.track.pid])
 				r.mu.Unlock()
 			}
 		}
@@ -131,12 +132,11 @@ func TestRecoveryClientsSteady(t *testing.T) {
 
 // A Recovery without a limit remembers more clients than by default.
 func TestRecoverySessionsOff(t *testing.T) {
-	r := newRecovery(Recovery{Sessions: -1}.withDefaults())
+	n := newServer(t, nil).Namespace
+	r := newRecovery(n, Recovery{Sessions: -1}.withDefaults())
 	defer r.stop()
-	s := &Socket{namespace: newServer(t, nil).Namespace}
 	for i := range 10_100 {
-		s.pid = fmt.Sprint(i)
-		r.save(s)
+		r.save(&Socket{namespace: n, track: &track{pid: fmt.Sprint(i)}})
 	}
 	if len(r.clients) != 10_100 {
 		t.Errorf("%d clients", len(r.clients))
@@ -242,11 +242,11 @@ func TestSocketsSteady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLocal(t, &Options{Limits: Limits{Namespaces: 3}})
 		gate := make(chan struct{})
-		busy, ended := 0, 0
+		var busy, ended atomic.Int32
 		joined := make(chan bool, 1)
 		l.c.server.OnConnect(func(s *Socket) {
-			busy++
-			s.OnDisconnect(func(Reason) { ended++ })
+			busy.Add(1)
+			s.OnDisconnect(func(Reason) { ended.Add(1) })
 			joined <- true
 			<-gate
 		})
@@ -259,13 +259,13 @@ func TestSocketsSteady(t *testing.T) {
 			}
 		}()
 		synctest.Wait()
-		if busy != 4 {
-			t.Errorf("%d handlers of one client are busy, want 4", busy)
+		if n := busy.Load(); n != 4 {
+			t.Errorf("%d handlers of one client are busy, want 4", n)
 		}
 		close(gate)
 		synctest.Wait()
-		if busy != rounds || ended != rounds || l.c.living != 0 {
-			t.Errorf("%d sockets, %d have ended, %d live", busy, ended, l.c.living)
+		if busy.Load() != rounds || ended.Load() != rounds || l.c.living != 0 {
+			t.Errorf("%d sockets, %d have ended, %d live", busy.Load(), ended.Load(), l.c.living)
 		}
 		for range rounds {
 			l.c.Message([]byte("0"), false)

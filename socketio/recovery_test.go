@@ -107,7 +107,6 @@ func TestNotRecoverable(t *testing.T) {
 	}{
 		{"after client namespace disconnect", func(r *raw) { r.send("1") }, 0, nil},
 		{"after server namespace disconnect", func(r *raw) { r.io.DisconnectSockets(false) }, 0, nil},
-		{"before any event", func(r *raw) { r.c.CloseNow() }, 0, func(pid, _ string) (string, string) { return pid, "" }},
 		{"too late", func(r *raw) { r.c.CloseNow() }, 2*time.Minute + 1, nil},
 		{"much too late", func(r *raw) { r.c.CloseNow() }, time.Hour, nil},
 		{"unknown pid", func(r *raw) { r.c.CloseNow() }, 0, func(_, offset string) (string, string) { return "x", offset }},

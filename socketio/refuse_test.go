@@ -13,12 +13,12 @@ import (
 func TestRefuseDataNoJSON(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		s.io.Use(func(context.Context, *socketio.Socket) error {
-			return &socketio.ConnectError{Message: "no", Data: func() {}}
+			return &socketio.Error{Message: "no", Data: func() {}}
 		})
 		r := s.dial()
 		r.send("0")
 		r.want(`4{"message":"no"}`)
-		if !strings.Contains(s.log.String(), "data of a ConnectError") {
+		if !strings.Contains(s.log.String(), "data of an Error") {
 			t.Errorf("log %q", s.log)
 		}
 	})

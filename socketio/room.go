@@ -40,6 +40,34 @@ func (r *rooms) enter(s *Socket, room string) {
 	r.members[room][s] = struct{}{}
 }
 
+// socket returns the socket that is known by an id.
+func (r *rooms) socket(id string) (*Socket, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	s, ok := r.sockets[id]
+	return s, ok
+}
+
+// count returns the number of sockets.
+func (r *rooms) count() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.sockets)
+}
+
+// countIn returns the number of sockets in a room.
+func (r *rooms) countIn(room string) int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	n := len(r.members[room])
+	if s := r.sockets[room]; s != nil {
+		if _, joined := r.members[room][s]; !joined {
+			n++
+		}
+	}
+	return n
+}
+
 // remove takes a socket out of all its rooms. If another socket has its id by now,
 // that one stays.
 func (r *rooms) remove(s *Socket) {

@@ -202,7 +202,7 @@ func TestMiddleware(t *testing.T) {
 			case "":
 				return errors.New("not authorized")
 			case "data":
-				return &socketio.ConnectError{Message: "no", Data: map[string]int{"code": 7}}
+				return &socketio.Error{Message: "no", Data: map[string]int{"code": 7}}
 			case "panic":
 				panic("middleware")
 			}
@@ -285,7 +285,7 @@ func TestPolling(t *testing.T) {
 }
 
 // On, On2 and Handle: zero values for what did not come, extra arguments
-// ignored, a wrong type logged and answered by nothing.
+// ignored, a wrong type and an error logged and, if that is asked for, answered.
 func TestTypedHandlers(t *testing.T) {
 	type message struct {
 		Room    string `json:"room"`
@@ -314,9 +314,15 @@ func TestTypedHandlers(t *testing.T) {
 		r.send(`51-["bytes",{"_placeholder":true,"num":0}]`)
 		r.sendBinary("abc")
 		r.want(`2["got",3]`)
-		for _, wrong := range []string{`2["one","text"]`, `2["two","x","y"]`, `2["bytes","text"]`, `25["double","x"]`, `26["double",-1]`, `2["fails"]`} {
+		for wrong, answer := range map[string]string{
+			`2["one","text"]`: "", `2["two","x","y"]`: "", `2["bytes","text"]`: "", `2["fails"]`: "",
+			`25["double","x"]`: `35[{"error":"Invalid argument"}]`, `26["double",-1]`: `36[{"error":"Internal error"}]`,
+		} {
 			s.log.b.Reset()
 			r.send(wrong)
+			if answer != "" {
+				r.want(answer)
+			}
 			r.wantNothing()
 			if !strings.Contains(s.log.String(), "event failed") {
 				t.Errorf("%s: log %q", wrong, s.log)

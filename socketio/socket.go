@@ -6,13 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
-	"net"
-	"net/http"
-	"net/url"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/socketio/internal/packet"
@@ -36,7 +33,7 @@ type Socket struct {
 	conn      *connection
 	namespace *Namespace
 	auth      json.RawMessage
-	pid       string // identifies the client when it comes back; "" without recovery
+	track     *track // for recovery; nil without
 	recovered bool
 	finished  bool // the handlers know of the end; used by the socket's goroutine alone
 
@@ -74,8 +71,16 @@ func newSocket(c *connection, n *Namespace, auth json.RawMessage) *Socket {
 func (s *Socket) name() {
 	s.id = randomID()
 	if s.namespace.recovery != nil {
-		s.pid = randomID()
+		s.track = &track{pid: randomID()}
 	}
+}
+
+// pid identifies the client when it comes back; "" without recovery.
+func (s *Socket) pid() string {
+	if s.track == nil {
+		return ""
+	}
+	return s.track.pid
 }
 
 // randomID returns 15 bytes from crypto/rand, as 20 characters.
@@ -107,48 +112,30 @@ func (s *Socket) Recovered() bool { return s.recovered }
 // "websocket".
 func (s *Socket) Transport() string { return s.session.Transport() }
 
-// A Handshake describes the request and the CONNECT packet with which a socket has
-// come.
-type Handshake struct {
-	Header  http.Header // of the request
-	Time    time.Time
-	Issued  int64  // Time in milliseconds since 1970
-	Address string // of the client, without a port; if there is a proxy, the proxy's
-	XDomain bool   // the request had an Origin
-	Secure  bool   // TLS ended at this server
-	URL     string // path and query
-	Query   url.Values
-	Auth    json.RawMessage // a JSON object, which must not be modified
-}
-
-// Handshake describes the request and the CONNECT packet with which the socket has
-// come. Each call returns a new value, which belongs to the caller except for Auth.
-func (s *Socket) Handshake() Handshake {
-	h := s.session.Handshake()
-	address, _, err := net.SplitHostPort(h.RemoteAddr)
-	if err != nil {
-		address = h.RemoteAddr
-	}
-	return Handshake{
-		Header: h.Header, Time: h.Time, Issued: h.Time.UnixMilli(), Address: address,
-		XDomain: h.Header.Get("Origin") != "", Secure: h.Secure,
-		URL: h.URL.RequestURI(), Query: h.URL.Query(), Auth: s.auth,
-	}
-}
-
 // Context returns a ctx that ends with the socket; its cause is a
-// *DisconnectError.
+// *DisconnectError. It has the values of the ctx of the request that has opened the
+// session, such as those which middleware of net/http has put there; see
+// engineio.Session.Value.
 func (s *Socket) Context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx == nil {
-		s.ctx, s.cancel = context.WithCancelCause(context.Background())
+		s.ctx, s.cancel = context.WithCancelCause(requestContext{context.Background(), s.session})
 		if s.state == over {
 			s.cancel(&DisconnectError{s.reason})
 		}
 	}
 	return s.ctx
 }
+
+// A requestContext has the values of the request that has opened a session, and
+// never ends.
+type requestContext struct {
+	context.Context
+	session *engineio.Session
+}
+
+func (c requestContext) Value(key any) any { return c.session.Value(key) }
 
 // Set keeps a value with the socket. FetchSockets returns it, from other nodes as
 // JSON, and a client that comes back gets it back; see Recovery.
@@ -168,12 +155,27 @@ func (s *Socket) Value(key string) any {
 	return s.data[key]
 }
 
+// ValueOf returns the value that Socket.Set has kept, if it is a T.
+func ValueOf[T any](s *Socket, key string) (v T, ok bool) {
+	v, ok = s.Value(key).(T)
+	return v, ok
+}
+
+// Auth decodes the auth that the client has sent with its CONNECT. Members that T
+// does not have are ignored.
+func Auth[T any](s *Socket) (auth T, err error) {
+	if err = json.Unmarshal(s.auth, &auth); err != nil {
+		err = fmt.Errorf("socket.io: auth: %w", err)
+	}
+	return auth, err
+}
+
 // describe returns what FetchSockets returns for s.
 func (s *Socket) describe() RemoteSocket {
 	rooms := s.Rooms()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return RemoteSocket{ID: s.id, Rooms: rooms, Data: maps.Clone(s.data), Handshake: s.Handshake()}
+	return RemoteSocket{n: s.namespace, ID: s.id, Rooms: rooms, Data: maps.Clone(s.data), Handshake: s.Handshake()}
 }
 
 // Join puts the socket into all of the rooms. It puts it into none and returns an
@@ -223,11 +225,12 @@ func (s *Socket) leaveNamespace() {
 
 // emit sends an event to the client.
 func (s *Socket) emit(f Flags, event string, args []any) error {
-	if !s.Connected() {
-		return errDisconnected
-	}
-	if s.namespace.recovery != nil && !f.Volatile {
+	r, here := s.namespace.recovery, s.Connected()
+	if r != nil && !f.Volatile && (here || r.awaits(s)) {
 		return s.namespace.broadcast(&Target{Rooms: []string{s.id}, Flags: f}, event, args)
+	}
+	if !here {
+		return errDisconnected
 	}
 	e, err := newEvent(s.namespace.name, event, args, nil, f)
 	if err != nil {
@@ -264,6 +267,9 @@ func (s *Socket) close(reason Reason) {
 	s.mu.Unlock()
 	for _, f := range pending {
 		f(nil)
+	}
+	if r := s.namespace.recovery; r != nil && before == connected && reason.recoverable() {
+		r.lose(s)
 	}
 	s.conn.left(s, before == connected && reason == ServerNamespaceDisconnect)
 	s.dispatch(task{do: func() { s.ended(before == connected) }})

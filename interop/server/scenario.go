@@ -24,13 +24,13 @@ func newServer(o *socketio.Options) (*socketio.Server, error) {
 
 	io.Of("/refused").Use(func(context.Context, *socketio.Socket) error {
 		why := map[string]any{"list": []any{"ž", nil}}
-		return &socketio.ConnectError{Message: "not you", Data: map[string]any{"code": 42, "why": why}}
+		return &socketio.Error{Message: "not you", Data: map[string]any{"code": 42, "why": why}}
 	})
 	members := io.Of("/members")
 	members.Use(func(_ context.Context, s *socketio.Socket) error {
 		var auth struct{ Token string }
 		if err := json.Unmarshal(s.Handshake().Auth, &auth); err != nil || auth.Token != "secret" {
-			return &socketio.ConnectError{Message: "members only"}
+			return &socketio.Error{Message: "members only"}
 		}
 		return nil
 	})

@@ -108,15 +108,15 @@ func (p Packet) Append(b []byte) []byte {
 	return append(b, p.Data...)
 }
 
-// strictBase64 refuses padding bits that are not zero. It would skip line
-// breaks, so decodeBase64 refuses those itself: each value has one text.
+// strictBase64 refuses padding bits that are not zero, and skips line breaks.
 var strictBase64 = base64.StdEncoding.Strict()
 
 // decodeBase64 decodes b in place, through a small buffer, because the decoder
-// does not promise to work on overlapping slices.
+// does not promise to work on overlapping slices. CR and LF are skipped, as MIME
+// has them: the Java client breaks its lines (RFC 2045, section 6.8).
 func decodeBase64(b []byte) (data []byte, ok bool) {
 	if bytes.IndexByte(b, '\n') >= 0 || bytes.IndexByte(b, '\r') >= 0 {
-		return nil, false
+		b = unbroken(b)
 	}
 	const groups = 192
 	var buf [3 * groups]byte
@@ -132,4 +132,15 @@ func decodeBase64(b []byte) (data []byte, ok bool) {
 		data = append(data, buf[:n]...)
 	}
 	return data, true
+}
+
+// unbroken removes the line breaks from b, in place.
+func unbroken(b []byte) []byte {
+	whole := b[:0]
+	for _, c := range b {
+		if c != '\n' && c != '\r' {
+			whole = append(whole, c)
+		}
+	}
+	return whole
 }

@@ -76,8 +76,9 @@ func TestParseErrors(t *testing.T) {
 		{"base64 without its padding", "bAQIDBA", packet.ErrBase64},
 		{"base64 after its padding", "bAQIDBA==AQID", packet.ErrBase64},
 		{"bits after the last byte", "bAQIDBB==", packet.ErrBase64},
-		{"line feed", "bAQID\nAQID", packet.ErrBase64},
-		{"carriage return", "bAQID\rAQID", packet.ErrBase64},
+		{"line break in padding", "bAQ=\n=\nAQ==", packet.ErrBase64},
+		{"space", "bAQID AQID", packet.ErrBase64},
+		{"tab", "bAQID\tAQID", packet.ErrBase64},
 		{"padding at the end of a piece", "b" + long[:764] + "AA==" + long, packet.ErrBase64},
 		{"bad byte late", "b" + long[:1500] + "????", packet.ErrBase64},
 	} {

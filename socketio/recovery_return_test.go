@@ -1,0 +1,297 @@
+package socketio_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// comeBackWith is comeBack with this auth.
+func (s *site) comeBackWith(namespace, auth string) *raw {
+	r := s.dial()
+	r.connect(namespace + auth)
+	return r
+}
+
+func (r *raw) cut() {
+	r.c.CloseNow()
+	synctest.Wait()
+}
+
+// What counts is what a client has missed, and not how old its last event is, nor
+// whether it had one.
+func TestRecoveryByWhatWasMissed(t *testing.T) {
+	const age = 2 * time.Second
+	for _, tt := range []struct {
+		name      string
+		first     bool // the client gets an event before the others are busy
+		away      func(s *site)
+		events    []string // that it gets when it comes back
+		recovered bool
+	}{
+		{"nothing missed", true, func(*site) {}, nil, true},
+		{"nothing missed, no event ever", false, func(*site) {}, nil, true},
+		{"one missed", true, func(s *site) { s.io.Emit("y") }, []string{`2["y"]`}, true},
+		{"one missed, no event before", false, func(s *site) { s.io.Emit("y") }, []string{`2["y"]`}, true},
+		{"others missed", true, func(s *site) { s.io.To("other").Emit("z"); s.io.Emit("y") }, []string{`2["y"]`}, true},
+		{"away for long", true, func(*site) { time.Sleep(age + time.Millisecond) }, nil, false},
+		{"missed for long", true, func(s *site) { s.io.Emit("y"); time.Sleep(age + time.Millisecond) }, nil, false},
+	} {
+		o := &socketio.Options{Recovery: &socketio.Recovery{MaxAge: age}}
+		inBubble(t, o, func(s *site) {
+			r := s.client()
+			synctest.Wait()
+			claim := fmt.Sprintf(`{"pid":%q}`, r.pid)
+			if tt.first {
+				s.io.Emit("x")
+				_, last := offset(t, r.read())
+				claim = fmt.Sprintf(`{"pid":%q,"offset":%q}`, r.pid, last)
+			}
+			for range 50 {
+				s.io.To("other").Emit("busy")
+				time.Sleep(100 * time.Millisecond)
+			}
+			r.cut()
+			time.Sleep(200 * time.Millisecond)
+			tt.away(s)
+			again := s.comeBackWith("", claim)
+			if (again.sid == r.sid) != tt.recovered {
+				t.Errorf("%s: recovered = %v, want %v", tt.name, again.sid == r.sid, tt.recovered)
+			}
+			for _, want := range tt.events {
+				if got, _ := offset(t, again.read()); got != want {
+					t.Errorf("%s: read %q, want %q", tt.name, got, want)
+				}
+			}
+			again.wantNothing()
+		})
+	}
+}
+
+// An event that was sent and never arrived, because the network had gone silent, is
+// delivered again, whether or not the client had received one before.
+func TestRecoveryOfWhatWasInFlight(t *testing.T) {
+	for _, received := range []bool{false, true} {
+		inBubble(t, recovering, func(s *site) {
+			r := s.client()
+			synctest.Wait()
+			claim := fmt.Sprintf(`{"pid":%q}`, r.pid)
+			if received {
+				s.io.Emit("x")
+				_, last := offset(t, r.read())
+				claim = fmt.Sprintf(`{"pid":%q,"offset":%q}`, r.pid, last)
+			}
+			s.io.Emit("lost") // r does not read it
+			r.cut()
+			again := s.comeBackWith("", claim)
+			if again.sid != r.sid {
+				t.Fatal("not recovered")
+			}
+			if got, _ := offset(t, again.read()); got != `2["lost"]` {
+				t.Errorf("read %q", got)
+			}
+			again.wantNothing()
+		})
+	}
+}
+
+// An event for a socket whose client is away is kept, as one for its room is, and an
+// error says when that is over.
+func TestEmitWhileAway(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  func(r *raw, s *socketio.Socket)
+		kept bool
+	}{
+		{"cut", func(r *raw, _ *socketio.Socket) { r.cut() }, true},
+		{"left", func(r *raw, _ *socketio.Socket) { r.send("1"); synctest.Wait() }, false},
+		{"sent away", func(_ *raw, s *socketio.Socket) { s.Disconnect(false); synctest.Wait() }, false},
+		{"forgotten", func(r *raw, _ *socketio.Socket) { r.cut(); time.Sleep(10 * time.Minute) }, false},
+	} {
+		inBubble(t, recovering, func(s *site) {
+			var early []error // while the handlers learn of the end
+			sockets := s.sockets(func(x *socketio.Socket) {
+				x.OnDisconnecting(func(socketio.Reason) { early = append(early, x.Emit("early")) })
+				x.OnDisconnect(func(socketio.Reason) { early = append(early, x.Emit("early")) })
+			})
+			r := s.client()
+			x := <-sockets
+			s.io.Emit("x")
+			_, last := offset(t, r.read())
+			tt.end(r, x)
+			err := x.Emit("kept", 1)
+			if (err == nil) != tt.kept {
+				t.Errorf("%s: Emit = %v, want kept = %v", tt.name, err, tt.kept)
+			}
+			if volatile := x.Volatile().Emit("volatile"); volatile == nil {
+				t.Errorf("%s: a volatile event was kept", tt.name)
+			}
+			if !tt.kept {
+				return
+			}
+			if len(early) != 2 || errors.Join(early...) != nil {
+				t.Errorf("%s: in the handlers of the end Emit returned %v", tt.name, early)
+			}
+			again, sid := s.comeBack(r.pid, last)
+			if sid != r.sid {
+				t.Fatal("not recovered")
+			}
+			for _, want := range []string{`2["early"]`, `2["early"]`, `2["kept",1]`} {
+				if got, _ := offset(t, again.read()); got != want {
+					t.Errorf("read %q, want %q", got, want)
+				}
+			}
+			if err := x.Emit("after"); err != nil { // it is the same client's
+				t.Errorf("Emit after the return: %v", err)
+			}
+			if got, _ := offset(t, again.read()); got != `2["after"]` {
+				t.Errorf("read %q", got)
+			}
+		})
+	}
+}
+
+// sockets hands out the sockets that connect, after f.
+func (s *site) sockets(f func(*socketio.Socket)) <-chan *socketio.Socket {
+	sockets := make(chan *socketio.Socket, 10)
+	s.io.OnConnect(func(x *socketio.Socket) {
+		if f != nil {
+			f(x)
+		}
+		sockets <- x
+	})
+	return sockets
+}
+
+// Middleware that runs for a client that comes back finds what the client had, and
+// may change it, or refuse the client.
+func TestRecoveryBeforeMiddleware(t *testing.T) {
+	for _, refuse := range []bool{false, true} {
+		inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{RunMiddleware: true}}, func(s *site) {
+			type seen struct {
+				id        string
+				rooms     []string
+				recovered bool
+				value     any
+			}
+			saw := make(chan seen, 2)
+			s.io.Use(func(_ context.Context, x *socketio.Socket) error {
+				saw <- seen{x.ID(), x.Rooms(), x.Recovered(), x.Value("n")}
+				if !x.Recovered() {
+					x.Set("n", 1)
+					return x.Join("room")
+				}
+				if refuse {
+					return errors.New("not again")
+				}
+				x.Set("n", 2)
+				x.Leave("room")
+				return x.Join("other")
+			})
+			sockets := s.sockets(nil)
+			r := s.client()
+			<-saw
+			<-sockets
+			s.io.Emit("x")
+			_, last := offset(t, r.read())
+			r.cut()
+			s.io.To("room").Emit("missed")
+			claim := fmt.Sprintf(`{"pid":%q,"offset":%q}`, r.pid, last)
+			again := s.dial()
+			again.send("0" + claim)
+			answer := again.read()
+			got := <-saw
+			if got.id != r.sid || !got.recovered || got.value != 1 || !slices.Contains(got.rooms, "room") {
+				t.Errorf("middleware saw %+v", got)
+			}
+			if refuse {
+				if answer != `4{"message":"not again"}` {
+					t.Errorf("answer %q", answer)
+				}
+				if new := s.comeBackWith("", claim); new.sid == r.sid {
+					t.Error("who was refused came back")
+				}
+				return
+			}
+			if !strings.Contains(answer, r.sid) {
+				t.Errorf("answer %q, want the id %s", answer, r.sid)
+			}
+			if got, _ := offset(t, again.read()); got != `2["missed"]` {
+				t.Errorf("read %q", got)
+			}
+			x := <-sockets
+			if n, _ := socketio.ValueOf[int](x, "n"); n != 2 || !slices.Contains(x.Rooms(), "other") || slices.Contains(x.Rooms(), "room") {
+				t.Errorf("value %d, rooms %v: what the middleware did is gone", n, x.Rooms())
+			}
+		})
+	}
+}
+
+// A client that is lost again before the middleware has let it in may come back once
+// more.
+func TestRecoveryLostInMiddleware(t *testing.T) {
+	inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{RunMiddleware: true}}, func(s *site) {
+		hold := make(chan struct{})
+		first := true
+		s.io.Use(func(_ context.Context, x *socketio.Socket) error {
+			if x.Recovered() && first {
+				first = false
+				<-hold
+			}
+			return nil
+		})
+		r := s.client()
+		synctest.Wait()
+		s.io.Emit("x")
+		_, last := offset(t, r.read())
+		r.cut()
+		s.io.Emit("missed")
+		claim := fmt.Sprintf(`{"pid":%q,"offset":%q}`, r.pid, last)
+		again := s.dial()
+		again.send("0" + claim)
+		synctest.Wait()
+		again.cut()
+		close(hold)
+		synctest.Wait()
+		once := s.comeBackWith("", claim)
+		if once.sid != r.sid {
+			t.Fatal("not recovered")
+		}
+		if got, _ := offset(t, once.read()); got != `2["missed"]` {
+			t.Errorf("read %q", got)
+		}
+	})
+}
+
+// A child namespace lives as long as it remembers a client, and no longer.
+func TestRecoveryInChild(t *testing.T) {
+	inBubble(t, recovering, func(s *site) {
+		s.io.OfFunc(func(name string, _ json.RawMessage) bool { return name == "/child" })
+		r := s.dial()
+		r.connect("/child,")
+		synctest.Wait()
+		r.cut()
+		s.io.Of("/child").Emit("missed")
+		again := s.comeBackWith("/child,", fmt.Sprintf(`{"pid":%q}`, r.pid))
+		if again.sid != r.sid {
+			t.Error("not recovered")
+		}
+		if got, _ := offset(t, again.read()); got != `2/child,["missed"]` {
+			t.Errorf("read %q", got)
+		}
+		again.cut()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if names := s.io.Namespaces(); !slices.Equal(names, []string{"/"}) {
+			t.Errorf("namespaces %v", names)
+		}
+	})
+}
