@@ -62,6 +62,12 @@ func TestContextValues(t *testing.T) {
 			}
 			saw := make(chan seen, 1)
 			s := &Server{Serve: func(ctx context.Context, c *Conn, r *http.Request) error {
+				if done := r.Context().Done(); done != nil {
+					<-done // the request's ctx ends, and this one does not
+				}
+				if err := context.Cause(ctx); err != nil {
+					t.Errorf("the ctx has ended: %v", err)
+				}
 				local, _ := ctx.Value(http.LocalAddrContextKey).(net.Addr)
 				server, _ := ctx.Value(http.ServerContextKey).(*http.Server)
 				saw <- seen{
