@@ -2,6 +2,7 @@ package conn
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -29,8 +30,8 @@ func (embedded) String() string { return "embedded" }
 func TestContextValues(t *testing.T) {
 	with := func(ctx context.Context) context.Context { return context.WithValue(ctx, userKey{}, "user") }
 	cancelled := func(ctx context.Context) context.Context {
-		ctx, cancel := context.WithCancel(ctx)
-		cancel()
+		ctx, cancel := context.WithCancelCause(ctx)
+		cancel(errors.New("the request's"))
 		return ctx
 	}
 	for name, tt := range map[string]struct {
@@ -68,6 +69,12 @@ func TestContextValues(t *testing.T) {
 				if err := context.Cause(ctx); err != nil {
 					t.Errorf("the ctx has ended: %v", err)
 				}
+				defer func() {
+					c.CloseNow()
+					if err := context.Cause(ctx); err != context.Canceled {
+						t.Errorf("the ctx has ended with %v", err)
+					}
+				}()
 				local, _ := ctx.Value(http.LocalAddrContextKey).(net.Addr)
 				server, _ := ctx.Value(http.ServerContextKey).(*http.Server)
 				saw <- seen{
