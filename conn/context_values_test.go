@@ -69,18 +69,17 @@ func TestContextValues(t *testing.T) {
 				if err := context.Cause(ctx); err != nil {
 					t.Errorf("the ctx has ended: %v", err)
 				}
-				defer func() {
-					c.CloseNow()
-					if err := context.Cause(ctx); err != context.Canceled {
-						t.Errorf("the ctx has ended with %v", err)
-					}
-				}()
 				local, _ := ctx.Value(http.LocalAddrContextKey).(net.Addr)
 				server, _ := ctx.Value(http.ServerContextKey).(*http.Server)
-				saw <- seen{
+				got := seen{
 					c.values, ctx.Value(userKey{}), local != nil && local.String() == c.LocalAddr().String(),
 					server != nil && server == r.Context().Value(http.ServerContextKey),
 				}
+				c.CloseNow()
+				if err := context.Cause(ctx); err != context.Canceled {
+					t.Errorf("the ctx has ended with %v", err)
+				}
+				saw <- got
 				return nil
 			}}
 			ts := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
