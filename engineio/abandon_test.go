@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio/internal/packet"
 	"github.com/parleyws/parley/frame"
 )
 
@@ -31,7 +32,7 @@ func TestAbandonedGET(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newSession(server, "id", httptest.NewRequest("GET", "/", nil))
+		s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil))
 		_, p := s.poll(time.Now())
 		tt.before(s)
 		s.abandonPoll(p)

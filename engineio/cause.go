@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio/internal/packet"
 	"github.com/parleyws/parley/frame"
 )
 
@@ -31,7 +32,6 @@ var (
 // Info, and a client that does not keep up at Warn.
 var (
 	clientClosed = ordinary(TransportClose, errors.New("closed by the client"))
-	silent       = ordinary(PingTimeout, errors.New("no pong within Limits.PingTimeout"))
 	getCut       = ordinary(TransportError, errors.New("GET was cut by the client"))
 	answerLost   = ordinary(TransportError, errors.New("answer to a GET could not be written"))
 	postCut      = ordinary(TransportError, errors.New("body of a POST was cut by the client, or did not arrive in time"))
@@ -39,11 +39,23 @@ var (
 	twoGETs    = violation(TransportError, errors.New("second GET at a time"))
 	twoPOSTs   = violation(TransportError, errors.New("second POST at a time"))
 	binaryPOST = violation(TransportError, errors.New("POST of application/octet-stream"))
-	clientPing = violation(TransportError, errors.New("ping from the client"))
 	notUTF8    = violation(ParseError, errors.New("body of a POST is not UTF-8"))
 
 	longBody = &cause{TransportError, slog.LevelInfo, errors.New("body of a POST exceeds Limits.MaxPayload"), maxPayload}
 	lagging  = &cause{TransportError, slog.LevelWarn, errors.New("Limits.QueueBytes exceeded"), queueBytes}
+)
+
+// By the packet of the heartbeat: it did not come in time; it came, but is the
+// server's to send.
+var (
+	silent = [...]*cause{
+		packet.Ping: ordinary(PingTimeout, errors.New("no ping within Limits.PingInterval and Limits.PingTimeout")),
+		packet.Pong: ordinary(PingTimeout, errors.New("no pong within Limits.PingTimeout")),
+	}
+	misdirected = [packet.Noop + 1]*cause{
+		packet.Ping: violation(TransportError, errors.New("ping from the client")),
+		packet.Pong: violation(TransportError, errors.New("pong from the client")),
+	}
 )
 
 func maxPayload(l *Limits) int64 { return l.MaxPayload }

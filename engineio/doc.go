@@ -1,5 +1,6 @@
-// Package engineio speaks the Engine.IO protocol, version 4: it exchanges
-// messages with clients over whatever transport gets through to them. A session
+// Package engineio speaks the Engine.IO protocol, version 4, and by option version
+// 3: it exchanges messages with clients over whatever transport gets through to
+// them. A session
 // starts on HTTP long-polling or on WebSocket; one that starts on long-polling
 // moves to WebSocket as soon as its client has found that WebSocket works.
 // Package socketio builds on it.

@@ -1,7 +1,9 @@
 package engineio
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio/internal/packet"
@@ -10,23 +12,33 @@ import (
 // A Message is data of the application, encoded once for any number of
 // sessions. It is immutable and may be used from any goroutine.
 type Message struct {
-	binary bool
-	frame  *conn.Prepared // on WebSocket
-	data   []byte         // on long-polling: the text after its type, or what becomes base64
+	kind    packet.Type
+	binary  bool
+	plain   bool                    // never compressed
+	frame   *conn.Prepared          // on WebSocket, but see framing
+	data    []byte                  // the packet's, in memory of frame
+	framing atomic.Pointer[framing] // of a codec that has a frame of its own, once a session has needed it
+}
+
+// A framing is a binary message as it goes over a WebSocket where a codec has a
+// frame of its own.
+type framing struct {
+	codec *packet.Codec
+	frame *conn.Prepared
 }
 
 // NewMessage makes a message from data, which it copies. Text must be UTF-8 and
 // must not hold the byte 0x1E, which separates packets on long-polling.
 func NewMessage(data []byte, binary bool) *Message {
 	if binary {
-		m := &Message{binary: true, frame: conn.NewPrepared(conn.Binary, data)}
+		m := &Message{kind: packet.Message, binary: true, frame: conn.NewPrepared(conn.Binary, data)}
 		m.data = m.frame.Payload()
 		return m
 	}
 	b := texts.Get().(*[]byte)
 	*b = append(append((*b)[:0], '0'+byte(packet.Message)), data...)
-	m := &Message{frame: conn.NewPrepared(conn.Text, *b)}
-	m.data = m.frame.Payload()
+	m := &Message{kind: packet.Message, frame: conn.NewPrepared(conn.Text, *b)}
+	m.data = m.frame.Payload()[1:]
 	if cap(*b) <= maxPooled {
 		texts.Put(b)
 	}
@@ -42,20 +54,36 @@ const maxPooled = 64 << 10
 // Uncompressed returns m as a message that is never compressed, even if the
 // handshake has agreed on compression.
 func (m *Message) Uncompressed() *Message {
-	c := *m
-	c.frame = m.frame.Uncompressed()
-	return &c
+	return &Message{kind: m.kind, binary: m.binary, plain: true, frame: m.frame.Uncompressed(), data: m.data}
+}
+
+// frameFor returns m as it goes over the WebSocket of a client with a codec.
+func (m *Message) frameFor(c *packet.Codec) *conn.Prepared {
+	if !m.binary || c.Frame == nil {
+		return m.frame
+	}
+	if f := m.framing.Load(); f != nil && f.codec == c {
+		return f.frame
+	}
+	b, binary := c.Frame(m.data)
+	f := &framing{c, conn.NewPrepared(conn.MessageType(binary), b)}
+	if m.plain {
+		f.frame = f.frame.Uncompressed()
+	}
+	m.framing.Store(f)
+	return f.frame
 }
 
 // control makes a packet that is not the application's.
 func control(t packet.Type, data string) *Message {
 	b := packet.Packet{Type: t, Data: []byte(data)}.Append(nil)
-	return &Message{frame: conn.NewPrepared(conn.Text, b), data: b}
+	return &Message{kind: t, frame: conn.NewPrepared(conn.Text, b), data: b[1:]}
 }
 
 // The packets that all sessions share.
 var (
 	pingMessage  = control(packet.Ping, "")
+	pongMessage  = control(packet.Pong, "")
 	probeMessage = control(packet.Pong, "probe")
 	closeMessage = control(packet.Close, "")
 	noopMessage  = control(packet.Noop, "")
@@ -66,16 +94,17 @@ var (
 const messageOverhead = 160
 
 // size returns what m counts in a session's queue, in bytes.
-func (m *Message) size() int { return messageOverhead + len(m.data) }
+func (m *Message) size() int { return messageOverhead + m.frame.Len() }
 
-// appendPayload appends m to the payload b of a response, after a separator
-// unless b is empty.
-func (m *Message) appendPayload(b []byte) []byte {
-	if m.binary {
-		return packet.AppendPayload(b, packet.Packet{Type: packet.Message, Binary: true, Data: m.data})
+// payload returns messages as the body of a response, in the form that it has for a
+// client with a codec.
+func payload(c *packet.Codec, ms []*Message) (body []byte, form *packet.Form) {
+	form = c.Text
+	if slices.ContainsFunc(ms, func(m *Message) bool { return m.binary }) {
+		form = c.Mixed
 	}
-	if len(b) > 0 {
-		b = append(b, packet.Separator)
+	for _, m := range ms {
+		body = form.Append(body, packet.Packet{Type: m.kind, Binary: m.binary, Data: m.data})
 	}
-	return append(b, m.data...)
+	return body, form
 }

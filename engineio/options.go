@@ -23,6 +23,13 @@ type Options struct {
 	Transports []string
 	// NoUpgrades keeps sessions that begin on long-polling there.
 	NoUpgrades bool
+	// AllowEIO3 lets in clients that speak version 3 of the Engine.IO protocol,
+	// beside those of version 4: the clients of Socket.IO 2. They send the pings
+	// and the server answers them; such a client has PingInterval and PingTimeout
+	// together from one ping to the next. JSONP, which they use in browsers
+	// without XMLHttpRequest, is refused. The JavaScript client asks browsers to
+	// send cookies along, so pages of other origins need CORS.Credentials.
+	AllowEIO3 bool
 	// CORS lets in pages of other origins, over both transports. nil lets in
 	// none.
 	CORS *CORS

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parleyws/parley/engineio/internal/packet"
 	"github.com/parleyws/parley/wstest"
 )
 
@@ -47,7 +48,7 @@ func newPolling(t *testing.T, l Limits) *Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSession(server, "id", httptest.NewRequest("GET", "/", nil))
+	s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil))
 	t.Cleanup(func() { s.end(closedHere) })
 	return s
 }

@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -60,11 +59,8 @@ func (s *Session) get(w http.ResponseWriter, r *http.Request) {
 		s.server.refuse(w, r, a.refusal)
 		return
 	}
-	var body []byte
-	for _, m := range a.messages {
-		body = m.appendPayload(body)
-	}
-	if s.server.writeText(w, "text/plain; charset=UTF-8", body) != nil {
+	body, form := payload(s.codec, a.messages)
+	if s.server.writeBody(w, form.ContentType, body) != nil {
 		s.mu.Lock()
 		s.end(answerLost) // and what was taken from the queue is lost
 		s.unlock()
@@ -118,9 +114,9 @@ func (s *Session) abandonPoll(p *poll) {
 	s.end(getCut)
 }
 
-// writeText answers 200 with a body that must not be cached. The client may take
+// writeBody answers 200 with a body that must not be cached. The client may take
 // as long to read the body as it may take to send one.
-func (s *Server) writeText(w http.ResponseWriter, contentType string, body []byte) error {
+func (s *Server) writeBody(w http.ResponseWriter, contentType string, body []byte) error {
 	_ = http.NewResponseController(w).SetWriteDeadline(s.o.bodyDeadline())
 	h := w.Header()
 	h.Set("Content-Type", contentType)
@@ -132,7 +128,8 @@ func (s *Server) writeText(w http.ResponseWriter, contentType string, body []byt
 
 // post serves a POST with the session's id.
 func (s *Session) post(w http.ResponseWriter, r *http.Request) {
-	if refused := s.beginPost(r); refused != nil {
+	form := s.form(r)
+	if refused := s.beginPost(form); refused != nil {
 		s.server.refuse(w, r, refused)
 		return
 	}
@@ -141,7 +138,7 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 		s.refuseBody(w, r, why)
 		return
 	}
-	refused := s.handleBody(body)
+	refused := s.handleBody(form, body)
 	s.mu.Lock()
 	s.posting = false // before the answer: the client may send the next POST then
 	s.unlock()
@@ -149,7 +146,7 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 		s.server.refuse(w, r, refused)
 		return
 	}
-	s.server.writeText(w, "text/html", []byte("ok"))
+	s.server.writeBody(w, "text/html", []byte("ok"))
 }
 
 // refuseBody answers a POST whose body can't be taken, and then ends the session.
@@ -169,8 +166,17 @@ func (s *Session) refuseBody(w http.ResponseWriter, r *http.Request, why *cause)
 	s.server.refused(r, refused)
 }
 
-// beginPost begins a POST, or returns why it may not begin.
-func (s *Session) beginPost(r *http.Request) *Refusal {
+// form returns the form of a POST's body, nil if the client may not send such a
+// body.
+func (s *Session) form(r *http.Request) *packet.Form {
+	if r.Header.Get("Content-Type") == "application/octet-stream" {
+		return s.codec.Binary
+	}
+	return s.codec.Text
+}
+
+// beginPost begins a POST whose body has a form, or returns why it may not begin.
+func (s *Session) beginPost(form *packet.Form) *Refusal {
 	s.mu.Lock()
 	defer s.unlock()
 	s.expire(time.Now())
@@ -182,7 +188,7 @@ func (s *Session) beginPost(r *http.Request) *Refusal {
 	case s.posting: // one POST at a time
 		s.end(twoPOSTs)
 		return badRequest
-	case r.Header.Get("Content-Type") == "application/octet-stream":
+	case form == nil:
 		s.end(binaryPOST)
 		return badRequest
 	}
@@ -219,23 +225,23 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *cau
 }
 
 // handleBody handles the packets of a POST.
-func (s *Session) handleBody(body []byte) *Refusal {
+func (s *Session) handleBody(form *packet.Form, body []byte) *Refusal {
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
 	if s.gone() {
-		return s.partWith(body)
+		return s.partWith(form, body)
 	}
-	if !utf8.Valid(body) {
+	if form.Text && !utf8.Valid(body) {
 		s.lose(notUTF8)
 		return badRequest
 	}
-	for p, err := range packet.Payload(body) {
+	for p, err := range form.Packets(body) {
 		if err != nil {
 			s.parseError(err)
 			return badRequest
 		}
 		if !s.handle(p) {
-			if p.Type == packet.Ping {
+			if misdirected[p.Type] != nil && p.Type != s.codec.Beat {
 				return badRequest
 			}
 			break
@@ -246,11 +252,16 @@ func (s *Session) handleBody(body []byte) *Refusal {
 
 // partWith handles a POST to a session that is over. A client that closes the
 // session itself does not come for the farewell.
-func (s *Session) partWith(body []byte) *Refusal {
-	last := body[bytes.LastIndexByte(body, packet.Separator)+1:]
+func (s *Session) partWith(form *packet.Form, body []byte) *Refusal {
+	last := packet.Noop
+	for p, err := range form.Packets(body) {
+		if last = p.Type; err != nil {
+			return unknownSession
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.farewell == nil || string(last) != "1" {
+	if s.farewell == nil || last != packet.Close {
 		return unknownSession
 	}
 	s.leave()

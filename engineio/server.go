@@ -8,7 +8,9 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -74,7 +76,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if sid := q.Get("sid"); sid != "" || q.Has("sid") {
 		refused = s.serveSession(w, r, sid, q.Get("transport"), q.Get("EIO"))
 	} else {
-		refused = s.serveHandshake(w, r, q.Get("transport"), q.Get("EIO"))
+		refused = s.serveHandshake(w, r, q)
 	}
 	if refused != nil {
 		s.refuse(w, r, refused)
@@ -126,7 +128,7 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, id, transp
 	switch {
 	case n == nil:
 		return unknownSession
-	case version != "" && version != protocolVersion:
+	case version != "" && version != strconv.Itoa(n.codec.Version):
 		return badVersion
 	case upgrade != (transport == websocketName):
 		return badRequest
@@ -144,12 +146,10 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, id, transp
 	return nil
 }
 
-// protocolVersion is the only legal value of the query parameter EIO.
-const protocolVersion = "4"
-
-// serveHandshake opens a session.
-func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, transport, version string) *Refusal {
-	upgrade := isUpgrade(r)
+// serveHandshake opens a session. q is the query of r.
+func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, q url.Values) *Refusal {
+	upgrade, transport := isUpgrade(r), q.Get("transport")
+	codec, unspoken := s.o.codec(q)
 	switch {
 	case !slices.Contains(s.o.Transports, transport):
 		return unknownTransport
@@ -157,8 +157,8 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, transpor
 		return badMethod
 	case upgrade != (transport == websocketName):
 		return badRequest
-	case version != protocolVersion:
-		return badVersion
+	case unspoken != nil:
+		return unspoken
 	}
 	if s.o.Hooks.Allow != nil {
 		if err := s.o.Hooks.Allow(r); err != nil {
@@ -174,22 +174,39 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, transpor
 		return unavailable
 	}
 	if upgrade {
-		s.openWebSocket(w, r, id)
+		s.openWebSocket(w, r, id, codec)
 	} else {
-		s.openPolling(w, r, id)
+		s.openPolling(w, r, id, codec)
 	}
 	return nil
 }
 
 // openPolling opens a session on long-polling.
-func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, id string) {
-	n := newSession(s, id, r)
+func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, id string, codec *packet.Codec) {
+	n := newSession(s, id, codec, r)
 	n.begin()
 	if c := s.o.cookie(id); c != nil {
 		http.SetCookie(w, c)
 	}
-	body := packet.Packet{Type: packet.Open, Data: s.openData(id, true)}.Append(nil)
-	s.writeText(w, "text/plain; charset=UTF-8", body)
+	body := codec.Text.Append(nil, packet.Packet{Type: packet.Open, Data: s.openData(id, true)})
+	s.writeBody(w, codec.Text.ContentType, body)
+}
+
+// codec returns the Codec of a client that opens a session with the query q, or why
+// it is refused.
+func (o *Options) codec(q url.Values) (*packet.Codec, *Refusal) {
+	version := q.Get("EIO")
+	switch {
+	case version == "4":
+		return packet.V4, nil
+	case !o.AllowEIO3, version != "3" && q.Has("EIO"): // version 3 may go without saying
+		return nil, badVersion
+	case q.Has("j"): // JSONP: the client expects a script
+		return nil, unknownTransport
+	case q.Get("b64") != "":
+		return packet.V3Base64, nil
+	}
+	return packet.V3, nil
 }
 
 // openData returns the data of the open packet (Engine.IO protocol v4,

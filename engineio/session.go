@@ -34,7 +34,9 @@ type Receiver interface {
 type Session struct {
 	server *Server
 	id     string
+	codec  *packet.Codec             // the version of the protocol
 	ws     atomic.Pointer[conn.Conn] // the transport, if that is a WebSocket; set with mu held
+	secure bool                      // TLS ended at this server
 
 	mu         sync.Mutex
 	state      state
@@ -60,7 +62,6 @@ type Session struct {
 	grown    bool // a message has come since the WebSocket's reader was started
 
 	opened  time.Time
-	secure  bool // TLS ended at this server
 	request kept
 	values  requestvalues.Values // of the request's ctx
 }
@@ -72,16 +73,21 @@ var ErrClosed = errors.New("engine.io: session is closed")
 // Limits.QueueBytes, which has closed the session.
 var ErrQueueFull = errors.New("engine.io: Limits.QueueBytes exceeded, session closed")
 
-func newSession(server *Server, id string, r *http.Request) *Session {
+func newSession(server *Server, id string, codec *packet.Codec, r *http.Request) *Session {
 	now := time.Now()
-	s := &Session{server: server, id: id, opened: now, secure: r.TLS != nil, request: keep(r), values: requestvalues.Of(r.Context())}
-	s.beat = heartbeat{interval: server.o.Limits.PingInterval, timeout: server.o.Limits.PingTimeout}
+	s := &Session{server: server, id: id, codec: codec, opened: now, secure: r.TLS != nil,
+		request: keep(r), values: requestvalues.Of(r.Context())}
+	s.beat = newHeartbeat(&server.o.Limits, codec.Beat == packet.Ping)
 	s.beat.start(now)
 	return s
 }
 
 // ID returns the session's id, which is a secret between client and server.
 func (s *Session) ID() string { return s.id }
+
+// Version returns the version of the Engine.IO protocol that the client speaks: 4,
+// or 3; see Options.AllowEIO3.
+func (s *Session) Version() int { return s.codec.Version }
 
 // Handshake describes the request that opened the session. Each call returns a
 // new value, which belongs to the caller.
@@ -147,7 +153,7 @@ func (s *Session) send(ms []*Message) error {
 func (s *Session) transmit(ms []*Message) error {
 	c := s.ws.Load()
 	for _, m := range ms {
-		switch err := c.Send(m.frame); {
+		switch err := c.Send(m.frameFor(s.codec)); {
 		case err == nil:
 		case errors.Is(err, conn.ErrQueueFull):
 			s.end(lagging)
@@ -217,12 +223,18 @@ func (s *Session) handle(p packet.Packet) (ok bool) {
 	}
 	s.mu.Lock()
 	defer s.unlock()
+	if s.state == closed {
+		return false
+	}
 	switch p.Type {
-	case packet.Pong:
-		s.beat.answered(time.Now())
+	case s.codec.Beat:
+		s.beat.heard(time.Now())
+		if p.Type == packet.Ping {
+			s.control(pongMessage)
+		}
 		s.arm()
-	case packet.Ping:
-		s.end(clientPing) // the heartbeat is the server's
+	case packet.Ping, packet.Pong:
+		s.end(misdirected[p.Type])
 	case packet.Close:
 		switch {
 		case s.waiting != nil:

@@ -15,11 +15,11 @@ func (s *Session) expire(now time.Time) {
 			b.sent(planned)
 		}
 	}
-	if due(b.pong, now) {
+	if due(b.beat, now) {
 		if s.delivering {
 			b.busy(now)
 		} else {
-			s.end(silent)
+			s.end(silent[s.codec.Beat])
 		}
 	}
 	if due(b.probe, now) {

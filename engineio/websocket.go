@@ -64,13 +64,13 @@ func (s *Server) subprotocols(r *http.Request) []string {
 }
 
 // openWebSocket opens a session on WebSocket.
-func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, id string) {
+func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, id string, codec *packet.Codec) {
 	c := s.accept(w, r)
 	if c == nil {
 		s.forget(id)
 		return
 	}
-	n := newSession(s, id, r)
+	n := newSession(s, id, codec, r)
 	n.state = upgraded
 	n.ws.Store(c)
 	open := packet.Packet{Type: packet.Open, Data: s.openData(id, false)}.Append(nil)
@@ -134,7 +134,7 @@ func (s *Session) read(c *conn.Conn) {
 // received handles a message of a WebSocket, which may be the transport or the
 // one that is probed. renew asks for a new goroutine: after the first message,
 // which in most protocols is a greeting; after an upgrade; and after the first
-// pong that follows other messages.
+// beat that follows other messages.
 func (s *Session) received(c *conn.Conn, m conn.Message) (renew bool) {
 	if s.ws.Load() != c {
 		s.mu.Lock()
@@ -144,17 +144,14 @@ func (s *Session) received(c *conn.Conn, m conn.Message) (renew bool) {
 	}
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
-	p, err := packet.Packet{Type: packet.Message, Binary: true, Data: m.Payload}, error(nil)
-	if m.Type != conn.Binary {
-		p, err = packet.Parse(m.Payload)
-	}
+	p, err := s.codec.Parse(m.Payload, m.Type == conn.Binary)
 	if err != nil {
 		s.parseError(err)
 		return false
 	}
 	s.handle(p)
 	switch {
-	case p.Type == packet.Pong:
+	case p.Type == s.codec.Beat:
 		renew, s.grown = s.grown, false
 	case !s.greeted:
 		renew, s.greeted = true, true

@@ -1,5 +1,5 @@
-// Package packet reads and writes the packets of the Engine.IO protocol,
-// version 4, alone or joined to payloads. It is pure: bytes to values and back,
+// Package packet reads and writes the packets of the Engine.IO protocol, versions
+// 4 and 3, alone or joined to payloads. It is pure: bytes to values and back,
 // without I/O, locks or a clock.
 package packet
 
