@@ -29,6 +29,11 @@ type Options struct {
 	// together from one ping to the next. JSONP, which they use in browsers
 	// without XMLHttpRequest, is refused. The JavaScript client asks browsers to
 	// send cookies along, so pages of other origins need CORS.Credentials.
+	//
+	// In package socketio it lets in the clients of Socket.IO 2. The id of such a
+	// socket holds the id of its session, because the client takes it for that. Who
+	// knows it can send and receive in its place while it is on long-polling: don't
+	// tell it to other clients.
 	AllowEIO3 bool
 	// CORS lets in pages of other origins, over both transports. nil lets in
 	// none.

@@ -29,6 +29,7 @@ var (
 type connection struct {
 	server  *Server
 	session *engineio.Session
+	dialect *dialect // of the client
 
 	assembler packet.Assembler // used by Message alone, of which one call runs at a time
 
@@ -45,8 +46,11 @@ type connection struct {
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
-	c := &connection{server: s, session: session, assembler: packet.Assembler{Limit: s.o.Limits.AttachmentBytes}}
+	c := &connection{server: s, session: session, dialect: dialectOf(session), assembler: packet.Assembler{Limit: s.o.Limits.AttachmentBytes}}
 	c.timer = time.AfterFunc(s.o.Limits.ConnectTimeout, func() { c.violation(errNeverConnected) })
+	if c.dialect.unasked {
+		_ = c.join("/", json.RawMessage("{}")) // nothing was joined before
+	}
 	return c
 }
 
@@ -145,12 +149,12 @@ func (c *connection) handle(u *packet.Unit) error {
 // connect handles a CONNECT.
 func (c *connection) connect(u *packet.Unit) error {
 	defer release(u)
-	name := string(u.Namespace)
-	auth := json.RawMessage(bytes.Clone(u.Data))
-	if len(auth) == 0 {
-		auth = json.RawMessage("{}")
-	}
-	if c.socket(u.Namespace) != nil {
+	return c.join(c.dialect.asked(u))
+}
+
+// join makes the client join a namespace, or tells it why it may not.
+func (c *connection) join(name string, auth json.RawMessage) error {
+	if c.socket([]byte(name)) != nil {
 		return errJoinedTwice
 	}
 	n := c.server.lookup(name, auth)

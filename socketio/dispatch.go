@@ -207,7 +207,7 @@ func (s *Socket) enter() bool {
 	}
 	s.state = connected
 	s.mu.Unlock()
-	answer := newControl(packet.Connect, s.namespace.name, connectAnswer{s.id, s.pid()})
+	answer := newControl(packet.Connect, s.namespace.name, s.conn.dialect.granted(s))
 	s.namespace.rooms.add(s, func() { s.conn.send(answer) })
 	return true
 }
@@ -223,7 +223,7 @@ func (s *Socket) refuse(err error) {
 		s.namespace.server.o.Logger.Error("socket.io: data of an Error", "error", err)
 		answer.Data = nil
 	}
-	s.conn.send(newControl(packet.ConnectError, s.namespace.name, answer))
+	s.conn.send(newControl(packet.ConnectError, s.namespace.name, s.conn.dialect.refused(answer)))
 	s.close(ServerNamespaceDisconnect)
 }
 

@@ -69,7 +69,7 @@ func newSocket(c *connection, n *Namespace, auth json.RawMessage) *Socket {
 // the socket's goroutine: the stack of the goroutine that reads from the client
 // would stay as large as it has once been.
 func (s *Socket) name() {
-	s.id = randomID()
+	s.id = s.conn.dialect.id(s)
 	if s.namespace.recovery != nil {
 		s.track = &track{pid: randomID()}
 	}
