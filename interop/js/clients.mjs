@@ -1,13 +1,17 @@
 // The JavaScript client, in all versions and modes that are checked.
+import v25 from "client-2.5";
 import * as v40 from "client-4.0";
 import * as v45 from "client-4.5";
 import * as v48 from "client-4.8";
 
-export const versions = { "4.0.2": v40.io, "4.5.4": v45.io, "4.8.4": v48.io };
+export const versions = { "2.5.0": v25, "4.0.2": v40.io, "4.5.4": v45.io, "4.8.4": v48.io };
 export const modes = { default: undefined, websocket: ["websocket"], polling: ["polling"] };
 
 // since reports whether a version is at least as new as another.
 export const since = (version, first) => version.localeCompare(first, "en", { numeric: true }) >= 0;
+
+// serverFlags returns the flags of a server that lets in clients of a version.
+export const serverFlags = (version) => (since(version, "3") ? [] : ["--allow-eio3"]);
 
 // next resolves to the arguments of the next event with a name. Call it before the step that causes
 // the event.

@@ -7,6 +7,7 @@ import { Server } from "socket.io";
 const { values: flags } = parseArgs({ options: {
   addr: { type: "string", default: "127.0.0.1:0" },
   recovery: { type: "boolean" },
+  "allow-eio3": { type: "boolean" },
   "ping-interval": { type: "string", default: "25000" }, // milliseconds
   "ping-timeout": { type: "string", default: "20000" },
   client: { type: "string" }, // ignored: Node serves its own client
@@ -16,6 +17,7 @@ const web = http.createServer();
 const io = new Server(web, {
   pingInterval: Number(flags["ping-interval"]),
   pingTimeout: Number(flags["ping-timeout"]),
+  allowEIO3: flags["allow-eio3"],
   ...(flags.recovery && { connectionStateRecovery: {} }),
 });
 

@@ -6,13 +6,14 @@
 // counts the checks.
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
-import { Kit, modes, since, versions } from "./clients.mjs";
+import { Kit, modes, serverFlags, since, versions } from "./clients.mjs";
 import { start } from "./server.mjs";
 import * as files from "./checks/files.mjs";
 import * as life from "./checks/life.mjs";
 import * as rooms from "./checks/rooms.mjs";
 import * as traffic from "./checks/traffic.mjs";
 import * as upgrade from "./checks/upgrade.mjs";
+import * as version2 from "./checks/version2.mjs";
 
 const patience = 120; // seconds for one check, which hangs only if something is wrong
 
@@ -26,7 +27,7 @@ const command = flags.reference
   ? [process.execPath, local("reference.mjs")]
   : [flags.server, "--client", local("node_modules/socket.io/client-dist")];
 
-const checks = [traffic, rooms, life, upgrade, files].flatMap((module) => module.checks);
+const checks = [traffic, rooms, life, upgrade, version2, files].flatMap((module) => module.checks);
 let passed = 0;
 let failed = 0;
 
@@ -54,12 +55,14 @@ const ran = new Set();
 for (const version of Object.keys(versions).filter((version) => version.startsWith(flags.version))) {
   for (const mode of Object.keys(modes).filter((mode) => mode.startsWith(flags.mode))) {
     const before = { passed, failed };
-    const server = await start(command);
+    const begin = (...more) => start(command, ...serverFlags(version), ...more);
+    const server = await begin();
     for (const check of checks) {
-      if (!check.name.includes(flags.only) || !since(version, check.since ?? "4") || (check.once && ran.has(check))) continue;
+      if (!check.name.includes(flags.only) || (check.once && ran.has(check))) continue;
+      if (!since(version, check.since ?? "4") || (check.until && since(version, check.until))) continue;
       if (check.modes && !check.modes.includes(mode)) continue;
       ran.add(check);
-      const kit = new Kit({ version, mode, server, start: (...more) => start(command, ...more) });
+      const kit = new Kit({ version, mode, server, start: begin });
       await step(`${version} ${mode}: ${check.name}`, check, kit);
     }
     const status = await server.stop();

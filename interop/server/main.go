@@ -35,6 +35,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:0", "listen on this `host:port`")
 	recovery := flags.Bool("recovery", false, "recover the state of connections")
+	version3 := flags.Bool("allow-eio3", false, "let in clients of Socket.IO 2")
 	interval := flags.Int("ping-interval", 0, "in `milliseconds`, 0 for the default")
 	timeout := flags.Int("ping-timeout", 0, "in `milliseconds`, 0 for the default")
 	client := flags.String("client", "", "`folder` of the client's files")
@@ -42,7 +43,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	options := &socketio.Options{
-		Engine: engineio.Options{Limits: engineio.Limits{
+		Engine: engineio.Options{AllowEIO3: *version3, Limits: engineio.Limits{
 			PingInterval: time.Duration(*interval) * time.Millisecond,
 			PingTimeout:  time.Duration(*timeout) * time.Millisecond,
 		}},

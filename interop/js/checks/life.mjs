@@ -9,6 +9,7 @@ const soon = { reconnection: true, reconnectionDelay: 10, reconnectionDelayMax: 
 function ends(name, bringAbout, { client, server }) {
   return {
     name,
+    since: "2",
     async run(t) {
       const socket = await t.connect();
       await t.settle(socket);
@@ -84,6 +85,7 @@ export const checks = [
   },
   {
     name: "a dead network: ping timeout on the client",
+    since: "2",
     run: behindProxy(["--ping-interval", "500", "--ping-timeout", "500"], async (t, between) => {
       const socket = await t.connect("/", { port: between.port });
       await t.settle(socket);
@@ -94,6 +96,7 @@ export const checks = [
   },
   {
     name: "a cut connection",
+    since: "2",
     run: behindProxy(["--ping-interval", "1000", "--ping-timeout", "1000"], async (t, between, server) => {
       const socket = await t.connect("/", { port: between.port });
       await t.settle(socket);
@@ -111,16 +114,19 @@ export const checks = [
   },
   {
     name: "the server is stopped and started again",
+    since: "2",
     run: behindProxy([], (t, between, server) => comesBack(t, between, server, async () => {
       assert.equal(await server.stop(), 0);
     }, "transport close")),
   },
   {
     name: "the server is killed and started again",
+    since: "2",
     run: behindProxy([], (t, between, server) => comesBack(t, between, server, () => server.kill(), "transport close")),
   },
   {
     name: "WebSocket is blocked: polling works on",
+    since: "2",
     modes: ["default"],
     run: behindProxy([], async (t, between) => {
       between.blockWebSocket();

@@ -82,6 +82,7 @@ export const checks = [
   },
   {
     name: "query and header fields of the handshake",
+    since: "2",
     async run(t) {
       const socket = await t.connect("/", { query: { q: "a b&ž" }, extraHeaders: { "X-Parley": "yes" } });
       const [{ query, header }] = await ask(socket, "who");
@@ -90,6 +91,7 @@ export const checks = [
   },
   {
     name: "rooms: to, in, except, several at once, leave",
+    since: "2",
     async run(t) {
       const sockets = await Promise.all([t.connect(), t.connect(), t.connect(), t.connect()]);
       const [a, b, c, d] = sockets;
@@ -121,6 +123,7 @@ export const checks = [
   },
   {
     name: "the scenario: join-room and message",
+    since: "2",
     async run(t) {
       // The events of the README, built from the events of this server.
       const sockets = await Promise.all([t.connect(), t.connect(), t.connect()]);

@@ -31,6 +31,7 @@ export const checks = [
   },
   {
     name: "the transport is the mode's",
+    since: "2",
     async run(t) {
       const socket = await t.connect();
       await t.settle(socket);
@@ -41,6 +42,7 @@ export const checks = [
   },
   {
     name: "events and acks with JSON of every kind",
+    since: "2",
     async run(t) {
       const socket = await t.connect();
       await echoed(socket);
@@ -50,6 +52,7 @@ export const checks = [
   },
   {
     name: "unicode in names, arguments and rooms",
+    since: "2",
     async run(t) {
       const [one, other] = await Promise.all([t.connect(), t.connect()]);
       await ask(other, "join", [everyPlane]);
@@ -60,6 +63,7 @@ export const checks = [
   },
   {
     name: "binary nested in objects",
+    since: "2",
     async run(t) {
       const socket = await t.connect();
       const [a, b, c] = [randomBytes(1), randomBytes(70_000), Buffer.alloc(0)];
@@ -69,6 +73,7 @@ export const checks = [
   },
   {
     name: "binary with events between, in order",
+    since: "2",
     async run(t) {
       const socket = await t.connect();
       const got = [];
@@ -83,14 +88,17 @@ export const checks = [
   },
   {
     name: "900 kB of text",
+    since: "2",
     run: async (t) => echoed(await t.connect(), "ž".repeat(450_000)),
   },
   {
     name: "700 kB of binary",
+    since: "2",
     run: async (t) => echoed(await t.connect(), { file: randomBytes(700_000) }),
   },
   {
     name: "acks that the server asks for, with binary",
+    since: "2",
     async run(t) {
       const socket = await t.connect();
       const data = randomBytes(1000);
@@ -101,6 +109,7 @@ export const checks = [
   },
   {
     name: "an ack that does not come",
+    since: "2",
     async run(t) {
       const socket = await t.connect();
       socket.on("question", () => {});
@@ -123,6 +132,7 @@ export const checks = [
   },
   {
     name: "10,000 events in a loop each way, in order",
+    since: "2",
     async run(t) {
       const socket = await t.connect();
       await t.settle(socket);
@@ -136,6 +146,7 @@ export const checks = [
   },
   {
     name: "volatile events come in order or not at all",
+    since: "2",
     async run(t) {
       const socket = await t.connect();
       await t.settle(socket);

@@ -39,6 +39,7 @@ async function behindGate(t) {
 export const checks = [
   {
     name: "10,000 events in a loop each way, in order, while the connection upgrades",
+    since: "2",
     modes: ["default"],
     async run(t) {
       const between = await behindGate(t);
@@ -53,6 +54,7 @@ export const checks = [
   },
   {
     name: "1,000 upgrades under load lose nothing",
+    since: "2",
     modes: ["default"],
     async run(t) {
       const between = await behindGate(t);
