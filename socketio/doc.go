@@ -1,6 +1,7 @@
 // Package socketio speaks the Socket.IO protocol, version 5, as a server for the
 // JavaScript client, any version from 4.0 on: events with arguments and
-// acknowledgements, namespaces, rooms.
+// acknowledgements, namespaces, rooms. With Options.Engine.AllowEIO3 it speaks
+// version 4 too, to the clients of Socket.IO 2.
 //
 //	io, err := socketio.NewServer(nil)
 //	if err != nil {
