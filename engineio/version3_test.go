@@ -1,10 +1,13 @@
 package engineio_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,6 +17,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/handshake"
 )
 
 // withVersion3 are options that let in clients of version 3.
@@ -475,5 +479,45 @@ func TestVersion3ManyPackets(t *testing.T) {
 		o.wantGet(200, want.String())
 		o.wantPost(binary.String(), 200, "ok", "Content-Type", "application/octet-stream")
 		o.wantGet(200, want.String())
+	})
+}
+
+// What is never compressed is not compressed for a client of version 3 either; all
+// else is.
+func TestVersion3Uncompressed(t *testing.T) {
+	o := withVersion3(engineio.Limits{})
+	o.Deflate = &handshake.DeflateOptions{}
+	inBubble(t, o, func(s *site) {
+		c, err := s.listener.DialContext(s.t.Context(), "tcp", "example.com:80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		io.WriteString(c, "GET /engine.io/?EIO=3&transport=websocket HTTP/1.1\r\nHost: example.com\r\n"+
+			"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+		in := bufio.NewReader(c)
+		if r, err := http.ReadResponse(in, nil); err != nil || r.StatusCode != 101 {
+			t.Fatalf("handshake: %v, %v", r, err)
+		}
+		m := engineio.NewMessage(bytes.Repeat([]byte("again "), 100), true)
+		s.session().Send(m, m.Uncompressed())
+		const compressed, plain = 0xC2, 0x82 // binary frames with and without RSV1
+		for i, want := range []byte{0, compressed, plain} {
+			var head [4]byte
+			io.ReadFull(in, head[:2])
+			size := int(head[1])
+			if size == 126 {
+				io.ReadFull(in, head[2:])
+				size = int(head[2])<<8 | int(head[3])
+			}
+			payload := make([]byte, size)
+			if _, err := io.ReadFull(in, payload); err != nil {
+				t.Fatal(err)
+			}
+			if i > 0 && head[0] != want { // the first is the open packet
+				t.Errorf("frame %d begins with %#x, want %#x", i, head[0], want)
+			}
+		}
 	})
 }
