@@ -164,15 +164,19 @@ func (s *Socket) connect() {
 			return
 		}
 	}
+	entered, err := false, error(nil)
 	switch {
 	case r == nil:
-		s.enter()
-	case !again:
-		r.enter(s)
-	case !r.resume(s):
-		s.conn.violation(errOutrun)
+		entered = s.enter()
+	case again:
+		entered, err = r.resume(s)
+	default:
+		entered = r.enter(s)
 	}
-	if !s.Connected() {
+	if err != nil {
+		s.conn.violation(err)
+	}
+	if !entered {
 		return
 	}
 	s.conn.joined()

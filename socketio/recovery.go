@@ -208,13 +208,18 @@ func (r *recovery) tidy() {
 	}
 }
 
-// enter connects a socket whose client is new.
-func (r *recovery) enter(s *Socket) {
+// enter connects a socket whose client is new. It returns false if the socket is
+// over.
+func (r *recovery) enter(s *Socket) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := s.track
-	t.first, t.next, t.stage = r.end(), r.end(), alive
-	s.enter()
+	t.first, t.next = r.end(), r.end()
+	if !s.enter() {
+		return false
+	}
+	t.stage = alive
+	return true
 }
 
 // lose takes note of the end of a socket whose client may come back.
@@ -333,20 +338,21 @@ func (r *recovery) missedFrom(c *lostClient, offset string) (from uint64, ok boo
 }
 
 // resume connects a socket that has claimed what its client had, and sends the
-// events that the client has missed. Nothing is broadcast meanwhile. It returns
-// false if one of these is not there any more.
-func (r *recovery) resume(s *Socket) bool {
+// events that the client has missed. Nothing is broadcast meanwhile. entered is
+// false if the socket is over, or if one of these events is not there any more, which
+// is the error.
+func (r *recovery) resume(s *Socket) (entered bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := s.track
 	c := t.back
 	t.back = nil
 	if t.from < r.first {
-		return false
+		return false, errOutrun
 	}
 	if !s.enter() { // it was lost again meanwhile
 		r.remember(c)
-		return true
+		return false, nil
 	}
 	t.first, t.next, t.stage = c.first, t.from, alive
 	for number := t.from; number < r.end(); number++ {
@@ -355,7 +361,7 @@ func (r *recovery) resume(s *Socket) bool {
 			t.next = number + 1
 		}
 	}
-	return true
+	return true, nil
 }
 
 // matches reports whether t addresses a socket in these rooms.

@@ -69,9 +69,11 @@ func TestQuits(t *testing.T) {
 func TestQuitsInOrder(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		var handled []string
+		all := make(chan struct{})
 		s.io.OnConnect(func(x *socketio.Socket) {
 			x.Join("room")
 			x.OnEvent("x", func(e *socketio.Event) error {
+				<-all // have come
 				var n int
 				e.Decode(0, &n)
 				handled = append(handled, fmt.Sprint(n))
@@ -86,6 +88,8 @@ func TestQuitsInOrder(t *testing.T) {
 		for n := range 5 {
 			r.send(fmt.Sprintf(`2["x",%d]`, n))
 		}
+		synctest.Wait()
+		close(all)
 		r.want("1")
 		synctest.Wait()
 		if want := []string{"0", "1", "2", "3", "4", "server namespace disconnect"}; !slices.Equal(handled, want) {
@@ -264,6 +268,7 @@ func TestSocketByID(t *testing.T) {
 		}
 		wantNil(t, remote.Disconnect(false))
 		r.want("1")
+		synctest.Wait()
 		if _, ok := s.io.Socket(r.sid); ok {
 			t.Error("the socket is still there")
 		}
