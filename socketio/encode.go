@@ -7,21 +7,23 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // Errors of encoding.
 var (
-	errManyAttachments = errors.New("socket.io: more than 10 attachments")
+	errManyAttachments = errors.New("socket.io: more attachments than Limits.Attachments")
 	errReservedName    = errors.New("socket.io: event name is reserved")
 )
 
 // An encoder writes arguments as JSON and collects the binary data in them. It
 // appends to whatever its buffer holds.
 type encoder struct {
-	buf         []byte
-	start       int      // where the JSON begins in buf, if newEncoder has left room before it
-	attachments [][]byte // the caller's values, not copies
+	buf    []byte
+	start  int           // where the JSON begins in buf, if newEncoder has left room before it
+	limit  int           // the greatest number of attachments
+	packet parser.Packet // its Binary holds the caller's values, not copies
 }
 
 // event appends the array of an event: its name and arguments.
@@ -107,12 +109,15 @@ func (e *encoder) json(v any) error {
 
 // placeholder appends a placeholder for data, as the next attachment.
 func (e *encoder) placeholder(data []byte) error {
-	if len(e.attachments) == MaxAttachments {
+	p, num := &e.packet, len(e.packet.Binary)
+	if num >= e.limit {
 		return errManyAttachments
 	}
-	e.buf = append(e.buf, `{"_placeholder":true,"num":`...)
-	e.buf = append(e.buf, '0'+byte(len(e.attachments)), '}')
-	e.attachments = append(e.attachments, data)
+	start := len(e.buf)
+	e.buf = parser.AppendPlaceholder(e.buf, num)
+	span := parser.Span{Start: start - e.start, End: len(e.buf) - e.start}
+	p.Placeholders = append(p.Placeholders, parser.Placeholder{Span: span, Num: num})
+	p.Binary = append(p.Binary, data)
 	return nil
 }
 
