@@ -69,8 +69,9 @@ type Limits struct {
 	AttachmentTimeout time.Duration
 	// Attachments is how many []byte values the arguments of one event or
 	// acknowledgement may hold, received or sent. Default 10. Without a limit, and
-	// at most, it is 65,536. The JavaScript client from 4.8 on has a limit of its
-	// own for what it receives, 10 too, in the decoder of its text parser.
+	// at most, it is 65,536. The JavaScript client has a limit of its own for what
+	// it receives, 10 too: maxAttachments of the Decoder of socket.io-parser, from
+	// 4.2.6 on. A client that gets more needs a parser of its own in its options.
 	Attachments int
 	// AttachmentBytes is the size of all attachments of a packet together. The
 	// default is Engine.Limits.MaxPayload, which bounds each of them too.

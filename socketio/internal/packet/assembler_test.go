@@ -67,6 +67,21 @@ func TestAssembler(t *testing.T) {
 	}
 }
 
+// A parser whose first messages are binary takes no text, and may have attachments too.
+func TestAssemblerBinary(t *testing.T) {
+	var a packet.Assembler
+	if _, err := a.Judge(false, true); err != packet.ErrText {
+		t.Errorf("text: %v", err)
+	}
+	if attachment, err := a.Judge(true, true); attachment || err != nil {
+		t.Errorf("the first message: %t, %v", attachment, err)
+	}
+	a.First(parsed(t, `51-["a"]`))
+	if attachment, err := a.Judge(true, true); !attachment || err != nil {
+		t.Errorf("the second message: %t, %v", attachment, err)
+	}
+}
+
 // A stream of messages, each text after a 't' and each binary after a 'b', gives
 // units that give the same stream when they are written again.
 func FuzzAssembler(f *testing.F) {

@@ -187,6 +187,44 @@ func TestError(t *testing.T) {
 	}
 }
 
+// A careless parser finds what it is told to.
+type careless struct{ found parser.Packet }
+
+func (careless) Binary() bool                             { return true }
+func (careless) Encode(*parser.Packet) ([]byte, [][]byte) { return nil, nil }
+func (c careless) Parse(p *parser.Packet, _ []byte, _ parser.Limits) error {
+	*p = c.found
+	return nil
+}
+
+// What does not depend on the form of packets is judged whatever the parser.
+func TestParseAnyForm(t *testing.T) {
+	if (packet.Text{}).Binary() {
+		t.Error("text is binary")
+	}
+	array := []byte(`["connect",1]`)
+	name, both := parser.Span{Start: 1, End: 10}, []parser.Span{{Start: 1, End: 10}, {Start: 11, End: 12}}
+	for _, tt := range []struct {
+		found parser.Packet
+		want  string
+	}{
+		{parser.Packet{Type: parser.ConnectError + 1}, "socket.io: payload does not fit the packet type"},
+		{parser.Packet{Type: parser.Event, Data: array}, "socket.io: payload does not fit the packet type"},
+		{parser.Packet{Type: parser.Event, Data: array, Args: []parser.Span{name}}, "socket.io: event name is reserved"},
+		{parser.Packet{Type: parser.Ack, Data: array, Args: slices.Repeat(both, 65)}, "socket.io: too many arguments"},
+		{parser.Packet{Type: parser.Ack, Data: array, Args: both}, ""},
+	} {
+		var u packet.Unit
+		got := ""
+		if err := u.Parse(careless{tt.found}, nil, limits); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%v %s with %d arguments: %q, want %q", tt.found.Type, tt.found.Data, len(tt.found.Args), got, tt.want)
+		}
+	}
+}
+
 // With another limit there may be more attachments, whose numbers have more digits.
 func TestManyAttachments(t *testing.T) {
 	more := parser.Limits{Attachments: 1 << 16, Arguments: 128, Depth: 64}
