@@ -2,7 +2,6 @@ package parley_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log"
 	"net/http"
@@ -28,8 +27,8 @@ func Example_fromNode() {
 	}
 
 	io.Use(func(ctx context.Context, s *socketio.Socket) error {
-		var auth struct{ Token string }
-		if err := json.Unmarshal(s.Handshake().Auth, &auth); err != nil || !valid(auth.Token) {
+		auth, err := socketio.Auth[struct{ Token string }](s)
+		if err != nil || !valid(auth.Token) {
 			return errors.New("not authorized")
 		}
 		return nil
@@ -42,12 +41,8 @@ func Example_fromNode() {
 		socketio.On(s, "message", func(ctx context.Context, m Message) error {
 			return s.To(m.Room).Emit("receive-message", m.Text)
 		})
-		s.OnEvent("add", func(e *socketio.Event) error {
-			var a, b int
-			if err := errors.Join(e.Decode(0, &a), e.Decode(1, &b)); err != nil {
-				return err
-			}
-			return e.Ack(a + b)
+		socketio.Handle2(s, "add", func(ctx context.Context, a, b int) (int, error) {
+			return a + b, nil
 		})
 		s.OnDisconnect(func(reason socketio.Reason) { log.Println(s.ID(), reason) })
 	})

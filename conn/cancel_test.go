@@ -187,7 +187,7 @@ func TestCancelTimes(t *testing.T) {
 func TestReaderCancelled(t *testing.T) {
 	inBubbles(t, conn.Limits{}, func(b *bubble) {
 		octets := b.octets(wstest.Text("0123456789"))
-		b.p.SendOctets(octets[:len(octets)-5])
+		b.p.SendBytes(octets[:len(octets)-5])
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_, r, err := b.c.Reader(ctx)
@@ -200,7 +200,7 @@ func TestReaderCancelled(t *testing.T) {
 			b.Errorf("got %q", got)
 		}
 		b.at(time.Second)
-		b.p.SendOctets(octets[len(octets)-5:])
+		b.p.SendBytes(octets[len(octets)-5:])
 		b.p.Send(wstest.Text("next"))
 		if _, got, err := b.c.Read(context.Background()); err != nil || string(got) != "next" {
 			b.Errorf("got %q, %v", got, err)

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -29,8 +30,8 @@ func (embedded) String() string { return "embedded" }
 func TestContextValues(t *testing.T) {
 	with := func(ctx context.Context) context.Context { return context.WithValue(ctx, userKey{}, "user") }
 	cancelled := func(ctx context.Context) context.Context {
-		ctx, cancel := context.WithCancel(ctx)
-		cancel()
+		ctx, cancel := context.WithCancelCause(ctx)
+		cancel(errors.New("the request's"))
 		return ctx
 	}
 	for name, tt := range map[string]struct {
@@ -62,12 +63,23 @@ func TestContextValues(t *testing.T) {
 			}
 			saw := make(chan seen, 1)
 			s := &Server{Serve: func(ctx context.Context, c *Conn, r *http.Request) error {
+				if done := r.Context().Done(); done != nil {
+					<-done // the request's ctx ends, and this one does not
+				}
+				if err := context.Cause(ctx); err != nil {
+					t.Errorf("the ctx has ended: %v", err)
+				}
 				local, _ := ctx.Value(http.LocalAddrContextKey).(net.Addr)
 				server, _ := ctx.Value(http.ServerContextKey).(*http.Server)
-				saw <- seen{
+				got := seen{
 					c.values, ctx.Value(userKey{}), local != nil && local.String() == c.LocalAddr().String(),
 					server != nil && server == r.Context().Value(http.ServerContextKey),
 				}
+				c.CloseNow()
+				if err := context.Cause(ctx); err != context.Canceled {
+					t.Errorf("the ctx has ended with %v", err)
+				}
+				saw <- got
 				return nil
 			}}
 			ts := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -23,13 +23,13 @@ func TestReaderBehindCancelledRead(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					c, p := wstest.PipePeer(t, conn.RoleServer, &wstest.PipeOptions{Deflate: deflate})
 					defer c.CloseNow()
-					p.SendOctets(octets[:cut])
+					p.SendBytes(octets[:cut])
 					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 					defer cancel()
 					if _, _, err := c.Read(ctx); !errors.Is(err, context.DeadlineExceeded) {
 						t.Fatal(err)
 					}
-					p.SendOctets(octets[cut:])
+					p.SendBytes(octets[cut:])
 					p.Send(wstest.Text(behind))
 					wantStreamed(t, c, want)
 					wantStreamed(t, c, behind)

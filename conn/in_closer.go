@@ -19,7 +19,7 @@ func (in *inbound) finish() {
 	defer in.giveUpTurn()
 	l := &in.c.life
 	for l.is(closing) || l.is(broken) {
-		in.next(context.Background(), message.Octets) // nothing is kept, and so nothing is too long
+		in.next(context.Background(), message.Stream) // nothing is kept, and so nothing is too long
 	}
 	in.parser.Release()
 	in.drain()

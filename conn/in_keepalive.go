@@ -55,7 +55,7 @@ func (in *inbound) budget() bool {
 	if !waits {
 		return true
 	}
-	if t := in.c.limits.MessageTime; !w.slow && t < noTime && in.parser.Mode() != message.Octets {
+	if t := in.c.limits.MessageTime; !w.slow && t < noTime && in.parser.Mode() != message.Stream {
 		w.slow, w.spare = true, t
 		if w.timer == nil || w.since+t < w.due {
 			in.lookIn(t)

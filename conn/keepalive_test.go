@@ -84,14 +84,14 @@ func TestKeepaliveAnyOctet(t *testing.T) {
 		b.at(49 * time.Second)
 		b.p.Send(pong)
 		text := b.octets(wstest.Text("in four pieces"))
-		b.p.SendOctets(text[:1])
+		b.p.SendBytes(text[:1])
 		for i := range 3 { // an octet in time for the second, third and fourth
 			b.wantPing()
 			b.sleep(19 * time.Second)
 			if i < 2 {
-				b.p.SendOctets(text[i+1 : i+2])
+				b.p.SendBytes(text[i+1 : i+2])
 			} else {
-				b.p.SendOctets(text[i+1:])
+				b.p.SendBytes(text[i+1:])
 			}
 		}
 		b.wantPing()
@@ -111,7 +111,7 @@ func TestKeepaliveSlowMessage(t *testing.T) {
 		for len(message) > 0 {
 			b.sleep(24 * time.Second)
 			n := min(len(message), 64<<10)
-			b.p.SendOctets(message[:n])
+			b.p.SendBytes(message[:n])
 			message = message[n:]
 		}
 		if n := <-got; n != 1<<20 {

@@ -21,10 +21,10 @@ func TestMessageTimeOfEach(t *testing.T) {
 			got <- b.c.Each(context.Background(), func(conn.Message) error { n++; return nil })
 		}()
 		m := b.octets(wstest.Text("0123456789"))
-		b.p.SendOctets(m[:8])
+		b.p.SendBytes(m[:8])
 		for range 20 {
 			b.sleep(10 * time.Second)
-			b.p.SendOctets(append(append([]byte{}, m[8:]...), m[:8]...))
+			b.p.SendBytes(append(append([]byte{}, m[8:]...), m[:8]...))
 		}
 		synctest.Wait()
 		select {

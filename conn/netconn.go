@@ -85,7 +85,7 @@ func (n *netConn) Read(p []byte) (int, error) {
 
 // open waits for the next message.
 func (n *netConn) open(ctx context.Context) error {
-	t, r, err := n.c.in.reader(ctx, message.Octets)
+	t, r, err := n.c.in.reader(ctx, message.Stream)
 	if err != nil {
 		return err
 	}

@@ -97,14 +97,14 @@ func TestTrickleLegal(t *testing.T) {
 				p.SendAsIs(f)
 				for range seconds {
 					<-time.After(time.Second)
-					p.SendOctets(make([]byte, 1100))
+					p.SendBytes(make([]byte, 1100))
 				}
 				for range 100 {
 					<-time.After(20 * time.Second)
 					p.SendAsIs(begin(role, 21))
 					for range 20 {
 						<-time.After(4 * time.Second)
-						p.SendOctets([]byte{0})
+						p.SendBytes([]byte{0})
 					}
 				}
 			}()

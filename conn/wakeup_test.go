@@ -95,7 +95,7 @@ func writeFirst(p *wstest.Peer, write func([]byte) (int, error), role conn.Role,
 		if i%2 == 0 {
 			p.Send(wstest.Ping(fmt.Sprint("ping ", i)))
 		}
-		p.SendOctets(octets)
+		p.SendBytes(octets)
 	}
 }
 

@@ -415,7 +415,7 @@ func TestDialTrace(t *testing.T) {
 func TestNewTransport(t *testing.T) {
 	base := &http.Transport{MaxConnsPerHost: 3, ForceAttemptHTTP2: true}
 	got := newTransport(base)
-	if got == base || got.MaxConnsPerHost != 3 || got.Protocols.HTTP2() || got.MaxResponseHeaderBytes != 64<<10 {
+	if got == base || got.MaxConnsPerHost != 3 || !got.Protocols.HTTP1() || got.Protocols.HTTP2() || got.MaxResponseHeaderBytes != 64<<10 {
 		t.Errorf("copy is %+v", got)
 	}
 	if base.Protocols != nil || base.MaxResponseHeaderBytes != 0 {

@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -84,7 +85,12 @@ func TestDialWrapped(t *testing.T) {
 		name string
 		talk func(t *testing.T, nc net.Conn, peer io.Closer)
 	}{
-		{"we close", func(t *testing.T, nc net.Conn, _ io.Closer) { nc.Close() }},
+		{"we close", func(t *testing.T, nc net.Conn, _ io.Closer) {
+			nc.Close()
+			if err := nc.Close(); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("second Close = %v", err)
+			}
+		}},
 		{"the peer closes", func(t *testing.T, nc net.Conn, peer io.Closer) {
 			peer.Close()
 			if n, err := nc.Read(make([]byte, 1)); n != 0 || err != io.EOF {

@@ -52,8 +52,18 @@
 // Everything that a client can grow is bounded; see Limits, engineio.Limits and
 // the constants of this package. A client that breaks a rule of the protocol is
 // closed, and logged at the level Info. A handler's error is logged at the level
-// Warn. A handler's panic is logged at the level Error, and its socket is
-// disconnected.
+// Warn, and answers a client that asks for an acknowledgement; see AnswerError and
+// Options.OnError. A handler's panic is logged at the level Error, and its socket is
+// disconnected; so it is if the handler ends its goroutine.
+//
+// # Ends
+//
+// When a socket ends, its ctx ends first; what its handlers still do with a ctx they
+// do with context.WithoutCancel, which keeps the values. The handlers of
+// OnDisconnecting are called while the socket is in its rooms, those of OnDisconnect
+// afterwards. In both, ID, Handshake, Value, To and the other methods that address
+// other sockets work; Join and Emit to the socket itself return an error, unless the
+// client may come back (Recovery): then Emit keeps the event for it.
 //
 // # Many nodes
 //

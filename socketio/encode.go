@@ -29,7 +29,7 @@ type encoder struct {
 // event appends the array of an event: its name and arguments.
 func (e *encoder) event(name string, args []any) error {
 	if packet.Reserved(name) {
-		return errReservedName
+		return fmt.Errorf("%w: %q", errReservedName, name)
 	}
 	e.buf = append(e.buf, '[')
 	e.buf = appendString(e.buf, name)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"regexp"
+	"time"
 
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/socketio"
@@ -70,6 +72,78 @@ func ExampleHandle() {
 			}
 			fmt.Println("hello,", name)
 			return nil
+		})
+	})
+}
+
+// A server beside other routes. http.Handle("/socket.io/", io) would redirect the
+// requests of a client that leaves out the slash.
+func ExampleServer_Register() {
+	io, err := socketio.NewServer(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	io.Register(mux)
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, io.Count(), "sockets")
+	})
+	_ = http.Server{Addr: "localhost:3000", Handler: mux}
+}
+
+// A namespace for each tenant: handlers find it by Socket.Namespace.
+func ExampleServer_OfPattern() {
+	io, err := socketio.NewServer(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	tenants := io.OfPattern(regexp.MustCompile(`^/tenant-\d+$`))
+	tenants.Use(func(ctx context.Context, s *socketio.Socket) error {
+		auth, err := socketio.Auth[struct{ Tenant string }](s)
+		if err != nil || "/"+auth.Tenant != s.Namespace().Name() {
+			return &socketio.Error{Message: "not your tenant"}
+		}
+		return nil
+	})
+	tenants.OnConnect(func(s *socketio.Socket) {
+		s.Namespace().Except(s.ID()).Emit("joined", s.ID()) // to this tenant's others
+	})
+	io.Of("/tenant-7").Emit("news", "hello") // whether or not a client is there
+}
+
+// A handler that waits for its client holds up the client's other events, unless it
+// waits in a goroutine of its own.
+func ExampleCall() {
+	io, err := socketio.NewServer(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	io.OnConnect(func(s *socketio.Socket) {
+		s.OnEvent("delete", func(e *socketio.Event) error {
+			go func() {
+				sure, err := socketio.Call[bool](s.Context(), s.Timeout(time.Minute), "sure?")
+				e.Ack(err == nil && sure)
+			}()
+			return nil
+		})
+	})
+}
+
+// What a handler of the end still does with a ctx it does with context.WithoutCancel:
+// the socket's has ended.
+func ExampleSocket_OnDisconnect() {
+	io, err := socketio.NewServer(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	save := func(ctx context.Context, id string) error { return ctx.Err() }
+	io.OnConnect(func(s *socketio.Socket) {
+		s.OnDisconnect(func(socketio.Reason) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(s.Context()), time.Second)
+			defer cancel()
+			if err := save(ctx, s.ID()); err != nil {
+				log.Print(err)
+			}
 		})
 	})
 }

@@ -116,12 +116,17 @@ func (n *Namespace) acquire() (now *Namespace, release func()) {
 	if n.name == "" || n.fixed.Load() {
 		return n, func() {}
 	}
+	return n.revive()
+}
+
+// revive is acquire for a namespace that may be forgotten.
+func (n *Namespace) revive() (now *Namespace, release func()) {
 	s := n.server
 	s.mu.Lock()
-	now = s.hold(n.name, n.template)
+	held := s.hold(n.name, n.template)
 	s.mu.Unlock()
-	_ = now.attached() // whoever needs the adapter gets the error from remote
-	return now, func() { s.linger(now) }
+	_ = held.attached() // whoever needs the adapter gets the error from remote
+	return held, func() { s.linger(held) }
 }
 
 // Name returns the namespace's name, which begins with a slash.

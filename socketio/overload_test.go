@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -241,11 +242,11 @@ func TestSocketsSteady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLocal(t, &Options{Limits: Limits{Namespaces: 3}})
 		gate := make(chan struct{})
-		busy, ended := 0, 0
+		var busy, ended atomic.Int32
 		joined := make(chan bool, 1)
 		l.c.server.OnConnect(func(s *Socket) {
-			busy++
-			s.OnDisconnect(func(Reason) { ended++ })
+			busy.Add(1)
+			s.OnDisconnect(func(Reason) { ended.Add(1) })
 			joined <- true
 			<-gate
 		})
@@ -258,13 +259,13 @@ func TestSocketsSteady(t *testing.T) {
 			}
 		}()
 		synctest.Wait()
-		if busy != 4 {
-			t.Errorf("%d handlers of one client are busy, want 4", busy)
+		if n := busy.Load(); n != 4 {
+			t.Errorf("%d handlers of one client are busy, want 4", n)
 		}
 		close(gate)
 		synctest.Wait()
-		if busy != rounds || ended != rounds || l.c.living != 0 {
-			t.Errorf("%d sockets, %d have ended, %d live", busy, ended, l.c.living)
+		if busy.Load() != rounds || ended.Load() != rounds || l.c.living != 0 {
+			t.Errorf("%d sockets, %d have ended, %d live", busy.Load(), ended.Load(), l.c.living)
 		}
 		for range rounds {
 			l.c.Message([]byte("0"), false)

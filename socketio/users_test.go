@@ -312,7 +312,7 @@ func TestContextValues(t *testing.T) {
 	io := newServer(t, nil)
 	got := make(chan any, 1)
 	io.OnConnect(func(s *socketio.Socket) {
-		if err := s.Context().Err(); err != nil {
+		if err := context.Cause(s.Context()); err != nil {
 			t.Error(err)
 		}
 		got <- s.Context().Value(key{})

@@ -81,11 +81,11 @@ func (p *Peer) SendAsIs(frames ...Frame) {
 	for _, f := range frames {
 		b = f.Append(b)
 	}
-	p.SendOctets(b)
+	p.SendBytes(b)
 }
 
-// SendOctets sends the bytes of b in one write.
-func (p *Peer) SendOctets(b []byte) {
+// SendBytes sends the bytes of b in one write.
+func (p *Peer) SendBytes(b []byte) {
 	p.tb.Helper()
 	p.nc.SetWriteDeadline(p.deadline())
 	if _, err := p.nc.Write(b); err != nil {

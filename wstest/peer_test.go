@@ -88,7 +88,7 @@ func TestMessages(t *testing.T) {
 // A message may refer to an earlier one (RFC 7692, section 7.2.3.2).
 func TestContextTakeover(t *testing.T) {
 	s, c := twoPeers(t)
-	s.SendOctets([]byte("\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00" + "\xc1\x05\xf2\x00\x11\x00\x00"))
+	s.SendBytes([]byte("\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00" + "\xc1\x05\xf2\x00\x11\x00\x00"))
 	c.WantMessage(frame.Text, []byte("Hello"))
 	c.WantMessage(frame.Text, []byte("Hello"))
 }
@@ -124,7 +124,7 @@ func TestNextErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s, c := twoPeers(t)
-			s.SendOctets([]byte(tt.wire))
+			s.SendBytes([]byte(tt.wire))
 			s.Close()
 			if f, err := c.Next(); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, %v; want an error with %q", f, err, tt.want)
@@ -208,7 +208,7 @@ func TestTimeout(t *testing.T) {
 		s, c := twoPeers(t)
 		start := time.Now()
 		c.WantSilence(3 * time.Second)
-		s.SendOctets([]byte("\x81\x02a"))
+		s.SendBytes([]byte("\x81\x02a"))
 		c.Timeout = 4 * time.Second
 		if _, err := c.Next(); !isTimeout(err) {
 			t.Errorf("got %v, want a timeout", err)
@@ -216,7 +216,7 @@ func TestTimeout(t *testing.T) {
 		if d := time.Since(start); d != 7*time.Second {
 			t.Errorf("took %v, want 7s", d)
 		}
-		s.SendOctets([]byte("b"))
+		s.SendBytes([]byte("b"))
 		c.Want(Text("ab"))
 
 		c.Timeout = 0

@@ -3,8 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -32,7 +30,8 @@ const (
 	maxMessage = 4000
 )
 
-var errLength = errors.New("empty or too long")
+// errLength is told to the client.
+var errLength error = &socketio.Error{Message: "empty or too long"}
 
 // A chat holds no messages, and no rooms: the Socket.IO server keeps the rooms.
 type chat struct {
@@ -100,10 +99,10 @@ func (c *chat) connected(s *socketio.Socket) {
 
 // name returns the name that a client has chosen.
 func name(s *socketio.Socket) string {
-	var auth struct {
+	type auth struct {
 		Name string `json:"name"`
 	}
-	if json.Unmarshal(s.Handshake().Auth, &auth) == nil {
+	if auth, err := socketio.Auth[auth](s); err == nil {
 		if name := strings.TrimSpace(auth.Name); name != "" && len(name) <= maxName {
 			return name
 		}

@@ -85,7 +85,7 @@ func serve(ctx context.Context, listener net.Listener, io *socketio.Server) erro
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", io)
+	io.Register(mux)
 	mux.Handle("/", http.FileServerFS(page))
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)

@@ -18,7 +18,7 @@ func Of(ctx context.Context) Values {
 	if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && isPlain(ctx, s) {
 		return plain{s}
 	}
-	return ctx
+	return context.WithoutCancel(ctx) // or context.Cause would find the request's
 }
 
 // isPlain reports whether ctx is as net/http makes it for a request to s. A

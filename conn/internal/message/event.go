@@ -40,9 +40,9 @@ const (
 	// messages are a Message even so: compressed ones, and those of which bytes
 	// were collected in another mode.
 	Parts
-	// Octets is Parts for a stream that has no messages. Options.Limit does not
+	// Stream is Parts for a stream that has no messages. Options.Limit does not
 	// apply to bytes that are handed out in parts, because the Parser does not
 	// hold them. It does apply to compressed messages and to bytes that are
 	// collected. The bound on the number of fragments applies always.
-	Octets
+	Stream
 )

@@ -35,10 +35,10 @@ func show(t *testing.T, p *Parser, b []byte) Event {
 	}
 }
 
-// In mode Octets nothing of a message is held, so the message may have any length.
+// In mode Stream nothing of a message is held, so the message may have any length.
 func TestOctetsHaveNoLimit(t *testing.T) {
 	p := testParser(false)
-	p.SetMode(Octets)
+	p.SetMode(Stream)
 	show(t, p, header(frame.Header{Fin: true, Opcode: frame.Binary, Length: 1 << 40}))
 	piece := make([]byte, 64<<10)
 	for came := 0; came < 4<<20; came += len(piece) { // four times the limit
@@ -75,14 +75,14 @@ func TestOctetsFragments(t *testing.T) {
 	}
 }
 
-// In mode Octets the limit applies to bytes that are collected.
+// In mode Stream the limit applies to bytes that are collected.
 func TestOctetsLimit(t *testing.T) {
 	const limit = 1 << 20 // of testParser
 	var z packer
 	large := z.pack(make([]byte, limit+1))
 	tests := []struct {
 		name  string
-		begin func(*testing.T, *Parser) // called before the mode becomes Octets
+		begin func(*testing.T, *Parser) // called before the mode becomes Stream
 		b     []byte
 	}{
 		{"compressed, declared", nil, header(frame.Header{Fin: true, Rsv1: true, Opcode: frame.Binary, Length: 1 << 40})},
@@ -97,7 +97,7 @@ func TestOctetsLimit(t *testing.T) {
 			if tt.begin != nil {
 				tt.begin(t, p)
 			}
-			p.SetMode(Octets)
+			p.SetMode(Stream)
 			if _, _, err := p.Next(tt.b); err != inflater.ErrMessageSize {
 				t.Errorf("got %v", err)
 			}
@@ -106,7 +106,7 @@ func TestOctetsLimit(t *testing.T) {
 	}
 }
 
-// If a message began in mode Octets and continues in another mode, the limit
+// If a message began in mode Stream and continues in another mode, the limit
 // applies to the rest of it.
 func TestOctetsThenOtherwise(t *testing.T) {
 	const limit = 1 << 20 // of testParser
@@ -114,7 +114,7 @@ func TestOctetsThenOtherwise(t *testing.T) {
 		for _, tt := range []struct {
 			name   string
 			length int64 // declared length of the frame
-			came   int   // number of bytes that come in mode Octets
+			came   int   // number of bytes that come in mode Stream
 			want   error // result of the call that follows
 		}{
 			{"nothing has come", 1 << 40, 0, inflater.ErrMessageSize},
@@ -124,7 +124,7 @@ func TestOctetsThenOtherwise(t *testing.T) {
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				p := testParser(false)
-				p.SetMode(Octets)
+				p.SetMode(Stream)
 				show(t, p, header(frame.Header{Opcode: frame.Binary, Length: tt.length}))
 				if tt.came > 0 {
 					show(t, p, make([]byte, tt.came))
@@ -161,7 +161,7 @@ func TestOctetsThenOtherwise(t *testing.T) {
 // In mode Whole the rest of a message, after parts of it, is a Message.
 func TestOctetsThenWhole(t *testing.T) {
 	p := testParser(false)
-	p.SetMode(Octets)
+	p.SetMode(Stream)
 	b := appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("hello, world"))
 	if e := show(t, p, b[:len(b)-5]); e.Kind != Part || string(e.Payload) != "hello, " || e.Last {
 		t.Fatalf("got kind %d, %q", e.Kind, e.Payload)
@@ -194,7 +194,7 @@ func TestOctetsCollectWithinLimit(t *testing.T) {
 			}
 		}
 		p := New(Options{Masked: true, Limit: limit})
-		mode := Octets
+		mode := Stream
 		for buffered := 0; ; {
 			if r.IntN(10) == 0 {
 				mode = Mode(r.IntN(3))

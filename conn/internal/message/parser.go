@@ -75,7 +75,7 @@ func New(o Options) Parser {
 // SetMode sets how messages are handed out from the next call of Next on. The mode
 // may change inside a message. If parts of a message were handed out and the mode
 // becomes Whole, the rest of that message is handed out as a Message. If the mode
-// was Octets before, the limit applies to the rest.
+// was Stream before, the limit applies to the rest.
 func (p *Parser) SetMode(m Mode) { p.mode = m }
 
 // Mode returns the current mode.
@@ -87,7 +87,7 @@ func (p *Parser) Mode() Mode { return p.mode }
 // Need. Until then the caller may move b but must not change it.
 func (p *Parser) Next(b []byte) (n int, e Event, err error) {
 	if p.place == apart {
-		if p.rules.free && p.mode != Octets {
+		if p.rules.free && p.mode != Stream {
 			if err := p.rules.hold(p.header.Length - p.seen); err != nil {
 				return 0, Event{}, err
 			}
@@ -103,7 +103,7 @@ func (p *Parser) Next(b []byte) (n int, e Event, err error) {
 		if size == 0 {
 			return 0, Event{}, nil
 		}
-		if err := p.rules.check(h, p.mode == Octets && p.collected == nil); err != nil {
+		if err := p.rules.check(h, p.mode == Stream && p.collected == nil); err != nil {
 			return 0, Event{}, err
 		}
 		p.size, p.seen = uint8(size), 0

@@ -91,7 +91,7 @@ func TestTextErrors(t *testing.T) {
 		{"in place, ends inside a character", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("\xc3"))},
 		{"collected", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, append(large, 0xff))},
 		{"in parts", Parts, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("a\xff"))},
-		{"in mode Octets", Octets, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("a\xc3"))},
+		{"in mode Stream", Stream, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("a\xc3"))},
 		{"compressed", Whole, appendFrame(nil, frame.Header{Fin: true, Rsv1: true, Opcode: frame.Text}, z.pack([]byte("a\xff")))},
 	}
 	for _, tt := range tests {
@@ -146,7 +146,7 @@ func TestFilled(t *testing.T) {
 func TestParserAllocatesNothing(t *testing.T) {
 	p := testParser(false)
 	stream := appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Binary}, make([]byte, 100))
-	for _, mode := range []Mode{Whole, Parts, Octets} {
+	for _, mode := range []Mode{Whole, Parts, Stream} {
 		p.SetMode(mode)
 		allocs := testing.AllocsPerRun(100, func() {
 			if n, e, err := p.Next(stream); n != len(stream) || e.Kind == None || err != nil {
@@ -191,7 +191,7 @@ func TestInflationAllocatesNothing(t *testing.T) {
 // A read that has given up with nothing of a payload in hand leaves the message
 // to one that wants it in parts.
 func TestHeaderThenParts(t *testing.T) {
-	for _, mode := range []Mode{Parts, Octets} {
+	for _, mode := range []Mode{Parts, Stream} {
 		p := testParser(false)
 		b := appendFrame(nil, frame.Header{Opcode: frame.Binary}, []byte("abcd"))
 		if e := show(t, p, b[:len(b)-4]); e.Kind != None {

@@ -41,7 +41,7 @@ function connect(name) {
   status("Connecting…");
   socket.on("connect", () => {
     status(online(), true);
-    socket.emit("join-room", room, () => note(`You are in #${room} as ${name}`));
+    socket.emit("join-room", room, ({ error }) => note(error ? `#${room}: ${error}` : `You are in #${room} as ${name}`));
   });
   socket.on("upgrade", () => status(online(), true));
   socket.on("disconnect", () => {
@@ -68,7 +68,10 @@ $("composer").onsubmit = (event) => {
   $("text").value = "";
   const shown = say({ id: "me" }, message);
   shown.classList.add("sending");
-  socket.emit("message", { room, message }, () => shown.classList.remove("sending", "lost"));
+  socket.emit("message", { room, message }, ({ error }) => {
+    if (error) return note(`Not sent: ${error}`);
+    shown.classList.remove("sending", "lost");
+  });
 };
 
 $("text").oninput = () => {
