@@ -7,6 +7,8 @@
 // client takes it as its option parser.
 package parser
 
+import "strconv"
+
 // A Parser turns packets into messages of Engine.IO and back. It is used from any
 // goroutine, and by many connections at once.
 //
@@ -104,23 +106,21 @@ type Placeholder struct {
 // encoding").
 func AppendPlaceholder(b []byte, num int) []byte {
 	b = append(b, `{"_placeholder":true,"num":`...)
-	return append(appendDecimal(b, num), '}')
-}
-
-func appendDecimal(b []byte, n int) []byte {
-	if n > 9 {
-		b = appendDecimal(b, n/10)
+	if num < 10 { // most have one digit
+		return append(b, '0'+byte(num), '}')
 	}
-	return append(b, '0'+byte(n%10))
+	return append(strconv.AppendInt(b, int64(num), 10), '}')
 }
 
 // Reset empties p and keeps its memory. The pieces of Binary belong to whoever took
 // them.
 func (p *Packet) Reset() {
-	clear(p.Binary)
-	*p = Packet{
-		Namespace: p.Namespace[:0], Data: p.Data[:0], Args: p.Args[:0],
-		Placeholders: p.Placeholders[:0], Binary: p.Binary[:0], Scratch: p.Scratch,
+	p.Type, p.HasID, p.ID, p.Attachments = 0, false, 0, 0
+	p.Namespace, p.Data, p.room = p.Namespace[:0], p.Data[:0], nil
+	p.Args, p.Placeholders = p.Args[:0], p.Placeholders[:0]
+	if len(p.Binary) > 0 {
+		clear(p.Binary)
+		p.Binary = p.Binary[:0]
 	}
 }
 

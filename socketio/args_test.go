@@ -394,3 +394,24 @@ func BenchmarkEncode(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkNewEvent(b *testing.B) {
+	for _, bb := range []struct {
+		name string
+		arg  any
+	}{
+		{"string", strings.Repeat("x", 64)},
+		{"binary", make([]byte, 64)},
+		{"200 kB", strings.Repeat("x", 200_000)},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			args := []any{bb.arg}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := text.newEvent("/chat", "message", args, nil, Flags{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

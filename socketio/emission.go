@@ -50,21 +50,36 @@ func (w *wire) newEncoder(namespace string, fill func(*encoder) error) (*encoder
 
 // release gives e back to encoders.
 func (e *encoder) release() {
-	e.packet.SetData(nil, 0)
-	if e.packet.Reset(); cap(e.buf) <= maxPooled && cap(e.packet.Scratch) <= maxPooled {
-		encoders.Put(e)
+	p := &e.packet
+	if len(p.Binary) > 0 {
+		clear(p.Binary)
+		p.Binary, p.Placeholders = p.Binary[:0], p.Placeholders[:0]
 	}
+	if cap(e.buf) > maxPooled {
+		e.buf = nil
+		p.SetData(nil, 0)
+	}
+	if cap(p.Scratch) > maxPooled {
+		p.Scratch = nil
+	}
+	encoders.Put(e)
+}
+
+// encode returns the messages of the packet whose JSON e holds; e comes from
+// newEncoder. They are valid until e is released.
+func (w *wire) encode(e *encoder, t parser.Type, namespace string, id *uint64) (message []byte, attachments [][]byte) {
+	p := &e.packet
+	p.Type, p.Namespace = t, append(p.Namespace[:0], namespace...)
+	if p.HasID = id != nil; p.HasID {
+		p.ID = *id
+	}
+	p.SetData(e.buf, e.start)
+	return w.parser.Encode(p)
 }
 
 // emission returns the packet whose JSON e holds; e comes from newEncoder.
 func (w *wire) emission(e *encoder, t parser.Type, namespace string, id *uint64, f Flags) *emission {
-	p := &e.packet
-	p.Type, p.Namespace = t, append(p.Namespace[:0], namespace...)
-	if id != nil {
-		p.HasID, p.ID = true, *id
-	}
-	p.SetData(e.buf, e.start)
-	message, attachments := w.parser.Encode(p)
+	message, attachments := w.encode(e, t, namespace, id)
 	em := &emission{size: len(message)}
 	em.messages = em.one[:0] // most have no attachments
 	em.add(message, w.parser.Binary(), f)
@@ -125,9 +140,7 @@ func (w *wire) loop(t parser.Type, fill func(*encoder) error) (*packet.Unit, err
 		return nil, err
 	}
 	defer e.release()
-	e.packet.Type, e.packet.Namespace = t, append(e.packet.Namespace[:0], '/')
-	e.packet.SetData(e.buf, e.start)
-	message, attachments := w.parser.Encode(&e.packet)
+	message, attachments := w.encode(e, t, "/", nil)
 	u := new(packet.Unit)
 	if err := u.Parse(w.parser, message, w.limits); err != nil {
 		return nil, err

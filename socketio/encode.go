@@ -133,44 +133,50 @@ func (a *appender) Write(p []byte) (int, error) {
 // escaping of HTML: bytes that are not UTF-8 become U+FFFD, and U+2028 and U+2029
 // are escaped, since JavaScript once took them for line ends.
 func appendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
 	b = append(b, '"')
+	plain := 0 // s[plain:i] stands for itself
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, n := utf8.DecodeRuneInString(s[i:])
-			switch {
-			case r == utf8.RuneError && n == 1:
-				b = append(b, `\ufffd`...)
-			case r == '\u2028' || r == '\u2029':
-				b = append(b, `\u202`...)
-				b = append(b, hex[r&0xF])
-			default:
-				b = append(b, s[i:i+n]...)
-			}
 			i += n
+			if r == utf8.RuneError && n == 1 {
+				b = append(append(b, s[plain:i-1]...), `\ufffd`...)
+				plain = i
+			} else if r == '\u2028' || r == '\u2029' {
+				b = append(append(b, s[plain:i-n]...), `\u202`...)
+				b = append(b, hex[r&0xF])
+				plain = i
+			}
 			continue
 		}
 		i++
-		switch {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c >= ' ':
-			b = append(b, c)
-		case c == '\b':
-			b = append(b, `\b`...)
-		case c == '\f':
-			b = append(b, `\f`...)
-		case c == '\n':
-			b = append(b, `\n`...)
-		case c == '\r':
-			b = append(b, `\r`...)
-		case c == '\t':
-			b = append(b, `\t`...)
-		default:
-			b = append(b, `\u00`...)
-			b = append(b, hex[c>>4], hex[c&0xF])
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
 		}
+		b = appendEscape(append(b, s[plain:i-1]...), c)
+		plain = i
 	}
-	return append(b, '"')
+	return append(append(b, s[plain:]...), '"')
+}
+
+const hex = "0123456789abcdef"
+
+// appendEscape appends the escape of a character that can't stand in a JSON string.
+func appendEscape(b []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\b':
+		return append(b, `\b`...)
+	case '\f':
+		return append(b, `\f`...)
+	case '\n':
+		return append(b, `\n`...)
+	case '\r':
+		return append(b, `\r`...)
+	case '\t':
+		return append(b, `\t`...)
+	}
+	return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
 }

@@ -74,7 +74,8 @@ type Limits struct {
 	// 4.2.6 on. A client that gets more needs a parser of its own in its options.
 	Attachments int
 	// AttachmentBytes is the size of all attachments of a packet together. The
-	// default is Engine.Limits.MaxPayload, which bounds each of them too.
+	// default is Engine.Limits.MaxPayload, which bounds each of them too. It does not
+	// count binary data that the Parser has put into the packet's own message.
 	AttachmentBytes int64
 	// AckTimeout is how long an acknowledgement is awaited if neither a ctx nor
 	// Timeout says otherwise. Default 20 s.

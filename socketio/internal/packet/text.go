@@ -1,7 +1,6 @@
 package packet
 
 import (
-	"bytes"
 	"strconv"
 
 	"github.com/parleyws/parley/parser"
@@ -63,11 +62,17 @@ func (Text) Parse(p *parser.Packet, b []byte, l parser.Limits) error {
 		}
 		p.HasID, p.ID, b = true, id, rest
 	}
-	p.Data = append(p.Data, bytes.TrimLeft(b, " \t\r\n")...)
+	for len(b) > 0 && isSpace(b[0]) {
+		b = b[1:]
+	}
+	p.Data = append(p.Data, b...)
 	if len(p.Data) == 0 {
 		return nil
 	}
-	return parseData(p, l)
+	s := scanner{b: p.Data, depth: l.Depth, attachments: p.Attachments, placeholders: p.Placeholders}
+	err := s.data(p, l.Arguments)
+	p.Placeholders = s.placeholders
+	return err
 }
 
 // count reads the number of attachments and the dash after it.
@@ -107,10 +112,9 @@ func digits(b []byte, limit uint64) (n uint64, rest []byte, ok bool) {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// parseData checks p.Data. If it is an array it is split into p.Args.
-func parseData(p *parser.Packet, l parser.Limits) error {
-	s := scanner{b: p.Data, depth: l.Depth, attachments: p.Attachments, placeholders: p.Placeholders}
-	defer func() { p.Placeholders = s.placeholders }()
+// data checks the data of p, which begins at the next byte. If it is an array, data
+// splits it into p.Args; there may be as many arguments beside an event's name.
+func (s *scanner) data(p *parser.Packet, arguments int) error {
 	if s.peek() != '[' {
 		if err := s.value(1); err != nil {
 			return err
@@ -128,7 +132,7 @@ func parseData(p *parser.Packet, l parser.Limits) error {
 		if err := s.value(2); err != nil {
 			return err
 		}
-		if len(p.Args) > l.Arguments {
+		if len(p.Args) > arguments {
 			return parser.ErrArguments
 		}
 		p.Args = append(p.Args, parser.Span{Start: start, End: s.i})
