@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
@@ -104,7 +105,7 @@ func decodeAnswer[R any](a *Args) (r R, err error) {
 // call sends an event and waits for its acknowledgement.
 func (s *Socket) call(ctx context.Context, f Flags, event string, args []any) (*Args, error) {
 	id := s.namespace.ids.Add(1) - 1
-	e, err := newEvent(s.namespace.name, event, args, &id, f)
+	e, err := s.namespace.server.wire.newEvent(s.namespace.name, event, args, &id, f)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ func (s *Socket) call(ctx context.Context, f Flags, event string, args []any) (*
 // call is Local.Call.
 func (n *Namespace) call(ctx context.Context, t *Target, event string, args []any, asked func(int), reply func(*Args)) error {
 	id := n.ids.Add(1) - 1
-	e, err := newEvent(n.name, event, args, &id, t.Flags)
+	e, err := n.server.wire.newEvent(n.name, event, args, &id, t.Flags)
 	if err != nil {
 		return err
 	}
@@ -174,7 +175,7 @@ func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any)
 	e := to.emitter()
 	ctx, cancel := e.withTimeout(ctx)
 	defer cancel()
-	var c collector[R]
+	c := collector[R]{wire: &e.n.server.wire}
 	var nodes sync.WaitGroup
 	t := e.target()
 	spaces, release := e.spaces()
@@ -199,6 +200,7 @@ func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any)
 
 // A collector collects the acknowledgements of all nodes.
 type collector[R any] struct {
+	wire     *wire
 	mu       sync.Mutex
 	expected int // acknowledgements
 	came     int // how many of them have come
@@ -216,16 +218,7 @@ func (c *collector[R]) Expect(clients int) {
 // Reply implements Replies. An argument from another node is encoded like an
 // acknowledgement and decoded again.
 func (c *collector[R]) Reply(arg any) {
-	e, u := new(encoder), new(packet.Unit)
-	err := e.array([]any{arg})
-	if err == nil {
-		p := packet.Packet{Type: packet.Ack, Data: e.buf}
-		if p.Attachments = len(e.attachments); p.Attachments > 0 {
-			p.Type = packet.BinaryAck
-		}
-		err = u.Parse(p.Append(nil))
-		u.Binary = e.attachments
-	}
+	u, err := c.wire.loop(parser.Ack, func(e *encoder) error { return e.array([]any{arg}) })
 	if err != nil {
 		c.fail(err)
 		return

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
@@ -75,7 +76,7 @@ func plainString(arg []byte) (string, bool) {
 // place of each, which is then swapped for the attachment. If a token is not found
 // again it has gone where bytes can't go; its placeholder is then read as the
 // object that it is, so that, for instance, a string refuses it.
-func decodeBinary(u *packet.Unit, arg packet.Span, within []packet.Placeholder, target any) error {
+func decodeBinary(u *packet.Unit, arg parser.Span, within []parser.Placeholder, target any) error {
 	s := newSwapper()
 	for _, p := range within {
 		s.values = append(s.values, u.Binary[p.Num])
@@ -101,7 +102,7 @@ func decodeBinary(u *packet.Unit, arg packet.Span, within []packet.Placeholder, 
 
 // withTokens returns the JSON of an argument with tokens in place of placeholders:
 // of those for which tokens is true.
-func withTokens(u *packet.Unit, arg packet.Span, within []packet.Placeholder, s *swapper, tokens []bool) []byte {
+func withTokens(u *packet.Unit, arg parser.Span, within []parser.Placeholder, s *swapper, tokens []bool) []byte {
 	text := make([]byte, 0, arg.End-arg.Start+len(within)*tokenText)
 	at := arg.Start
 	for i, p := range within {

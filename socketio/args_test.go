@@ -6,12 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
+
+// text is the wire of a server with default options.
+var text = wire{packet.Text{}, parser.Limits{Attachments: 10, Arguments: MaxArguments, Depth: MaxDepth}}
+
+// textEncoder returns an encoder that leaves no room before the JSON.
+func textEncoder() *encoder { return &encoder{limit: text.limits.Attachments} }
 
 type named []byte
 
@@ -56,11 +64,11 @@ type loop struct {
 
 func encodeArgs(t *testing.T, args ...any) (string, [][]byte) {
 	t.Helper()
-	var e encoder
+	e := textEncoder()
 	if err := e.array(args); err != nil {
 		t.Fatal(err)
 	}
-	return string(e.buf), e.attachments
+	return string(e.buf), e.packet.Binary
 }
 
 func hold(n int) string { return fmt.Sprintf(`{"_placeholder":true,"num":%d}`, n) }
@@ -109,17 +117,17 @@ func TestEncode(t *testing.T) {
 }
 
 func TestEncodeEvent(t *testing.T) {
-	var e encoder
+	e := textEncoder()
 	if err := e.event(`a"b`, []any{1, []byte("x")}); err != nil || string(e.buf) != `["a\"b",1,`+hold(0)+`]` {
 		t.Errorf("event: %s, %v", e.buf, err)
 	}
-	if err := new(encoder).event("disconnect", nil); !errors.Is(err, errReservedName) {
+	if err := textEncoder().event("disconnect", nil); !errors.Is(err, errReservedName) {
 		t.Errorf("reserved name: %v", err)
 	}
-	if err := new(encoder).event("a", []any{make(chan int)}); err == nil {
+	if err := textEncoder().event("a", []any{make(chan int)}); err == nil {
 		t.Error("a channel was encoded")
 	}
-	if err := new(encoder).array([]any{make(chan int)}); err == nil {
+	if err := textEncoder().array([]any{make(chan int)}); err == nil {
 		t.Error("a channel was encoded")
 	}
 }
@@ -135,14 +143,14 @@ func TestStructRoundTrip(t *testing.T) {
 	sent := want
 	sent.Empty, sent.Skipped, sent.private = []byte{}, []byte("never"), []byte("never")
 	sent.owner = &file{Kept: []byte("never")}
-	var e encoder
+	e := textEncoder()
 	if err := e.event("f", []any{sent}); err != nil {
 		t.Fatal(err)
 	}
-	if len(e.attachments) != 9 {
-		t.Fatalf("%d attachments in %s", len(e.attachments), e.buf)
+	if len(e.packet.Binary) != 9 {
+		t.Fatalf("%d attachments in %s", len(e.packet.Binary), e.buf)
 	}
-	u := received(t, &e)
+	u := received(t, e)
 	var got file
 	if err := decode(u, 0, &got); err != nil {
 		t.Fatal(err)
@@ -155,31 +163,33 @@ func TestStructRoundTrip(t *testing.T) {
 // received parses what e has written and gives it e's attachments.
 func received(t *testing.T, e *encoder) *packet.Unit {
 	t.Helper()
-	p := packet.Packet{Type: packet.Event, Data: e.buf, Attachments: len(e.attachments)}
-	if p.Attachments > 0 {
-		p.Type = packet.BinaryEvent
-	}
+	e.packet.Type, e.packet.Namespace = parser.Event, []byte("/")
+	e.packet.SetData(e.buf, 0)
+	message, attachments := text.parser.Encode(&e.packet)
 	var u packet.Unit
-	if err := u.Parse(p.Append(nil)); err != nil {
+	if err := u.Parse(text.parser, message, text.limits); err != nil {
 		t.Fatalf("%s: %v", e.buf, err)
 	}
-	u.Binary = append(u.Binary, e.attachments...)
+	if !slices.Equal(u.Placeholders, e.packet.Placeholders) {
+		t.Errorf("%s: placeholders at %v, the encoder says %v", e.buf, u.Placeholders, e.packet.Placeholders)
+	}
+	u.Binary = append(u.Binary, attachments...)
 	return &u
 }
 
 func TestEncodeLimit(t *testing.T) {
-	many := make([][]byte, MaxAttachments+1)
+	many := make([][]byte, text.limits.Attachments+1)
 	for i := range many {
 		many[i] = []byte("x")
 	}
-	var e encoder
-	if err := e.array([]any{many[:MaxAttachments]}); err != nil {
+	e := textEncoder()
+	if err := e.array([]any{many[:len(many)-1]}); err != nil {
 		t.Errorf("10 attachments: %v", err)
 	}
 	if err := e.array([]any{[]byte("y")}); !errors.Is(err, errManyAttachments) {
 		t.Errorf("the eleventh: %v", err)
 	}
-	if err := new(encoder).array([]any{many}); !errors.Is(err, errManyAttachments) {
+	if err := textEncoder().array([]any{many}); !errors.Is(err, errManyAttachments) {
 		t.Errorf("11 in one argument: %v", err)
 	}
 }
@@ -193,7 +203,7 @@ func TestEncodeCycle(t *testing.T) {
 	s := []any{[]byte("x"), nil}
 	s[1] = s
 	for _, v := range []any{l, m, s} {
-		if err := new(encoder).array([]any{v}); err == nil {
+		if err := textEncoder().array([]any{v}); err == nil {
 			t.Errorf("%T that holds itself was encoded", v)
 		}
 	}
@@ -202,7 +212,7 @@ func TestEncodeCycle(t *testing.T) {
 func newUnit(t *testing.T, wire string, attachments ...string) *packet.Unit {
 	t.Helper()
 	var u packet.Unit
-	if err := u.Parse([]byte(wire)); err != nil {
+	if err := u.Parse(text.parser, []byte(wire), text.limits); err != nil {
 		t.Fatalf("%s: %v", wire, err)
 	}
 	for _, a := range attachments {
@@ -284,7 +294,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`2["a",{"b":[1,"c\u2028"]}]`), []byte{})
 	f.Fuzz(func(t *testing.T, wire, data []byte) {
 		var u packet.Unit
-		if u.Parse(wire) != nil || u.Type != packet.Event && u.Type != packet.BinaryEvent {
+		if u.Parse(text.parser, wire, text.limits) != nil || u.Type != parser.Event {
 			return
 		}
 		for range u.Attachments {
@@ -302,14 +312,14 @@ func FuzzDecode(f *testing.F) {
 				}
 			}
 		}
-		var e encoder
+		e := textEncoder()
 		if err := e.event("name", args); err != nil {
 			if !errors.Is(err, errManyAttachments) {
 				t.Fatal(err)
 			}
 			return
 		}
-		again := received(t, &e)
+		again := received(t, e)
 		for i := range args {
 			var got any
 			if err := decode(again, i, &got); err != nil || !reflect.DeepEqual(got, args[i]) {
@@ -324,7 +334,7 @@ func FuzzAppendString(f *testing.F) {
 	f.Add("plain")
 	f.Add("\"\\\b\f\n\r\t\x00\x1f\x7f<&>é\u2028\u2029\xff😀\ufffd")
 	f.Fuzz(func(t *testing.T, s string) {
-		var e encoder
+		e := textEncoder()
 		if err := e.json(s); err != nil {
 			t.Fatal(err)
 		}
@@ -335,7 +345,7 @@ func FuzzAppendString(f *testing.F) {
 }
 
 func TestEncodeAllocs(t *testing.T) {
-	e := encoder{buf: make([]byte, 0, 256)}
+	e := textEncoder()
 	args := []any{"text", 17, true, nil}
 	if got := testing.AllocsPerRun(100, func() {
 		e.buf = e.buf[:0]
@@ -372,12 +382,33 @@ func BenchmarkEncode(b *testing.B) {
 		{"nested binary", map[string]any{"data": make([]byte, 64)}},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			var e encoder
+			e := textEncoder()
 			args := []any{bb.arg}
 			b.ReportAllocs()
 			for b.Loop() {
-				e.buf, e.attachments = e.buf[:0], e.attachments[:0]
+				e.buf, e.packet.Binary, e.packet.Placeholders = e.buf[:0], e.packet.Binary[:0], e.packet.Placeholders[:0]
 				if err := e.event("message", args); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkNewEvent(b *testing.B) {
+	for _, bb := range []struct {
+		name string
+		arg  any
+	}{
+		{"string", strings.Repeat("x", 64)},
+		{"binary", make([]byte, 64)},
+		{"200 kB", strings.Repeat("x", 200_000)},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			args := []any{bb.arg}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := text.newEvent("/chat", "message", args, nil, Flags{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -8,20 +8,21 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // Violations that depend on earlier packets. Violations of one packet, and those
 // of attachments, are in package packet.
 var (
-	errJoinedTwice    error = &packet.Error{Reason: "second CONNECT to a namespace"}
-	errNotJoined      error = &packet.Error{Reason: "packet for a namespace that was not joined"}
-	errUnasked        error = &packet.Error{Reason: "CONNECT_ERROR from a client"}
-	errNeverConnected error = &packet.Error{Reason: "no namespace joined in time"}
-	errSlow           error = &packet.Error{Reason: "attachments took too long"}
-	errOutrun         error = &packet.Error{Reason: "client came back, but Recovery.EventBytes was exceeded before it was let in"}
-	errStalled        error = &packet.Error{Reason: "more than Limits.HandlerQueueBytes waits for handlers, and none has returned for 2 minutes"}
-	errLingering      error = &packet.Error{Reason: "more sockets than Limits.Namespaces have ended, and none of their handlers has returned for 2 minutes"}
+	errJoinedTwice    error = &parser.Error{Reason: "second CONNECT to a namespace"}
+	errNotJoined      error = &parser.Error{Reason: "packet for a namespace that was not joined"}
+	errUnasked        error = &parser.Error{Reason: "CONNECT_ERROR from a client"}
+	errNeverConnected error = &parser.Error{Reason: "no namespace joined in time"}
+	errSlow           error = &parser.Error{Reason: "attachments took too long"}
+	errOutrun         error = &parser.Error{Reason: "client came back, but Recovery.EventBytes was exceeded before it was let in"}
+	errStalled        error = &parser.Error{Reason: "more than Limits.HandlerQueueBytes waits for handlers, and none has returned for 2 minutes"}
+	errLingering      error = &parser.Error{Reason: "more sockets than Limits.Namespaces have ended, and none of their handlers has returned for 2 minutes"}
 )
 
 // A connection is an Engine.IO session and the sockets on it, one in each
@@ -46,7 +47,7 @@ type connection struct {
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
-	c := &connection{server: s, session: session, dialect: dialectOf(session), assembler: packet.Assembler{Limit: s.o.Limits.AttachmentBytes}}
+	c := &connection{server: s, session: session, dialect: dialectOf(session)}
 	c.timer = time.AfterFunc(s.o.Limits.ConnectTimeout, func() { c.violation(errNeverConnected) })
 	if c.dialect.unasked {
 		_ = c.join("/", json.RawMessage("{}")) // nothing was joined before
@@ -72,16 +73,7 @@ func release(u *packet.Unit) {
 
 // Message implements engineio.Receiver.
 func (c *connection) Message(data []byte, binary bool) {
-	var whole *packet.Unit
-	var err error
-	if binary {
-		whole, err = c.assembler.Attachment(bytes.Clone(data))
-	} else {
-		u := units.Get().(*packet.Unit)
-		if err = u.Parse(data); err == nil {
-			whole, err = c.assembler.Text(u)
-		}
-	}
+	whole, err := c.assemble(data, binary)
 	if err == nil {
 		c.watchAttachments(c.assembler.Awaiting())
 		if whole == nil {
@@ -94,6 +86,24 @@ func (c *connection) Message(data []byte, binary bool) {
 		return
 	}
 	c.wait()
+}
+
+// assemble takes a message. It returns a packet if that is complete, and nil while
+// its attachments are awaited.
+func (c *connection) assemble(data []byte, binary bool) (*packet.Unit, error) {
+	w := &c.server.wire
+	attachment, err := c.assembler.Judge(binary, w.parser.Binary())
+	if err != nil {
+		return nil, err
+	}
+	if attachment {
+		return c.assembler.Attachment(bytes.Clone(data), c.server.o.Limits.AttachmentBytes)
+	}
+	u := units.Get().(*packet.Unit)
+	if err := u.Parse(w.parser, data, w.limits); err != nil {
+		return nil, err
+	}
+	return c.assembler.First(u), nil
 }
 
 // watchAttachments starts or stops the timer of attachments.
@@ -118,9 +128,9 @@ func (c *connection) violation(err error) {
 // handle handles a packet that is complete.
 func (c *connection) handle(u *packet.Unit) error {
 	switch u.Type {
-	case packet.Connect:
+	case parser.Connect:
 		return c.connect(u)
-	case packet.ConnectError:
+	case parser.ConnectError:
 		return errUnasked
 	}
 	s := c.socket(u.Namespace)
@@ -132,12 +142,12 @@ func (c *connection) handle(u *packet.Unit) error {
 		return errNotJoined
 	}
 	switch u.Type {
-	case packet.Event, packet.BinaryEvent:
+	case parser.Event:
 		c.mu.Lock()
 		c.backlog += u.Size()
 		c.mu.Unlock()
 		s.dispatch(task{unit: u})
-	case packet.Ack, packet.BinaryAck:
+	case parser.Ack:
 		s.acknowledged(u)
 	default:
 		s.close(ClientNamespaceDisconnect)
@@ -159,13 +169,13 @@ func (c *connection) join(name string, auth json.RawMessage) error {
 	}
 	n := c.server.lookup(name, auth)
 	if n == nil {
-		c.send(newControl(packet.ConnectError, name, connectError{Message: "Invalid namespace"}))
+		c.send(c.server.wire.newControl(parser.ConnectError, name, connectError{Message: "Invalid namespace"}))
 		return nil
 	}
 	s := newSocket(c, n, auth)
 	if !c.add(s) {
 		c.server.unuse(n)
-		c.send(newControl(packet.ConnectError, name, connectError{Message: "Too many namespaces"}))
+		c.send(c.server.wire.newControl(parser.ConnectError, name, connectError{Message: "Too many namespaces"}))
 		return nil
 	}
 	s.dispatch(task{do: s.connect})

@@ -25,6 +25,11 @@
 // decode them into the types of the handler's parameters, Event.Decode into any
 // variable. A sent event is encoded once, whatever the number of its recipients.
 //
+// # Wire format
+//
+// Packets have the text form of the protocol unless Options.Parser says otherwise.
+// Everything here is the same with any parser.
+//
 // # Order
 //
 // Each socket handles its events one after the other, on a goroutine that exists

@@ -6,8 +6,19 @@ import (
 	"sync"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
+
+// A wire is the form that a server's packets have on the wire.
+type wire struct {
+	parser parser.Parser
+	limits parser.Limits
+}
+
+func newWire(o *Options) wire {
+	return wire{o.Parser, parser.Limits{Attachments: o.Limits.Attachments, Arguments: MaxArguments, Depth: MaxDepth}}
+}
 
 // An emission is a packet with its attachments, encoded once for all its
 // recipients.
@@ -23,15 +34,12 @@ var encoders = sync.Pool{New: func() any { return new(encoder) }}
 // maxPooled is the size of the largest buffer that is kept, in bytes.
 const maxPooled = 64 << 10
 
-// headroom is the size of the longest text that may precede the JSON of a packet,
-// without the namespace: type, attachments, dash, comma, id.
-const headroom = 1 + 2 + 1 + 1 + 20
-
 // newEncoder returns an encoder that holds the JSON which fill appends, after room
-// for the text that precedes it. The caller releases the encoder.
-func newEncoder(namespace string, fill func(*encoder) error) (*encoder, error) {
+// for the text that precedes it in the text form. The caller releases the encoder.
+func (w *wire) newEncoder(namespace string, fill func(*encoder) error) (*encoder, error) {
 	e := encoders.Get().(*encoder)
-	e.start = headroom + len(namespace)
+	e.limit = w.limits.Attachments
+	e.start = packet.Headroom + len(namespace)
 	e.buf = append(e.buf[:0], make([]byte, e.start)...)
 	if err := fill(e); err != nil {
 		e.release()
@@ -42,29 +50,40 @@ func newEncoder(namespace string, fill func(*encoder) error) (*encoder, error) {
 
 // release gives e back to encoders.
 func (e *encoder) release() {
-	clear(e.attachments)
-	if e.attachments = e.attachments[:0]; cap(e.buf) <= maxPooled {
-		encoders.Put(e)
+	p := &e.packet
+	if len(p.Binary) > 0 {
+		clear(p.Binary)
+		p.Binary, p.Placeholders = p.Binary[:0], p.Placeholders[:0]
 	}
+	if cap(e.buf) > maxPooled {
+		e.buf = nil
+		p.SetData(nil, 0)
+	}
+	if cap(p.Scratch) > maxPooled {
+		p.Scratch = nil
+	}
+	encoders.Put(e)
 }
 
-// emission returns the packet whose JSON e holds; e comes from newEncoder. The text
-// before the JSON is written now, since it needs the number of attachments.
-func (e *encoder) emission(t packet.Type, namespace string, id *uint64, f Flags) *emission {
-	p := packet.Packet{Type: t, Namespace: []byte(namespace)}
-	if id != nil {
-		p.HasID, p.ID = true, *id
+// encode returns the messages of the packet whose JSON e holds; e comes from
+// newEncoder. They are valid until e is released.
+func (w *wire) encode(e *encoder, t parser.Type, namespace string, id *uint64) (message []byte, attachments [][]byte) {
+	p := &e.packet
+	p.Type, p.Namespace = t, append(p.Namespace[:0], namespace...)
+	if p.HasID = id != nil; p.HasID {
+		p.ID = *id
 	}
-	if n := len(e.attachments); n > 0 {
-		p.Type, p.Attachments = t+(packet.BinaryEvent-packet.Event), n
-	}
-	head := p.Append(make([]byte, 0, headroom+64))
-	text := e.buf[e.start-len(head):]
-	copy(text, head)
-	em := &emission{size: len(text)}
+	p.SetData(e.buf, e.start)
+	return w.parser.Encode(p)
+}
+
+// emission returns the packet whose JSON e holds; e comes from newEncoder.
+func (w *wire) emission(e *encoder, t parser.Type, namespace string, id *uint64, f Flags) *emission {
+	message, attachments := w.encode(e, t, namespace, id)
+	em := &emission{size: len(message)}
 	em.messages = em.one[:0] // most have no attachments
-	em.add(text, false, f)
-	for _, data := range e.attachments {
+	em.add(message, w.parser.Binary(), f)
+	for _, data := range attachments {
 		em.add(data, true, f)
 		em.size += len(data)
 	}
@@ -81,33 +100,53 @@ func (e *emission) add(data []byte, binary bool, f Flags) {
 }
 
 // newEvent encodes an event.
-func newEvent(namespace, name string, args []any, id *uint64, f Flags) (*emission, error) {
-	e, err := newEncoder(namespace, func(e *encoder) error { return e.event(name, args) })
+func (w *wire) newEvent(namespace, name string, args []any, id *uint64, f Flags) (*emission, error) {
+	e, err := w.newEncoder(namespace, func(e *encoder) error { return e.event(name, args) })
 	if err != nil {
 		return nil, err
 	}
 	defer e.release()
-	return e.emission(packet.Event, namespace, id, f), nil
+	return w.emission(e, parser.Event, namespace, id, f), nil
 }
 
 // newAck encodes an acknowledgement.
-func newAck(namespace string, id uint64, args []any) (*emission, error) {
-	e, err := newEncoder(namespace, func(e *encoder) error { return e.array(args) })
+func (w *wire) newAck(namespace string, id uint64, args []any) (*emission, error) {
+	e, err := w.newEncoder(namespace, func(e *encoder) error { return e.array(args) })
 	if err != nil {
 		return nil, err
 	}
 	defer e.release()
-	return e.emission(packet.Ack, namespace, &id, Flags{}), nil
+	return w.emission(e, parser.Ack, namespace, &id, Flags{}), nil
 }
 
 // newControl encodes a packet. The caller knows that encoding/json can write data.
-func newControl(t packet.Type, namespace string, data any) *emission {
-	p := packet.Packet{Type: t, Namespace: []byte(namespace)}
-	if data != nil {
-		p.Data, _ = json.Marshal(data)
+func (w *wire) newControl(t parser.Type, namespace string, data any) *emission {
+	e, _ := w.newEncoder(namespace, func(e *encoder) error {
+		if data == nil {
+			return nil
+		}
+		text, _ := json.Marshal(data)
+		e.buf = append(e.buf, text...)
+		return nil
+	})
+	defer e.release()
+	return w.emission(e, t, namespace, nil, Flags{})
+}
+
+// loop returns the packet that a peer would receive whose arguments fill encodes.
+func (w *wire) loop(t parser.Type, fill func(*encoder) error) (*packet.Unit, error) {
+	e, err := w.newEncoder("/", fill)
+	if err != nil {
+		return nil, err
 	}
-	text := p.Append(nil)
-	return &emission{messages: []*engineio.Message{engineio.NewMessage(text, false)}, size: len(text)}
+	defer e.release()
+	message, attachments := w.encode(e, t, "/", nil)
+	u := new(packet.Unit)
+	if err := u.Parse(w.parser, message, w.limits); err != nil {
+		return nil, err
+	}
+	u.Binary = append(u.Binary, attachments...)
+	return u, nil
 }
 
 // formatOffset returns the offset of packet number n.

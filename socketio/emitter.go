@@ -121,11 +121,11 @@ func (e *Emitter) remote(n *Namespace) (Adapter, error) {
 	return n.remote()
 }
 
-// Emit sends an event, which is encoded once. A []byte anywhere in args travels as
-// binary; there may be ten. Emit never waits, and does not keep args. It returns
-// an error if args can't be encoded, if the name is reserved, if only one socket
-// is addressed and has ended, or if the adapter fails; in the last case the
-// sockets of this node get the event.
+// Emit sends an event, which is encoded once. A []byte anywhere in args travels
+// as binary, up to Limits.Attachments of them. Emit never waits, and does not
+// keep args. It returns an error if args can't be encoded, if the name is
+// reserved, if only one socket is addressed and has ended, or if the adapter
+// fails; in the last case the sockets of this node get the event.
 func (e Emitter) Emit(event string, args ...any) error {
 	if e.single() {
 		return e.self.emit(e.t.Flags, event, args)

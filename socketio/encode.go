@@ -7,21 +7,23 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // Errors of encoding.
 var (
-	errManyAttachments = errors.New("socket.io: more than 10 attachments")
+	errManyAttachments = errors.New("socket.io: more attachments than Limits.Attachments")
 	errReservedName    = errors.New("socket.io: event name is reserved")
 )
 
 // An encoder writes arguments as JSON and collects the binary data in them. It
 // appends to whatever its buffer holds.
 type encoder struct {
-	buf         []byte
-	start       int      // where the JSON begins in buf, if newEncoder has left room before it
-	attachments [][]byte // the caller's values, not copies
+	buf    []byte
+	start  int           // where the JSON begins in buf, if newEncoder has left room before it
+	limit  int           // the greatest number of attachments
+	packet parser.Packet // its Binary holds the caller's values, not copies
 }
 
 // event appends the array of an event: its name and arguments.
@@ -107,12 +109,15 @@ func (e *encoder) json(v any) error {
 
 // placeholder appends a placeholder for data, as the next attachment.
 func (e *encoder) placeholder(data []byte) error {
-	if len(e.attachments) == MaxAttachments {
+	p, num := &e.packet, len(e.packet.Binary)
+	if num >= e.limit {
 		return errManyAttachments
 	}
-	e.buf = append(e.buf, `{"_placeholder":true,"num":`...)
-	e.buf = append(e.buf, '0'+byte(len(e.attachments)), '}')
-	e.attachments = append(e.attachments, data)
+	start := len(e.buf)
+	e.buf = parser.AppendPlaceholder(e.buf, num)
+	span := parser.Span{Start: start - e.start, End: len(e.buf) - e.start}
+	p.Placeholders = append(p.Placeholders, parser.Placeholder{Span: span, Num: num})
+	p.Binary = append(p.Binary, data)
 	return nil
 }
 
@@ -128,44 +133,50 @@ func (a *appender) Write(p []byte) (int, error) {
 // escaping of HTML: bytes that are not UTF-8 become U+FFFD, and U+2028 and U+2029
 // are escaped, since JavaScript once took them for line ends.
 func appendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
 	b = append(b, '"')
+	plain := 0 // s[plain:i] stands for itself
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, n := utf8.DecodeRuneInString(s[i:])
-			switch {
-			case r == utf8.RuneError && n == 1:
-				b = append(b, `\ufffd`...)
-			case r == '\u2028' || r == '\u2029':
-				b = append(b, `\u202`...)
-				b = append(b, hex[r&0xF])
-			default:
-				b = append(b, s[i:i+n]...)
-			}
 			i += n
+			if r == utf8.RuneError && n == 1 {
+				b = append(append(b, s[plain:i-1]...), `\ufffd`...)
+				plain = i
+			} else if r == '\u2028' || r == '\u2029' {
+				b = append(append(b, s[plain:i-n]...), `\u202`...)
+				b = append(b, hex[r&0xF])
+				plain = i
+			}
 			continue
 		}
 		i++
-		switch {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c >= ' ':
-			b = append(b, c)
-		case c == '\b':
-			b = append(b, `\b`...)
-		case c == '\f':
-			b = append(b, `\f`...)
-		case c == '\n':
-			b = append(b, `\n`...)
-		case c == '\r':
-			b = append(b, `\r`...)
-		case c == '\t':
-			b = append(b, `\t`...)
-		default:
-			b = append(b, `\u00`...)
-			b = append(b, hex[c>>4], hex[c&0xF])
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
 		}
+		b = appendEscape(append(b, s[plain:i-1]...), c)
+		plain = i
 	}
-	return append(b, '"')
+	return append(append(b, s[plain:]...), '"')
+}
+
+const hex = "0123456789abcdef"
+
+// appendEscape appends the escape of a character that can't stand in a JSON string.
+func appendEscape(b []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\b':
+		return append(b, `\b`...)
+	case '\f':
+		return append(b, `\f`...)
+	case '\n':
+		return append(b, `\n`...)
+	case '\r':
+		return append(b, `\r`...)
+	case '\t':
+		return append(b, `\t`...)
+	}
+	return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
 }

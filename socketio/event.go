@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
@@ -33,19 +34,10 @@ type Event struct {
 // returns an error if args can't be encoded, if the name is reserved, or if the
 // handlers have returned.
 func (e *Event) Replace(event string, args ...any) error {
-	enc := new(encoder)
-	if err := enc.event(event, args); err != nil {
+	u, err := e.s.namespace.server.wire.loop(parser.Event, func(enc *encoder) error { return enc.event(event, args) })
+	if err != nil {
 		return err
 	}
-	p := packet.Packet{Type: packet.Event, Data: enc.buf}
-	if p.Attachments = len(enc.attachments); p.Attachments > 0 {
-		p.Type = packet.BinaryEvent
-	}
-	u := new(packet.Unit)
-	if err := u.Parse(p.Append(nil)); err != nil {
-		return err
-	}
-	u.Binary = enc.attachments
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.u == nil {
@@ -157,7 +149,7 @@ func (e *Event) Ack(args ...any) error {
 	if !e.wantsAck || !first {
 		return nil
 	}
-	a, err := newAck(e.s.namespace.name, e.id, args)
+	a, err := e.s.namespace.server.wire.newAck(e.s.namespace.name, e.id, args)
 	if err != nil {
 		return err
 	}

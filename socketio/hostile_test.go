@@ -70,6 +70,37 @@ func TestHostilePackets(t *testing.T) {
 	})
 }
 
+// The number of attachments is a limit, for both directions.
+func TestAttachments(t *testing.T) {
+	for _, tt := range []struct{ limit, most int }{{0, 10}, {1, 1}, {12, 12}, {101, 101}, {-1, 1 << 16}, {1 << 20, 1 << 16}} {
+		inBubble(t, &socketio.Options{Limits: socketio.Limits{Attachments: tt.limit}}, func(s *site) {
+			s.io.OnConnect(echo)
+			r := s.client()
+			n := min(tt.most, 300)
+			r.send(fmt.Sprintf(`5%d-["message",{"_placeholder":true,"num":%d}]`, n, n-1))
+			for i := range n {
+				r.sendBinary(fmt.Sprint("attachment ", i))
+			}
+			r.want(`51-["message-back",{"_placeholder":true,"num":0}]`)
+			if got, want := r.read(), fmt.Sprint("binary:attachment ", n-1); got != want {
+				t.Errorf("limit %d: got %q, want %q", tt.limit, got, want)
+			}
+			many := make([][]byte, tt.most+1)
+			for i := range many {
+				many[i] = []byte{}
+			}
+			if err := s.io.Emit("many", many); err == nil || !strings.Contains(err.Error(), "Limits.Attachments") {
+				t.Errorf("limit %d: emitted %d: %v", tt.limit, len(many), err)
+			}
+			r.send(fmt.Sprintf(`5%d-["message"]`, tt.most+1))
+			r.wantClosed()
+			if got := s.log.String(); !strings.Contains(got, "more attachments than Limits.Attachments") {
+				t.Errorf("limit %d: logged %q", tt.limit, got)
+			}
+		})
+	}
+}
+
 // The attachments of a packet are bounded together, as a message is.
 func TestAttachmentsTogether(t *testing.T) {
 	for _, tt := range []struct {

@@ -207,7 +207,7 @@ func (n *Namespace) broadcast(t *Target, event string, args []any) error {
 	if n.recovery != nil && !t.Flags.Volatile {
 		return n.recovery.broadcast(n, t, event, args)
 	}
-	e, err := newEvent(n.name, event, args, nil, t.Flags)
+	e, err := n.server.wire.newEvent(n.name, event, args, nil, t.Flags)
 	if err != nil {
 		return err
 	}

@@ -7,20 +7,18 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // Limits on one packet that can't be changed.
 const (
-	// MaxAttachments is how many []byte values the arguments of one event or
-	// acknowledgement may hold, received or sent: 10.
-	MaxAttachments = packet.MaxAttachments
 	// MaxArguments is how many arguments a received event or acknowledgement
 	// may have: 128.
-	MaxArguments = packet.MaxArguments
+	MaxArguments = 128
 	// MaxDepth is how deep arrays and objects of received JSON may be nested:
 	// 64. The array of the arguments counts as one.
-	MaxDepth = packet.MaxDepth
+	MaxDepth = 64
 )
 
 // Options configure a Server. nil and the zero value are right for most.
@@ -32,6 +30,11 @@ type Options struct {
 	Engine engineio.Options
 	// Limits bound what a client can cost.
 	Limits Limits
+	// Parser is the form of packets on the wire, which all clients must use: the
+	// JavaScript client has an option with this name too. nil is the text form of
+	// the protocol, which every client uses by default. The module parser/msgpack
+	// has another one.
+	Parser parser.Parser
 	// Recovery gives clients that were away for a moment their rooms and data
 	// back, and the events that they missed. nil turns it off.
 	Recovery *Recovery
@@ -56,16 +59,23 @@ type Options struct {
 
 // Limits bound what a client can cost. In every field zero is the default and a
 // negative value turns the limit off. The limits of Engine.IO are in
-// Options.Engine.Limits. Those on one packet can't be changed: MaxAttachments,
-// MaxArguments, MaxDepth.
+// Options.Engine.Limits. Two limits on a packet can't be changed: MaxArguments and
+// MaxDepth.
 type Limits struct {
 	// ConnectTimeout is how long a client has to join a namespace. Default 45 s.
 	ConnectTimeout time.Duration
 	// AttachmentTimeout is how long the attachments of a packet may take to
 	// arrive. Default 30 s.
 	AttachmentTimeout time.Duration
+	// Attachments is how many []byte values the arguments of one event or
+	// acknowledgement may hold, received or sent. Default 10. Without a limit, and
+	// at most, it is 65,536. The JavaScript client has a limit of its own for what
+	// it receives, 10 too: maxAttachments of the Decoder of socket.io-parser, from
+	// 4.2.6 on. A client that gets more needs a parser of its own in its options.
+	Attachments int
 	// AttachmentBytes is the size of all attachments of a packet together. The
-	// default is Engine.Limits.MaxPayload, which bounds each of them too.
+	// default is Engine.Limits.MaxPayload, which bounds each of them too. It does not
+	// count binary data that the Parser has put into the packet's own message.
 	AttachmentBytes int64
 	// AckTimeout is how long an acknowledgement is awaited if neither a ctx nor
 	// Timeout says otherwise. Default 20 s.
@@ -94,12 +104,17 @@ const (
 	noTime  = time.Duration(1) << 62
 )
 
+// maxAttachments bounds Limits.Attachments: what the packets of one client may cost
+// in memory beside their bytes, and the number of digits that a placeholder may have.
+const maxAttachments = 1 << 16
+
 // withDefaults returns l with every zero replaced by its default and every negative
 // value by one that means no limit. payload is Engine.Limits.MaxPayload.
 func (l Limits) withDefaults(payload int64) Limits {
 	payload = choose(payload, engineio.DefaultMaxPayload, noBytes)
 	l.ConnectTimeout = choose(l.ConnectTimeout, 45*time.Second, noTime)
 	l.AttachmentTimeout = choose(l.AttachmentTimeout, 30*time.Second, noTime)
+	l.Attachments = choose(l.Attachments, 10, maxAttachments)
 	l.AttachmentBytes = choose(l.AttachmentBytes, payload, noBytes)
 	l.AckTimeout = choose(l.AckTimeout, 20*time.Second, noTime)
 	l.PendingAcks = choose(l.PendingAcks, 1024, noCount)
@@ -137,6 +152,9 @@ func (o *Options) resolve() (*Options, error) {
 		c.Engine.Path = "/socket.io/"
 	}
 	c.Limits = c.Limits.withDefaults(c.Engine.Limits.MaxPayload)
+	if c.Parser == nil {
+		c.Parser = packet.Text{}
+	}
 	if c.Recovery != nil {
 		r := c.Recovery.withDefaults()
 		c.Recovery = &r

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/parleyws/parley/socketio/internal/packet"
+	"github.com/parleyws/parley/parser"
 )
 
 // Recovery gives clients that were away for a moment back what they had: their
@@ -138,7 +138,8 @@ func (r *recovery) end() uint64 { return r.first + uint64(r.events.n) }
 // broadcast delivers an event to the sockets of this node, and keeps it.
 func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) error {
 	// No lock is held yet: encoding calls the user's MarshalJSON.
-	encoded, err := newEncoder(n.name, func(e *encoder) error { return e.event(event, args) })
+	wire := &n.server.wire
+	encoded, err := wire.newEncoder(n.name, func(e *encoder) error { return e.event(event, args) })
 	if err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) 
 	r.mu.Lock()
 	number := r.end()
 	encoded.offset(formatOffset(r.prefix, number))
-	e := encoded.emission(packet.Event, n.name, nil, t.Flags)
+	e := wire.emission(encoded, parser.Event, n.name, nil, t.Flags)
 	now := time.Now()
 	m := missable{now, Target{slices.Clone(t.Rooms), slices.Clone(t.Except), t.Flags}, e}
 	r.events.push(m)

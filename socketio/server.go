@@ -21,6 +21,7 @@ type Server struct {
 	*Namespace
 	engine *engineio.Server
 	o      *Options // resolved
+	wire   wire
 	files  *clientFiles
 	work   crew
 
@@ -52,7 +53,7 @@ func NewServer(o *Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: resolved, files: newClientFiles(resolved.ClientFiles), namespaces: make(map[string]*Namespace)}
+	s := &Server{o: resolved, wire: newWire(resolved), files: newClientFiles(resolved.ClientFiles), namespaces: make(map[string]*Namespace)}
 	s.engine, err = engineio.NewServer(func(session *engineio.Session) engineio.Receiver {
 		return newConnection(s, session)
 	}, &resolved.Engine)

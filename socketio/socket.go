@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
@@ -218,7 +219,7 @@ func (s *Socket) leaveNamespace() {
 	here := s.Connected()
 	s.conn.left(s, here) // the client may come back at once
 	if here {
-		s.conn.send(newControl(packet.Disconnect, s.namespace.name, nil))
+		s.conn.send(s.namespace.server.wire.newControl(parser.Disconnect, s.namespace.name, nil))
 	}
 	s.close(ServerNamespaceDisconnect)
 }
@@ -232,7 +233,7 @@ func (s *Socket) emit(f Flags, event string, args []any) error {
 	if !here {
 		return errDisconnected
 	}
-	e, err := newEvent(s.namespace.name, event, args, nil, f)
+	e, err := s.namespace.server.wire.newEvent(s.namespace.name, event, args, nil, f)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,20 @@
-// The JavaScript client, in all versions and modes that are checked.
+// The JavaScript client, in all versions, modes and with all parsers that are checked.
+import { createRequire } from "node:module";
 import v25 from "client-2.5";
+import * as msgpack from "socket.io-msgpack-parser";
 import * as v40 from "client-4.0";
 import * as v45 from "client-4.5";
 import * as v48 from "client-4.8";
 
 export const versions = { "2.5.0": v25, "4.0.2": v40.io, "4.5.4": v45.io, "4.8.4": v48.io };
 export const modes = { default: undefined, websocket: ["websocket"], polling: ["polling"] };
+
+// textParser returns the text parser of a client, which takes as many attachments from a server.
+export function textParser(version, maxAttachments) {
+  const client = import.meta.resolve(`client-${version.slice(0, 3)}`);
+  const { Encoder, Decoder } = createRequire(client)("socket.io-parser");
+  return { Encoder, Decoder: class extends Decoder { constructor() { super({ maxAttachments }); } } };
+}
 
 // since reports whether a version is at least as new as another.
 export const since = (version, first) => version.localeCompare(first, "en", { numeric: true }) >= 0;
@@ -51,8 +60,8 @@ export class Kit {
   #sockets = [];
   #ends = [];
 
-  constructor({ version, mode, server, start }) {
-    Object.assign(this, { version, mode, server });
+  constructor({ version, mode, server, parser, start }) {
+    Object.assign(this, { version, mode, server, parser });
     this.startServer = async (...flags) => {
       const started = await start(...flags);
       this.#ends.push(() => started.kill());
@@ -66,7 +75,7 @@ export class Kit {
   open(namespace = "/", { port = this.server.port, ...options } = {}) {
     const socket = versions[this.version](`http://127.0.0.1:${port}${namespace}`, {
       transports: modes[this.mode] ?? ["polling", "websocket"],
-      forceNew: true, reconnection: false, ...options,
+      forceNew: true, reconnection: false, ...(this.parser === "msgpack" && { parser: msgpack }), ...options,
     });
     this.#sockets.push(socket);
     return socket;

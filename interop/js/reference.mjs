@@ -2,7 +2,9 @@
 // is the same in Go; both say "listening on http://host:port" on standard error and end with SIGTERM.
 import http from "node:http";
 import { parseArgs } from "node:util";
+import { createRequire } from "node:module";
 import { Server } from "socket.io";
+import * as msgpack from "socket.io-msgpack-parser";
 
 const { values: flags } = parseArgs({ options: {
   addr: { type: "string", default: "127.0.0.1:0" },
@@ -10,11 +12,20 @@ const { values: flags } = parseArgs({ options: {
   "allow-eio3": { type: "boolean" },
   "ping-interval": { type: "string", default: "25000" }, // milliseconds
   "ping-timeout": { type: "string", default: "20000" },
+  parser: { type: "string", default: "text" },
+  attachments: { type: "string", default: "10" }, // a message may have
   client: { type: "string" }, // ignored: Node serves its own client
 } });
 
+// textParser is Node's own, which takes as many attachments from a client.
+function textParser(maxAttachments) {
+  const { Encoder, Decoder } = createRequire(import.meta.resolve("socket.io"))("socket.io-parser");
+  return { Encoder, Decoder: class extends Decoder { constructor() { super({ maxAttachments }); } } };
+}
+
 const web = http.createServer();
 const io = new Server(web, {
+  parser: flags.parser === "msgpack" ? msgpack : textParser(Number(flags.attachments)),
   pingInterval: Number(flags["ping-interval"]),
   pingTimeout: Number(flags["ping-timeout"]),
   allowEIO3: flags["allow-eio3"],

@@ -1,6 +1,6 @@
 // Tests a Socket.IO server with the JavaScript client, in each version and mode.
 //
-//   node run.mjs [--reference | --server PROGRAM] [--version 4.8] [--mode polling] [--only upgrade]
+//   node run.mjs [--reference | --server PROGRAM] [--parser msgpack] [--version 4.8] [--mode polling] [--only upgrade]
 //
 // --reference tests Node's own server: a check that fails there is wrong. The last line of the output
 // counts the checks.
@@ -18,7 +18,7 @@ import * as version2 from "./checks/version2.mjs";
 const patience = 120; // seconds for one check, which hangs only if something is wrong
 
 const { values: flags } = parseArgs({ options: {
-  reference: { type: "boolean" }, server: { type: "string" },
+  reference: { type: "boolean" }, server: { type: "string" }, parser: { type: "string", default: "text" },
   version: { type: "string", default: "" }, mode: { type: "string", default: "" }, only: { type: "string", default: "" },
 } });
 const local = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -26,6 +26,7 @@ if (!flags.reference === !flags.server) throw new Error("either --reference or -
 const command = flags.reference
   ? [process.execPath, local("reference.mjs")]
   : [flags.server, "--client", local("node_modules/socket.io/client-dist")];
+command.push("--parser", flags.parser);
 
 const checks = [traffic, rooms, life, upgrade, version2, files].flatMap((module) => module.checks);
 let passed = 0;
@@ -60,9 +61,9 @@ for (const version of Object.keys(versions).filter((version) => version.startsWi
     for (const check of checks) {
       if (!check.name.includes(flags.only) || (check.once && ran.has(check))) continue;
       if (!since(version, check.since ?? "4") || (check.until && since(version, check.until))) continue;
-      if (check.modes && !check.modes.includes(mode)) continue;
+      if ((check.modes && !check.modes.includes(mode)) || (check.parsers && !check.parsers.includes(flags.parser))) continue;
       ran.add(check);
-      const kit = new Kit({ version, mode, server, start: begin });
+      const kit = new Kit({ version, mode, server, parser: flags.parser, start: begin });
       await step(`${version} ${mode}: ${check.name}`, check, kit);
     }
     const status = await server.stop();

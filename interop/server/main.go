@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/parser/msgpack"
 	"github.com/parleyws/parley/socketio"
 )
 
@@ -38,6 +39,8 @@ func run(ctx context.Context, args []string) error {
 	version3 := flags.Bool("allow-eio3", false, "let in clients of Socket.IO 2")
 	interval := flags.Int("ping-interval", 0, "in `milliseconds`, 0 for the default")
 	timeout := flags.Int("ping-timeout", 0, "in `milliseconds`, 0 for the default")
+	form := flags.String("parser", "text", "`form` of packets: text or msgpack")
+	attachments := flags.Int("attachments", 0, "how `many` an event may have, 0 for the default")
 	client := flags.String("client", "", "`folder` of the client's files")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -47,7 +50,11 @@ func run(ctx context.Context, args []string) error {
 			PingInterval: time.Duration(*interval) * time.Millisecond,
 			PingTimeout:  time.Duration(*timeout) * time.Millisecond,
 		}},
+		Limits:      socketio.Limits{Attachments: *attachments},
 		ClientFiles: files(*client),
+	}
+	if *form == "msgpack" {
+		options.Parser = msgpack.Parser{}
 	}
 	if *recovery {
 		options.Recovery = &socketio.Recovery{}

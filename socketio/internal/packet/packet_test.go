@@ -9,81 +9,96 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
+var limits = parser.Limits{Attachments: 10, Arguments: 128, Depth: 64}
+
+// parse reads the first message of a packet into u.
+func parse(u *packet.Unit, wire []byte) error { return u.Parse(packet.Text{}, wire, limits) }
+
+// encoded returns the first message of p, once its attachments have come.
+func encoded(p *parser.Packet) []byte {
+	for len(p.Binary) < p.Attachments {
+		p.Binary = append(p.Binary, []byte("x"))
+	}
+	message, _ := packet.Text{}.Encode(p)
+	return message
+}
+
 // The samples of the specification, "Packet encoding" and "Sample session",
-// and what is legal besides. An empty again means that Append
+// and what is legal besides. An empty again means that Encode
 // gives wire itself.
 var legalPackets = []struct {
 	name, wire, again string
-	want              packet.Packet
+	want              parser.Packet
 	event             string
 	args              []string
 }{
-	{"connect", "0", "", packet.Packet{Type: packet.Connect}, "", nil},
-	{"connect with auth", `0{"token":"123"}`, "", packet.Packet{Type: packet.Connect, Data: []byte(`{"token":"123"}`)}, "", nil},
-	{"connect to a namespace", "0/admin,", "", packet.Packet{Type: packet.Connect, Namespace: []byte("/admin")}, "", nil},
-	{"connect without the comma", "0/admin", "0/admin,", packet.Packet{Type: packet.Connect, Namespace: []byte("/admin")}, "", nil},
-	{"connect to a namespace with auth", `0/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}`, "", packet.Packet{Type: packet.Connect, Namespace: []byte("/admin"), Data: []byte(`{"sid":"oSO0OpakMV_3jnilAAAA"}`)}, "", nil},
-	{"root by name", `2/,["a"]`, `2["a"]`, packet.Packet{Type: packet.Event, Data: []byte(`["a"]`)}, "a", nil},
-	{"disconnect", "1", "", packet.Packet{Type: packet.Disconnect}, "", nil},
-	{"disconnect from a namespace", "1/admin,", "", packet.Packet{Type: packet.Disconnect, Namespace: []byte("/admin")}, "", nil},
-	{"event", `2["hello",1]`, "", packet.Packet{Type: packet.Event, Data: []byte(`["hello",1]`)}, "hello", []string{"1"}},
-	{"event in a namespace with id", `2/admin,456["project:delete",123]`, "", packet.Packet{Type: packet.Event, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`["project:delete",123]`)}, "project:delete", []string{"123"}},
-	{"event with a space", "2[ \"a\" ,\t{ } ]\n", "", packet.Packet{Type: packet.Event, Data: []byte("[ \"a\" ,\t{ } ]\n")}, "a", []string{"{ }"}},
-	{"event named error", `2["error","x"]`, "", packet.Packet{Type: packet.Event, Data: []byte(`["error","x"]`)}, "error", []string{`"x"`}},
-	{"event named __proto__", `2["__proto__"]`, "", packet.Packet{Type: packet.Event, Data: []byte(`["__proto__"]`)}, "__proto__", nil},
-	{"event named by a number", `2[-1.50e1]`, "", packet.Packet{Type: packet.Event, Data: []byte(`[-1.50e1]`)}, "-15", nil},
-	{"event named by zero", `2[-0,1]`, "", packet.Packet{Type: packet.Event, Data: []byte(`[-0,1]`)}, "0", []string{"1"}},
-	{"event named beyond all numbers", `2[1e999]`, "", packet.Packet{Type: packet.Event, Data: []byte(`[1e999]`)}, "1e999", nil},
-	{"event with an escaped name", `2["\u0061\n"]`, "", packet.Packet{Type: packet.Event, Data: []byte(`["\u0061\n"]`)}, "a\n", nil},
-	{"event without a name's text", `2[""]`, "", packet.Packet{Type: packet.Event, Data: []byte(`[""]`)}, "", nil},
-	{"a placeholder that is data", `2["a",{"_placeholder":true,"num":0}]`, "", packet.Packet{Type: packet.Event, Data: []byte(`["a",{"_placeholder":true,"num":0}]`)}, "a", []string{`{"_placeholder":true,"num":0}`}},
-	{"ack", `3/admin,456[]`, "", packet.Packet{Type: packet.Ack, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`[]`)}, "", nil},
-	{"ack without an id", `3["a"]`, "", packet.Packet{Type: packet.Ack, Data: []byte(`["a"]`)}, "", []string{`"a"`}},
-	{"ack with the greatest id", `39007199254740991[]`, "", packet.Packet{Type: packet.Ack, HasID: true, ID: 1<<53 - 1, Data: []byte(`[]`)}, "", nil},
-	{"connect error", `4/admin,{"message":"Not authorized"}`, "", packet.Packet{Type: packet.ConnectError, Namespace: []byte("/admin"), Data: []byte(`{"message":"Not authorized"}`)}, "", nil},
-	{"connect error as text", `4"Not authorized"`, "", packet.Packet{Type: packet.ConnectError, Data: []byte(`"Not authorized"`)}, "", nil},
-	{"binary event", `51-["baz",{"_placeholder":true,"num":0}]`, "", packet.Packet{Type: packet.BinaryEvent, Attachments: 1, Data: []byte(`["baz",{"_placeholder":true,"num":0}]`)}, "baz", []string{`{"_placeholder":true,"num":0}`}},
-	{"binary event with ten", `510-["a"]`, "", packet.Packet{Type: packet.BinaryEvent, Attachments: 10, Data: []byte(`["a"]`)}, "a", nil},
-	{"binary ack", `61-/admin,456[{"_placeholder":true,"num":0}]`, "", packet.Packet{Type: packet.BinaryAck, Attachments: 1, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`[{"_placeholder":true,"num":0}]`)}, "", []string{`{"_placeholder":true,"num":0}`}},
-	{"a placeholder that is unmade", `51-["a",{"_placeholder":true,"num":9,"_placeholder":false}]`, "", packet.Packet{Type: packet.BinaryEvent, Attachments: 1, Data: []byte(`["a",{"_placeholder":true,"num":9,"_placeholder":false}]`)}, "a", []string{`{"_placeholder":true,"num":9,"_placeholder":false}`}},
-	{"a placeholder of another kind", `51-["a",{"_placeholder":"true","num":"0"}]`, "", packet.Packet{Type: packet.BinaryEvent, Attachments: 1, Data: []byte(`["a",{"_placeholder":"true","num":"0"}]`)}, "a", []string{`{"_placeholder":"true","num":"0"}`}},
+	{"connect", "0", "", parser.Packet{Type: parser.Connect}, "", nil},
+	{"connect with auth", `0{"token":"123"}`, "", parser.Packet{Type: parser.Connect, Data: []byte(`{"token":"123"}`)}, "", nil},
+	{"connect to a namespace", "0/admin,", "", parser.Packet{Type: parser.Connect, Namespace: []byte("/admin")}, "", nil},
+	{"connect without the comma", "0/admin", "0/admin,", parser.Packet{Type: parser.Connect, Namespace: []byte("/admin")}, "", nil},
+	{"connect to a namespace with auth", `0/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}`, "", parser.Packet{Type: parser.Connect, Namespace: []byte("/admin"), Data: []byte(`{"sid":"oSO0OpakMV_3jnilAAAA"}`)}, "", nil},
+	{"root by name", `2/,["a"]`, `2["a"]`, parser.Packet{Type: parser.Event, Data: []byte(`["a"]`)}, "a", nil},
+	{"disconnect", "1", "", parser.Packet{Type: parser.Disconnect}, "", nil},
+	{"disconnect from a namespace", "1/admin,", "", parser.Packet{Type: parser.Disconnect, Namespace: []byte("/admin")}, "", nil},
+	{"event", `2["hello",1]`, "", parser.Packet{Type: parser.Event, Data: []byte(`["hello",1]`)}, "hello", []string{"1"}},
+	{"event in a namespace with id", `2/admin,456["project:delete",123]`, "", parser.Packet{Type: parser.Event, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`["project:delete",123]`)}, "project:delete", []string{"123"}},
+	{"event with a space", "2[ \"a\" ,\t{ } ]\n", "", parser.Packet{Type: parser.Event, Data: []byte("[ \"a\" ,\t{ } ]\n")}, "a", []string{"{ }"}},
+	{"event named error", `2["error","x"]`, "", parser.Packet{Type: parser.Event, Data: []byte(`["error","x"]`)}, "error", []string{`"x"`}},
+	{"event named __proto__", `2["__proto__"]`, "", parser.Packet{Type: parser.Event, Data: []byte(`["__proto__"]`)}, "__proto__", nil},
+	{"event named by a number", `2[-1.50e1]`, "", parser.Packet{Type: parser.Event, Data: []byte(`[-1.50e1]`)}, "-15", nil},
+	{"event named by zero", `2[-0,1]`, "", parser.Packet{Type: parser.Event, Data: []byte(`[-0,1]`)}, "0", []string{"1"}},
+	{"event named beyond all numbers", `2[1e999]`, "", parser.Packet{Type: parser.Event, Data: []byte(`[1e999]`)}, "1e999", nil},
+	{"event with an escaped name", `2["\u0061\n"]`, "", parser.Packet{Type: parser.Event, Data: []byte(`["\u0061\n"]`)}, "a\n", nil},
+	{"event without a name's text", `2[""]`, "", parser.Packet{Type: parser.Event, Data: []byte(`[""]`)}, "", nil},
+	{"a placeholder that is data", `2["a",{"_placeholder":true,"num":0}]`, "", parser.Packet{Type: parser.Event, Data: []byte(`["a",{"_placeholder":true,"num":0}]`)}, "a", []string{`{"_placeholder":true,"num":0}`}},
+	{"ack", `3/admin,456[]`, "", parser.Packet{Type: parser.Ack, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`[]`)}, "", nil},
+	{"ack without an id", `3["a"]`, "", parser.Packet{Type: parser.Ack, Data: []byte(`["a"]`)}, "", []string{`"a"`}},
+	{"ack with the greatest id", `39007199254740991[]`, "", parser.Packet{Type: parser.Ack, HasID: true, ID: 1<<53 - 1, Data: []byte(`[]`)}, "", nil},
+	{"connect error", `4/admin,{"message":"Not authorized"}`, "", parser.Packet{Type: parser.ConnectError, Namespace: []byte("/admin"), Data: []byte(`{"message":"Not authorized"}`)}, "", nil},
+	{"connect error as text", `4"Not authorized"`, "", parser.Packet{Type: parser.ConnectError, Data: []byte(`"Not authorized"`)}, "", nil},
+	{"binary event", `51-["baz",{"_placeholder":true,"num":0}]`, "", parser.Packet{Type: parser.Event, Attachments: 1, Data: []byte(`["baz",{"_placeholder":true,"num":0}]`)}, "baz", []string{`{"_placeholder":true,"num":0}`}},
+	{"binary event with ten", `510-["a"]`, "", parser.Packet{Type: parser.Event, Attachments: 10, Data: []byte(`["a"]`)}, "a", nil},
+	{"binary ack", `61-/admin,456[{"_placeholder":true,"num":0}]`, "", parser.Packet{Type: parser.Ack, Attachments: 1, Namespace: []byte("/admin"), HasID: true, ID: 456, Data: []byte(`[{"_placeholder":true,"num":0}]`)}, "", []string{`{"_placeholder":true,"num":0}`}},
+	{"a placeholder that is unmade", `51-["a",{"_placeholder":true,"num":9,"_placeholder":false}]`, "", parser.Packet{Type: parser.Event, Attachments: 1, Data: []byte(`["a",{"_placeholder":true,"num":9,"_placeholder":false}]`)}, "a", []string{`{"_placeholder":true,"num":9,"_placeholder":false}`}},
+	{"a placeholder of another kind", `51-["a",{"_placeholder":"true","num":"0"}]`, "", parser.Packet{Type: parser.Event, Attachments: 1, Data: []byte(`["a",{"_placeholder":"true","num":"0"}]`)}, "a", []string{`{"_placeholder":"true","num":"0"}`}},
 }
 
 func TestParse(t *testing.T) {
 	for _, tt := range legalPackets {
 		t.Run(tt.name, func(t *testing.T) {
-			var p packet.Packet
-			if err := p.Parse([]byte(tt.wire)); err != nil {
+			var u packet.Unit
+			if err := parse(&u, []byte(tt.wire)); err != nil {
 				t.Fatalf("Parse(%q): %v", tt.wire, err)
 			}
 			want := tt.want
 			if want.Namespace == nil {
 				want.Namespace = []byte("/")
 			}
-			if !samePacket(&p, &want) || string(p.Name()) != tt.event || !slices.Equal(arguments(&p), tt.args) {
-				t.Errorf("Parse(%q) = %+v, name %q, arguments %q", tt.wire, p, p.Name(), arguments(&p))
+			if !same(&u.Packet, &want) || string(u.Name()) != tt.event || !slices.Equal(arguments(&u), tt.args) {
+				t.Errorf("Parse(%q) = %+v, name %q, arguments %q", tt.wire, u, u.Name(), arguments(&u))
 			}
 			again := tt.again
 			if again == "" {
 				again = tt.wire
 			}
-			if got := tt.want.Append([]byte("before")); string(got) != "before"+again {
-				t.Errorf("Append gives %q, want %q", got, again)
+			if got := encoded(&u.Packet); string(got) != again {
+				t.Errorf("Encode gives %q, want %q", got, again)
 			}
 		})
 	}
 }
 
-// samePacket compares what Append writes.
-func samePacket(a, b *packet.Packet) bool {
+// same compares what Encode writes.
+func same(a, b *parser.Packet) bool {
 	return a.Type == b.Type && bytes.Equal(a.Namespace, b.Namespace) && a.HasID == b.HasID &&
 		a.ID == b.ID && a.Attachments == b.Attachments && bytes.Equal(a.Data, b.Data)
 }
 
-func arguments(p *packet.Packet) (args []string) {
+func arguments(p *packet.Unit) (args []string) {
 	for i := range p.Len() {
 		args = append(args, string(p.Arg(i)))
 	}
@@ -92,7 +107,8 @@ func arguments(p *packet.Packet) (args []string) {
 
 func TestParseErrors(t *testing.T) {
 	const (
-		count       = "count of attachments is not a number of 1 to 10"
+		count       = "count of attachments is not a number from 1 on"
+		many        = "more attachments than Limits.Attachments"
 		id          = "acknowledgement id out of range"
 		payload     = "payload does not fit the packet type"
 		name        = "event name is not a string or number"
@@ -110,13 +126,13 @@ func TestParseErrors(t *testing.T) {
 		"\x1e":     "unknown packet type",
 		`5["a"]`:   count,
 		`50-["a"]`: count, `50-["a",{"_placeholder":true,"num":0}]`: count, `60-[]`: count,
-		`511-["a"]`: count, `5999999999999999999999-["a"]`: count, `5-["a"]`: count, `5-1-["a"]`: count,
+		`511-["a"]`: many, `5999999999999999999999-["a"]`: count, `5-["a"]`: count, `5-1-["a"]`: count,
 		`5+1-["a"]`: count, `51.0-["a"]`: count, `51e0-["a"]`: count, `5 1-["a"]`: count, `50x1-["a"]`: count,
 		`51["a"]`: count, `51`: count, `5`: count, `51,["a"]`: count,
 		`29007199254740992["a"]`: id, `2` + strings.Repeat("9", 400) + `["a"]`: id,
 		"2": payload, `2/a`: payload, `2/a["b"]`: payload, `2{}`: payload, `2"a"`: payload, `2null`: payload,
 		`2[]`: payload, `2[ ]`: payload, "3": payload, "3{}": payload, `31`: payload,
-		"1[]": payload, `1{}`: payload, `1/a,x`: payload,
+		"1[]": payload, `1{}`: payload, `1/a,x`: notJSON,
 		`0[]`: payload, `0null`: payload, `0"a"`: payload, `0true`: payload, "4": payload, "4[]": payload, "4null": payload,
 		`2[null]`: name, `2[true]`: name, `2[{}]`: name, `2[["a"]]`: name, `2[{"toString":1}]`: name,
 		`51-[{"_placeholder":true,"num":0}]`: name,
@@ -141,9 +157,9 @@ func TestParseErrors(t *testing.T) {
 		`2["a"` + strings.Repeat(",0", 129) + `]`:                                    arguments, `31[0` + strings.Repeat(",0", 128) + `]`: arguments,
 		`2["a",` + strings.Repeat("[", 1_000_000): depth,
 	} {
-		var p packet.Packet
-		err := p.Parse([]byte(wire))
-		if pe, ok := errors.AsType[*packet.Error](err); !ok || pe.Reason != want {
+		var p packet.Unit
+		err := parse(&p, []byte(wire))
+		if pe, ok := errors.AsType[*parser.Error](err); !ok || pe.Reason != want {
 			t.Errorf("Parse(%.60q): %v, want %s", wire, err, want)
 		}
 	}
@@ -157,34 +173,90 @@ func TestParseAtTheLimits(t *testing.T) {
 		`2["a"` + strings.Repeat(",0", 128) + `]`,
 		`31[0` + strings.Repeat(",0", 127) + `]`,
 	} {
-		var p packet.Packet
-		if err := p.Parse([]byte(wire)); err != nil {
+		var p packet.Unit
+		if err := parse(&p, []byte(wire)); err != nil {
 			t.Errorf("Parse(%.60q): %v", wire, err)
 		}
 	}
 }
 
-func TestTypeString(t *testing.T) {
-	want := []string{"CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "BINARY_EVENT", "BINARY_ACK", "unknown"}
-	for i, name := range want {
-		if got := packet.Type(i).String(); got != name {
-			t.Errorf("Type(%d) = %q, want %q", i, got, name)
+func TestError(t *testing.T) {
+	var p packet.Unit
+	if err := parse(&p, nil); err.Error() != "socket.io: packet without a type" {
+		t.Errorf("error of no bytes: %v", err)
+	}
+}
+
+// A careless parser finds what it is told to.
+type careless struct{ found parser.Packet }
+
+func (careless) Binary() bool                             { return true }
+func (careless) Encode(*parser.Packet) ([]byte, [][]byte) { return nil, nil }
+func (c careless) Parse(p *parser.Packet, _ []byte, _ parser.Limits) error {
+	*p = c.found
+	return nil
+}
+
+// What does not depend on the form of packets is judged whatever the parser.
+func TestParseAnyForm(t *testing.T) {
+	if (packet.Text{}).Binary() {
+		t.Error("text is binary")
+	}
+	array := []byte(`["connect",1]`)
+	name, both := parser.Span{Start: 1, End: 10}, []parser.Span{{Start: 1, End: 10}, {Start: 11, End: 12}}
+	for _, tt := range []struct {
+		found parser.Packet
+		want  string
+	}{
+		{parser.Packet{Type: parser.ConnectError + 1}, "socket.io: payload does not fit the packet type"},
+		{parser.Packet{Type: parser.Event, Data: array}, "socket.io: payload does not fit the packet type"},
+		{parser.Packet{Type: parser.Event, Data: array, Args: []parser.Span{name}}, "socket.io: event name is reserved"},
+		{parser.Packet{Type: parser.Ack, Data: array, Args: slices.Repeat(both, 65)}, "socket.io: too many arguments"},
+		{parser.Packet{Type: parser.Ack, Data: array, Args: both}, ""},
+	} {
+		var u packet.Unit
+		got := ""
+		if err := u.Parse(careless{tt.found}, nil, limits); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%v %s with %d arguments: %q, want %q", tt.found.Type, tt.found.Data, len(tt.found.Args), got, tt.want)
 		}
 	}
 }
 
-func TestError(t *testing.T) {
-	var p packet.Packet
-	if err := p.Parse(nil); err.Error() != "socket.io: packet without a type" {
-		t.Errorf("error of no bytes: %v", err)
+// With another limit there may be more attachments, whose numbers have more digits.
+func TestManyAttachments(t *testing.T) {
+	more := parser.Limits{Attachments: 1 << 16, Arguments: 128, Depth: 64}
+	for _, n := range []int{1, 9, 10, 11, 100, 1 << 16} {
+		wire := fmt.Appendf(nil, `5%d-["a",{"_placeholder":true,"num":%d}]`, n, n-1)
+		var u packet.Unit
+		if err := u.Parse(packet.Text{}, wire, more); err != nil {
+			t.Errorf("%s: %v", wire, err)
+			continue
+		}
+		if u.Attachments != n || len(u.Placeholders) != 1 || u.Placeholders[0].Num != n-1 {
+			t.Errorf("%s: %d attachments, placeholders %v", wire, u.Attachments, u.Placeholders)
+		}
+		if got := encoded(&u.Packet); !bytes.Equal(got, wire) {
+			t.Errorf("%s came back as %s", wire, got)
+		}
+		less := parser.Limits{Attachments: n - 1, Arguments: 128, Depth: 64}
+		if err := u.Parse(packet.Text{}, wire, less); err != parser.ErrAttachments {
+			t.Errorf("%s with a limit of %d: %v", wire, n-1, err)
+		}
+		beyond := fmt.Appendf(nil, `5%d-["a",{"_placeholder":true,"num":%d}]`, n, n)
+		if err := u.Parse(packet.Text{}, beyond, more); err == nil {
+			t.Errorf("%s was taken", beyond)
+		}
 	}
 }
 
 // Parsing into the same Packet costs nothing, whatever came before.
 func TestParseAllocs(t *testing.T) {
-	var p packet.Packet
+	var p packet.Unit
 	many := `2["a"` + strings.Repeat(",0", 128) + `]`
-	if err := p.Parse([]byte(many)); err != nil {
+	if err := parse(&p, []byte(many)); err != nil {
 		t.Fatal(err)
 	}
 	long := strings.Repeat("a long name ", 20)
@@ -195,8 +267,8 @@ func TestParseAllocs(t *testing.T) {
 		`3/admin,17["a"]`, `0/admin,{"token":"x"}`, many, `2[` + strings.Repeat("[", 100), `2["connect"]`,
 	} {
 		b := []byte(wire)
-		_ = p.Parse(b)
-		if got := testing.AllocsPerRun(100, func() { _ = p.Parse(b) }); got > 0 {
+		_ = parse(&p, b)
+		if got := testing.AllocsPerRun(100, func() { _ = parse(&p, b) }); got > 0 {
 			t.Errorf("Parse(%.40q) allocates %v times, want 0", wire, got)
 		}
 	}
@@ -208,18 +280,18 @@ func FuzzPacket(f *testing.F) {
 	}
 	f.Add([]byte(`2["a",[1,-2.5e3,{"b":[true,false,null]}],"\u00e9\\"]`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var p, again packet.Packet
-		if p.Parse(b) != nil {
+		var p, again packet.Unit
+		if parse(&p, b) != nil {
 			return
 		}
 		if len(p.Data) > 0 && !json.Valid(p.Data) {
 			t.Fatalf("%q: encoding/json refuses %q", b, p.Data)
 		}
-		wire := p.Append(nil)
-		if err := again.Parse(wire); err != nil || !samePacket(&p, &again) || !slices.Equal(arguments(&p), arguments(&again)) {
+		wire := encoded(&p.Packet)
+		if err := parse(&again, wire); err != nil || !same(&p.Packet, &again.Packet) || !slices.Equal(arguments(&p), arguments(&again)) {
 			t.Fatalf("%q came back from %q as %+v, %v", b, wire, again, err)
 		}
-		if third := again.Append(nil); !bytes.Equal(third, wire) {
+		if third := encoded(&again.Packet); !bytes.Equal(third, wire) {
 			t.Fatalf("%q, then %q", wire, third)
 		}
 	})
@@ -231,15 +303,15 @@ func FuzzArguments(f *testing.F) {
 	f.Add([]byte(` [ ] `))
 	f.Add([]byte(`[0,]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var p packet.Packet
-		err := p.Parse(append([]byte("3"), data...))
+		var p packet.Unit
+		err := parse(&p, append([]byte("3"), data...))
 		var want []json.RawMessage
 		isArray := json.Unmarshal(data, &want) == nil && want != nil
 		digits := len(data) > 0 && ('0' <= data[0] && data[0] <= '9' || data[0] == '/')
 		if digits {
 			return // an id or namespace
 		}
-		if pe, ok := errors.AsType[*packet.Error](err); ok {
+		if pe, ok := errors.AsType[*parser.Error](err); ok {
 			deep := strings.HasSuffix(pe.Reason, "deep") || strings.HasSuffix(pe.Reason, "arguments")
 			if isArray && !deep {
 				t.Fatalf("%q is refused: %v", data, err)
@@ -264,12 +336,12 @@ func BenchmarkParse(b *testing.B) {
 		{"text1k", `2["message","` + strings.Repeat("x", 1000) + `"]`},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			var p packet.Packet
+			var p packet.Unit
 			wire := []byte(bb.wire)
 			b.SetBytes(int64(len(wire)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := p.Parse(wire); err != nil {
+				if err := parse(&p, wire); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -277,9 +349,9 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-func ExamplePacket_Parse() {
-	var p packet.Packet
-	if err := p.Parse([]byte(`2/admin,456["project:delete",123]`)); err != nil {
+func ExampleUnit_Parse() {
+	var p packet.Unit
+	if err := parse(&p, []byte(`2/admin,456["project:delete",123]`)); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -288,15 +360,16 @@ func ExamplePacket_Parse() {
 		fmt.Printf("argument %d: %s\n", i, p.Arg(i))
 	}
 
-	fmt.Println(p.Parse([]byte(`2["disconnect"]`)))
+	fmt.Println(parse(&p, []byte(`2["disconnect"]`)))
 	// Output:
 	// EVENT in /admin, id 456: project:delete
 	// argument 0: 123
 	// socket.io: event name is reserved
 }
 
-func ExamplePacket_Append() {
-	p := packet.Packet{Type: packet.Event, Data: []byte(`["hello",1]`)}
-	fmt.Printf("%s\n", p.Append(nil))
+func ExampleText_Encode() {
+	p := parser.Packet{Type: parser.Event, Namespace: []byte("/"), Data: []byte(`["hello",1]`)}
+	message, _ := packet.Text{}.Encode(&p)
+	fmt.Printf("%s\n", message)
 	// Output: 2["hello",1]
 }

@@ -2,7 +2,8 @@ package packet
 
 import (
 	"bytes"
-	"encoding/json"
+
+	"github.com/parleyws/parley/parser"
 )
 
 // A scanner checks JSON (RFC 8259) and notes where placeholders are. It builds
@@ -10,8 +11,9 @@ import (
 type scanner struct {
 	b            []byte
 	i            int // index of the next byte
+	depth        int // the greatest depth
 	attachments  int // of the packet; 0: an object like a placeholder is data
-	placeholders []Placeholder
+	placeholders []parser.Placeholder
 }
 
 // peek returns the next byte, 0 at the end.
@@ -23,15 +25,12 @@ func (s *scanner) peek() byte {
 }
 
 func (s *scanner) space() {
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
-		case ' ', '\t', '\n', '\r':
-			s.i++
-		default:
-			return
-		}
+	for s.i < len(s.b) && isSpace(s.b[s.i]) {
+		s.i++
 	}
 }
+
+func isSpace(c byte) bool { return c <= ' ' && (c == ' ' || c == '\t' || c == '\n' || c == '\r') }
 
 // end checks that nothing but space is left.
 func (s *scanner) end() error {
@@ -87,8 +86,8 @@ func (s *scanner) literal(word string) error {
 }
 
 func (s *scanner) array(depth int) error {
-	if depth > MaxDepth {
-		return errDepth
+	if depth > s.depth {
+		return parser.ErrDepth
 	}
 	s.i++
 	s.space()
@@ -110,8 +109,8 @@ func (s *scanner) array(depth int) error {
 // _placeholder is true, whatever other members it has. Of several members with
 // the same name the last counts, as in JavaScript.
 func (s *scanner) object(depth int) error {
-	if depth > MaxDepth {
-		return errDepth
+	if depth > s.depth {
+		return parser.ErrDepth
 	}
 	start, before := s.i, len(s.placeholders)
 	s.i++
@@ -131,7 +130,7 @@ func (s *scanner) object(depth int) error {
 			case "_placeholder":
 				marked = string(val) == "true"
 			case "num":
-				num = index(val)
+				num = s.index(val)
 			}
 		}
 		more, err := s.next('}')
@@ -145,11 +144,11 @@ func (s *scanner) object(depth int) error {
 	if !marked {
 		return nil
 	}
-	if num < 0 || num >= s.attachments {
+	if num < 0 {
 		return errPlaceholder
 	}
 	// Placeholders nested in this one are replaced along with it.
-	s.placeholders = append(s.placeholders[:before], Placeholder{Span{start, s.i}, num})
+	s.placeholders = append(s.placeholders[:before], parser.Placeholder{Span: parser.Span{Start: start, End: s.i}, Num: num})
 	return nil
 }
 
@@ -176,13 +175,13 @@ func (s *scanner) member(depth int) (key, val []byte, err error) {
 	return key, s.b[start:s.i], nil
 }
 
-// index returns the number of an attachment, -1 if val can't be one. There are
-// at most ten attachments, so an index is a single digit.
-func index(val []byte) int {
-	if len(val) != 1 || !isDigit(val[0]) {
+// index returns the number of an attachment, -1 if val can't be one.
+func (s *scanner) index(val []byte) int {
+	n, rest, ok := digits(val, uint64(s.attachments-1))
+	if !ok || len(rest) > 0 {
 		return -1
 	}
-	return int(val[0] - '0')
+	return int(n)
 }
 
 // str reads a string. That it is UTF-8 was checked when its message arrived.
@@ -258,15 +257,4 @@ func (s *scanner) digits() bool {
 		s.i++
 	}
 	return s.i > start
-}
-
-// unquote returns the text of a string that was scanned. It is a view of b
-// unless the string holds escapes.
-func unquote(b []byte) []byte {
-	if bytes.IndexByte(b, '\\') < 0 {
-		return b[1 : len(b)-1]
-	}
-	var text string
-	json.Unmarshal(b, &text) // can't fail: it was scanned
-	return []byte(text)
 }

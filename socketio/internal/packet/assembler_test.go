@@ -16,7 +16,7 @@ func hold(n int) string { return fmt.Sprintf(`{"_placeholder":true,"num":%d}`, n
 func parsed(t *testing.T, wire string) *packet.Unit {
 	t.Helper()
 	u := new(packet.Unit)
-	if err := u.Parse([]byte(wire)); err != nil {
+	if err := parse(u, []byte(wire)); err != nil {
 		t.Fatalf("%s: %v", wire, err)
 	}
 	return u
@@ -43,14 +43,15 @@ func TestAssembler(t *testing.T) {
 		{"more in all", []step{{text: `53-["a"]`}, {binary: "1234567"}, {binary: ""}, {binary: "89", err: packet.ErrLarge}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := packet.Assembler{Limit: 8}
+			var a packet.Assembler
 			for i, s := range tt.steps {
 				var u *packet.Unit
-				var err error
-				if s.text != "" {
-					u, err = a.Text(parsed(t, s.text))
-				} else {
-					u, err = a.Attachment([]byte(s.binary))
+				attachment, err := a.Judge(s.text == "", false)
+				switch {
+				case attachment:
+					u, err = a.Attachment([]byte(s.binary), 8)
+				case err == nil:
+					u = a.First(parsed(t, s.text))
 				}
 				if err != s.err || (u != nil) != s.done {
 					t.Fatalf("step %d: %v, %v", i, u, err)
@@ -66,6 +67,21 @@ func TestAssembler(t *testing.T) {
 	}
 }
 
+// A parser whose first messages are binary takes no text, and may have attachments too.
+func TestAssemblerBinary(t *testing.T) {
+	var a packet.Assembler
+	if _, err := a.Judge(false, true); err != packet.ErrText {
+		t.Errorf("text: %v", err)
+	}
+	if attachment, err := a.Judge(true, true); attachment || err != nil {
+		t.Errorf("the first message: %t, %v", attachment, err)
+	}
+	a.First(parsed(t, `51-["a"]`))
+	if attachment, err := a.Judge(true, true); !attachment || err != nil {
+		t.Errorf("the second message: %t, %v", attachment, err)
+	}
+}
+
 // A stream of messages, each text after a 't' and each binary after a 'b', gives
 // units that give the same stream when they are written again.
 func FuzzAssembler(f *testing.F) {
@@ -73,7 +89,7 @@ func FuzzAssembler(f *testing.F) {
 	f.Add([]byte(`t61-3[{"a":` + hold(0) + `}]` + "\x1eb"))
 	f.Add([]byte("bx"))
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		a := packet.Assembler{Limit: math.MaxInt64}
+		var a packet.Assembler
 		var again [][]byte
 		var whole int // messages that complete units were made of
 		messages := bytes.Split(stream, []byte{0x1e})
@@ -82,24 +98,24 @@ func FuzzAssembler(f *testing.F) {
 				return
 			}
 			var u *packet.Unit
-			var err error
-			if m[0] == 'b' {
-				u, err = a.Attachment(m[1:])
-			} else {
-				in := new(packet.Unit)
-				if in.Parse(m[1:]) != nil {
-					return
-				}
-				u, err = a.Text(in)
-			}
+			attachment, err := a.Judge(m[0] == 'b', false)
 			if err != nil {
 				break
+			}
+			if attachment {
+				u, _ = a.Attachment(m[1:], math.MaxInt64)
+			} else {
+				in := new(packet.Unit)
+				if parse(in, m[1:]) != nil {
+					return
+				}
+				u = a.First(in)
 			}
 			if u == nil {
 				continue
 			}
 			whole += 1 + len(u.Binary)
-			again = append(again, append([]byte{'t'}, u.Append(nil)...))
+			again = append(again, append([]byte{'t'}, encoded(&u.Packet)...))
 			for _, data := range u.Binary {
 				again = append(again, append([]byte{'b'}, data...))
 			}
@@ -115,12 +131,12 @@ func FuzzAssembler(f *testing.F) {
 			t.Fatalf("%d messages came back of %d", len(again), whole)
 		}
 		for i := range again {
-			var p, q packet.Packet
+			var p, q packet.Unit
 			if again[i][0] == 'b' {
 				if !bytes.Equal(again[i], messages[i]) {
 					t.Fatalf("message %d is %q, was %q", i, again[i], messages[i])
 				}
-			} else if p.Parse(again[i][1:]) != nil || q.Parse(messages[i][1:]) != nil || !bytes.Equal(p.Append(nil), q.Append(nil)) {
+			} else if parse(&p, again[i][1:]) != nil || parse(&q, messages[i][1:]) != nil || !bytes.Equal(encoded(&p.Packet), encoded(&q.Packet)) {
 				t.Fatalf("message %d is %q, was %q", i, again[i], messages[i])
 			}
 		}
@@ -144,7 +160,7 @@ func TestUnitAgain(t *testing.T) {
 	if len(u.Binary) != 0 || u.Binary[:1][0] != nil {
 		t.Errorf("dropped attachments are still held: %q", u.Binary[:1])
 	}
-	if err := u.Parse([]byte(`2["b"]`)); err != nil || string(u.Name()) != "b" || u.Len() != 0 || u.Held() != held {
+	if err := parse(u, []byte(`2["b"]`)); err != nil || string(u.Name()) != "b" || u.Len() != 0 || u.Held() != held {
 		t.Errorf("parsed again: %v, %q, %d arguments, %d bytes held after %d", err, u.Name(), u.Len(), u.Held(), held)
 	}
 }
