@@ -1,6 +1,7 @@
 // Package msgpack is the form of Socket.IO packets that the npm package
-// socket.io-msgpack-parser speaks: MessagePack instead of JSON, and one binary
-// message for a packet with all its binary data.
+// socket.io-msgpack-parser speaks, version 3, for clients of Socket.IO 3 and 4:
+// MessagePack instead of JSON, and one binary message for a packet with all its
+// binary data.
 //
 //	io, err := socketio.NewServer(&socketio.Options{Parser: msgpack.Parser{}})
 //
