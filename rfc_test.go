@@ -25,6 +25,23 @@ func TestRuleTables(t *testing.T) {
 	}
 }
 
+// TestNodeTestsTable checks that each test that docs/node-tests.md names exists.
+func TestNodeTestsTable(t *testing.T) {
+	doc, err := os.ReadFile("docs/node-tests.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := testName.FindAllStringSubmatch(string(doc), -1)
+	if len(names) < 50 {
+		t.Errorf("the page names %d tests: is it read?", len(names))
+	}
+	for _, name := range names {
+		if !parseTests(t, name[1]).functions[name[2]] {
+			t.Errorf("there is no %s", name[0])
+		}
+	}
+}
+
 func checkRules(t *testing.T, file string) {
 	doc, err := os.ReadFile(file)
 	if err != nil {

@@ -99,6 +99,7 @@ func TestRefusals(t *testing.T) {
 			{"EIO 3", "GET", "EIO=3&transport=polling", badVersion},
 			{"EIO abc", "GET", "EIO=abc&transport=polling", badVersion},
 			{"EIO 3 with sid", "GET", "EIO=3&transport=polling&sid=" + sid, badVersion},
+			{"no EIO with sid", "POST", "transport=polling&sid=" + sid, badVersion},
 		} {
 			r, err := s.raw(s.t.Context(), tt.method, base+"?"+tt.query, "")
 			if err != nil || r.status != 400 || r.body != tt.want || r.header.Get("Content-Type") != "application/json" {

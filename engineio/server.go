@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -128,7 +129,7 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, id, transp
 	switch {
 	case n == nil:
 		return unknownSession
-	case version != "" && version != strconv.Itoa(n.codec.Version):
+	case cmp.Or(version, "3") != strconv.Itoa(n.codec.Version): // version 3 may go without saying
 		return badVersion
 	case upgrade != (transport == websocketName):
 		return badRequest

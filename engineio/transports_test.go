@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -173,8 +174,12 @@ func TestShutdownVanished(t *testing.T) {
 	for _, comes := range []bool{false, true} {
 		inBubble(t, nil, func(s *site) {
 			sid := s.open()
+			var get sync.WaitGroup
 			if comes {
-				time.AfterFunc(500*time.Millisecond, func() { s.wantGet(sid, 200, "1") })
+				get.Go(func() {
+					time.Sleep(500 * time.Millisecond)
+					s.wantGet(sid, 200, "1")
+				})
 			}
 			start := time.Now()
 			ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
@@ -185,6 +190,7 @@ func TestShutdownVanished(t *testing.T) {
 			if d, want := time.Since(start), map[bool]time.Duration{false: time.Second, true: time.Second / 2}[comes]; d != want {
 				t.Errorf("Shutdown took %v, want %v", d, want)
 			}
+			get.Wait()
 		})
 	}
 }

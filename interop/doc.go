@@ -1,3 +1,7 @@
 // Package interop tests Parley against other implementations of WebSocket. It is a
 // separate module, so that its requirements do not reach the users of the library.
+//
+// The folders js, python and java test our Socket.IO server, which is in server,
+// with the clients of those languages, and compare it with Node's; browser drives
+// the examples. ./check interop and ./check browser run them.
 package interop

@@ -263,8 +263,9 @@ func (s *Socket) event(u *packet.Unit) {
 	s.mu.Lock()
 	named := s.handlers.named(few[:0], u.Name())
 	more := s.handlers.others()
+	expelled := s.state == over && s.reason == ServerNamespaceDisconnect // the server wants to hear no more of it
 	s.mu.Unlock()
-	if len(named)+len(more.middleware)+len(more.any) == 0 {
+	if expelled || len(named)+len(more.middleware)+len(more.any) == 0 {
 		release(u)
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/socketio"
 )
 
@@ -272,10 +273,11 @@ func TestStorm(t *testing.T) {
 						}
 					}()
 					for j := range 50 {
-						r.send(fmt.Sprintf(`2["%s","%d"]`, []string{"join", "say", "leave"}[(i+j)%3], j%4))
+						packet := fmt.Sprintf(`42["%s","%d"]`, []string{"join", "say", "leave"}[(i+j)%3], j%4)
+						r.c.Write(r.t.Context(), conn.Text, []byte(packet)) // fails once the server has closed it
 					}
 					if i%2 == 0 {
-						r.send("1")
+						r.c.Write(r.t.Context(), conn.Text, []byte("41"))
 					} else {
 						r.c.CloseNow()
 					}

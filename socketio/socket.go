@@ -200,7 +200,8 @@ func (s *Socket) Rooms() []string { return s.namespace.rooms.of(s) }
 
 // Disconnect makes the socket leave its namespace. If connection is set it makes
 // all sockets of the client leave theirs, and closes the connection. The
-// JavaScript client does not come back by itself.
+// JavaScript client does not come back by itself. Events of the socket that have
+// arrived and were not handled yet are dropped.
 func (s *Socket) Disconnect(connection bool) {
 	if !connection {
 		s.leaveNamespace()
@@ -251,7 +252,8 @@ func (s *Socket) send(e *emission, volatile bool) {
 }
 
 // close ends the socket. The socket's goroutine tells the handlers, after it has
-// handled everything that came before the end.
+// handled everything that came before the end; if the server has disconnected the
+// socket it drops the events that are left.
 func (s *Socket) close(reason Reason) {
 	s.mu.Lock()
 	before := s.state

@@ -12,9 +12,15 @@ const { values: flags } = parseArgs({ options: {
   "allow-eio3": { type: "boolean" },
   "ping-interval": { type: "string", default: "25000" }, // milliseconds
   "ping-timeout": { type: "string", default: "20000" },
+  "max-payload": { type: "string", default: "1000000" }, // bytes
   parser: { type: "string", default: "text" },
   attachments: { type: "string", default: "10" }, // a message may have
   client: { type: "string" }, // ignored: Node serves its own client
+  origins: { type: "string" }, // with commas between them
+  cookie: { type: "string" },
+  transports: { type: "string" }, // with commas between them
+  "no-upgrades": { type: "boolean" },
+  middleware: { type: "boolean" }, // runs for recovered sockets too, and keeps what it sees
 } });
 
 // textParser is Node's own, which takes as many attachments from a client.
@@ -23,13 +29,18 @@ function textParser(maxAttachments) {
   return { Encoder, Decoder: class extends Decoder { constructor() { super({ maxAttachments }); } } };
 }
 
-const web = http.createServer();
+const web = http.createServer((request, response) => response.writeHead(404).end());
 const io = new Server(web, {
   parser: flags.parser === "msgpack" ? msgpack : textParser(Number(flags.attachments)),
   pingInterval: Number(flags["ping-interval"]),
   pingTimeout: Number(flags["ping-timeout"]),
+  maxHttpBufferSize: Number(flags["max-payload"]),
+  ...(flags.recovery && { connectionStateRecovery: { skipMiddlewares: !flags.middleware } }),
+  ...(flags.origins && { cors: { origin: flags.origins.split(","), credentials: true } }),
+  ...(flags.cookie && { cookie: { name: flags.cookie } }),
+  ...(flags.transports && { transports: flags.transports.split(",") }),
+  allowUpgrades: !flags["no-upgrades"],
   allowEIO3: flags["allow-eio3"],
-  ...(flags.recovery && { connectionStateRecovery: {} }),
 });
 
 const endings = new Map(); // by socket id: a promise of the reason for its end, and its resolve
@@ -62,6 +73,9 @@ function serve(socket) {
     auth: socket.handshake.auth, query: socket.handshake.query.q ?? "", header: socket.handshake.headers["x-parley"] ?? "",
   }));
 
+  socket.on("later", (ms, event, ...args) => setTimeout(() => socket.emit(event, ...args), ms));
+  socket.on("seen", (ack) => ack(socket.data.seen ?? null));
+
   // Many, in order.
   socket.on("number", (i) => { numbers.ordered &&= i === numbers.count; numbers.count++; });
   socket.on("numbers", (ack) => ack(numbers));
@@ -85,13 +99,21 @@ function serve(socket) {
     const ack = args.pop();
     nsp.in(room).timeout(ms).emit(event, ...args, (error, answers) => ack(!error, answers));
   });
+  socket.on("in-namespace", (name, event, ...args) => io.of(name).emit(event, ...args));
   socket.on("sockets", async (room, ack) => ack((await nsp.in(room).fetchSockets()).map(({ id }) => id).sort()));
 
   // Ends.
+  socket.on("disconnect-room", (room, connection) => nsp.in(room).disconnectSockets(connection));
   socket.on("disconnect-me", (connection) => socket.disconnect(connection));
   socket.on("ended", async (id, ack) => ack(await ending(id).promise));
 }
 
+if (flags.middleware) {
+  io.use((socket, next) => {
+    socket.data.seen = { recovered: socket.recovered, rooms: [...socket.rooms].filter((room) => room !== socket.id).sort() };
+    next();
+  });
+}
 io.on("connection", serve);
 io.of("/custom").on("connection", serve);
 io.of(/^\/dynamic-\d+$/).on("connection", serve);
@@ -101,7 +123,13 @@ io.of("/refused").use((socket, next) => {
 io.of("/members").use((socket, next) => {
   next(socket.handshake.auth.token === "secret" ? undefined : new Error("members only"));
 }).on("connection", serve);
+io.of("/closed").use((socket, next) => {
+  next(Object.assign(new Error("closed"), { data: { token: socket.handshake.auth.token ?? null } }));
+});
 
 const [host, port] = flags.addr.split(":");
 web.listen(Number(port), host, () => console.error(`listening on http://${host}:${web.address().port}`));
-process.on("SIGTERM", () => io.close(() => process.exit(0)));
+process.on("SIGTERM", () => {
+  io.close(() => process.exit(0));
+  setTimeout(() => process.exit(0), 2000); // for clients that do not close their side
+});

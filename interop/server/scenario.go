@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"regexp"
 	"slices"
 	"sync"
@@ -17,7 +17,7 @@ func newServer(o *socketio.Options) (*socketio.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{endings: make(map[string]chan struct{}), reasons: make(map[string]string), stored: make(map[string][]int)}
+	w := &world{io: io, endings: make(map[string]chan struct{}), reasons: make(map[string]string), stored: make(map[string][]int)}
 	io.OnConnect(w.serve)
 	io.Of("/custom").OnConnect(w.serve)
 	io.OfPattern(regexp.MustCompile(`^/dynamic-\d+$`)).OnConnect(w.serve)
@@ -26,10 +26,14 @@ func newServer(o *socketio.Options) (*socketio.Server, error) {
 		why := map[string]any{"list": []any{"ž", nil}}
 		return &socketio.Error{Message: "not you", Data: map[string]any{"code": 42, "why": why}}
 	})
+	io.Of("/closed").Use(func(_ context.Context, s *socketio.Socket) error {
+		auth, err := socketio.Auth[struct{ Token any }](s)
+		return errors.Join(err, &socketio.Error{Message: "closed", Data: map[string]any{"token": auth.Token}})
+	})
 	members := io.Of("/members")
 	members.Use(func(_ context.Context, s *socketio.Socket) error {
-		var auth struct{ Token string }
-		if err := json.Unmarshal(s.Handshake().Auth, &auth); err != nil || auth.Token != "secret" {
+		auth, err := socketio.Auth[struct{ Token string }](s)
+		if err != nil || auth.Token != "secret" {
 			return &socketio.Error{Message: "members only"}
 		}
 		return nil
@@ -40,6 +44,8 @@ func newServer(o *socketio.Options) (*socketio.Server, error) {
 
 // A world holds the state that all sockets share.
 type world struct {
+	io *socketio.Server
+
 	mu      sync.Mutex
 	endings map[string]chan struct{} // by socket id: closed when the socket has ended
 	reasons map[string]string
@@ -69,7 +75,39 @@ func (w *world) serve(s *socketio.Socket) {
 	numbers(s)
 	w.store(s)
 	rooms(s)
+	w.elsewhere(s)
 	w.ends(s)
+}
+
+// see is middleware that keeps what it sees of a socket.
+func see(_ context.Context, s *socketio.Socket) error {
+	rooms := slices.DeleteFunc(s.Rooms(), func(room string) bool { return room == s.ID() })
+	s.Set("seen", map[string]any{"recovered": s.Recovered(), "rooms": append([]string{}, rooms...)})
+	return nil
+}
+
+// elsewhere registers what happens later, or in another namespace.
+func (w *world) elsewhere(s *socketio.Socket) {
+	s.OnEvent("later", func(e *socketio.Event) error {
+		ms, event, args, err := question(e, 0)
+		if err != nil {
+			return err
+		}
+		time.AfterFunc(ms, func() { s.Emit(event, args...) })
+		return nil
+	})
+	s.OnEvent("seen", func(e *socketio.Event) error { return e.Ack(s.Value("seen")) })
+	s.OnEvent("in-namespace", func(e *socketio.Event) error {
+		var name, event string
+		if err := errors.Join(e.Decode(0, &name), e.Decode(1, &event)); err != nil {
+			return err
+		}
+		args, err := e.Args()
+		if err != nil {
+			return err
+		}
+		return w.io.Of(name).Emit(event, args[2:]...)
+	})
 }
 
 func thereAndBack(s *socketio.Socket) {
@@ -247,6 +285,9 @@ func relay(e *socketio.Event, to func(...string) socketio.Emitter) error {
 }
 
 func (w *world) ends(s *socketio.Socket) {
+	socketio.On2(s, "disconnect-room", func(_ context.Context, room string, connection bool) error {
+		return s.Namespace().In(room).DisconnectSockets(connection)
+	})
 	socketio.On(s, "disconnect-me", func(_ context.Context, connection bool) error {
 		s.Disconnect(connection)
 		return nil
