@@ -1,0 +1,203 @@
+package socketio
+
+import (
+	"encoding/json"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// This file is how a client comes back: what recovery knows of each socket, and what
+// a client that was lost gets again.
+
+// A track is what recovery knows of a socket. Guarded by recovery.mu, but for pid.
+//
+//	first               next                lost             the end of events
+//	  | sent to the socket | not addressed to | that it could     |
+//	  | or not             | the socket       | not get any more  |
+type track struct {
+	pid   string // identifies the client when it comes back
+	stage stage
+	first uint64      // number of the first event after the socket had connected
+	next  uint64      // number after that of the last event that was sent to the socket
+	lost  uint64      // number of the first event after its end
+	back  *lostClient // the client that has come back, until the socket is connected; nil: a new one
+	from  uint64      // number of the first event that it may have missed
+}
+
+// A stage is how far the life of a socket has come.
+type stage uint8
+
+const (
+	unborn stage = iota // the socket has not connected
+	alive
+	lost  // it has ended in a way that its client may come back from
+	saved // and its handlers know; the client is remembered, or was forgotten since
+)
+
+// A lostClient is a client that may come back.
+type lostClient struct {
+	at                time.Time
+	pid               string // the client knows it
+	id                string
+	rooms             []string
+	data              map[string]any
+	first, next, lost uint64 // as in a track
+}
+
+// enter connects a socket whose client is new. It returns false if the socket is
+// over.
+func (r *recovery) enter(s *Socket) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := s.track
+	t.first, t.next = r.end(), r.end()
+	if !s.enter() {
+		return false
+	}
+	t.stage = alive
+	return true
+}
+
+// lose takes note of the end of a socket whose client may come back.
+func (r *recovery) lose(s *Socket) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t := s.track; t.stage == alive {
+		t.stage, t.lost = lost, r.end()
+	}
+}
+
+// save remembers the client of a socket that lose was told of. The socket is still
+// in its rooms, and counts as a user of the namespace.
+func (r *recovery) save(s *Socket) {
+	rooms := s.Rooms()
+	s.mu.Lock()
+	data := maps.Clone(s.data)
+	s.mu.Unlock()
+	r.mu.Lock()
+	t := s.track
+	t.stage = saved
+	r.remember(&lostClient{time.Now(), t.pid, s.id, rooms, data, t.first, t.next, t.lost})
+	hold := !r.holding
+	r.holding = true
+	r.forget(time.Now())
+	r.mu.Unlock()
+	if hold {
+		n := r.n
+		n.server.mu.Lock()
+		n.users++
+		n.server.mu.Unlock()
+	}
+}
+
+// remember adds c to the lost clients, in the order in which they were lost.
+func (r *recovery) remember(c *lostClient) {
+	e := r.lost.Back()
+	for e != nil && e.Value.(*lostClient).at.After(c.at) {
+		e = e.Prev()
+	}
+	if e == nil {
+		r.clients[c.pid] = r.lost.PushFront(c)
+	} else {
+		r.clients[c.pid] = r.lost.InsertAfter(c, e)
+	}
+}
+
+// awaits reports whether the client of a socket that is not connected may still
+// come back, so that an event for it is worth keeping; or has done so.
+func (r *recovery) awaits(s *Socket) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch s.track.stage {
+	case alive: // lose is about to be called, or it never will
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.reason.recoverable()
+	case lost:
+		return true
+	case saved:
+		_, back := r.n.rooms.socket(s.id)
+		return back || r.clients[s.track.pid] != nil
+	}
+	return false
+}
+
+// claim gives a socket what its client had: id, rooms and data. It returns false if
+// the client has not come back, or if an event that it may have missed is not there
+// any more.
+func (r *recovery) claim(s *Socket) bool {
+	var claim struct{ PID, Offset string }
+	if json.Unmarshal(s.auth, &claim) != nil || claim.PID == "" {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget(time.Now())
+	e, known := r.clients[claim.PID]
+	if !known {
+		return false
+	}
+	from, ok := r.missedFrom(e.Value.(*lostClient), claim.Offset)
+	if !ok || from < r.first {
+		return false
+	}
+	c := r.remove(e)
+	s.id, s.recovered = c.id, true
+	s.track.pid, s.track.back, s.track.from = c.pid, c, from
+	s.mu.Lock()
+	s.data = c.data
+	s.mu.Unlock()
+	_ = s.Join(c.rooms...) // it can't exceed the limit: it did not before
+	return true
+}
+
+// missedFrom returns the number of the first event that c may have missed, if it
+// has received the event with an offset and those before; "" is none. ok is false
+// if the offset is not one of r's.
+//
+// Of the events before its end c was sent those up to next, so that a client which
+// has got the last of these has missed none of them, however old it is.
+func (r *recovery) missedFrom(c *lostClient, offset string) (from uint64, ok bool) {
+	from = c.first
+	if offset != "" {
+		digits, ours := strings.CutPrefix(offset, r.prefix)
+		number, err := strconv.ParseUint(digits, 36, 64)
+		if !ours || err != nil || number >= r.end() {
+			return 0, false
+		}
+		from = number + 1
+	}
+	if from >= c.next {
+		from = max(from, c.lost)
+	}
+	return from, true
+}
+
+// resume connects a socket that has claimed what its client had, and sends the
+// events that the client has missed. Nothing is broadcast meanwhile. entered is
+// false if the socket is over, or if one of these events is not there any more, which
+// is the error.
+func (r *recovery) resume(s *Socket) (entered bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := s.track
+	c := t.back
+	t.back = nil
+	if t.from < r.first {
+		return false, errOutrun
+	}
+	if !s.enter() { // it was lost again meanwhile
+		r.remember(c)
+		return false, nil
+	}
+	t.first, t.next, t.stage = c.first, t.from, alive
+	for number := t.from; number < r.end(); number++ {
+		if m := r.events.at(int(number - r.first)); m.t.matches(c.rooms) {
+			s.send(m.e, false)
+			t.next = number + 1
+		}
+	}
+	return true, nil
+}
