@@ -1,3 +1,7 @@
+//go:build !purego
+
+// FIPS 140-3 mode is there only where crypto has its assembly.
+
 package handshake
 
 import (

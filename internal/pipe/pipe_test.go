@@ -170,29 +170,31 @@ func TestDeadlineTime(t *testing.T) {
 // Concurrent writes to a full pipe do not mix. A write that a deadline ends
 // returns how many bytes were buffered.
 func TestWritesMeet(t *testing.T) {
-	a, b := NewSize(3)
-	defer b.Close()
-	const writers, size = 8, 100
-	var wg sync.WaitGroup
-	for i := range writers {
-		wg.Go(func() {
-			if n, err := a.Write(bytes.Repeat([]byte{byte('a' + i)}, size)); n != size || err != nil {
-				t.Errorf("Write = %d, %v", n, err)
-			}
-		})
-	}
-	for range writers {
-		got := read(t, b, size)
-		if want := bytes.Repeat([]byte(got[:1]), size); got != string(want) {
-			t.Errorf("a torn Write: %q", got)
+	synctest.Test(t, func(t *testing.T) {
+		a, b := NewSize(3)
+		defer b.Close()
+		const writers, size = 8, 100
+		var wg sync.WaitGroup
+		for i := range writers {
+			wg.Go(func() {
+				if n, err := a.Write(bytes.Repeat([]byte{byte('a' + i)}, size)); n != size || err != nil {
+					t.Errorf("Write = %d, %v", n, err)
+				}
+			})
 		}
-	}
-	wg.Wait()
-	a.SetWriteDeadline(time.Now().Add(time.Millisecond))
-	if n, err := a.Write(make([]byte, 10)); n != 3 || !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("Write = %d, %v; want the 3 bytes that there was room for and a timeout", n, err)
-	}
-	a.Close()
+		for range writers {
+			got := read(t, b, size)
+			if want := bytes.Repeat([]byte(got[:1]), size); got != string(want) {
+				t.Errorf("a torn Write: %q", got)
+			}
+		}
+		wg.Wait()
+		a.SetWriteDeadline(time.Now().Add(time.Millisecond))
+		if n, err := a.Write(make([]byte, 10)); n != 3 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Write = %d, %v; want the 3 bytes that there was room for and a timeout", n, err)
+		}
+		a.Close()
+	})
 }
 
 func TestAddr(t *testing.T) {
