@@ -215,6 +215,13 @@ func (j *lifeJudge) judgeCalls() {
 	for _, b := range j.busy {
 		limit += b.to - b.from
 	}
+	if j.broken() { // whoever still reads what had arrived has the time for that
+		for _, r := range j.all {
+			if r.op.reads() {
+				limit += 2 * j.limits.CloseTimeout
+			}
+		}
+	}
 	if j.gone > limit {
 		j.fault("the connection left open at %v, and the stream was closed at %v", j.left, j.gone)
 	}
