@@ -47,12 +47,12 @@ func (s *Socket) unexpect(id uint64) {
 // acknowledged hands an acknowledgement to the caller that waits for it. u
 // belongs to acknowledged. If nobody waits the acknowledgement is ignored.
 func (s *Socket) acknowledged(u *packet.Unit) {
+	var f func(*packet.Unit)
 	s.mu.Lock()
-	f := s.pending[u.ID]
-	if !u.HasID {
-		f = nil
+	if u.HasID {
+		f = s.pending[u.ID]
+		delete(s.pending, u.ID)
 	}
-	delete(s.pending, u.ID)
 	s.mu.Unlock()
 	if f == nil {
 		release(u)
