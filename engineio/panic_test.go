@@ -1,10 +1,14 @@
 package engineio_test
 
 import (
+	"context"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parleyws/parley/engineio"
 )
@@ -39,6 +43,34 @@ func TestReceiverQuits(t *testing.T) {
 			t.Errorf("%d ends in the log, want 2: %s", got, log)
 		}
 	})
+}
+
+// A function that panics, or ends its goroutine, while a WebSocket opens costs the
+// request: Shutdown waits for no session of it.
+func TestHookPanics(t *testing.T) {
+	for name, end := range map[string]func(){"panic": func() { panic("hook") }, "Goexit": runtime.Goexit} {
+		for where, o := range map[string]*engineio.Options{
+			"Subprotocol": {Hooks: engineio.Hooks{Subprotocol: func(*http.Request, []string) string { end(); return "" }}},
+			"Refused":     {Hooks: engineio.Hooks{Refused: func(*http.Request, *engineio.Refusal) { end() }}},
+		} {
+			o.Logger = slog.New(slog.DiscardHandler)
+			server := newServer(t, func(*engineio.Session) engineio.Receiver { return panics{} }, o)
+			over := make(chan any)
+			go func() {
+				defer func() { over <- recover() }()
+				r := httptest.NewRequest("GET", base+"?EIO=4&transport=websocket", nil)
+				r.Header.Set("Upgrade", "websocket")
+				r.Header.Set("Sec-WebSocket-Protocol", "x")
+				server.ServeHTTP(httptest.NewRecorder(), r)
+			}()
+			<-over
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			if err := server.Shutdown(ctx); err != nil {
+				t.Errorf("%s in %s: Shutdown: %v", name, where, err)
+			}
+			cancel()
+		}
+	}
 }
 
 // A receiver that panics costs its session, on either transport: the process

@@ -172,11 +172,18 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, q url.Va
 	if !s.reserve(id) {
 		return unavailable
 	}
+	returned := false
+	defer func() {
+		if !returned { // a function of the user's has panicked
+			s.unreserve(id)
+		}
+	}()
 	if upgrade {
 		s.openWebSocket(w, r, id, codec)
 	} else {
 		s.openPolling(w, r, id, codec)
 	}
+	returned = true
 	return nil
 }
 
@@ -247,6 +254,16 @@ func (s *Server) reserve(id string) bool {
 	}
 	s.sessions[id] = nil
 	return true
+}
+
+// unreserve gives back an id whose session has not been made known.
+func (s *Server) unreserve(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions[id] == nil {
+		delete(s.sessions, id)
+		s.check()
+	}
 }
 
 // publish makes a session known whose id is reserved, unless the session is over

@@ -291,10 +291,15 @@ func (s *Session) hand(data []byte, binary bool) (ok bool) {
 	return true
 }
 
-// control sends a packet that is not the application's. Called with mu held.
+// control sends a packet that is not the application's. A client that pings and does
+// not fetch the pongs makes the queue exceed its limit. Called with mu held.
 func (s *Session) control(m *Message) {
 	if s.state == upgraded {
 		s.transmit([]*Message{m})
+		return
+	}
+	if s.queued > s.server.o.Limits.QueueBytes {
+		s.end(lagging)
 		return
 	}
 	s.queue = append(s.queue, m)

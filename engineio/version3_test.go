@@ -521,3 +521,15 @@ func TestVersion3Uncompressed(t *testing.T) {
 		}
 	})
 }
+
+// Pongs that a client does not fetch count in the queue like everything else: what
+// it costs is bounded.
+func TestVersion3Pings(t *testing.T) {
+	inBubble(t, withVersion3(engineio.Limits{QueueBytes: 1000}), func(s *site) {
+		o := s.open3("")
+		o.wantPost(strings.Repeat("1:2", 5), 200, "ok")
+		o.wantGet(200, strings.Repeat("1:3", 5))
+		o.wantPost(strings.Repeat("1:2", 100), 200, "ok")
+		s.wantEnd(engineio.TransportError)
+	})
+}

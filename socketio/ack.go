@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"github.com/parleyws/parley/parser"
@@ -46,12 +47,12 @@ func (s *Socket) unexpect(id uint64) {
 // acknowledged hands an acknowledgement to the caller that waits for it. u
 // belongs to acknowledged. If nobody waits the acknowledgement is ignored.
 func (s *Socket) acknowledged(u *packet.Unit) {
+	var f func(*packet.Unit)
 	s.mu.Lock()
-	f := s.pending[u.ID]
-	if !u.HasID {
-		f = nil
+	if u.HasID {
+		f = s.pending[u.ID]
+		delete(s.pending, u.ID)
 	}
-	delete(s.pending, u.ID)
 	s.mu.Unlock()
 	if f == nil {
 		release(u)
@@ -181,14 +182,17 @@ func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any)
 	spaces, release := e.spaces()
 	defer release()
 	for _, n := range spaces {
-		nodes.Go(func() { c.fail(n.call(ctx, &t, event, args, c.Expect, c.local)) })
+		nodes.Go(func() { c.run(func() error { return n.call(ctx, &t, event, args, c.Expect, c.local) }) })
 		a, err := e.remote(n)
 		c.fail(err)
 		if a != nil {
-			nodes.Go(func() { c.fail(a.Call(ctx, t, event, args, &c)) })
+			nodes.Go(func() { c.run(func() error { return a.Call(ctx, t, event, args, &c) }) })
 		}
 	}
 	nodes.Wait()
+	if c.panicked != nil {
+		panic(c.panicked)
+	}
 	if c.err == nil && c.came < c.expected {
 		c.err = errNoAck
 	}
@@ -206,6 +210,20 @@ type collector[R any] struct {
 	came     int // how many of them have come
 	list     []R
 	err      error // the first
+	panicked any   // what a function of the user's has panicked with
+}
+
+// run calls f, which asks a node. A panic of f is kept for CallAll, whose caller may
+// recover from it: on a goroutine of our own it would end the process.
+func (c *collector[R]) run(f func() error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.panicked = fmt.Sprintf("%v\n\n%s", v, debug.Stack())
+		}
+	}()
+	c.fail(f())
 }
 
 // Expect implements Replies.

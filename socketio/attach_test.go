@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/parleyws/parley/socketio"
@@ -141,6 +142,44 @@ func TestAdapterAfterShutdown(t *testing.T) {
 		}
 		if len(closed) != 2 || closed[0] != "/" || closed[1] != "/late" {
 			t.Errorf("closed %q, want / and /late", closed)
+		}
+	})
+}
+
+// Who uses a namespace after Shutdown does not connect it with other nodes: nobody
+// would close that again.
+func TestNamespaceAfterShutdown(t *testing.T) {
+	b := new(bus)
+	inBubble(t, &socketio.Options{Adapter: b.join}, func(s *site) {
+		s.io.Shutdown(s.t.Context())
+		n := s.io.Of("/late")
+		if err := n.Emit("x"); err == nil {
+			t.Error("no error, and no other node")
+		}
+		if len(b.nodes) != 1 {
+			t.Errorf("%d adapters, want that of the root namespace", len(b.nodes))
+		}
+		if strings.Contains(s.log.String(), "ERROR") {
+			t.Errorf("log: %s", s.log)
+		}
+	})
+}
+
+// A namespace whose adapter panics is forgotten like others that nobody uses.
+func TestAdapterPanics(t *testing.T) {
+	adapter := func(l *socketio.Local) (socketio.Adapter, error) {
+		if l.Name() != "/" {
+			panic("adapter")
+		}
+		return new(bus).join(l)
+	}
+	inBubble(t, &socketio.Options{Adapter: adapter}, func(s *site) {
+		s.io.OfPattern(regexp.MustCompile("^/room$"))
+		r := s.client()
+		r.send("0/room,")
+		r.wantClosed()
+		if got := s.io.Namespaces(); len(got) != 1 {
+			t.Errorf("namespaces %q", got)
 		}
 	})
 }

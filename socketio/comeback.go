@@ -77,22 +77,29 @@ func (r *recovery) save(s *Socket) {
 	data := maps.Clone(s.data)
 	s.mu.Unlock()
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	t := s.track
 	t.stage = saved
 	r.remember(&lostClient{time.Now(), t.pid, s.id, rooms, data, t.first, t.next, t.lost})
-	hold := !r.holding
-	r.holding = true
-	r.forget(time.Now())
-	r.mu.Unlock()
-	if hold {
-		n := r.n
-		n.server.mu.Lock()
-		n.users++
-		n.server.mu.Unlock()
-	}
 }
 
-// remember adds c to the lost clients, in the order in which they were lost.
+// unclaim remembers a client again that a socket has claimed, if the client was lost
+// once more before it was let in. If it was sent away it may not come back.
+func (r *recovery) unclaim(s *Socket) {
+	s.mu.Lock()
+	again := s.state == over && s.reason.recoverable()
+	s.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := s.track.back; c != nil && again {
+		r.remember(c)
+	}
+	s.track.back = nil
+}
+
+// remember adds c to the lost clients, in the order in which they were lost. The
+// socket that c is of still counts as a user of the namespace, and now r does too.
+// Called with mu held.
 func (r *recovery) remember(c *lostClient) {
 	e := r.lost.Back()
 	for e != nil && e.Value.(*lostClient).at.After(c.at) {
@@ -103,6 +110,13 @@ func (r *recovery) remember(c *lostClient) {
 	} else {
 		r.clients[c.pid] = r.lost.InsertAfter(c, e)
 	}
+	if !r.holding {
+		r.holding = true
+		r.n.server.mu.Lock()
+		r.n.users++
+		r.n.server.mu.Unlock()
+	}
+	r.forget(time.Now())
 }
 
 // awaits reports whether the client of a socket that is not connected may still
@@ -147,7 +161,7 @@ func (r *recovery) claim(s *Socket) bool {
 	s.id, s.recovered = c.id, true
 	s.track.pid, s.track.back, s.track.from = c.pid, c, from
 	s.mu.Lock()
-	s.data = c.data
+	s.data = maps.Clone(c.data) // c is remembered again if the client is lost before it is let in
 	s.mu.Unlock()
 	_ = s.Join(c.rooms...) // it can't exceed the limit: it did not before
 	return true
@@ -184,14 +198,14 @@ func (r *recovery) resume(s *Socket) (entered bool, err error) {
 	defer r.mu.Unlock()
 	t := s.track
 	c := t.back
-	t.back = nil
 	if t.from < r.first {
+		t.back = nil
 		return false, errOutrun
 	}
-	if !s.enter() { // it was lost again meanwhile
-		r.remember(c)
+	if !s.enter() {
 		return false, nil
 	}
+	t.back = nil
 	t.first, t.next, t.stage = c.first, t.from, alive
 	for number := t.from; number < r.end(); number++ {
 		if m := r.events.at(int(number - r.first)); m.t.matches(c.rooms) {

@@ -156,6 +156,9 @@ func (s *Socket) connect() {
 	n, r := s.namespace, s.namespace.recovery
 	middleware, handlers := n.registered()
 	again := r != nil && r.claim(s)
+	if again {
+		defer r.unclaim(s)
+	}
 	if again && !r.o.RunMiddleware {
 		middleware = nil
 	}

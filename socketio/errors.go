@@ -52,5 +52,7 @@ func AnswerError(e *Event, err error) {
 	}
 	if err := e.Ack(answer); err != nil && !errors.Is(err, errDisconnected) {
 		o.Logger.Error("socket.io: data of an Error", "error", err)
+		answer.Data = nil // the message is news enough for a client that waits
+		_ = e.Ack(answer)
 	}
 }

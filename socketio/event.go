@@ -140,24 +140,36 @@ func decodeAll(u *packet.Unit) ([]any, error) {
 func (e *Event) WantsAck() bool { return e.wantsAck }
 
 // Ack sends the acknowledgement, if the client asks for one. Only the first call
-// sends it. A []byte anywhere in args travels as binary. Ack never waits.
+// whose args can be encoded sends it. A []byte anywhere in args travels as binary. Ack
+// never waits.
 func (e *Event) Ack(args ...any) error {
+	if !e.wantsAck || e.answered() {
+		return nil
+	}
+	// No lock is held yet: encoding calls the user's MarshalJSON.
+	a, err := e.s.namespace.server.wire.newAck(e.s.namespace.name, e.id, args)
+	if err != nil {
+		return err
+	}
 	e.mu.Lock()
 	first := !e.acked
 	e.acked = true
 	e.mu.Unlock()
-	if !e.wantsAck || !first {
+	if !first {
 		return nil
-	}
-	a, err := e.s.namespace.server.wire.newAck(e.s.namespace.name, e.id, args)
-	if err != nil {
-		return err
 	}
 	if !e.s.Connected() {
 		return errDisconnected
 	}
 	e.s.conn.send(a)
 	return nil
+}
+
+// answered reports whether Ack has sent the acknowledgement.
+func (e *Event) answered() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.acked
 }
 
 // On adds a handler for events with a name. The first argument is decoded into a

@@ -177,3 +177,21 @@ func TestHarmlessPackets(t *testing.T) {
 		r.want(`2["message-back",` + deep + `]`)
 	})
 }
+
+// An acknowledgement without an id is none, also not of the first call.
+func TestAckWithoutID(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		r := s.client()
+		got := make(chan error, 1)
+		go func() {
+			_, err := socketio.CallAll[int](context.Background(), s.io, "q")
+			got <- err
+		}()
+		r.want(`20["q"]`)
+		r.send("3[]")
+		r.send("30[1]")
+		if err := <-got; err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -67,6 +67,13 @@ func (n *Namespace) attached() error {
 	if l := n.link.Load(); l != nil && l.err == nil {
 		return nil
 	}
+	s.mu.Lock()
+	over := s.over
+	s.mu.Unlock()
+	if over {
+		n.link.Store(&link{err: errShutDown})
+		return errShutDown
+	}
 	a, err := s.o.Adapter(&Local{n})
 	if err != nil {
 		n.link.Store(&link{err: err})
@@ -125,6 +132,11 @@ func (n *Namespace) revive() (now *Namespace, release func()) {
 	s.mu.Lock()
 	held := s.hold(n.name, n.template)
 	s.mu.Unlock()
+	defer func() {
+		if release == nil { // Options.Adapter has panicked
+			s.unuse(held)
+		}
+	}()
 	_ = held.attached() // whoever needs the adapter gets the error from remote
 	return held, func() { s.linger(held) }
 }

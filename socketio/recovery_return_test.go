@@ -271,6 +271,67 @@ func TestRecoveryLostInMiddleware(t *testing.T) {
 	})
 }
 
+// Who is lost before middleware has let it in may come back once more, as it was, unless
+// it was sent away; also if the middleware has failed because its ctx had ended, and
+// however long it has taken.
+func TestRecoveryEndsInMiddleware(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		sentAway  bool
+		err       error
+		takes     time.Duration
+		recovered bool
+	}{
+		{"sent away", true, nil, 0, false},
+		{"lost", false, nil, 0, true},
+		{"lost, and the middleware fails", false, context.Canceled, 0, true},
+		{"lost, and the middleware is slow", false, nil, 30 * time.Second, true},
+	} {
+		o := &socketio.Options{Recovery: &socketio.Recovery{RunMiddleware: true, MaxAge: time.Minute}}
+		inBubble(t, o, func(s *site) {
+			var early *socketio.Socket
+			hold := make(chan struct{})
+			child := s.io.OfFunc(func(name string, _ json.RawMessage) bool { return name == "/made" })
+			child.Use(func(_ context.Context, x *socketio.Socket) error {
+				if !x.Recovered() {
+					x.Set("n", 1)
+				}
+				if !x.Recovered() || early != nil {
+					return nil
+				}
+				early = x
+				if tt.sentAway {
+					x.Disconnect(false)
+				}
+				<-hold
+				return tt.err
+			})
+			r := s.dial()
+			r.connect("/made,")
+			s.io.Of("/made").To("nobody").Emit("x") // from now on recovery tidies up each minute
+			time.Sleep(40 * time.Second)
+			r.cut()
+			claim := fmt.Sprintf(`{"pid":%q}`, r.pid)
+			again := s.dial()
+			again.send("0/made," + claim)
+			synctest.Wait()
+			again.cut()
+			time.Sleep(tt.takes)
+			close(hold)
+			synctest.Wait()
+			once := s.comeBackWith("/made,", claim)
+			if (once.sid == r.sid) != tt.recovered {
+				t.Errorf("%s: recovered = %v, want %v", tt.name, once.sid == r.sid, tt.recovered)
+			}
+			early.Set("key", 1)
+			synctest.Wait()
+			if x, ok := s.io.Of("/made").Socket(once.sid); !ok || x.Value("key") != nil {
+				t.Errorf("%s: two sockets have the same data", tt.name)
+			}
+		})
+	}
+}
+
 // A child namespace lives as long as it remembers a client, and no longer.
 func TestRecoveryInChild(t *testing.T) {
 	inBubble(t, recovering, func(s *site) {

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -28,6 +29,7 @@ type Server struct {
 	mu         sync.Mutex
 	namespaces map[string]*Namespace
 	parents    []*parent
+	over       bool // Shutdown has ended what connects namespaces with other nodes
 }
 
 // A parent makes namespaces when clients ask for them.
@@ -117,7 +119,14 @@ func (s *Server) Of(name string) *Namespace {
 	return n
 }
 
+// errShutDown is the error of methods that need other nodes, once Shutdown has let go
+// of these.
+var errShutDown = errors.New("socket.io: server is shut down")
+
 func (s *Server) adapterFailed(n *Namespace, err error) {
+	if err == errShutDown {
+		return
+	}
 	s.o.Logger.Error("socket.io: adapter failed", "namespace", n.name, "error", err)
 }
 
@@ -184,11 +193,17 @@ func (s *Server) lookup(name string, auth json.RawMessage) *Namespace {
 	if n == nil {
 		return nil
 	}
+	joins := false
+	defer func() {
+		if !joins { // also if Options.Adapter panics
+			s.unuse(n)
+		}
+	}()
 	if err := n.attached(); err != nil {
 		s.adapterFailed(n, err)
-		s.unuse(n)
 		return nil
 	}
+	joins = true
 	return n
 }
 
@@ -301,6 +316,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 	}
 	s.namespaces = make(map[string]*Namespace)
+	s.over = true
 	s.mu.Unlock()
 	for _, n := range attached {
 		n.detach()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -122,7 +123,7 @@ func TestErrorIsAnswered(t *testing.T) {
 		{nil, `21["x","not a number"]`, `31[{"error":"Invalid argument"}]`},
 		{nil, `21["x",1]`, `31[1]`},
 		{errors.New("secret"), `2["x",1]`, ""},
-		{&socketio.Error{Message: "no", Data: func() {}}, `21["x",1]`, ""},
+		{&socketio.Error{Message: "no", Data: func() {}}, `21["x",1]`, `31[{"error":"no"}]`},
 	} {
 		inBubble(t, nil, func(s *site) {
 			s.io.OnConnect(func(x *socketio.Socket) {
@@ -137,6 +138,21 @@ func TestErrorIsAnswered(t *testing.T) {
 			r.want(tt.want)
 		})
 	}
+}
+
+// A client is answered, too, if the result of its handler can't be encoded.
+func TestResultIsAnswered(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		s.io.OnConnect(func(x *socketio.Socket) {
+			socketio.Handle(x, "x", func(context.Context, int) (float64, error) { return math.NaN(), nil })
+		})
+		r := s.client()
+		r.send(`21["x",1]`)
+		r.want(`31[{"error":"Internal error"}]`)
+		if !strings.Contains(s.log.String(), "NaN") {
+			t.Errorf("log: %s", s.log)
+		}
+	})
 }
 
 // OnError does with an error what the application wants, and nothing else is done.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 )
 
 // Values has the values of a context.
@@ -22,7 +23,9 @@ func Of(ctx context.Context) Values {
 }
 
 // isPlain reports whether ctx is as net/http makes it for a request to s. A
-// context of package context describes, as a string, all that it is made of.
+// context of package context describes, as a string, all that it is made of. One of
+// another type is not asked: package fmt would read its fields, whoever writes to them
+// meanwhile.
 func isPlain(ctx context.Context, s *http.Server) bool {
 	bare := context.WithValue(context.Background(), http.ServerContextKey, s)
 	bare = context.WithValue(bare, http.LocalAddrContextKey, ctx.Value(http.LocalAddrContextKey))
@@ -30,7 +33,7 @@ func isPlain(ctx context.Context, s *http.Server) bool {
 	defer endConn()
 	bare, endRequest := context.WithCancel(bare)
 	defer endRequest()
-	return fmt.Sprint(ctx) == fmt.Sprint(bare)
+	return reflect.TypeOf(ctx) == reflect.TypeOf(bare) && fmt.Sprint(ctx) == fmt.Sprint(bare)
 }
 
 // plain has the value that net/http puts into every ctx beside our address.

@@ -1,0 +1,46 @@
+package socketio_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// An explosive is a value that can be neither encoded nor decoded.
+type explosive struct{}
+
+func (explosive) MarshalJSON() ([]byte, error) { panic("MarshalJSON") }
+
+func (*explosive) UnmarshalJSON([]byte) error { panic("UnmarshalJSON") }
+
+// A panic in CallAll is one of the handler that has called it, and costs its socket,
+// not the process.
+func TestCallAllPanics(t *testing.T) {
+	for name, call := range map[string]func(x *socketio.Socket){
+		"MarshalJSON":   func(x *socketio.Socket) { socketio.CallAll[int](x.Context(), x.Namespace(), "q", explosive{}) },
+		"UnmarshalJSON": func(x *socketio.Socket) { socketio.CallAll[explosive](x.Context(), x.Namespace(), "q") },
+		"OnAnyOutgoing": func(x *socketio.Socket) {
+			x.OnAnyOutgoing(func(string, []any) { panic("OnAnyOutgoing") })
+			socketio.CallAll[int](x.Context(), x.Namespace(), "q")
+		},
+	} {
+		inBubble(t, nil, func(s *site) {
+			s.io.OnConnect(func(x *socketio.Socket) {
+				x.OnEvent("x", func(*socketio.Event) error { call(x); return nil })
+			})
+			r := s.client()
+			r.send(`2["x"]`)
+			if name == "UnmarshalJSON" {
+				r.want(`20["q"]`)
+				r.send("30[1]")
+			}
+			r.want("1")
+			synctest.Wait()
+			if log := s.log.String(); !strings.Contains(log, name) || s.io.Count() != 0 {
+				t.Errorf("%s: %d sockets, log %s", name, s.io.Count(), log)
+			}
+		})
+	}
+}
