@@ -76,3 +76,14 @@ func Example_client() {
 	fmt.Printf("%s\n", p)
 	c.Close(frame.StatusNormalClosure, "bye")
 }
+
+func Example_redialer() {
+	redialer := &conn.Redialer{URL: "ws://localhost:3000/"}
+	err := redialer.Run(context.Background(), func(ctx context.Context, c *conn.Conn) error {
+		return c.Each(ctx, func(m conn.Message) error {
+			_, err := fmt.Printf("%s\n", m.Payload)
+			return err
+		})
+	})
+	log.Fatal(err)
+}

@@ -1,6 +1,7 @@
 // Package conn is a WebSocket connection (RFC 6455, sections 5 to 7, and RFC
 // 7692) for either role: what Accept and Dial return, or New makes of any
-// stream after any handshake.
+// stream after any handshake. Server accepts connections and serves them; Redialer
+// dials, and dials again when a connection has ended.
 //
 // # Concurrency
 //

@@ -42,3 +42,6 @@ var (
 	ErrDeadPeer = errDeadPeer
 	ErrStalled  = errStalled
 )
+
+// SetRandom makes f the source of r's jitter, with numbers in [0, 1).
+func SetRandom(r *Redialer, f func() float64) { r.random = f }

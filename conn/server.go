@@ -176,16 +176,13 @@ func (s *Server) ended(c *Conn, returned *error) {
 	if err == errMoved {
 		return
 	}
-	s.end(c, err)
-	if c.life.is(broken) { // nobody is left to read what has arrived
-		c.CloseNow()
-	}
-	<-c.life.gone()
+	c.conclude(err, func(err error) { s.failed(c, err) })
 	s.remove(c)
 }
 
-// end closes c, whose function has returned err.
-func (s *Server) end(c *Conn, err error) {
+// conclude closes c, whose function has returned err, and waits until the stream
+// is closed. failed is told of an error of the function's own before.
+func (c *Conn) conclude(err error, failed func(error)) {
 	chosen, isClose := errors.AsType[*CloseError](err)
 	cause := c.life.writeErr()
 	switch {
@@ -198,9 +195,13 @@ func (s *Server) end(c *Conn, err error) {
 			c.Close(frame.StatusInternalError, "")
 		}
 	default:
-		s.failed(c, err)
+		failed(err)
 		c.Close(frame.StatusInternalError, "")
 	}
+	if c.life.is(broken) { // nobody is left to read what has arrived
+		c.CloseNow()
+	}
+	<-c.life.gone()
 }
 
 // failed tells of an error of Serve or Handle.

@@ -118,6 +118,9 @@ func TestDialCheck(t *testing.T) {
 		if want := "websocket: dial: " + tt.want; err == nil || err.Error() != want {
 			t.Errorf("error %v, want %v", err, want)
 		}
+		if err := tt.options.Check("ws://example.com/"); err == nil || err.Error() != "websocket: "+tt.want {
+			t.Errorf("Check: %v, want %v", err, tt.want)
+		}
 	}
 	for _, tt := range []struct{ url, want string }{
 		{"ftp://example.com/", `scheme "ftp" is none of ws, wss, http, https`},
@@ -128,6 +131,16 @@ func TestDialCheck(t *testing.T) {
 		o := &DialOptions{HTTPClient: &http.Client{Transport: failingTripper{t}}}
 		if _, _, err := Dial(t.Context(), tt.url, o); err == nil || err.Error() != "websocket: dial: "+tt.want {
 			t.Errorf("%s: error %v, want %v", tt.url, err, tt.want)
+		}
+		for _, o := range []*DialOptions{nil, o} {
+			if err := o.Check(tt.url); err == nil || err.Error() != "websocket: "+tt.want {
+				t.Errorf("%s: Check: %v, want %v", tt.url, err, tt.want)
+			}
+		}
+	}
+	for _, o := range []*DialOptions{nil, {}} {
+		if err := o.Check("wss://example.com/path?a b"); err != nil {
+			t.Errorf("Check of what is right: %v", err)
 		}
 	}
 }

@@ -256,6 +256,20 @@ func escapeQuery(q string) string {
 	return b.String()
 }
 
+// Check reports what Dial refuses before it sends anything: what is wrong with the
+// options or with url, or nil if both are right. o may be nil. A program that dials
+// again after an error calls Check first, because such an error stays.
+func (o *DialOptions) Check(url string) error {
+	if o == nil {
+		o = new(DialOptions)
+	}
+	d := dialer{options: o}
+	if _, err := d.request(context.Background(), url); err != nil {
+		return fmt.Errorf("websocket: %w", err)
+	}
+	return nil
+}
+
 // check reports what is wrong with the options.
 func (o *DialOptions) check() error {
 	if err := checkHeader(o.Header); err != nil {
