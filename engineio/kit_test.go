@@ -212,7 +212,7 @@ type openData struct {
 	Upgrades     []string `json:"upgrades"`
 	PingInterval int      `json:"pingInterval"`
 	PingTimeout  int      `json:"pingTimeout"`
-	MaxPayload   int      `json:"maxPayload"`
+	MaxPayload   int64    `json:"maxPayload"`
 }
 
 // open opens a session on long-polling.
