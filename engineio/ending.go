@@ -52,7 +52,8 @@ func (s *Session) finish(why *cause, forget time.Time) bool {
 	s.beat.stop(forget)
 	s.arm()
 	if s.waiting != nil {
-		s.answer(answer{messages: []*Message{closeMessage}})
+		s.server.hold()
+		s.answer(answer{messages: []*Message{closeMessage}, last: true})
 	}
 	for _, c := range []*conn.Conn{ws, probing} {
 		if c != nil {
