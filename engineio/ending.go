@@ -86,7 +86,10 @@ func (s *Session) untold() bool {
 // tell tells the log and the receiver of the end. Called without any lock.
 func (s *Session) tell() {
 	s.why.log(s)
+	returned := false
+	defer s.caught(&returned)
 	s.receiver.Closed(s.why.reason)
+	returned = true
 }
 
 // gone reports whether the session has ended.
