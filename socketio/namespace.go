@@ -192,17 +192,22 @@ func (n *Namespace) registered() (middleware []func(context.Context, *Socket) er
 
 // children returns the namespaces that were made from the template n. Namespaces
 // that are still being connected with other nodes have no sockets and are left
-// out.
-func (n *Namespace) children() []*Namespace {
-	n.server.mu.Lock()
-	defer n.server.mu.Unlock()
-	var list []*Namespace
-	for _, c := range n.server.namespaces {
+// out. None is forgotten before release is called.
+func (n *Namespace) children() (list []*Namespace, release func()) {
+	s := n.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.namespaces {
 		if c.template == n && c.isReady() {
+			c.users++
 			list = append(list, c)
 		}
 	}
-	return list
+	return list, func() {
+		for _, c := range list {
+			s.unuse(c)
+		}
+	}
 }
 
 // recipients holds the sockets that an event goes to, and their sessions.
