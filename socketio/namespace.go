@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"encoding/json"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -294,7 +295,7 @@ func (e *ServerEvent) Ack(arg any) {
 }
 
 // OnServerEvent adds a handler for events of other servers. The adapter's goroutine
-// calls it.
+// calls it. A panic of the handler is logged, and that is all.
 func (n *Namespace) OnServerEvent(event string, f func(*ServerEvent)) {
 	need(f != nil, "OnServerEvent: nil function")
 	n.register(false, func(n *Namespace) {
@@ -310,8 +311,26 @@ func (n *Namespace) serverEvent(event string, args []json.RawMessage, ack func(a
 	handlers := n.serverEvents[event]
 	n.mu.RUnlock()
 	for _, f := range handlers {
-		f(&ServerEvent{args, ack})
+		n.handleServerEvent(f, &ServerEvent{args, ack})
 	}
+}
+
+// handleServerEvent calls a handler. If that panics, or ends its goroutine, which is
+// the adapter's, it is logged.
+func (n *Namespace) handleServerEvent(f func(*ServerEvent), e *ServerEvent) {
+	returned := false
+	defer func() {
+		v := recover()
+		if returned {
+			return
+		}
+		if v == nil {
+			v = "runtime.Goexit was called"
+		}
+		n.server.o.Logger.Error("socket.io: handler panicked", "panic", v, "namespace", n.name, "stack", string(debug.Stack()))
+	}()
+	f(e)
+	returned = true
 }
 
 // ServerSideEmit sends an event to the other servers. Without an adapter there

@@ -1,6 +1,8 @@
 package socketio_test
 
 import (
+	"log/slog"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,7 +21,11 @@ func (*explosive) UnmarshalJSON([]byte) error { panic("UnmarshalJSON") }
 // not the process.
 func TestCallAllPanics(t *testing.T) {
 	for name, call := range map[string]func(x *socketio.Socket){
-		"MarshalJSON":   func(x *socketio.Socket) { socketio.CallAll[int](x.Context(), x.Namespace(), "q", explosive{}) },
+		"MarshalJSON": func(x *socketio.Socket) { socketio.CallAll[int](x.Context(), x.Namespace(), "q", explosive{}) },
+		"Goexit": func(x *socketio.Socket) {
+			x.OnAnyOutgoing(func(string, []any) { runtime.Goexit() })
+			socketio.CallAll[int](x.Context(), x.Namespace(), "q")
+		},
 		"UnmarshalJSON": func(x *socketio.Socket) { socketio.CallAll[explosive](x.Context(), x.Namespace(), "q") },
 		"OnAnyOutgoing": func(x *socketio.Socket) {
 			x.OnAnyOutgoing(func(string, []any) { panic("OnAnyOutgoing") })
@@ -43,4 +49,32 @@ func TestCallAllPanics(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A handler of an event of another server, or of an answer from there, that panics
+// does not end the goroutine of the adapter, or the process.
+func TestPanicsFromOtherNodes(t *testing.T) {
+	b := new(bus)
+	inBubble(t, &socketio.Options{Adapter: b.join}, func(s *site) {
+		there := newServer(t, &socketio.Options{Adapter: b.join, Logger: slog.New(slog.DiscardHandler)})
+		s.io.OnServerEvent("x", func(*socketio.ServerEvent) { panic("server event") })
+		if err := there.ServerSideEmit("x"); err != nil {
+			t.Error(err)
+		}
+		if log := s.log.String(); !strings.Contains(log, "server event") {
+			t.Errorf("log %s", log)
+		}
+		r := s.client()
+		synctest.Wait()
+		caught := make(chan any)
+		go func() {
+			defer func() { caught <- recover() }()
+			socketio.CallAll[explosive](s.t.Context(), there, "q")
+		}()
+		r.want(`20["q"]`)
+		r.send("30[1]")
+		if v := <-caught; v == nil {
+			t.Error("no panic")
+		}
+	})
 }
