@@ -1,8 +1,10 @@
 package socketio_test
 
 import (
+	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -75,6 +77,32 @@ func TestPanicsFromOtherNodes(t *testing.T) {
 		r.send("30[1]")
 		if v := <-caught; v == nil {
 			t.Error("no panic")
+		}
+	})
+}
+
+// Each handler of the end is called, whichever of them panics, and the client may
+// come back.
+func TestEndPanics(t *testing.T) {
+	inBubble(t, recovering, func(s *site) {
+		var told []string
+		s.io.OnConnect(func(x *socketio.Socket) {
+			for _, name := range []string{"one", "two"} {
+				x.OnDisconnecting(func(socketio.Reason) { told = append(told, "disconnecting "+name); panic(name) })
+				x.OnDisconnect(func(socketio.Reason) { told = append(told, "disconnect "+name); panic(name) })
+			}
+		})
+		r := s.client()
+		synctest.Wait()
+		r.cut()
+		if want := []string{"disconnecting one", "disconnecting two", "disconnect one", "disconnect two"}; !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+		if got := strings.Count(s.log.String(), "handler panicked"); got != 4 {
+			t.Errorf("%d panics in the log, want 4", got)
+		}
+		if again := s.comeBackWith("", fmt.Sprintf(`{"pid":%q}`, r.pid)); again.sid != r.sid {
+			t.Error("not recovered")
 		}
 	})
 }
