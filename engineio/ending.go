@@ -52,7 +52,8 @@ func (s *Session) finish(why *cause, forget time.Time) bool {
 	s.beat.stop(forget)
 	s.arm()
 	if s.waiting != nil {
-		s.answer(answer{messages: []*Message{closeMessage}})
+		s.server.hold()
+		s.answer(answer{messages: []*Message{closeMessage}, last: true})
 	}
 	for _, c := range []*conn.Conn{ws, probing} {
 		if c != nil {
@@ -85,7 +86,10 @@ func (s *Session) untold() bool {
 // tell tells the log and the receiver of the end. Called without any lock.
 func (s *Session) tell() {
 	s.why.log(s)
+	returned := false
+	defer s.caught(&returned)
 	s.receiver.Closed(s.why.reason)
+	returned = true
 }
 
 // gone reports whether the session has ended.

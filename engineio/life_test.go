@@ -2,6 +2,7 @@ package engineio_test
 
 import (
 	"context"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -295,6 +296,49 @@ func TestShutdown(t *testing.T) {
 			t.Errorf("Shutdown again: %v", err)
 		}
 	})
+}
+
+// A slowWriter is the response to a client that takes its time.
+type slowWriter struct {
+	*httptest.ResponseRecorder
+	taken func()
+}
+
+func (w slowWriter) Write(b []byte) (int, error) {
+	time.Sleep(time.Millisecond)
+	return w.ResponseRecorder.Write(b)
+}
+
+func (w slowWriter) Flush() { w.taken() }
+
+// When Shutdown returns, the answers to the last GETs have left: the process may end
+// then.
+func TestShutdownTells(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		inBubble(t, nil, func(s *site) {
+			sid := s.open()
+			told, done := false, make(chan error, 1)
+			shutdown := func() { done <- s.server.Shutdown(context.Background()) }
+			get := func() {
+				w := slowWriter{httptest.NewRecorder(), func() { told = true }}
+				s.server.ServeHTTP(w, httptest.NewRequest("GET", base+"?EIO=4&transport=polling&sid="+sid, nil))
+				if w.Body.String() != "1" {
+					t.Errorf("GET: %q", w.Body)
+				}
+			}
+			first, second := get, shutdown
+			if late {
+				first, second = shutdown, get
+			}
+			go first()
+			synctest.Wait()
+			go second()
+			if err := <-done; err != nil || !told {
+				t.Errorf("late = %v: Shutdown: %v, the client is told: %v", late, err, told)
+			}
+			time.Sleep(time.Second)
+		})
+	}
 }
 
 // Shutdown does not wait for clients that have closed: most do not come again.

@@ -92,3 +92,26 @@ func TestReceiverPanics(t *testing.T) {
 		}
 	})
 }
+
+// mourns is a receiver that does not survive the end of its session.
+type mourns struct{ echo }
+
+func (mourns) Closed(engineio.Reason) { panic("end") }
+
+// A receiver that panics when its session ends costs nothing else, whatever has ended
+// the session: here its timer, the client, and the reader of a WebSocket.
+func TestClosedPanics(t *testing.T) {
+	log := new(lines)
+	o := &engineio.Options{Logger: slog.New(slog.NewTextHandler(log, nil))}
+	withReceiver(t, o, func(e echo) engineio.Receiver { return mourns{e} }, func(s *site) {
+		s.open() // and never come back
+		s.wantPost(s.open(), "1", 200, "ok")
+		w := s.openWebSocket()
+		w.send("1")
+		w.wantClosed()
+		time.Sleep(time.Minute)
+		if got := strings.Count(log.String(), "receiver panicked"); got != 3 {
+			t.Errorf("%d panics in the log, want 3: %s", got, log)
+		}
+	})
+}

@@ -20,6 +20,7 @@ type poll struct {
 type answer struct {
 	messages []*Message
 	refusal  *Refusal // nil: messages
+	last     bool     // it tells the client of the end; Server.hold was called for it
 }
 
 // flush answers the GET that waits with what is queued. From then on the client
@@ -59,6 +60,10 @@ func (s *Session) get(w http.ResponseWriter, r *http.Request) {
 		s.server.refuse(w, r, a.refusal)
 		return
 	}
+	if a.last {
+		defer s.server.unhold()
+		defer http.NewResponseController(w).Flush() // if w can't, the response leaves when the handler returns
+	}
 	body, form := payload(s.codec, a.messages)
 	if s.server.writeBody(w, form.ContentType, body) != nil {
 		s.mu.Lock()
@@ -80,7 +85,8 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 		case len(s.queue) > 0: // without the close packet: clients drop what comes in one payload with it
 			return answer{messages: s.take()}, nil
 		}
-		return answer{messages: s.leave()}, nil
+		s.server.hold()
+		return answer{messages: s.leave(), last: true}, nil
 	case s.state == upgraded:
 		return answer{refusal: badRequest}, nil
 	case s.waiting != nil: // one GET at a time
@@ -105,6 +111,9 @@ func (s *Session) abandonPoll(p *poll) {
 	defer s.unlock()
 	select {
 	case a := <-p.answer:
+		if a.last {
+			s.server.unhold()
+		}
 		if a.refusal != nil {
 			return
 		}

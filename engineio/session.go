@@ -25,7 +25,8 @@ type Receiver interface {
 	// no harm. If Message panics, or ends its goroutine, the session closes.
 	Message(data []byte, binary bool)
 	// Closed is called once, when the session has ended. No call of Message
-	// begins after Closed, but one may still be running.
+	// begins after Closed, but one may still be running. A panic of Closed is
+	// logged, and that is all.
 	Closed(Reason)
 }
 
@@ -277,18 +278,22 @@ func (s *Session) deliver(data []byte, binary bool) (ok bool) {
 // it is logged, and ok is false. It ends the session and nothing else, on either
 // transport.
 func (s *Session) hand(data []byte, binary bool) (ok bool) {
-	defer func() {
-		v := recover()
-		if ok {
-			return
-		}
-		if v == nil {
-			v = "runtime.Goexit was called"
-		}
-		s.server.o.Logger.Error("engine.io: receiver panicked", "panic", v, "stack", string(debug.Stack()))
-	}()
+	defer s.caught(&ok)
 	s.receiver.Message(data, binary)
 	return true
+}
+
+// caught logs how a call of the receiver has ended, if that has not returned. It is
+// deferred.
+func (s *Session) caught(returned *bool) {
+	v := recover()
+	if *returned {
+		return
+	}
+	if v == nil {
+		v = "runtime.Goexit was called"
+	}
+	s.server.o.Logger.Error("engine.io: receiver panicked", "panic", v, "stack", string(debug.Stack()))
 }
 
 // control sends a packet that is not the application's. A client that pings and does

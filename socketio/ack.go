@@ -213,17 +213,24 @@ type collector[R any] struct {
 	panicked any   // what a function of the user's has panicked with
 }
 
-// run calls f, which asks a node. A panic of f is kept for CallAll, whose caller may
-// recover from it: on a goroutine of our own it would end the process.
+// run calls f, which asks a node or takes an answer. A panic of f is kept for CallAll,
+// whose caller may recover from it: on a goroutine of our own it would end the process.
 func (c *collector[R]) run(f func() error) {
+	returned := false
 	defer func() {
-		if v := recover(); v != nil {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.panicked = fmt.Sprintf("%v\n\n%s", v, debug.Stack())
+		v := recover()
+		if returned {
+			return
 		}
+		if v == nil {
+			v = "runtime.Goexit was called"
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.panicked = fmt.Sprintf("%v\n\n%s", v, debug.Stack())
 	}()
 	c.fail(f())
+	returned = true
 }
 
 // Expect implements Replies.
@@ -236,12 +243,13 @@ func (c *collector[R]) Expect(clients int) {
 // Reply implements Replies. An argument from another node is encoded like an
 // acknowledgement and decoded again.
 func (c *collector[R]) Reply(arg any) {
-	u, err := c.wire.loop(parser.Ack, func(e *encoder) error { return e.array([]any{arg}) })
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	c.local(&Args{u})
+	c.run(func() error {
+		u, err := c.wire.loop(parser.Ack, func(e *encoder) error { return e.array([]any{arg}) })
+		if err == nil {
+			c.local(&Args{u})
+		}
+		return err
+	})
 }
 
 func (c *collector[R]) local(a *Args) {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/parleyws/parley/socketio"
 )
@@ -181,5 +182,24 @@ func TestAdapterPanics(t *testing.T) {
 		if got := s.io.Namespaces(); len(got) != 1 {
 			t.Errorf("namespaces %q", got)
 		}
+	})
+}
+
+// What a pattern's namespace emits reaches all children, also if the adapter of one
+// fails.
+func TestEmitToChildren(t *testing.T) {
+	b := new(bus)
+	inBubble(t, &socketio.Options{Adapter: b.join}, func(s *site) {
+		rooms := s.io.OfPattern(regexp.MustCompile("^/room-"))
+		one, two := s.dial(), s.dial()
+		one.connect("/room-1,")
+		two.connect("/room-2,")
+		synctest.Wait()
+		b.fail = errors.New("the broker is away")
+		if err := rooms.Emit("x"); !errors.Is(err, b.fail) {
+			t.Errorf("Emit: %v", err)
+		}
+		one.want(`2/room-1,["x"]`)
+		two.want(`2/room-2,["x"]`)
 	})
 }

@@ -248,16 +248,17 @@ func (s *Socket) ended(wasConnected bool) {
 	h := s.handlers.others()
 	s.mu.Unlock()
 	defer n.rooms.remove(s)
-	for _, f := range h.disconnecting {
-		f(s.reason)
+	tell := func(handlers []func(Reason)) {
+		for _, f := range handlers {
+			s.perform(task{do: func() { f(s.reason) }}) // if it panics the others clean up all the same
+		}
 	}
+	tell(h.disconnecting)
 	if n.recovery != nil && s.reason.recoverable() {
 		n.recovery.save(s)
 	}
 	n.rooms.remove(s)
-	for _, f := range h.disconnect {
-		f(s.reason)
-	}
+	tell(h.disconnect)
 }
 
 // event calls the handlers of an event, and releases u.

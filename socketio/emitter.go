@@ -106,7 +106,7 @@ func (e *Emitter) target() Target {
 // made from it. The caller releases them.
 func (e *Emitter) spaces() (list []*Namespace, release func()) {
 	if e.n.name == "" {
-		return e.n.children(), func() {}
+		return e.n.children()
 	}
 	n, release := e.n.acquire()
 	return []*Namespace{n}, release
@@ -136,12 +136,15 @@ func (e Emitter) Emit(event string, args ...any) error {
 		defer release()
 		return e.emitIn(n, &t, event, args)
 	}
-	for _, n := range e.n.children() {
-		if err := e.emitIn(n, &t, event, args); err != nil {
-			return err
+	children, release := e.n.children()
+	defer release()
+	var first error
+	for _, n := range children {
+		if err := e.emitIn(n, &t, event, args); first == nil {
+			first = err
 		}
 	}
-	return nil
+	return first
 }
 
 func (e *Emitter) emitIn(n *Namespace, t *Target, event string, args []any) error {

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"encoding/json"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -192,17 +193,22 @@ func (n *Namespace) registered() (middleware []func(context.Context, *Socket) er
 
 // children returns the namespaces that were made from the template n. Namespaces
 // that are still being connected with other nodes have no sockets and are left
-// out.
-func (n *Namespace) children() []*Namespace {
-	n.server.mu.Lock()
-	defer n.server.mu.Unlock()
-	var list []*Namespace
-	for _, c := range n.server.namespaces {
+// out. None is forgotten before release is called.
+func (n *Namespace) children() (list []*Namespace, release func()) {
+	s := n.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.namespaces {
 		if c.template == n && c.isReady() {
+			c.users++
 			list = append(list, c)
 		}
 	}
-	return list
+	return list, func() {
+		for _, c := range list {
+			s.unuse(c)
+		}
+	}
 }
 
 // recipients holds the sockets that an event goes to, and their sessions.
@@ -289,7 +295,7 @@ func (e *ServerEvent) Ack(arg any) {
 }
 
 // OnServerEvent adds a handler for events of other servers. The adapter's goroutine
-// calls it.
+// calls it. A panic of the handler is logged, and that is all.
 func (n *Namespace) OnServerEvent(event string, f func(*ServerEvent)) {
 	need(f != nil, "OnServerEvent: nil function")
 	n.register(false, func(n *Namespace) {
@@ -305,8 +311,26 @@ func (n *Namespace) serverEvent(event string, args []json.RawMessage, ack func(a
 	handlers := n.serverEvents[event]
 	n.mu.RUnlock()
 	for _, f := range handlers {
-		f(&ServerEvent{args, ack})
+		n.handleServerEvent(f, &ServerEvent{args, ack})
 	}
+}
+
+// handleServerEvent calls a handler. If that panics, or ends its goroutine, which is
+// the adapter's, it is logged.
+func (n *Namespace) handleServerEvent(f func(*ServerEvent), e *ServerEvent) {
+	returned := false
+	defer func() {
+		v := recover()
+		if returned {
+			return
+		}
+		if v == nil {
+			v = "runtime.Goexit was called"
+		}
+		n.server.o.Logger.Error("socket.io: handler panicked", "panic", v, "namespace", n.name, "stack", string(debug.Stack()))
+	}()
+	f(e)
+	returned = true
 }
 
 // ServerSideEmit sends an event to the other servers. Without an adapter there

@@ -1,6 +1,10 @@
 package socketio_test
 
 import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,7 +23,11 @@ func (*explosive) UnmarshalJSON([]byte) error { panic("UnmarshalJSON") }
 // not the process.
 func TestCallAllPanics(t *testing.T) {
 	for name, call := range map[string]func(x *socketio.Socket){
-		"MarshalJSON":   func(x *socketio.Socket) { socketio.CallAll[int](x.Context(), x.Namespace(), "q", explosive{}) },
+		"MarshalJSON": func(x *socketio.Socket) { socketio.CallAll[int](x.Context(), x.Namespace(), "q", explosive{}) },
+		"Goexit": func(x *socketio.Socket) {
+			x.OnAnyOutgoing(func(string, []any) { runtime.Goexit() })
+			socketio.CallAll[int](x.Context(), x.Namespace(), "q")
+		},
 		"UnmarshalJSON": func(x *socketio.Socket) { socketio.CallAll[explosive](x.Context(), x.Namespace(), "q") },
 		"OnAnyOutgoing": func(x *socketio.Socket) {
 			x.OnAnyOutgoing(func(string, []any) { panic("OnAnyOutgoing") })
@@ -43,4 +51,58 @@ func TestCallAllPanics(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A handler of an event of another server, or of an answer from there, that panics
+// does not end the goroutine of the adapter, or the process.
+func TestPanicsFromOtherNodes(t *testing.T) {
+	b := new(bus)
+	inBubble(t, &socketio.Options{Adapter: b.join}, func(s *site) {
+		there := newServer(t, &socketio.Options{Adapter: b.join, Logger: slog.New(slog.DiscardHandler)})
+		s.io.OnServerEvent("x", func(*socketio.ServerEvent) { panic("server event") })
+		if err := there.ServerSideEmit("x"); err != nil {
+			t.Error(err)
+		}
+		if log := s.log.String(); !strings.Contains(log, "server event") {
+			t.Errorf("log %s", log)
+		}
+		r := s.client()
+		synctest.Wait()
+		caught := make(chan any)
+		go func() {
+			defer func() { caught <- recover() }()
+			socketio.CallAll[explosive](s.t.Context(), there, "q")
+		}()
+		r.want(`20["q"]`)
+		r.send("30[1]")
+		if v := <-caught; v == nil {
+			t.Error("no panic")
+		}
+	})
+}
+
+// Each handler of the end is called, whichever of them panics, and the client may
+// come back.
+func TestEndPanics(t *testing.T) {
+	inBubble(t, recovering, func(s *site) {
+		var told []string
+		s.io.OnConnect(func(x *socketio.Socket) {
+			for _, name := range []string{"one", "two"} {
+				x.OnDisconnecting(func(socketio.Reason) { told = append(told, "disconnecting "+name); panic(name) })
+				x.OnDisconnect(func(socketio.Reason) { told = append(told, "disconnect "+name); panic(name) })
+			}
+		})
+		r := s.client()
+		synctest.Wait()
+		r.cut()
+		if want := []string{"disconnecting one", "disconnecting two", "disconnect one", "disconnect two"}; !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+		if got := strings.Count(s.log.String(), "handler panicked"); got != 4 {
+			t.Errorf("%d panics in the log, want 4", got)
+		}
+		if again := s.comeBackWith("", fmt.Sprintf(`{"pid":%q}`, r.pid)); again.sid != r.sid {
+			t.Error("not recovered")
+		}
+	})
 }
