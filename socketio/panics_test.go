@@ -8,8 +8,11 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // An explosive is a value that can be neither encoded nor decoded.
@@ -105,4 +108,38 @@ func TestEndPanics(t *testing.T) {
 			t.Error("not recovered")
 		}
 	})
+}
+
+// A fragile parser can't encode the event "x".
+type fragile struct{ packet.Text }
+
+func (f fragile) Encode(p *parser.Packet) ([]byte, [][]byte) {
+	if strings.HasPrefix(string(p.Data), `["x"`) {
+		panic("parser")
+	}
+	return f.Text.Encode(p)
+}
+
+// A parser that panics costs an event, and leaves no lock held.
+func TestParserPanics(t *testing.T) {
+	io := newServer(t, &socketio.Options{Recovery: &socketio.Recovery{}, Parser: fragile{}})
+	emit := func(event string) (panicked bool) {
+		defer func() { panicked = recover() != nil }()
+		io.Emit(event)
+		return false
+	}
+	if !emit("x") {
+		t.Error("no panic")
+	}
+	done := make(chan bool, 1)
+	go func() { done <- emit("y") }()
+	select {
+	case panicked := <-done:
+		if panicked {
+			t.Error("a panic")
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("a lock is still held")
+	}
+	io.Shutdown(t.Context())
 }

@@ -99,16 +99,25 @@ func (r *recovery) end() uint64 { return r.first + uint64(r.events.n) }
 // broadcast delivers an event to the sockets of this node, and keeps it.
 func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) error {
 	// No lock is held yet: encoding calls the user's MarshalJSON.
-	wire := &n.server.wire
-	encoded, err := wire.newEncoder(n.name, func(e *encoder) error { return e.event(event, args) })
+	encoded, err := n.server.wire.newEncoder(n.name, func(e *encoder) error { return e.event(event, args) })
 	if err != nil {
 		return err
 	}
 	defer encoded.release()
+	for _, s := range r.deliver(encoded, n, t) {
+		s.notifyOutgoing(event, args)
+	}
+	return nil
+}
+
+// deliver is broadcast for an event that is encoded but for its offset. It returns the
+// sockets that the event was sent to.
+func (r *recovery) deliver(encoded *encoder, n *Namespace, t *Target) []*Socket {
 	r.mu.Lock()
+	defer r.mu.Unlock() // also if Options.Parser panics
 	number := r.end()
 	encoded.offset(formatOffset(r.prefix, number))
-	e := wire.emission(encoded, parser.Event, n.name, nil, t.Flags)
+	e := n.server.wire.emission(encoded, parser.Event, n.name, nil, t.Flags)
 	now := time.Now()
 	m := missable{now, Target{slices.Clone(t.Rooms), slices.Clone(t.Except), t.Flags}, e}
 	r.events.push(m)
@@ -121,11 +130,7 @@ func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) 
 		}
 	}
 	to.send(e, false)
-	r.mu.Unlock()
-	for _, s := range to.sockets {
-		s.notifyOutgoing(event, args)
-	}
-	return nil
+	return to.sockets
 }
 
 // forget drops the events and clients that are too old or too many, the oldest
