@@ -22,7 +22,8 @@ type CORS struct {
 	Origins []string
 	// Allow decides on an origin that is neither the server's own nor matches a
 	// pattern. The goroutine of the request calls it, with no lock held; r's
-	// body is not to be read. nil allows none.
+	// body is not to be read. It may be called twice for a request. nil allows
+	// none.
 	Allow func(r *http.Request, origin string) bool
 	// Credentials lets pages send cookies along. It can't be combined with the
 	// patterns "*", "http://*" and "https://*": any page could then act with its

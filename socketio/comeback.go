@@ -128,7 +128,7 @@ func (r *recovery) awaits(s *Socket) bool {
 	case alive: // lose is about to be called, or it never will
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.reason.recoverable()
+		return s.mayComeBack(s.reason)
 	case lost:
 		return true
 	case saved:

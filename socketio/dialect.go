@@ -17,6 +17,8 @@ type dialect struct {
 	// unasked says that the server makes a client join the root namespace, which
 	// the client awaits.
 	unasked bool
+	// recovers says that a client may come back: it is told by which pid.
+	recovers bool
 	// asked returns which namespace a CONNECT asks for, and the auth: an object.
 	asked func(u *packet.Unit) (name string, auth json.RawMessage)
 	// id returns a new socket's id.
@@ -33,6 +35,7 @@ type dialect struct {
 var (
 	// version5 is that of the clients of Socket.IO 3 and 4.
 	version5 = &dialect{
+		recovers: true,
 		asked: func(u *packet.Unit) (string, json.RawMessage) {
 			if len(u.Data) == 0 {
 				return string(u.Namespace), json.RawMessage("{}")

@@ -254,7 +254,7 @@ func (s *Socket) ended(wasConnected bool) {
 		}
 	}
 	tell(h.disconnecting)
-	if n.recovery != nil && s.reason.recoverable() {
+	if s.mayComeBack(s.reason) {
 		n.recovery.save(s)
 	}
 	n.rooms.remove(s)

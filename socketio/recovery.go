@@ -16,7 +16,8 @@ import (
 // delivered when it comes back. Each event that is neither volatile nor asks for an
 // acknowledgement carries an offset, a string, as one more argument; handlers in
 // the client see it too. A client that comes back gives the offset of the last
-// event that it has received.
+// event that it has received. One that comes back while a handler of its old socket
+// is still busy is new, and so are all clients of Socket.IO 2.
 //
 // In every field zero is the default, and a negative value turns the limit off.
 type Recovery struct {

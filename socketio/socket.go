@@ -251,6 +251,12 @@ func (s *Socket) send(e *emission, volatile bool) {
 	}
 }
 
+// mayComeBack reports whether the client of a socket that ends for a reason may come
+// back to what it had.
+func (s *Socket) mayComeBack(reason Reason) bool {
+	return s.namespace.recovery != nil && s.conn.dialect.recovers && reason.recoverable()
+}
+
 // close ends the socket. The socket's goroutine tells the handlers, after it has
 // handled everything that came before the end; if the server has disconnected the
 // socket it drops the events that are left.
@@ -271,7 +277,7 @@ func (s *Socket) close(reason Reason) {
 	for _, f := range pending {
 		f(nil)
 	}
-	if r := s.namespace.recovery; r != nil && before == connected && reason.recoverable() {
+	if r := s.namespace.recovery; before == connected && s.mayComeBack(reason) {
 		r.lose(s)
 	}
 	s.conn.left(s, before == connected && reason == ServerNamespaceDisconnect)

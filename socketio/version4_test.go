@@ -251,3 +251,20 @@ func TestVersion4Recovery(t *testing.T) {
 		}
 	})
 }
+
+// A client of Socket.IO 2 is told no pid, so that it can't come back, and takes no
+// place among those that can.
+func TestVersion4IsNotRemembered(t *testing.T) {
+	o := withVersion4()
+	o.Recovery = &socketio.Recovery{}
+	inBubble(t, o, func(s *site) {
+		sockets := s.sockets(nil)
+		r := s.dial2()
+		r.want("0")
+		x := <-sockets
+		r.cut()
+		if err := x.Emit("x"); err == nil {
+			t.Error("an event for it was kept")
+		}
+	})
+}
