@@ -38,7 +38,9 @@ func show(t *testing.T, p *Parser, b []byte) Event {
 // In mode Stream nothing of a message is held, so the message may have any length.
 func TestOctetsHaveNoLimit(t *testing.T) {
 	p := testParser(false)
-	p.SetMode(Stream)
+	if p.SetMode(Stream); p.Mode() != Stream {
+		t.Errorf("mode %d", p.Mode())
+	}
 	show(t, p, header(frame.Header{Fin: true, Opcode: frame.Binary, Length: 1 << 40}))
 	piece := make([]byte, 64<<10)
 	for came := 0; came < 4<<20; came += len(piece) { // four times the limit
