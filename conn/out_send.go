@@ -1,6 +1,10 @@
 package conn
 
-import "github.com/parleyws/parley/frame"
+import (
+	"context"
+
+	"github.com/parleyws/parley/frame"
+)
 
 // Send sends a prepared message without ever waiting: what the stream does not
 // take at once is queued by reference, and sent in order with what Write sends.
@@ -38,6 +42,46 @@ func (c *Conn) Unsent() bool {
 	o.mu.Lock()
 	defer o.unlock()
 	return o.active() || o.message.held // a message that waits for its end delays others
+}
+
+// Flush waits until nothing is unsent: all that was written or sent has gone to the
+// stream, what other goroutines write meanwhile included. When ctx ends it returns
+// the error of ctx, and what is unsent still goes out. Once the connection has ended
+// it returns the cause at once, as a write does.
+//
+// That the stream has taken the bytes does not say that they have arrived: Ping finds
+// that out.
+func (c *Conn) Flush(ctx context.Context) error {
+	o := &c.out
+	for {
+		var free <-chan struct{}
+		o.mu.Lock()
+		switch {
+		case !c.life.is(open):
+			o.unlock()
+			return c.life.writeErr()
+		case o.message.held:
+			free = o.message.vacancy()
+			o.unlock()
+		case !o.active():
+			o.unlock()
+			return nil
+		default:
+			free = o.progress.wait()
+			// A writer that passes tells of its end only if it finds something
+			// queued, so unlock, which may say that nothing is, is not called.
+			if o.token.Or(tokenQueued)&tokenTaken == 0 && !o.active() {
+				o.unlock()
+				return nil
+			}
+			o.mu.Unlock()
+		}
+		select {
+		case <-free:
+		case <-c.done(ctx):
+			return c.contextError("flush", ctx)
+		}
+	}
 }
 
 // send queues p, whose frame is b, and sends what is pending as far as it goes.

@@ -87,7 +87,7 @@ func (s *Session) untold() bool {
 func (s *Session) tell() {
 	s.why.log(s)
 	returned := false
-	defer s.caught(&returned)
+	defer caught(s.server.o.Logger, &returned)
 	s.receiver.Closed(s.why.reason)
 	returned = true
 }

@@ -214,8 +214,21 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *cau
 	if r.ContentLength > limits.MaxPayload {
 		return nil, longBody
 	}
-	body := make([]byte, 0, min(max(r.ContentLength, 512), 64<<10)+1)
-	in := http.MaxBytesReader(w, r.Body, limits.MaxPayload)
+	body, err := readAll(http.MaxBytesReader(w, r.Body, limits.MaxPayload), r.ContentLength)
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
+		return nil, longBody
+	}
+	if err != nil {
+		return nil, postCut
+	}
+	return body, nil
+}
+
+// readAll reads a body up to its end. Its length as the peer has declared it, -1 for
+// unknown, is where the memory for it begins, up to 64 KiB: more only follows what has
+// come.
+func readAll(in io.Reader, length int64) ([]byte, error) {
+	body := make([]byte, 0, min(max(length, 512), 64<<10)+1)
 	for {
 		n, err := in.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
@@ -223,10 +236,7 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *cau
 		case err == io.EOF:
 			return body, nil
 		case err != nil:
-			if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-				return nil, longBody
-			}
-			return nil, postCut
+			return body, err
 		case len(body) == cap(body):
 			body = append(body, 0)[:len(body)]
 		}

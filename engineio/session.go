@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"sync"
@@ -51,16 +52,14 @@ type Session struct {
 	queue      []*Message // to be sent by polling
 	queued     int        // size of the queue, in bytes
 	beat       heartbeat
-	timer      *time.Timer
-	timerAt    time.Time // when it fires; zero: it does not
-	farewell   *Message  // the last packet for a GET that comes after the end
+	alarm      alarm
+	farewell   *Message // the last packet for a GET that comes after the end
 
 	// delivery is the turn to deliver messages. A POST that is handled while the
 	// session moves to WebSocket holds it, and the WebSocket's reader waits. It
-	// guards the two fields below and nothing that a Receiver may call.
+	// guards the field below and nothing that a Receiver may call.
 	delivery sync.Mutex
-	greeted  bool // a message has come over the WebSocket
-	grown    bool // a message has come since the WebSocket's reader was started
+	renewal  renewal // of the goroutine that reads the WebSocket
 
 	opened  time.Time
 	request kept
@@ -270,22 +269,22 @@ func (s *Session) deliver(data []byte, binary bool) (ok bool) {
 		}
 		ok = s.state != closed
 	}()
-	handed = s.hand(data, binary)
+	handed = hand(s.receiver, s.server.o.Logger, data, binary)
 	return // the deferred function sets ok
 }
 
-// hand calls the receiver. If that panics, or ends its goroutine by runtime.Goexit,
-// it is logged, and ok is false. It ends the session and nothing else, on either
-// transport.
-func (s *Session) hand(data []byte, binary bool) (ok bool) {
-	defer s.caught(&ok)
-	s.receiver.Message(data, binary)
+// hand gives a message to a receiver. If that panics, or ends its goroutine by
+// runtime.Goexit, it is logged, and ok is false. It ends the session and nothing
+// else, on either transport.
+func hand(r Receiver, log *slog.Logger, data []byte, binary bool) (ok bool) {
+	defer caught(log, &ok)
+	r.Message(data, binary)
 	return true
 }
 
-// caught logs how a call of the receiver has ended, if that has not returned. It is
+// caught logs how a call of a receiver has ended, if that has not returned. It is
 // deferred.
-func (s *Session) caught(returned *bool) {
+func caught(log *slog.Logger, returned *bool) {
 	v := recover()
 	if *returned {
 		return
@@ -293,7 +292,7 @@ func (s *Session) caught(returned *bool) {
 	if v == nil {
 		v = "runtime.Goexit was called"
 	}
-	s.server.o.Logger.Error("engine.io: receiver panicked", "panic", v, "stack", string(debug.Stack()))
+	log.Error("engine.io: receiver panicked", "panic", v, "stack", string(debug.Stack()))
 }
 
 // control sends a packet that is not the application's. A client that pings and does

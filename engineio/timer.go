@@ -37,32 +37,45 @@ func (s *Session) expire(now time.Time) {
 	s.arm()
 }
 
-// arm sets the timer to the next moment. A timer that fires too early is left as
-// it is, since it costs less than setting it again. Called with mu held.
-func (s *Session) arm() {
-	next := s.beat.next()
-	switch {
-	case next.IsZero():
-		if s.timer != nil {
-			s.timer.Stop()
-		}
-		s.timerAt = time.Time{}
-		return
-	case !s.timerAt.IsZero() && !next.Before(s.timerAt):
-		return
-	}
-	s.timerAt = next
-	if s.timer == nil {
-		s.timer = time.AfterFunc(time.Until(next), s.tick)
-	} else {
-		s.timer.Reset(time.Until(next))
-	}
-}
+// arm sets the alarm to the next moment. Called with mu held.
+func (s *Session) arm() { s.alarm.set(s.beat.next(), s) }
 
-// tick is called by the timer.
+// tick is called by the alarm.
 func (s *Session) tick() {
 	s.mu.Lock()
 	defer s.unlock()
-	s.timerAt = time.Time{}
+	s.alarm.rang()
 	s.expire(time.Now())
 }
+
+// An alarm is the one timer of a session. The mutex of its owner guards it. The
+// zero value is ready.
+type alarm struct {
+	timer *time.Timer // nil: it was never set
+	at    time.Time   // when it fires; zero: it does not
+}
+
+// set makes the alarm call the owner's tick at the moment next, or never if that is
+// zero. An alarm that fires too early is left as it is, since it costs less than
+// setting it again.
+func (a *alarm) set(next time.Time, owner interface{ tick() }) {
+	switch {
+	case next.IsZero():
+		if a.timer != nil {
+			a.timer.Stop()
+		}
+		a.at = time.Time{}
+		return
+	case !a.at.IsZero() && !next.Before(a.at):
+		return
+	}
+	a.at = next
+	if a.timer == nil {
+		a.timer = time.AfterFunc(time.Until(next), owner.tick)
+	} else {
+		a.timer.Reset(time.Until(next))
+	}
+}
+
+// rang takes note that the alarm has fired. The owner's tick calls it.
+func (a *alarm) rang() { a.at = time.Time{} }

@@ -58,10 +58,13 @@ type transition struct {
 	do   action
 }
 
+// A table has an answer to every event in every state.
+type table [states][events]transition
+
 // transitions has an answer to every event in every state. A "5" needs no probe
 // before it, and a probe may come again. In polling, probe, switchTo and abandon
 // come from a WebSocket that was dropped meanwhile.
-var transitions = [states][events]transition{
+var transitions = table{
 	polling: {
 		attach:   {probing, keepProbe},
 		probe:    {polling, nothing},
@@ -99,9 +102,13 @@ var transitions = [states][events]transition{
 	},
 }
 
-// on moves s to its next state and returns what the caller has to do.
-func (s *state) on(e event) action {
-	t := transitions[*s][e]
-	*s = t.next
-	return t.do
+// on moves the state of a session to its next one and returns what the caller has to
+// do.
+func (s *state) on(e event) action { return s.follow(&transitions, e) }
+
+// follow moves s as a table says and returns what the caller has to do.
+func (s *state) follow(t *table, e event) action {
+	m := t[*s][e]
+	*s = m.next
+	return m.do
 }

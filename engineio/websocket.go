@@ -150,13 +150,26 @@ func (s *Session) received(c *conn.Conn, m conn.Message) (renew bool) {
 		return false
 	}
 	s.handle(p)
+	return s.renewal.after(p.Type == s.codec.Beat)
+}
+
+// A renewal decides when a new goroutine goes on reading a WebSocket; see read. The
+// zero value is that of a WebSocket from which nothing has come.
+type renewal struct {
+	greeted bool // a message has come
+	grown   bool // a message has come since the reader was started
+}
+
+// after reports whether a new goroutine goes on after a packet, which is a beat of
+// the peer or another one.
+func (r *renewal) after(beat bool) (renew bool) {
 	switch {
-	case p.Type == s.codec.Beat:
-		renew, s.grown = s.grown, false
-	case !s.greeted:
-		renew, s.greeted = true, true
+	case beat:
+		renew, r.grown = r.grown, false
+	case !r.greeted:
+		renew, r.greeted = true, true
 	default:
-		s.grown = true
+		r.grown = true
 	}
 	return renew
 }

@@ -1,0 +1,113 @@
+package conn_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
+)
+
+// Flush waits for what the peer has not taken, for no longer than its ctx, and
+// returns the cause once the connection has ended.
+func TestFlush(t *testing.T) {
+	for _, role := range []conn.Role{conn.RoleServer, conn.RoleClient} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := pipe.New()
+			options := &conn.Options{Limits: conn.Limits{QueueBytes: -1, Message: -1}}
+			c := must(conn.New(&handshake.Result{Conn: a}, role, options))
+			peer := must(conn.New(&handshake.Result{Conn: b}, !role, options))
+			defer c.CloseNow()
+			defer peer.CloseNow()
+			wantNoError(t, c.Flush(t.Context()))
+			const n = 4
+			for range n {
+				wantNoError(t, c.Send(conn.NewPrepared(conn.Binary, make([]byte, 1<<20))))
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if err := c.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Flush = %v, though the peer does not read", err)
+			}
+			flushed := make(chan error, 1)
+			go func() { flushed <- c.Flush(t.Context()) }()
+			synctest.Wait()
+			select {
+			case err := <-flushed:
+				t.Errorf("Flush = %v, though the peer does not read", err)
+			default:
+			}
+			for range n {
+				must2(peer.Read(t.Context()))
+			}
+			wantNoError(t, <-flushed)
+			c.CloseNow()
+			if err := c.Flush(t.Context()); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("Flush of a closed connection = %v", err)
+			}
+		})
+	}
+}
+
+// must2 returns what a read has read.
+func must2(_ conn.MessageType, p []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// A message that is sent in several steps is waited for.
+func TestFlushFragments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pipe.New()
+		defer b.Close()
+		c := must(conn.New(&handshake.Result{Conn: a}, conn.RoleServer, nil))
+		defer c.CloseNow()
+		w := must(c.Writer(t.Context(), conn.Binary))
+		must(w.Write(make([]byte, 100<<10)))
+		flushed := make(chan error, 1)
+		go func() { flushed <- c.Flush(t.Context()) }()
+		synctest.Wait()
+		select {
+		case err := <-flushed:
+			t.Errorf("Flush = %v in the middle of a message", err)
+		default:
+		}
+		wantNoError(t, w.Close())
+		wantNoError(t, <-flushed)
+	})
+}
+
+// A passing stream takes all that is tried of it.
+type passing struct{ net.Conn }
+
+func (s passing) TryWrite(p []byte) (int, error) { return s.Conn.Write(p) }
+
+// No Flush misses its end, whichever way the others write.
+func TestFlushAmongWriters(t *testing.T) {
+	a, b := pipe.New()
+	c := must(conn.New(&handshake.Result{Conn: passing{a}}, conn.RoleServer, nil))
+	peer := must(conn.New(&handshake.Result{Conn: b}, conn.RoleClient, nil))
+	go peer.Each(context.Background(), func(conn.Message) error { return nil })
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 500 {
+				wantNoError(t, c.Write(context.Background(), conn.Text, []byte("x")))
+				wantNoError(t, c.Flush(context.Background()))
+			}
+		})
+	}
+	all.Wait()
+	c.CloseNow()
+	peer.CloseNow()
+	<-c.Done()
+	<-peer.Done()
+}
