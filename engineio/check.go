@@ -15,10 +15,15 @@ import (
 
 // wrong returns the error about a field of Options.
 func wrong(field string, value any, remedy string) error {
+	return wrongIn("Options", field, value, remedy)
+}
+
+// wrongIn returns the error about a field of a type of options.
+func wrongIn(options, field string, value any, remedy string) error {
 	if s, ok := value.(string); ok {
 		value = fmt.Sprintf("%q", s)
 	}
-	return fmt.Errorf("engine.io: Options.%s is %v: %s", field, value, remedy)
+	return fmt.Errorf("engine.io: %s.%s is %v: %s", options, field, value, remedy)
 }
 
 // checkPath checks Options.Path, which is not empty.
@@ -36,14 +41,14 @@ func checkPath(p string) error {
 	return nil
 }
 
-// checkTransports checks Options.Transports, which is not nil.
-func checkTransports(names []string) error {
+// checkTransports checks the Transports of a type of options, which are not nil.
+func checkTransports(options string, names []string) error {
 	if len(names) == 0 {
-		return wrong("Transports", "empty", `no client could connect; nil is "polling" and "websocket"`)
+		return wrongIn(options, "Transports", "empty", `no client could connect; nil is "polling" and "websocket"`)
 	}
 	for i, name := range names {
 		if name != pollingName && name != websocketName {
-			return wrong(fmt.Sprintf("Transports[%d]", i), name, `there are "polling" and "websocket"`)
+			return wrongIn(options, fmt.Sprintf("Transports[%d]", i), name, `there are "polling" and "websocket"`)
 		}
 	}
 	return nil
@@ -93,9 +98,9 @@ func (l *Limits) check() error {
 	return nil
 }
 
-// checkDeflate checks Options.Deflate, which may be nil (RFC 7692, section
-// 7.1.2).
-func checkDeflate(o *handshake.DeflateOptions) error {
+// checkDeflate checks the Deflate of a type of options, which may be nil (RFC 7692,
+// section 7.1.2).
+func checkDeflate(options string, o *handshake.DeflateOptions) error {
 	if o == nil {
 		return nil
 	}
@@ -107,7 +112,7 @@ func checkDeflate(o *handshake.DeflateOptions) error {
 		{"Deflate.ClientMaxWindowBits", o.ClientMaxWindowBits},
 	} {
 		if bits.value != 0 && (bits.value < 8 || bits.value > 15) {
-			return wrong(bits.field, bits.value, "it must be 8 to 15, or 0 for 15")
+			return wrongIn(options, bits.field, bits.value, "it must be 8 to 15, or 0 for 15")
 		}
 	}
 	return nil

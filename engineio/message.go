@@ -87,6 +87,9 @@ var (
 	probeMessage = control(packet.Pong, "probe")
 	closeMessage = control(packet.Close, "")
 	noopMessage  = control(packet.Noop, "")
+
+	askMessage     = control(packet.Ping, "probe") // of a client
+	upgradeMessage = control(packet.Upgrade, "")
 )
 
 // messageOverhead is what a message takes in memory beside its bytes, and its

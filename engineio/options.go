@@ -169,7 +169,7 @@ func (o *Options) resolve() (*Options, error) {
 	if c.Transports == nil {
 		c.Transports = []string{pollingName, websocketName}
 	}
-	if err := checkTransports(c.Transports); err != nil {
+	if err := checkTransports("Options", c.Transports); err != nil {
 		return nil, err
 	}
 	c.Transports = slices.Clone(c.Transports)
@@ -177,7 +177,7 @@ func (o *Options) resolve() (*Options, error) {
 	if err := c.Limits.check(); err != nil {
 		return nil, err
 	}
-	if err := checkDeflate(c.Deflate); err != nil {
+	if err := checkDeflate("Options", c.Deflate); err != nil {
 		return nil, err
 	}
 	if c.Cookie != nil {

@@ -1,16 +1,16 @@
 package engineio
 
-// A Reason says why a session has ended. String gives the words that the
-// JavaScript server uses.
+// A Reason says why a session has ended. String gives the words that the JavaScript
+// server and client use.
 type Reason uint8
 
 // The reasons for which a session ends.
 const (
-	TransportClose     Reason = iota // the client closed, or its WebSocket was cut
-	TransportError                   // the client broke a rule of the transport, or exceeded a limit
-	PingTimeout                      // no pong came in time
-	ParseError                       // the client sent bytes that are no packet
-	ForcedClose                      // Session.Close was called
+	TransportClose     Reason = iota // the peer closed, or its WebSocket was cut
+	TransportError                   // the peer broke a rule of the transport, or exceeded a limit; a Client's request failed
+	PingTimeout                      // no pong came in time, or, to a Client, no ping
+	ParseError                       // the peer sent bytes that are no packet
+	ForcedClose                      // Session.Close or Client.Close was called
 	ForcedServerClose                // Session.Close was called, and the client's next GET tells it
 	ServerShuttingDown               // Server.Shutdown was called
 )

@@ -151,15 +151,23 @@ func (s *Session) send(ms []*Message) error {
 // transmit sends messages over the WebSocket. It is called with mu held, which
 // keeps them together; conn.Send does not wait.
 func (s *Session) transmit(ms []*Message) error {
-	c := s.ws.Load()
+	err := transmit(s.ws.Load(), s.codec, ms)
+	if err == ErrQueueFull {
+		s.end(lagging)
+	}
+	return err
+}
+
+// transmit sends messages over a WebSocket. It returns ErrQueueFull if that has ended
+// the WebSocket, and ErrClosed if something else has, as its reader finds out.
+func transmit(c *conn.Conn, codec *packet.Codec, ms []*Message) error {
 	for _, m := range ms {
-		switch err := c.Send(m.frameFor(s.codec)); {
+		switch err := c.Send(m.frameFor(codec)); {
 		case err == nil:
 		case errors.Is(err, conn.ErrQueueFull):
-			s.end(lagging)
 			return ErrQueueFull
 		default:
-			return ErrClosed // the reader finds out why
+			return ErrClosed
 		}
 	}
 	return nil

@@ -51,6 +51,8 @@ const (
 	moveOver            // the WebSocket becomes the transport
 	dropProbe           // close the probing WebSocket
 	closeSession        // close the transport and the probing WebSocket
+
+	pauseRequests // of a client: begin no request, and await those that are under way
 )
 
 type transition struct {

@@ -20,12 +20,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) *conn.Conn {
 	l := s.o.Limits
 	c, err := conn.Accept(w, r, &conn.AcceptOptions{
 		Handshake: handshake.Options{CheckOrigin: s.o.CORS.allows, Subprotocols: s.subprotocols(r), Deflate: s.o.Deflate},
-		Conn: conn.Options{Limits: conn.Limits{
-			Message:       l.MaxPayload,
-			QueueBytes:    l.QueueBytes,
-			QueueMessages: max(l.QueueBytes/messageOverhead, 1),
-			PingInterval:  -1, // Engine.IO has a heartbeat of its own
-		}},
+		Conn:      connOptions(l.MaxPayload, l.QueueBytes),
 	})
 	if err != nil {
 		s.o.Logger.Warn("engine.io: WebSocket refused", "error", err,
@@ -38,6 +33,16 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) *conn.Conn {
 		return nil
 	}
 	return c
+}
+
+// connOptions returns the options of a WebSocket with limits of ours.
+func connOptions(message int64, queueBytes int) conn.Options {
+	return conn.Options{Limits: conn.Limits{
+		Message:       message,
+		QueueBytes:    queueBytes,
+		QueueMessages: max(queueBytes/messageOverhead, 1),
+		PingInterval:  -1, // Engine.IO has a heartbeat of its own
+	}}
 }
 
 // subprotocols returns the subprotocol for the answer to r, if there is one. What is
@@ -118,17 +123,23 @@ var errRenew = errors.New("renew")
 // stack that has grown stays as large while its goroutine waits. So where a
 // client is likely to be silent for a while a new goroutine waits for it.
 func (s *Session) read(c *conn.Conn) {
-	err := c.Each(context.Background(), func(m conn.Message) error {
-		if s.received(c, m) {
-			return errRenew
-		}
-		return nil
-	})
+	err := each(c, s.received)
 	if err == errRenew {
 		s.server.run(c, func() { s.read(c) })
 		return
 	}
 	s.lost(c, err)
+}
+
+// each gives the messages of a WebSocket to received, until that asks for a new
+// goroutine, by errRenew, or the WebSocket ends.
+func each(c *conn.Conn, received func(*conn.Conn, conn.Message) (renew bool)) error {
+	return c.Each(context.Background(), func(m conn.Message) error {
+		if received(c, m) {
+			return errRenew
+		}
+		return nil
+	})
 }
 
 // received handles a message of a WebSocket, which may be the transport or the

@@ -1,0 +1,223 @@
+package engineio
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio/internal/packet"
+	"github.com/parleyws/parley/handshake"
+)
+
+// A web sends the requests of one Client.
+type web struct {
+	o   *DialOptions // resolved
+	url url.URL      // of the server, without the parameters of the protocol
+	jar http.CookieJar
+
+	polling *http.Client    // of long-polling
+	own     *http.Transport // of polling; nil: it is the user's
+}
+
+// responseHead is how many bytes of a response's head our own transport accepts.
+const responseHead = 64 << 10
+
+// newWeb judges the URL of a server.
+func newWeb(rawURL string, o *DialOptions) (*web, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	switch u.Scheme {
+	case "http", "https":
+	case "ws", "wss":
+		u.Scheme = "http" + strings.TrimPrefix(u.Scheme, "ws")
+	default:
+		return nil, fmt.Errorf("scheme %q is none of http, https, ws, wss", u.Scheme)
+	}
+	switch {
+	case u.Host == "":
+		return nil, errors.New("URL has no host")
+	case u.Fragment != "":
+		return nil, fmt.Errorf("URL has the fragment %q, want none", u.Fragment)
+	case u.Path == "":
+		u.Path = defaultPath
+	}
+	w := &web{o: o, url: *u, jar: o.HTTPClient.Jar}
+	if w.jar == nil {
+		w.jar, _ = cookiejar.New(nil) // it never fails
+	}
+	transport := o.HTTPClient.Transport
+	if transport == nil {
+		w.own = ownTransport()
+		transport = w.own
+	}
+	w.polling = &http.Client{Transport: transport, Jar: w.jar, CheckRedirect: w.redirect}
+	return w, nil
+}
+
+// ownTransport returns a transport for a user who brings none.
+func ownTransport() *http.Transport {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if ok {
+		t = t.Clone()
+	} else {
+		t = &http.Transport{Proxy: http.ProxyFromEnvironment}
+	}
+	t.MaxResponseHeaderBytes = responseHead
+	return t
+}
+
+// release closes the connections of our own transport that are not in use, now and
+// when requests end.
+func (w *web) release() {
+	if w.own != nil {
+		w.own.CloseIdleConnections()
+	}
+}
+
+// target returns the URL of a request. An empty sid opens a session.
+func (w *web) target(transport, sid string) string {
+	u := w.url
+	q := u.Query()
+	q.Set("EIO", "4")
+	q.Set("transport", transport)
+	q.Del("sid")
+	if sid != "" {
+		q.Set("sid", sid)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// redirect is the CheckRedirect of all requests.
+func (w *web) redirect(r *http.Request, via []*http.Request) error {
+	ask := w.o.HTTPClient.CheckRedirect
+	if ask == nil || r.Method != via[0].Method { // a POST would lose its body
+		return http.ErrUseLastResponse
+	}
+	strange := origin(r.URL) != origin(via[0].URL)
+	for _, before := range via { // one that has been elsewhere and comes back, too
+		strange = strange || origin(before.URL) != origin(via[0].URL)
+	}
+	if strange {
+		for name := range w.o.Header {
+			r.Header.Del(name)
+		}
+		for _, name := range [...]string{"Authorization", "Cookie", "Referer"} { // Referer has the query, and the sid in it
+			r.Header.Del(name)
+		}
+	}
+	return ask(r, via)
+}
+
+// origin returns the scheme, host and port of a URL.
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" && u.Scheme == "https" {
+		port = "443"
+	} else if port == "" {
+		port = "80"
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+}
+
+// get sends a GET and returns the body of the response, which is text.
+func (w *web) get(ctx context.Context, sid string) ([]byte, error) {
+	return w.do(ctx, http.MethodGet, sid, nil, w.o.Limits.MaxPayload)
+}
+
+// post sends a POST. What the body of the response says has no meaning.
+func (w *web) post(ctx context.Context, sid string, body []byte, limit time.Duration) error {
+	if t := w.o.HTTPClient.Timeout; t > 0 {
+		limit = min(limit, t)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errPostTime)
+	defer cancel()
+	_, err := w.do(ctx, http.MethodPost, sid, body, excerptBytes)
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
+		return nil
+	}
+	return err
+}
+
+// do sends a request of long-polling and returns the body of the response, of most
+// bytes at most.
+func (w *web) do(ctx context.Context, method, sid string, body []byte, most int64) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, w.target(pollingName, sid), bytes.NewReader(body))
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	for name, values := range w.o.Header {
+		r.Header[name] = values
+	}
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", packet.V4.Text.ContentType)
+	}
+	resp, err := w.polling.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("engine.io: %s: %w", method, ended(ctx, withoutURL(err)))
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		start, _ := readAll(http.MaxBytesReader(nil, resp.Body, excerptBytes), resp.ContentLength)
+		return nil, responseError(method, resp.StatusCode, start, wantedOK(resp))
+	}
+	b, err := readAll(http.MaxBytesReader(nil, resp.Body, most), resp.ContentLength)
+	if err != nil {
+		err = fmt.Errorf("engine.io: the body of the response to a %s: %w", method, ended(ctx, err))
+	}
+	return b, err
+}
+
+// wantedOK says what is wrong with the status of a response.
+func wantedOK(resp *http.Response) string {
+	if resp.StatusCode/100 == 3 && resp.Header.Get("Location") != "" {
+		return "a redirect, which is followed only if CheckRedirect of DialOptions.HTTPClient is set, and never by another method"
+	}
+	return "want 200"
+}
+
+// dial opens a WebSocket. It may take until ctx ends.
+func (w *web) dial(ctx context.Context, sid string) (*conn.Conn, error) {
+	client := &http.Client{Transport: w.o.HTTPClient.Transport, Jar: w.jar}
+	if w.o.HTTPClient.CheckRedirect != nil {
+		client.CheckRedirect = w.redirect
+	}
+	l := &w.o.Limits
+	c, _, err := conn.Dial(ctx, w.target(websocketName, sid), &conn.DialOptions{
+		Handshake: handshake.DialOptions{HTTPClient: client, Header: w.o.Header, Deflate: w.o.Deflate},
+		Conn:      connOptions(l.MaxPayload, l.QueueBytes),
+	})
+	if err != nil {
+		return nil, refusedUpgrade(ended(ctx, withoutURL(err)))
+	}
+	return c, nil
+}
+
+// ended returns the error of ctx if that has ended, or else err.
+func ended(ctx context.Context, err error) error {
+	switch cause := context.Cause(ctx); {
+	case ctx.Err() == nil:
+		return err
+	case cause == errOpenTime, cause == errPostTime:
+		return cause
+	}
+	return ctx.Err()
+}
+
+// withoutURL returns what a *url.Error wraps: its URL has the session's id in it, and
+// may have what only the server should know.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}

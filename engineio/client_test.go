@@ -1,0 +1,682 @@
+package engineio_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/engineio"
+)
+
+// A taker is the receiver of a client. Messages come as text, binary ones after
+// "binary:".
+type taker struct {
+	t        *testing.T
+	c        *engineio.Client
+	messages chan string
+	ends     chan engineio.Reason
+	meet     func(*taker, string) // called with each message; nil: nothing is
+}
+
+func (r *taker) Message(data []byte, binary bool) {
+	text := string(data)
+	if binary {
+		text = "binary:" + text
+	}
+	if r.meet != nil {
+		r.meet(r, text)
+	}
+	r.messages <- text
+}
+
+func (r *taker) Closed(reason engineio.Reason) { r.ends <- reason }
+
+// clientURL is where a site's server is.
+const clientURL = "http://example.com"
+
+// connect opens a session with the site's server. o may be nil.
+func (s *site) connect(o *engineio.DialOptions) (*taker, error) {
+	s.t.Helper()
+	return s.connectTo(s.t.Context(), clientURL, o, nil)
+}
+
+func (s *site) connectTo(ctx context.Context, url string, o *engineio.DialOptions, meet func(*taker, string)) (*taker, error) {
+	quiet := engineio.DialOptions{}
+	if o != nil {
+		quiet = *o
+	}
+	if quiet.HTTPClient == nil {
+		quiet.HTTPClient = s.http
+	}
+	if quiet.Logger == nil {
+		quiet.Logger = slog.New(slog.DiscardHandler)
+	}
+	r := &taker{t: s.t, messages: make(chan string, 1000), ends: make(chan engineio.Reason, 10), meet: meet}
+	c, err := engineio.Dial(ctx, url, func(c *engineio.Client) engineio.Receiver {
+		r.c = c
+		return r
+	}, &quiet)
+	if err != nil && c != nil {
+		s.t.Error("Dial has returned a Client along with an error")
+	}
+	return r, err
+}
+
+// mustConnect is connect for a session that has to open.
+func (s *site) mustConnect(o *engineio.DialOptions) *taker {
+	s.t.Helper()
+	r, err := s.connect(o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+func (r *taker) want(text string) {
+	t := r.t
+	t.Helper()
+	select {
+	case got := <-r.messages:
+		if got != text {
+			t.Errorf("message %.60q, want %.60q", got, text)
+		}
+	case <-r.c.Done():
+		t.Fatalf("want the message %q, got the end: %v", text, r.c.Err())
+	}
+}
+
+// wantEnd waits until the session has ended and holds nothing.
+func (r *taker) wantEnd(want engineio.Reason) {
+	t := r.t
+	t.Helper()
+	<-r.c.Done()
+	select {
+	case got := <-r.ends:
+		if got != want {
+			t.Errorf("the receiver was told %v, want %v", got, want)
+		}
+	default:
+		t.Error("Done before the receiver was told of the end")
+	}
+	e, ok := errors.AsType[*engineio.EndError](r.c.Err())
+	if !ok || e.Reason != want {
+		t.Errorf("Err = %v, want an *EndError of %v", r.c.Err(), want)
+	}
+	if err := r.c.Send(engineio.NewMessage(nil, false)); err != engineio.ErrClosed {
+		t.Errorf("Send after the end: %v", err)
+	}
+	if err := r.c.Flush(t.Context()); err != engineio.ErrClosed {
+		t.Errorf("Flush after the end: %v", err)
+	}
+	if r.c.Writable() {
+		t.Error("writable after the end")
+	}
+}
+
+func text(s string) *engineio.Message   { return engineio.NewMessage([]byte(s), false) }
+func binary(s string) *engineio.Message { return engineio.NewMessage([]byte(s), true) }
+
+var (
+	pollingOnly   = &engineio.DialOptions{Transports: []string{"polling"}}
+	websocketOnly = &engineio.DialOptions{Transports: []string{"websocket"}}
+)
+
+// kinds are the ways to connect.
+var kinds = []struct {
+	name, transport string
+	o               *engineio.DialOptions
+}{
+	{"polling", "polling", pollingOnly},
+	{"websocket", "websocket", websocketOnly},
+	{"upgrade", "websocket", nil},
+	{"no upgrade", "polling", &engineio.DialOptions{NoUpgrade: true}},
+	{"websocket first", "websocket", &engineio.DialOptions{Transports: []string{"websocket", "polling"}}},
+}
+
+// Text and binary messages go both ways over each transport, and Close ends both sides
+// and leaves nothing.
+func TestClient(t *testing.T) {
+	for _, tt := range kinds {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, nil, func(s *site) {
+				r := s.mustConnect(tt.o)
+				time.Sleep(time.Second)
+				if got := r.c.Transport(); got != tt.transport {
+					t.Errorf("transport %q, want %q", got, tt.transport)
+				}
+				if !r.c.Writable() {
+					t.Error("not writable though nothing is queued")
+				}
+				if n := s.session(); n.ID() != r.c.ID() || n.Transport() != tt.transport {
+					t.Errorf("the server's session is %q over %s, want %q over %s", n.ID(), n.Transport(), r.c.ID(), tt.transport)
+				}
+				large := strings.Repeat("é", 100_000)
+				if err := r.c.Send(text("hello"), binary("\x00\xFF"), text(""), binary(""), text(large)); err != nil {
+					t.Fatal(err)
+				}
+				for _, want := range []string{"hello", "binary:\x00\xFF", "", "binary:", large} {
+					r.want(want)
+				}
+				if err := r.c.Flush(s.t.Context()); err != nil {
+					t.Error(err)
+				}
+				if r.c.Err() != nil {
+					t.Errorf("Err = %v of an open session", r.c.Err())
+				}
+				r.c.Close()
+				r.wantEnd(engineio.ForcedClose)
+				if !errors.Is(r.c.Err(), engineio.ErrClosed) {
+					t.Errorf("Err = %v", r.c.Err())
+				}
+				s.wantEnd(engineio.TransportClose)
+				r.c.Close() // once more
+			})
+		})
+	}
+}
+
+// An idle client answers pings, over each transport, and lives.
+func TestClientHeartbeat(t *testing.T) {
+	for _, tt := range kinds {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, fast, func(s *site) {
+				r := s.mustConnect(tt.o)
+				time.Sleep(10 * time.Second)
+				s.wantAlive()
+				r.c.Send(text("still here"))
+				r.want("still here")
+				r.c.Close()
+				<-r.c.Done()
+			})
+		})
+	}
+}
+
+// What open sends leaves first, and open may close the session.
+func TestClientOpen(t *testing.T) {
+	for _, tt := range kinds {
+		inBubble(t, nil, func(s *site) {
+			o := *cmpOptions(tt.o)
+			o.HTTPClient, o.Logger = s.http, slog.New(slog.DiscardHandler)
+			r := &taker{t: s.t, messages: make(chan string, 10), ends: make(chan engineio.Reason, 1)}
+			open := func(c *engineio.Client) engineio.Receiver {
+				r.c = c
+				c.Send(text("a"), text("b"))
+				return r
+			}
+			c, err := engineio.Dial(s.t.Context(), clientURL, open, &o)
+			if err != nil {
+				t.Fatalf("%s: %v", tt.name, err)
+			}
+			c.Send(text("c"))
+			for _, want := range []string{"a", "b", "c"} {
+				r.want(want)
+			}
+			c.Close()
+			r.wantEnd(engineio.ForcedClose)
+			c, err = engineio.Dial(s.t.Context(), clientURL, func(c *engineio.Client) engineio.Receiver {
+				c.Close()
+				return open(c)
+			}, &o)
+			if err != nil {
+				t.Fatalf("%s: %v", tt.name, err)
+			}
+			<-c.Done()
+			r.wantEnd(engineio.ForcedClose)
+			if c, err = engineio.Dial(s.t.Context(), clientURL, func(*engineio.Client) engineio.Receiver { return nil }, &o); err == nil || c != nil {
+				t.Errorf("%s: without a receiver: %v, %v", tt.name, c, err)
+			}
+			func() {
+				defer func() { recover() }()
+				engineio.Dial(s.t.Context(), clientURL, func(*engineio.Client) engineio.Receiver { panic("open") }, &o)
+				t.Error("a panic of open is lost")
+			}()
+			time.Sleep(10 * time.Second)
+		})
+	}
+}
+
+func cmpOptions(o *engineio.DialOptions) *engineio.DialOptions {
+	if o == nil {
+		return new(engineio.DialOptions)
+	}
+	return o
+}
+
+// Messages in both directions keep their order and arrive once, whenever the upgrade
+// comes.
+func TestClientOrderAcrossUpgrade(t *testing.T) {
+	const n = 200
+	for round := range 20 {
+		inBubble(t, nil, func(s *site) {
+			r := s.mustConnect(nil)
+			go func() {
+				for i := range n {
+					if i%7 == round%7 {
+						time.Sleep(time.Duration(round) * 3 * time.Millisecond)
+					}
+					r.c.Send(text(fmt.Sprint(i)))
+				}
+			}()
+			for i := range n {
+				r.want(fmt.Sprint(i))
+			}
+			time.Sleep(time.Second)
+			if r.c.Transport() != "websocket" {
+				t.Error("no upgrade")
+			}
+			r.c.Close()
+			r.wantEnd(engineio.ForcedClose)
+		})
+	}
+}
+
+// The server's Close and Shutdown, and a queue that is sent before.
+func TestClientClosedByServer(t *testing.T) {
+	for _, tt := range kinds {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, nil, func(s *site) {
+				r := s.mustConnect(tt.o)
+				time.Sleep(time.Second)
+				n := s.session()
+				n.Send(engineio.NewMessage([]byte("last"), false))
+				n.Close()
+				r.want("last")
+				r.wantEnd(engineio.TransportClose)
+			})
+		})
+	}
+}
+
+// Close sends what is queued before it.
+func TestClientCloseSendsQueue(t *testing.T) {
+	for _, tt := range kinds {
+		t.Run(tt.name, func(t *testing.T) {
+			var got lines
+			receive := func(e echo) engineio.Receiver { return recorder{e, &got} }
+			withReceiver(t, nil, receive, func(s *site) {
+				r := s.mustConnect(tt.o)
+				for i := range 50 {
+					r.c.Send(text(fmt.Sprint(i, ";")))
+				}
+				r.c.Close()
+				r.wantEnd(engineio.ForcedClose)
+				s.wantEnd(engineio.TransportClose)
+				if want := 50; strings.Count(got.String(), ";") != want {
+					t.Errorf("the server got %q", got.String())
+				}
+			})
+		})
+	}
+}
+
+// A recorder keeps what it gets.
+type recorder struct {
+	echo
+	got *lines
+}
+
+func (r recorder) Message(data []byte, _ bool) { r.got.Write(data) }
+
+// POSTs are split by the server's maxPayload, and a message that exceeds it is refused
+// where it is sent.
+func TestClientMaxPayload(t *testing.T) {
+	o := &engineio.Options{Limits: engineio.Limits{MaxPayload: 100}}
+	for _, tt := range kinds {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, o, func(s *site) {
+				r := s.mustConnect(tt.o)
+				for i := range 100 {
+					r.c.Send(text(fmt.Sprint(i, strings.Repeat("x", i%60))), binary(fmt.Sprint(i)))
+				}
+				for i := range 100 {
+					r.want(fmt.Sprint(i, strings.Repeat("x", i%60)))
+					r.want(fmt.Sprint("binary:", i))
+				}
+				if err := r.c.Send(text("before"), text(strings.Repeat("x", 100))); err != engineio.ErrTooLarge {
+					t.Errorf("Send of a message that is too large: %v", err)
+				}
+				r.c.Send(text(strings.Repeat("x", 99)))
+				r.want(strings.Repeat("x", 99))
+				r.c.Close()
+				<-r.c.Done()
+			})
+		})
+	}
+}
+
+// A queue over its limit ends the session, from wherever Send is called.
+func TestClientQueueFull(t *testing.T) {
+	for _, tt := range kinds[:2] {
+		t.Run(tt.name, func(t *testing.T) {
+			withReceiver(t, nil, func(e echo) engineio.Receiver { return slow{e} }, func(s *site) {
+				o := *tt.o
+				o.Limits.QueueBytes = 1 << 20
+				r := s.mustConnect(&o)
+				var err error
+				for range 100_000 {
+					if err = r.c.Send(text(strings.Repeat("slow", 1000))); err != nil {
+						break
+					}
+				}
+				if err != engineio.ErrQueueFull {
+					t.Errorf("Send = %v", err)
+				}
+				r.wantEnd(engineio.TransportError)
+				if !errors.Is(r.c.Err(), engineio.ErrQueueFull) {
+					t.Errorf("Err = %v", r.c.Err())
+				}
+				time.Sleep(2 * time.Minute) // the server's receiver
+			})
+		})
+	}
+}
+
+// A receiver that panics or ends its goroutine ends the session and nothing else.
+func TestClientReceiverPanics(t *testing.T) {
+	for _, tt := range kinds {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, nil, func(s *site) {
+				var log lines
+				o := *cmpOptions(tt.o)
+				o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				r, err := s.connectTo(s.t.Context(), clientURL, &o, func(_ *taker, text string) { panic(text) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.c.Send(text("ouch"))
+				r.wantEnd(engineio.TransportError)
+				if !strings.Contains(log.String(), "ouch") {
+					t.Errorf("log: %s", log.String())
+				}
+			})
+		})
+	}
+}
+
+// A receiver may call everything, Close too, and a slow one does not cost the session.
+func TestClientReceiverCalls(t *testing.T) {
+	for _, tt := range kinds {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, &engineio.Options{Limits: engineio.Limits{PingInterval: time.Second, PingTimeout: 2 * time.Minute}}, func(s *site) {
+				meet := func(r *taker, got string) {
+					switch got {
+					case "slow":
+						time.Sleep(10 * time.Minute)
+						r.c.Send(text("again"))
+						_, _, _, _ = r.c.Transport(), r.c.Writable(), r.c.ID(), r.c.Err()
+					case "again":
+						r.c.Close()
+					}
+				}
+				r, err := s.connectTo(s.t.Context(), clientURL, tt.o, meet)
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				r.c.Send(text("slow"))
+				r.want("slow")
+				<-r.c.Done()
+			})
+		})
+	}
+}
+
+// 16 goroutines send, flush, ask and close, over each transport.
+func TestClientConcurrently(t *testing.T) {
+	for _, tt := range kinds {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, nil, func(s *site) {
+				r := s.mustConnect(tt.o)
+				go func() {
+					for range r.messages {
+					}
+				}()
+				var all sync.WaitGroup
+				for i := range 16 {
+					all.Go(func() {
+						for range 20 {
+							r.c.Send(text("x"))
+							r.c.Writable()
+							r.c.Flush(s.t.Context())
+						}
+						if i == 15 {
+							r.c.Close()
+						}
+					})
+				}
+				all.Wait()
+				r.wantEnd(engineio.ForcedClose)
+				close(r.messages)
+			})
+		})
+	}
+}
+
+// Flush waits until the server has taken what was sent, for no longer than its ctx.
+func TestClientFlush(t *testing.T) {
+	for _, tt := range kinds[:2] {
+		t.Run(tt.name, func(t *testing.T) {
+			withReceiver(t, nil, func(e echo) engineio.Receiver { return slow{e} }, func(s *site) {
+				r := s.mustConnect(tt.o)
+				for range 8 {
+					r.c.Send(text("slow"), binary(strings.Repeat("x", 200_000)))
+				}
+				if r.c.Writable() {
+					t.Error("writable though the server takes nothing")
+				}
+				ctx, cancel := context.WithTimeout(s.t.Context(), time.Second)
+				defer cancel()
+				if err := r.c.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Flush = %v", err)
+				}
+				flushed := make(chan error, 1)
+				go func() { flushed <- r.c.Flush(s.t.Context()) }()
+				synctest.Wait()
+				select {
+				case err := <-flushed:
+					t.Errorf("Flush = %v though the server takes nothing", err)
+				default:
+				}
+				r.c.Close()
+				if err := <-flushed; err != engineio.ErrClosed {
+					t.Errorf("Flush = %v when the session was closed", err)
+				}
+				<-r.c.Done()
+				time.Sleep(time.Hour) // the server's receiver
+			})
+		})
+	}
+}
+
+// A cookie of the server comes back, and the client keeps it in a jar of its own.
+func TestClientCookie(t *testing.T) {
+	var mu sync.Mutex
+	var cookies []string
+	o := &engineio.Options{Cookie: &http.Cookie{}, Hooks: engineio.Hooks{Header: func(_ http.Header, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		cookies = append(cookies, r.URL.Query().Get("transport")+" "+r.Header.Get("Cookie")+" "+r.Header.Get("Authorization")+" "+r.URL.Query().Get("token"))
+	}}}
+	inBubble(t, o, func(s *site) {
+		r, err := s.connectTo(s.t.Context(), "ws://example.com/engine.io/?token=a%26b", &engineio.DialOptions{Header: http.Header{"Authorization": {"key"}}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		r.c.Close()
+		<-r.c.Done()
+		mu.Lock()
+		defer mu.Unlock()
+		if cookies[0] != "polling  key a&b" {
+			t.Errorf("first request: %q", cookies[0])
+		}
+		id := " io=" + r.c.ID() + " key a&b"
+		seen := strings.Join(cookies[1:], "\n")
+		if !strings.Contains(seen, "polling"+id) || !strings.Contains(seen, "websocket"+id) || strings.Count(seen, id) != len(cookies)-1 {
+			t.Errorf("%q", cookies)
+		}
+		if s.http.Jar != nil {
+			t.Error("the user's http.Client was changed")
+		}
+	})
+}
+
+// What the server does not offer is not used; a transport that fails is followed by
+// the next one only if that was asked for.
+func TestClientTransports(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		server    engineio.Options
+		client    engineio.DialOptions
+		transport string // "": an error
+	}{
+		{"no upgrade offered", engineio.Options{NoUpgrades: true}, engineio.DialOptions{}, "polling"},
+		{"polling refused", engineio.Options{Transports: []string{"websocket"}}, engineio.DialOptions{}, ""},
+		{"polling refused, try all", engineio.Options{Transports: []string{"websocket"}}, engineio.DialOptions{TryAllTransports: true}, "websocket"},
+		{"websocket refused", engineio.Options{Transports: []string{"polling"}}, *websocketOnly, ""},
+		{"websocket refused, try all", engineio.Options{Transports: []string{"polling"}},
+			engineio.DialOptions{Transports: []string{"websocket", "polling"}, TryAllTransports: true}, "polling"},
+		{"all refused", engineio.Options{Path: "/elsewhere/"}, engineio.DialOptions{TryAllTransports: true}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, &tt.server, func(s *site) {
+				r, err := s.connect(&tt.client)
+				if tt.transport == "" {
+					if _, ok := errors.AsType[*engineio.ResponseError](err); !ok {
+						t.Errorf("error %v, want a *ResponseError", err)
+					}
+					if strings.Contains(tt.name, "websocket") != strings.Contains(err.Error(), "over websocket") && tt.name != "all refused" {
+						t.Errorf("error %v names another transport", err)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				if got := r.c.Transport(); got != tt.transport {
+					t.Errorf("transport %q, want %q", got, tt.transport)
+				}
+				r.c.Send(text("a"))
+				r.want("a")
+				r.c.Close()
+				<-r.c.Done()
+			})
+		})
+	}
+}
+
+// A refusal of the server can be read.
+func TestClientRefused(t *testing.T) {
+	o := &engineio.Options{Hooks: engineio.Hooks{Allow: func(*http.Request) error { return errors.New("not you") }}}
+	for _, tt := range kinds[:2] {
+		inBubble(t, o, func(s *site) {
+			_, err := s.connect(tt.o)
+			e, ok := errors.AsType[*engineio.Refusal](err)
+			if !ok || e.Code != 4 || e.Status != 403 || e.Message != "not you" || !strings.Contains(err.Error(), "not you") {
+				t.Errorf("%s: %v, %+v", tt.name, err, e)
+			}
+		})
+	}
+}
+
+// Dial says which option or which part of the URL is wrong.
+func TestDialArguments(t *testing.T) {
+	open := func(*engineio.Client) engineio.Receiver { return nil }
+	if _, err := engineio.Dial(t.Context(), clientURL, nil, nil); err == nil {
+		t.Error("nil for open is accepted")
+	}
+	for _, tt := range []struct {
+		url  string
+		o    engineio.DialOptions
+		want string
+	}{
+		{"ftp://example.com", engineio.DialOptions{}, "ftp"},
+		{"http://", engineio.DialOptions{}, "host"},
+		{"http://example.com/#top", engineio.DialOptions{}, "fragment"},
+		{"http://a b", engineio.DialOptions{}, "host name"},
+		{clientURL, engineio.DialOptions{Transports: []string{}}, "DialOptions.Transports"},
+		{clientURL, engineio.DialOptions{Transports: []string{"pigeon"}}, `DialOptions.Transports[0] is "pigeon"`},
+		{clientURL, engineio.DialOptions{Limits: engineio.DialLimits{MaxPayload: 5}}, "Limits.MaxPayload is 5"},
+		{clientURL, engineio.DialOptions{Limits: engineio.DialLimits{QueueBytes: 5}}, "Limits.QueueBytes is 5"},
+	} {
+		_, err := engineio.Dial(t.Context(), tt.url, open, &tt.o)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: error %v, want %q in it", tt.url, err, tt.want)
+		}
+	}
+}
+
+// A refusing transport fails each request.
+type refusing struct{}
+
+func (refusing) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("no network")
+}
+
+// Without an HTTPClient the transport is the client's own: after the upgrade and after
+// the end it holds no connection.
+func TestClientOwnTransport(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		before := http.DefaultTransport
+		defer func() { http.DefaultTransport = before }()
+		for _, base := range []http.RoundTripper{s.http.Transport, refusing{}} {
+			http.DefaultTransport = base
+			for _, tt := range kinds {
+				var open sync.WaitGroup
+				o := *cmpOptions(tt.o)
+				o.Logger = slog.New(slog.DiscardHandler)
+				if tt.transport == "websocket" { // package handshake has made its transport already, or makes it now
+					o.HTTPClient = nil
+					continue
+				}
+				r := &taker{t: s.t, messages: make(chan string, 10), ends: make(chan engineio.Reason, 1)}
+				c, err := engineio.Dial(s.t.Context(), clientURL, func(c *engineio.Client) engineio.Receiver { r.c = c; return r }, &o)
+				if base == (refusing{}) {
+					if err == nil {
+						t.Error("a session without a server")
+					}
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Send(text("a"))
+				r.want("a")
+				c.Close()
+				<-c.Done()
+				open.Wait()
+			}
+		}
+	})
+}
+
+// The log tells why a session stays on polling.
+func TestClientStaysLogged(t *testing.T) {
+	inBubble(t, &engineio.Options{Hooks: engineio.Hooks{Header: func(h http.Header, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			h.Set("Upgrade", "no")
+			panic(http.ErrAbortHandler)
+		}
+	}}}, func(s *site) {
+		var log lines
+		r := s.mustConnect(&engineio.DialOptions{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		time.Sleep(time.Second)
+		if !strings.Contains(log.String(), "stays on long-polling") || bytes.Contains([]byte(log.String()), []byte(r.c.ID())) {
+			t.Errorf("log: %s", log.String())
+		}
+		r.c.Send(text("a"))
+		r.want("a")
+		r.c.Close()
+		<-r.c.Done()
+	})
+}
