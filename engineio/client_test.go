@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -616,48 +617,64 @@ func TestDialArguments(t *testing.T) {
 	}
 }
 
-// A refusing transport fails each request.
-type refusing struct{}
-
-func (refusing) RoundTrip(*http.Request) (*http.Response, error) {
-	return nil, errors.New("no network")
-}
-
-// Without an HTTPClient the transport is the client's own: after the upgrade and after
-// the end it holds no connection.
+// Without an HTTPClient the transport of polling is the client's own: after the upgrade
+// and after the end it holds no connection.
 func TestClientOwnTransport(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
-		before := http.DefaultTransport
-		defer func() { http.DefaultTransport = before }()
-		for _, base := range []http.RoundTripper{s.http.Transport, refusing{}} {
-			http.DefaultTransport = base
-			for _, tt := range kinds {
-				var open sync.WaitGroup
-				o := *cmpOptions(tt.o)
-				o.Logger = slog.New(slog.DiscardHandler)
-				if tt.transport == "websocket" { // package handshake has made its transport already, or makes it now
-					o.HTTPClient = nil
-					continue
-				}
-				r := &taker{t: s.t, messages: make(chan string, 10), ends: make(chan engineio.Reason, 1)}
-				c, err := engineio.Dial(s.t.Context(), clientURL, func(c *engineio.Client) engineio.Receiver { r.c = c; return r }, &o)
-				if base == (refusing{}) {
-					if err == nil {
-						t.Error("a session without a server")
-					}
-					continue
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				c.Send(text("a"))
-				r.want("a")
-				c.Close()
-				<-c.Done()
-				open.Wait()
-			}
+		defer func(before http.RoundTripper) { http.DefaultTransport = before }(http.DefaultTransport)
+		http.DefaultTransport = s.http.Transport
+		r := &taker{t: s.t, messages: make(chan string, 10), ends: make(chan engineio.Reason, 1)}
+		_, err := engineio.Dial(s.t.Context(), clientURL, func(c *engineio.Client) engineio.Receiver { r.c = c; return r }, pollingOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.c.Send(text("a"))
+		r.want("a")
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
+		synctest.Wait()
+		if left := stacksOf("net/http.(*persistConn)"); left > 0 {
+			t.Errorf("%d goroutines of connections are left", left)
 		}
 	})
+}
+
+// An idle client has one goroutine on WebSocket, also one that has moved there.
+func TestClientGoroutines(t *testing.T) {
+	for _, tt := range kinds {
+		if tt.transport != "websocket" {
+			continue
+		}
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, nil, func(s *site) {
+				r := s.mustConnect(tt.o)
+				r.c.Send(text("a"))
+				r.want("a")
+				time.Sleep(time.Minute)
+				if n := stacksOf("engineio.(*Client)"); n != 1 {
+					t.Errorf("%d goroutines, want 1", n)
+				}
+				r.c.Close()
+				r.wantEnd(engineio.ForcedClose)
+				if n := stacksOf("engineio.(*Client)"); n != 0 {
+					t.Errorf("%d goroutines after the end", n)
+				}
+			})
+		})
+	}
+}
+
+// stacksOf counts the goroutines that run, or were started by, a function whose name
+// has part in it.
+func stacksOf(part string) (n int) {
+	b := make([]byte, 1<<20)
+	b = b[:runtime.Stack(b, true)]
+	for stack := range strings.SplitSeq(string(b), "\n\n") {
+		if strings.Contains(stack, part) {
+			n++
+		}
+	}
+	return n
 }
 
 // The log tells why a session stays on polling.
