@@ -90,7 +90,7 @@ func Dial(ctx context.Context, url string, open func(*Client) Receiver, o *DialO
 			return c, nil
 		}
 		c.cancel()
-		w.release()
+		w.release()()
 		failures = append(failures, fmt.Errorf("engine.io: dial over %s: %w", transport, err))
 		if !o.TryAllTransports || ctx.Err() != nil {
 			break
@@ -127,6 +127,7 @@ func (c *Client) dial(ctx context.Context, transport string) (err error) {
 
 // dialPolling opens the session over long-polling.
 func (c *Client) dialPolling(ctx context.Context) error {
+	c.web.preparePolling()
 	body, err := c.web.get(ctx, "")
 	if err != nil {
 		return err

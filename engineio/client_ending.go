@@ -85,14 +85,17 @@ func (c *Client) unlock() {
 		c.cancel()
 	}
 	over := c.state == closed && c.running == 0 && c.begun && !c.over
-	c.over = c.over || over
+	var release func()
+	if over {
+		c.over, release = true, c.web.release()
+	}
 	c.mu.Unlock()
 	if tell {
 		defer c.stop()
 		c.tell()
 	}
 	if over {
-		c.web.release()
+		release()
 		close(c.done)
 	}
 }

@@ -22,7 +22,7 @@ type web struct {
 	url url.URL      // of the server, without the parameters of the protocol
 	jar http.CookieJar
 
-	polling *http.Client    // of long-polling
+	polling *http.Client    // of long-polling; nil: the session opens over WebSocket
 	own     *http.Transport // of polling; nil: it is the user's
 }
 
@@ -54,13 +54,18 @@ func newWeb(rawURL string, o *DialOptions) (*web, error) {
 	if w.jar == nil {
 		w.jar, _ = cookiejar.New(nil) // it never fails
 	}
-	transport := o.HTTPClient.Transport
+	return w, nil
+}
+
+// preparePolling makes what requests of long-polling need. A session that opens over
+// WebSocket does without.
+func (w *web) preparePolling() {
+	transport := w.o.HTTPClient.Transport
 	if transport == nil {
 		w.own = ownTransport()
 		transport = w.own
 	}
 	w.polling = &http.Client{Transport: transport, Jar: w.jar, CheckRedirect: w.redirect}
-	return w, nil
 }
 
 // ownTransport returns a transport for a user who brings none.
@@ -75,12 +80,16 @@ func ownTransport() *http.Transport {
 	return t
 }
 
-// release closes the connections of our own transport that are not in use, now and
-// when requests end.
-func (w *web) release() {
-	if w.own != nil {
-		w.own.CloseIdleConnections()
+// release lets go of what requests of long-polling needed, when none is under way, and
+// returns what closes the connections of our own transport. That may call the user's
+// code. Called with the Client's mu held.
+func (w *web) release() (closeIdle func()) {
+	own := w.own
+	w.polling, w.own = nil, nil
+	if own == nil {
+		return func() {}
 	}
+	return own.CloseIdleConnections
 }
 
 // target returns the URL of a request. An empty sid opens a session.

@@ -27,13 +27,7 @@ package engineio
 // In probed nothing has been sent on the WebSocket that counts. So when a GET stays
 // unanswered there, the way back to polling loses nothing.
 var clientTransitions = table{
-	polling: {
-		attach:   {probing, keepProbe},
-		probe:    {polling, nothing},
-		switchTo: {polling, nothing},
-		abandon:  {polling, nothing},
-		end:      {closed, closeSession},
-	},
+	polling: transitions[polling],
 	probing: {
 		attach:   {probing, refuseProbe},
 		probe:    {probed, pauseRequests},
@@ -48,18 +42,6 @@ var clientTransitions = table{
 		abandon:  {polling, dropProbe},
 		end:      {closed, closeSession},
 	},
-	upgraded: {
-		attach:   {upgraded, refuseProbe},
-		probe:    {upgraded, nothing},
-		switchTo: {upgraded, nothing},
-		abandon:  {upgraded, nothing},
-		end:      {closed, closeSession},
-	},
-	closed: {
-		attach:   {closed, refuseProbe},
-		probe:    {closed, nothing},
-		switchTo: {closed, nothing},
-		abandon:  {closed, nothing},
-		end:      {closed, nothing},
-	},
+	upgraded: transitions[upgraded],
+	closed:   transitions[closed],
 }

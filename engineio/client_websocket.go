@@ -84,7 +84,7 @@ func (c *Client) received(ws *conn.Conn, m conn.Message) (renew bool) {
 		c.mu.Lock()
 		defer c.unlock()
 		c.probed(ws, m)
-		return false
+		return true // whatever carries messages is likely to be silent for a while now
 	}
 	c.delivery.Lock()
 	defer c.delivery.Unlock()
@@ -127,7 +127,7 @@ func (c *Client) moveIfQuiet() {
 	c.queue, c.queued = nil, 0
 	_ = c.transmit(append([]*Message{upgradeMessage}, queue...)) // the reader learns of an error
 	c.wake()
-	c.start(c.web.release)
+	c.start(c.web.release())
 }
 
 // dropProbe closes the WebSocket that is probed. The session goes on polling. Called
