@@ -59,7 +59,7 @@ var layers = []layer{
 var pureFiles = []string{
 	"handshake/extension.go", "handshake/deflate.go",
 	"conn/out_queue.go", "conn/out_pending.go",
-	"engineio/upgrade.go",
+	"engineio/upgrade.go", "engineio/client_upgrade.go", "engineio/client_batch.go",
 	"socketio/args.go",
 }
 

@@ -1,6 +1,7 @@
 package engineio_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -52,4 +53,39 @@ func Example() {
 	// 4HELLO
 	// closed: transport close
 	// ok
+}
+
+// A listener prints what it gets.
+type listener struct{ got chan string }
+
+func (l listener) Message(data []byte, binary bool) { l.got <- string(data) }
+func (l listener) Closed(reason engineio.Reason)    { fmt.Println("ended:", reason) }
+
+func ExampleDial() {
+	server, err := engineio.NewServer(func(s *engineio.Session) engineio.Receiver {
+		return shouter{s}
+	}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	web := httptest.NewServer(server)
+	defer web.Close()
+
+	l := listener{make(chan string, 1)}
+	c, err := engineio.Dial(context.Background(), web.URL, func(*engineio.Client) engineio.Receiver {
+		return l
+	}, &engineio.DialOptions{Transports: []string{"websocket", "polling"}, TryAllTransports: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	c.Send(engineio.NewMessage([]byte("hello"), false))
+	fmt.Println(<-l.got, "over", c.Transport())
+	server.Shutdown(context.Background())
+	<-c.Done()
+	fmt.Println(c.Err())
+	// Unordered output:
+	// HELLO over websocket
+	// closed: server shutting down
+	// ended: transport close
+	// engine.io: session ended: transport close: websocket: closed by the peer: 1001 going away
 }
