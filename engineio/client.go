@@ -272,13 +272,7 @@ func (c *Client) send(ms []*Message) error {
 	case c.state == upgraded:
 		return c.transmit(ms)
 	}
-	c.enqueue(ms...)
-	if c.queued > c.web.o.Limits.QueueBytes {
-		c.end(queueOverrun)
-		return ErrQueueFull
-	}
-	c.resume()
-	return nil
+	return c.queueUp(ms...)
 }
 
 // tooLarge reports whether the server does not take one of the messages.
@@ -395,8 +389,7 @@ func (c *Client) control(m *Message) {
 	case upgraded:
 		_ = c.transmit([]*Message{m}) // the reader learns of an error
 	default:
-		c.enqueue(m)
-		c.resume()
+		_ = c.queueUp(m) // a server that pings and takes no pongs ends the session so
 	}
 }
 

@@ -467,6 +467,19 @@ func TestClientNeverAnswered(t *testing.T) {
 			})
 		}
 	})
+	t.Run("POST, with a Timeout", func(t *testing.T) {
+		withFake(t, &fake{post: never}, func(s *site) {
+			start := time.Now()
+			o := *pollingOnly
+			o.HTTPClient = &http.Client{Transport: s.http.Transport, Timeout: 30 * time.Second}
+			r := s.mustConnect(&o)
+			r.c.Send(text("a"))
+			r.wantEnd(engineio.TransportError)
+			if d := time.Since(start); d != 30*time.Second || !errors.Is(r.c.Err(), os.ErrDeadlineExceeded) {
+				t.Errorf("%v after %v", r.c.Err(), d)
+			}
+		})
+	})
 	t.Run("close", func(t *testing.T) {
 		withFake(t, &fake{post: never}, func(s *site) {
 			r := s.mustConnect(pollingOnly)
@@ -478,6 +491,74 @@ func TestClientNeverAnswered(t *testing.T) {
 				t.Errorf("done %v after Close", d)
 			}
 		})
+	})
+}
+
+// A POST after Close that is refused ends the wait for the rest.
+func TestClientCloseRefused(t *testing.T) {
+	withFake(t, &fake{post: respond(502, html)}, func(s *site) {
+		r := s.mustConnect(pollingOnly)
+		r.c.Send(text("a"))
+		r.c.Close()
+		start := time.Now()
+		r.wantEnd(engineio.ForcedClose)
+		if d := time.Since(start); d != 0 {
+			t.Errorf("done %v after Close", d)
+		}
+	})
+}
+
+// A server that pings without end and takes no pongs ends the session before they fill
+// the memory.
+func TestClientPingFlood(t *testing.T) {
+	pings := strings.Repeat("2\x1e", 2_000) + "2"
+	server := &fake{post: never, get: respond(200, pings), ws: func(c *conn.Conn, _ *http.Request) {
+		c.Write(context.Background(), conn.Text, []byte("0"+goodOpen))
+		for range 300_000 { // three times the pipe and the queue
+			if c.Write(context.Background(), conn.Text, []byte("2")) != nil {
+				return
+			}
+		}
+		waitForEnd(c)
+	}}
+	for _, kind := range kinds[:2] {
+		withFake(t, server, func(s *site) {
+			r := s.mustConnect(&engineio.DialOptions{Transports: kind.o.Transports, Limits: engineio.DialLimits{QueueBytes: 64 << 10}})
+			r.wantEnd(engineio.TransportError)
+			if !errors.Is(r.c.Err(), engineio.ErrQueueFull) {
+				t.Errorf("%s: Err = %v", kind.name, r.c.Err())
+			}
+		})
+	}
+}
+
+// A meeting transport calls back when it has opened a WebSocket.
+type meeting struct {
+	http.RoundTripper
+	opened func()
+}
+
+func (m meeting) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := m.RoundTripper.RoundTrip(r)
+	if r.Header.Get("Upgrade") != "" {
+		m.opened()
+	}
+	return resp, err
+}
+
+// A WebSocket that opens when the session has ended already is closed.
+func TestClientClosedBeforeProbe(t *testing.T) {
+	server := &fake{ws: func(c *conn.Conn, _ *http.Request) { waitForEnd(c) }}
+	withFake(t, server, func(s *site) {
+		var r *taker
+		known := make(chan struct{})
+		s.http = &http.Client{Transport: meeting{s.http.Transport, func() {
+			<-known
+			r.c.Close()
+		}}}
+		r = s.mustConnect(nil)
+		close(known)
+		r.wantEnd(engineio.ForcedClose)
 	})
 }
 

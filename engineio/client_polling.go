@@ -31,7 +31,19 @@ func (c *Client) mayPost() bool {
 	return len(c.queue) > 0 && (c.state < probed || c.leaving)
 }
 
-// enqueue queues messages for a POST. Called with mu held.
+// queueUp queues messages for a POST, or ends the session if they are too many. Called
+// with mu held.
+func (c *Client) queueUp(ms ...*Message) error {
+	c.enqueue(ms...)
+	if c.queued > c.web.o.Limits.QueueBytes {
+		c.end(queueOverrun)
+		return ErrQueueFull
+	}
+	c.resume()
+	return nil
+}
+
+// enqueue queues messages. Called with mu held.
 func (c *Client) enqueue(ms ...*Message) {
 	for _, m := range ms {
 		c.queued += m.size()

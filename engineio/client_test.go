@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/handshake"
 )
 
 // A taker is the receiver of a client. Messages come as text, binary ones after
@@ -86,11 +87,22 @@ func (r *taker) want(text string) {
 	t.Helper()
 	select {
 	case got := <-r.messages:
-		if got != text {
-			t.Errorf("message %.60q, want %.60q", got, text)
-		}
+		r.compare(got, text)
+		return
 	case <-r.c.Done():
+	}
+	select {
+	case got := <-r.messages: // it came before the end
+		r.compare(got, text)
+	default:
 		t.Fatalf("want the message %q, got the end: %v", text, r.c.Err())
+	}
+}
+
+func (r *taker) compare(got, want string) {
+	r.t.Helper()
+	if got != want {
+		r.t.Errorf("message %.60q, want %.60q", got, want)
 	}
 }
 
@@ -375,7 +387,7 @@ func TestClientQueueFull(t *testing.T) {
 				if !errors.Is(r.c.Err(), engineio.ErrQueueFull) {
 					t.Errorf("Err = %v", r.c.Err())
 				}
-				time.Sleep(2 * time.Minute) // the server's receiver
+				time.Sleep(24 * time.Hour) // the server's receiver
 			})
 		})
 	}
@@ -431,7 +443,7 @@ func TestClientReceiverCalls(t *testing.T) {
 	}
 }
 
-// 16 goroutines send, flush, ask and close, over each transport.
+// 64 goroutines send, flush, ask and close, over each transport.
 func TestClientConcurrently(t *testing.T) {
 	for _, tt := range kinds {
 		t.Run(tt.name, func(t *testing.T) {
@@ -442,14 +454,14 @@ func TestClientConcurrently(t *testing.T) {
 					}
 				}()
 				var all sync.WaitGroup
-				for i := range 16 {
+				for i := range 64 {
 					all.Go(func() {
-						for range 20 {
+						for range 10 {
 							r.c.Send(text("x"))
 							r.c.Writable()
 							r.c.Flush(s.t.Context())
 						}
-						if i == 15 {
+						if i == 63 {
 							r.c.Close()
 						}
 					})
@@ -492,7 +504,7 @@ func TestClientFlush(t *testing.T) {
 					t.Errorf("Flush = %v when the session was closed", err)
 				}
 				<-r.c.Done()
-				time.Sleep(time.Hour) // the server's receiver
+				time.Sleep(24 * time.Hour) // the server's receiver
 			})
 		})
 	}
@@ -596,6 +608,9 @@ func TestDialArguments(t *testing.T) {
 	if _, err := engineio.Dial(t.Context(), clientURL, nil, nil); err == nil {
 		t.Error("nil for open is accepted")
 	}
+	if _, err := engineio.Dial(t.Context(), "ftp://example.com", open, nil); err == nil {
+		t.Error("ftp is accepted")
+	}
 	for _, tt := range []struct {
 		url  string
 		o    engineio.DialOptions
@@ -607,6 +622,7 @@ func TestDialArguments(t *testing.T) {
 		{"http://a b", engineio.DialOptions{}, "host name"},
 		{clientURL, engineio.DialOptions{Transports: []string{}}, "DialOptions.Transports"},
 		{clientURL, engineio.DialOptions{Transports: []string{"pigeon"}}, `DialOptions.Transports[0] is "pigeon"`},
+		{clientURL, engineio.DialOptions{Deflate: &handshake.DeflateOptions{ClientMaxWindowBits: 99}}, "DialOptions.Deflate.ClientMaxWindowBits is 99"},
 		{clientURL, engineio.DialOptions{Limits: engineio.DialLimits{MaxPayload: 5}}, "Limits.MaxPayload is 5"},
 		{clientURL, engineio.DialOptions{Limits: engineio.DialLimits{QueueBytes: 5}}, "Limits.QueueBytes is 5"},
 	} {
