@@ -29,6 +29,7 @@ type meddler struct {
 	sessions []*engineio.Session
 	called   atomic.Bool
 	done     chan struct{} // closed when the wanted callback has returned
+	opened   chan struct{} // has room for one, which says that a session has opened
 }
 
 // call is what every callback does.
@@ -100,8 +101,10 @@ func (m *meddler) Handle(_ context.Context, r slog.Record) error {
 func (m *meddler) WithAttrs([]slog.Attr) slog.Handler { return m }
 func (m *meddler) WithGroup(string) slog.Handler      { return m }
 
-// overload sends to all sessions until they close.
+// overload sends to all sessions until they close. A WebSocket is open for its client
+// before the server has opened the session.
 func (m *meddler) overload() {
+	<-m.opened
 	m.mu.Lock()
 	sessions := append([]*engineio.Session{}, m.sessions...)
 	m.mu.Unlock()
@@ -190,7 +193,7 @@ func TestCallbacksWithoutLocks(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m := &meddler{t: t, wanted: tt.wanted, done: make(chan struct{})}
+			m := &meddler{t: t, wanted: tt.wanted, done: make(chan struct{}), opened: make(chan struct{}, 1)}
 			o := &engineio.Options{
 				Logger: slog.New(m),
 				CORS:   &engineio.CORS{},
@@ -214,6 +217,10 @@ func TestCallbacksWithoutLocks(t *testing.T) {
 				m.mu.Lock()
 				m.sessions = append(m.sessions, s)
 				m.mu.Unlock()
+				select {
+				case m.opened <- struct{}{}:
+				default:
+				}
 				m.call("open")
 				return m
 			}, o)

@@ -111,7 +111,12 @@ func (c *Client) untold() bool {
 }
 
 // tell tells the receiver of the end. Called without any lock.
-func (c *Client) tell() { c.receiver.Closed(c.why.reason) }
+func (c *Client) tell() {
+	returned := false
+	defer caught(c.web.o.Logger, &returned)
+	c.receiver.Closed(c.why.reason)
+	returned = true
+}
 
 // expire does what is due. Called with mu held.
 func (c *Client) expire(now time.Time) {

@@ -415,6 +415,29 @@ func TestClientReceiverPanics(t *testing.T) {
 	}
 }
 
+// A panic of Closed is logged, and Done comes all the same.
+func TestClientClosedPanics(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		var log lines
+		c, err := engineio.Dial(s.t.Context(), clientURL, func(*engineio.Client) engineio.Receiver { return touchy{} },
+			&engineio.DialOptions{HTTPClient: s.http, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		<-c.Done()
+		if !strings.Contains(log.String(), "touchy") {
+			t.Errorf("log: %s", log.String())
+		}
+	})
+}
+
+// A touchy receiver panics at the end.
+type touchy struct{}
+
+func (touchy) Message([]byte, bool)   {}
+func (touchy) Closed(engineio.Reason) { panic("touchy") }
+
 // A receiver may call everything, Close too, and a slow one does not cost the session.
 func TestClientReceiverCalls(t *testing.T) {
 	for _, tt := range kinds {
