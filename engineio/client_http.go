@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -164,9 +165,7 @@ func (w *web) do(ctx context.Context, method, sid string, body []byte, most int6
 	if err != nil {
 		return nil, withoutURL(err)
 	}
-	for name, values := range w.o.Header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, w.o.Header)
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", packet.V4.Text.ContentType)
 	}
