@@ -174,7 +174,7 @@ func (in *inbound) readLate(room []byte) (n int, err error) {
 const lateBytes = 8 << 20
 
 // lateTime is how long such a read may take on a stream that can't be tried.
-const lateTime = 10 * time.Millisecond
+const lateTime = 100 * time.Millisecond
 
 // failed ends the connection after a failed read.
 func (in *inbound) failed(ctx context.Context, err error) error {
