@@ -56,6 +56,7 @@ var (
 	errNamespace error = &parser.Error{Reason: "namespace is not a string with a slash"}
 	errKey       error = &parser.Error{Reason: "key of a map is not a string or an integer"}
 	errTrailing  error = &parser.Error{Reason: "bytes after the packet"}
+	errData      error = &parser.Error{Reason: "data of a packet is not an array, a map or a string"}
 )
 
 // The fields of a packet.
@@ -158,8 +159,12 @@ func (r *reader) data() error {
 	if r.nothing() {
 		return nil
 	}
-	if msgp.NextType(r.b) != msgp.ArrayType {
+	switch msgp.NextType(r.b) {
+	case msgp.MapType, msgp.StrType:
 		return r.value(1)
+	case msgp.ArrayType:
+	default:
+		return errData
 	}
 	p := r.p
 	return r.array(1, func() error {

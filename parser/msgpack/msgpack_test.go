@@ -206,6 +206,7 @@ func TestParseErrors(t *testing.T) {
 		many      = "more attachments than Limits.Attachments"
 		arguments = "too many arguments"
 		depth     = "payload is nested too deep"
+		data      = "data of a packet is not an array, a map or a string"
 	)
 	event := func(octets string) string { return "83a47479706502a36e7370a12fa464617461" + octets }
 	for octets, want := range map[string]string{
@@ -221,12 +222,12 @@ func TestParseErrors(t *testing.T) {
 		"83a47479706503a36e7370a12fa26964cf0020000000000000": id, "83a47479706503a36e7370a12fa26964": id,
 		"8101c0": key, "81c0c0": key, "81": key, "de": broken, "df0000": broken,
 		event("91c1"): broken, event("92a165"): broken, event("a2"): broken, event("d9"): broken, event("d905616263"): broken,
-		event("dbffffffff"): broken, event("c6ffffffff"): broken, event("db7fffffff61"): broken, event("c405"): broken, event("c4"): broken,
+		event("dbffffffff"): broken, event("91c6ffffffff"): broken, event("db7fffffff61"): broken, event("91c405"): broken, event("91c4"): broken, event("c400"): data,
 		event("91db"): broken, event("91c9"): broken, event("91c9ffffffff00"): broken, event("91c7"): broken, event("91c705"): broken,
 		event("91d4"): broken, event("91d400"): broken, event("91d6ff00"): broken, event("91d7ff00"): broken, event("91cd00"): broken,
 		event("91cb00"): broken, event("91d0"): broken, event("91cc"): broken, event("91ddffffffff"): broken, event("ddffffffff00"): broken, event("dc00"): broken,
 		event("92a165dc"): broken, event("91dfffffffffa161"): broken, event("91de"): broken, event("9181c0c0"): key, event("9181"): key, event("9181d905"): broken,
-		event("9181cd00"): broken, event("dc"): broken,
+		event("9181cd00"): broken, event("dc"): broken, event("d50501ff"): data, event("d7007fffffffffffffff"): data, event("00"): data, event("c1"): data,
 		event("9ca165" + strings.Repeat("c400", 11)):                    many,
 		event("9ca165" + strings.Repeat("d50500ff", 11)):                many,
 		event("dc0083a165" + strings.Repeat("00", 130)):                 arguments,

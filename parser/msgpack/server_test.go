@@ -239,7 +239,7 @@ func TestHostile(t *testing.T) {
 		"not MessagePack": {false, "c1", "packet is not a map"},
 		"reserved name":   {false, "83a47479706502a36e7370a12fa46461746191aa646973636f6e6e656374", "event name is reserved"},
 		"no name":         {false, "83a47479706502a36e7370a12fa46461746190", "payload does not fit the packet type"},
-		"no array":        {false, "83a47479706502a36e7370a12fa46461746101", "payload does not fit the packet type"},
+		"no array":        {false, "83a47479706502a36e7370a12fa46461746180", "payload does not fit the packet type"},
 		"another's":       {false, "82a47479706501a36e7370a22f78", "namespace that was not joined"},
 		"connected twice": {false, "82a47479706500a36e7370a12f", "second CONNECT"},
 		"attachments":     {false, "83a47479706502a36e7370a12fa46461746193a165c400c400", "more attachments than Limits.Attachments"},
