@@ -56,6 +56,7 @@ var (
 	errNamespace error = &parser.Error{Reason: "namespace is not a string with a slash"}
 	errKey       error = &parser.Error{Reason: "key of a map is not a string or an integer"}
 	errTrailing  error = &parser.Error{Reason: "bytes after the packet"}
+	errAuth      error = &parser.Error{Reason: "auth is an array"}
 	errData      error = &parser.Error{Reason: "data of a packet is not an array, a map or a string"}
 )
 
@@ -97,6 +98,8 @@ func (Parser) Parse(p *parser.Packet, message []byte, l parser.Limits) error {
 		return errTrailing
 	case seen&fieldType == 0 || seen&fieldNamespace == 0:
 		return errMissing
+	case p.Type == parser.Connect && len(p.Args) > 0:
+		return errAuth // embed would move what Args names
 	}
 	if p.Type == parser.Connect {
 		embed(p)
