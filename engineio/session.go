@@ -187,14 +187,17 @@ func (s *Session) Writable() bool {
 	return s.waiting != nil
 }
 
+// A Cork holds back what is sent until it is released; see Session.Cork.
+type Cork = conn.Cork
+
 // Cork holds back what is sent over the WebSocket until the Cork is released, so
 // that several messages leave in one piece. A caller that blocks before Release
 // delays nothing: see conn.Conn.Cork. On long-polling Cork does nothing.
-func (s *Session) Cork() conn.Cork {
+func (s *Session) Cork() Cork {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state != upgraded {
-		return conn.Cork{}
+		return Cork{}
 	}
 	return s.ws.Load().Cork()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
@@ -18,80 +19,64 @@ var errManyPending = errors.New("socket.io: Limits.PendingAcks exceeded")
 // errNoAck is the error of CallAll if not all acknowledgements have come.
 var errNoAck = errors.New("socket.io: not all clients have answered")
 
-// expect registers f for the acknowledgement of a packet. f is called at most
-// once, with no lock held: with the acknowledgement, or with nil if the socket
-// ends first.
+// expect registers f for the acknowledgement of a packet; see actor.await.
 func (s *Socket) expect(id uint64, f func(*packet.Unit)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.state != connected:
-		return errDisconnected
-	case len(s.pending) >= s.namespace.server.o.Limits.PendingAcks:
-		return errManyPending
+	if s.state != connected {
+		return ErrDisconnected
 	}
-	if s.pending == nil {
-		s.pending = make(map[uint64]func(*packet.Unit))
-	}
-	s.pending[id] = f
-	return nil
+	return s.await(id, f)
 }
 
-// unexpect forgets an acknowledgement.
-func (s *Socket) unexpect(id uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.pending, id)
-}
-
-// acknowledged hands an acknowledgement to the caller that waits for it. u
-// belongs to acknowledged. If nobody waits the acknowledgement is ignored.
-func (s *Socket) acknowledged(u *packet.Unit) {
-	var f func(*packet.Unit)
-	s.mu.Lock()
-	if u.HasID {
-		f = s.pending[u.ID]
-		delete(s.pending, u.ID)
-	}
-	s.mu.Unlock()
-	if f == nil {
-		release(u)
-		return
-	}
-	f(u)
-}
-
-// withTimeout returns ctx with the timeout of e. If neither e nor ctx has one the
-// timeout is Limits.AckTimeout: no acknowledgement is awaited for ever.
-func (e *Emitter) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	if e.timeout > 0 {
-		return context.WithTimeout(ctx, e.timeout)
+// withTimeout returns ctx with a timeout, if that is not 0. If ctx has none either the
+// timeout is that of the side: no acknowledgement is awaited for ever.
+func (x *side) withTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout > 0 {
+		return context.WithTimeout(ctx, timeout)
 	}
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, e.n.server.o.Limits.AckTimeout)
+	return context.WithTimeout(ctx, x.ackTimeout)
 }
 
-// Call sends an event to one socket, waits for the acknowledgement and decodes its
-// first argument into an R. If R is *Args the result has all arguments. Call
-// waits until ctx ends, for the time of Emitter.Timeout, or for
-// Limits.AckTimeout if there is neither; it returns when the socket ends.
+// A Callee is somebody that Call can ask: a *Socket or a *Client, or the Emitter or
+// ClientEmitter of one.
+type Callee interface {
+	call(ctx context.Context, event string, args []any) (*Args, error)
+}
+
+// Call sends an event to one socket, or from a client to its server, waits for the
+// acknowledgement and decodes its first argument into an R. If R is *Args the result
+// has all arguments. Call waits until ctx ends, for the time of Emitter.Timeout, or for
+// Limits.AckTimeout if there is neither (DialOptions.AckTimeout of a client); it
+// returns ErrDisconnected when the socket or client is disconnected.
 //
-// While a handler of the socket is in Call, other events of the socket wait.
-func Call[R any](ctx context.Context, to Endpoint, event string, args ...any) (R, error) {
+// While a handler of the socket or client is in Call, its other events wait.
+func Call[R any](ctx context.Context, to Callee, event string, args ...any) (R, error) {
 	var zero R
-	e := to.emitter()
-	if !e.single() {
-		return zero, errors.New("socket.io: Call is for one socket, see CallAll")
-	}
-	ctx, cancel := e.withTimeout(ctx)
-	defer cancel()
-	answer, err := e.self.call(ctx, e.t.Flags, event, args)
+	answer, err := to.call(ctx, event, args)
 	if err != nil {
 		return zero, fmt.Errorf("socket.io: call: %w", err)
 	}
 	return decodeAnswer[R](answer)
+}
+
+// errManySockets is the error of Call for an Emitter of more than one socket.
+var errManySockets = errors.New("not for one socket, see CallAll")
+
+func (e Emitter) call(ctx context.Context, event string, args []any) (*Args, error) {
+	if !e.single() {
+		return nil, errManySockets
+	}
+	ctx, cancel := e.self.side().withTimeout(ctx, e.timeout)
+	defer cancel()
+	return e.self.ask(ctx, e.t.Flags, event, args)
+}
+
+func (s *Socket) call(ctx context.Context, event string, args []any) (*Args, error) {
+	return s.emitter().call(ctx, event, args)
 }
 
 func decodeAnswer[R any](a *Args) (r R, err error) {
@@ -103,8 +88,8 @@ func decodeAnswer[R any](a *Args) (r R, err error) {
 	return r, err
 }
 
-// call sends an event and waits for its acknowledgement.
-func (s *Socket) call(ctx context.Context, f Flags, event string, args []any) (*Args, error) {
+// ask sends an event and waits for its acknowledgement.
+func (s *Socket) ask(ctx context.Context, f Flags, event string, args []any) (*Args, error) {
 	id := s.namespace.ids.Add(1) - 1
 	e, err := s.namespace.server.wire.newEvent(s.namespace.name, event, args, &id, f)
 	if err != nil {
@@ -120,7 +105,7 @@ func (s *Socket) call(ctx context.Context, f Flags, event string, args []any) (*
 	select {
 	case u := <-answer:
 		if u == nil {
-			return nil, errDisconnected
+			return nil, ErrDisconnected
 		}
 		return &Args{u}, nil
 	case <-ctx.Done():
@@ -128,8 +113,8 @@ func (s *Socket) call(ctx context.Context, f Flags, event string, args []any) (*
 	}
 }
 
-// call is Local.Call.
-func (n *Namespace) call(ctx context.Context, t *Target, event string, args []any, asked func(int), reply func(*Args)) error {
+// callAll is Local.Call.
+func (n *Namespace) callAll(ctx context.Context, t *Target, event string, args []any, asked func(int), reply func(*Args)) error {
 	id := n.ids.Add(1) - 1
 	e, err := n.server.wire.newEvent(n.name, event, args, &id, t.Flags)
 	if err != nil {
@@ -174,7 +159,7 @@ func (n *Namespace) call(ctx context.Context, t *Target, event string, args []an
 // missing or does not fit R, it returns the others and an error.
 func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any) ([]R, error) {
 	e := to.emitter()
-	ctx, cancel := e.withTimeout(ctx)
+	ctx, cancel := e.n.server.withTimeout(ctx, e.timeout)
 	defer cancel()
 	c := collector[R]{wire: &e.n.server.wire}
 	var nodes sync.WaitGroup
@@ -182,7 +167,7 @@ func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any)
 	spaces, release := e.spaces()
 	defer release()
 	for _, n := range spaces {
-		nodes.Go(func() { c.run(func() error { return n.call(ctx, &t, event, args, c.Expect, c.local) }) })
+		nodes.Go(func() { c.run(func() error { return n.callAll(ctx, &t, event, args, c.Expect, c.local) }) })
 		a, err := e.remote(n)
 		c.fail(err)
 		if a != nil {

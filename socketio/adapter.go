@@ -90,7 +90,7 @@ func (l *Local) Broadcast(t Target, event string, args []any) error {
 // node that t addresses. It calls expect once, with their number, and reply with
 // each acknowledgement. It returns when none is missing, or when ctx ends.
 func (l *Local) Call(ctx context.Context, t Target, event string, args []any, expect func(clients int), reply func(*Args)) error {
-	return l.n.call(ctx, &t, event, args, expect, reply)
+	return l.n.callAll(ctx, &t, event, args, expect, reply)
 }
 
 // Join makes the sockets of this node that t addresses join rooms.

@@ -64,7 +64,9 @@ func (m *meddler) everything() {
 	cancel()
 	m.io.Of("/other").Emit("x")
 	for _, n := range append([]socketio.Endpoint{m.io, m.io.To("room")}, endpoints(sockets)...) {
-		socketio.Call[any](over, n, "x")
+		if callee, ok := n.(socketio.Callee); ok {
+			socketio.Call[any](over, callee, "x")
+		}
 		socketio.CallAll[any](over, n, "x")
 	}
 	m.io.Emit("x", []byte("y"))

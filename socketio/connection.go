@@ -1,10 +1,8 @@
 package socketio
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/parleyws/parley/engineio"
@@ -19,9 +17,7 @@ var (
 	errNotJoined      error = &parser.Error{Reason: "packet for a namespace that was not joined"}
 	errUnasked        error = &parser.Error{Reason: "CONNECT_ERROR from a client"}
 	errNeverConnected error = &parser.Error{Reason: "no namespace joined in time"}
-	errSlow           error = &parser.Error{Reason: "attachments took too long"}
 	errOutrun         error = &parser.Error{Reason: "client came back, but Recovery.EventBytes was exceeded before it was let in"}
-	errStalled        error = &parser.Error{Reason: "more than Limits.HandlerQueueBytes waits for handlers, and none has returned for 2 minutes"}
 	errLingering      error = &parser.Error{Reason: "more sockets than Limits.Namespaces have ended, and none of their handlers has returned for 2 minutes"}
 )
 
@@ -32,91 +28,21 @@ type connection struct {
 	session *engineio.Session
 	dialect *dialect // of the client
 
-	assembler packet.Assembler // used by Message alone, of which one call runs at a time
-
-	mu      sync.Mutex
-	sockets []*Socket // those whose middleware still runs included
-	sent    []string  // namespaces from which the server has disconnected the client
-	closed  bool
+	intake              // its mu guards the fields below
+	sockets []*Socket   // those whose middleware still runs included
+	sent    []string    // namespaces from which the server has disconnected the client
 	timer   *time.Timer // runs until a namespace is joined; nil then
-	slow    *time.Timer // runs while attachments are awaited
-	backlog int         // size of the events that wait for handlers or are with them
 	living  int         // sockets that were added and whose handlers have not all returned
-	relief  *sync.Cond  // wakes wait; nil: nobody has waited yet
-	stall   *time.Timer // runs while wait waits, anew after each handler that returns
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
 	c := &connection{server: s, session: session, dialect: dialectOf(session)}
+	c.intake.of, c.intake.side = c, &s.side
 	c.timer = time.AfterFunc(s.o.Limits.ConnectTimeout, func() { c.violation(errNeverConnected) })
 	if c.dialect.unasked {
 		_ = c.join("/", json.RawMessage("{}")) // nothing was joined before
 	}
 	return c
-}
-
-// units holds Units that are used again.
-var units = sync.Pool{New: func() any { return new(packet.Unit) }}
-
-// release gives u back to units. The user may have kept its attachments, so
-// those are not used again.
-func release(u *packet.Unit) {
-	if u.Held() > maxPooled {
-		return
-	}
-	if poison {
-		u.Poison()
-	}
-	u.Drop()
-	units.Put(u)
-}
-
-// Message implements engineio.Receiver.
-func (c *connection) Message(data []byte, binary bool) {
-	whole, err := c.assemble(data, binary)
-	if err == nil {
-		c.watchAttachments(c.assembler.Awaiting())
-		if whole == nil {
-			return
-		}
-		err = c.handle(whole)
-	}
-	if err != nil {
-		c.violation(err)
-		return
-	}
-	c.wait()
-}
-
-// assemble takes a message. It returns a packet if that is complete, and nil while
-// its attachments are awaited.
-func (c *connection) assemble(data []byte, binary bool) (*packet.Unit, error) {
-	w := &c.server.wire
-	attachment, err := c.assembler.Judge(binary, w.parser.Binary())
-	if err != nil {
-		return nil, err
-	}
-	if attachment {
-		return c.assembler.Attachment(bytes.Clone(data), c.server.o.Limits.AttachmentBytes)
-	}
-	u := units.Get().(*packet.Unit)
-	if err := u.Parse(w.parser, data, w.limits); err != nil {
-		return nil, err
-	}
-	return c.assembler.First(u), nil
-}
-
-// watchAttachments starts or stops the timer of attachments.
-func (c *connection) watchAttachments(awaited bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case awaited && c.slow == nil && !c.closed:
-		c.slow = time.AfterFunc(c.server.o.Limits.AttachmentTimeout, func() { c.violation(errSlow) })
-	case !awaited && c.slow != nil:
-		c.slow.Stop()
-		c.slow = nil
-	}
 }
 
 // violation closes the connection because the client has broken a rule.
@@ -143,10 +69,7 @@ func (c *connection) handle(u *packet.Unit) error {
 	}
 	switch u.Type {
 	case parser.Event:
-		c.mu.Lock()
-		c.backlog += u.Size()
-		c.mu.Unlock()
-		s.dispatch(task{unit: u})
+		c.queue(&s.actor, u)
 	case parser.Ack:
 		s.acknowledged(u)
 	default:
@@ -247,54 +170,12 @@ func (c *connection) left(s *Socket, sent bool) {
 // ended: Closed is called then.
 func (c *connection) send(e *emission) { _ = c.session.Send(e.messages...) }
 
-// stallTime is how long wait waits for a handler to return. Nothing is read from
-// the client meanwhile, so nobody would notice that it has gone away.
-const stallTime = 2 * time.Minute
-
-// overloaded returns which limit is exceeded by what the handlers have to do, nil
-// if none is. Called with mu held.
-func (c *connection) overloaded() error {
-	limits := &c.server.o.Limits
-	switch {
-	case c.closed:
-		return nil
-	case c.backlog > limits.HandlerQueueBytes:
-		return errStalled
-	case c.living-len(c.sockets) > limits.Namespaces:
+// overload implements host: so many sockets that have left may still be busy.
+func (c *connection) overload() error {
+	if most := c.server.o.Limits.Namespaces; c.living-len(c.sockets) > most {
 		return errLingering
 	}
 	return nil
-}
-
-// wait waits while the handlers have too much to do.
-func (c *connection) wait() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for err := c.overloaded(); err != nil; err = c.overloaded() {
-		if c.relief == nil {
-			c.relief = sync.NewCond(&c.mu)
-		}
-		if c.stall == nil {
-			c.stall = time.AfterFunc(stallTime, func() { c.violation(err) })
-		}
-		c.relief.Wait()
-	}
-	c.stopStall()
-}
-
-func (c *connection) stopStall() {
-	if c.stall != nil {
-		c.stall.Stop()
-		c.stall = nil
-	}
-}
-
-// handled takes an event of a size off the backlog.
-func (c *connection) handled(size int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.backlog -= size
-	c.relieve()
 }
 
 // ended takes note that all handlers of a socket have returned.
@@ -305,29 +186,11 @@ func (c *connection) ended() {
 	c.relieve()
 }
 
-// relieve wakes wait if it need not wait any longer. Called with mu held, after a
-// handler has returned.
-func (c *connection) relieve() {
-	if c.stall != nil {
-		c.stall.Reset(stallTime)
-	}
-	if c.relief != nil && c.overloaded() == nil {
-		c.relief.Broadcast()
-	}
-}
-
 // Closed implements engineio.Receiver.
 func (c *connection) Closed(reason engineio.Reason) {
 	c.mu.Lock()
-	c.closed = true
+	c.intake.close()
 	c.stopTimer()
-	c.stopStall()
-	if c.slow != nil {
-		c.slow.Stop()
-	}
-	if c.relief != nil {
-		c.relief.Broadcast()
-	}
 	sockets := c.sockets
 	c.sockets = nil
 	c.mu.Unlock()

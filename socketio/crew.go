@@ -7,64 +7,64 @@ import (
 	"time"
 )
 
-// A crew is the goroutines on which a server's sockets run their handlers. A
-// goroutine that has nothing left to do waits a while for another socket. Handling
+// A crew is the goroutines on which the actors of a server, or of a client, run their
+// handlers. A goroutine that has nothing left to do waits a while for another actor. Handling
 // an event takes more stack than a new goroutine has, and growing that stack for
 // each event would cost as much as the library's part of handling it.
 //
-// A socket never waits for a goroutine: the crew has as many as there are handlers
+// An actor never waits for a goroutine: the crew has as many as there are handlers
 // that run.
 type crew struct {
 	mu    sync.Mutex
-	busy  int            // goroutines that run a socket, or are about to end
-	idle  []chan *Socket // goroutines that wait for a socket; the last one has waited the shortest
-	least int            // the least length of idle since thin was called
-	timer *time.Timer    // calls thin; nil while no goroutine is idle
-	empty chan struct{}  // closed when no goroutine is left; nil: nobody waits for that
+	busy  int           // goroutines that run an actor, or are about to end
+	idle  []chan *actor // goroutines that wait for an actor; the last one has waited the shortest
+	least int           // the least length of idle since thin was called
+	timer *time.Timer   // calls thin; nil while no goroutine is idle
+	empty chan struct{} // closed when no goroutine is left; nil: nobody waits for that
 }
 
 const (
-	// crewIdle is how many goroutines may wait for a socket. Handlers that don't
+	// crewIdle is how many goroutines may wait for an actor. Handlers that don't
 	// block need one for each processor.
 	crewIdle = 32
 	// crewRest is how often the goroutines that were not needed are ended.
 	crewRest = time.Second
 )
 
-// run calls s.run on a goroutine of the crew.
-func (c *crew) run(s *Socket) {
+// run calls a.run on a goroutine of the crew.
+func (c *crew) run(a *actor) {
 	c.mu.Lock()
 	c.busy++
 	n := len(c.idle) - 1
 	if n < 0 {
 		c.mu.Unlock()
-		go c.work(s)
+		go c.work(a)
 		return
 	}
 	next := c.idle[n]
 	c.idle = c.idle[:n]
 	c.least = min(c.least, n)
 	c.mu.Unlock()
-	next <- s // there is room
+	next <- a // there is room
 }
 
 // work is what a goroutine of the crew does. A handler may end the goroutine by
 // runtime.Goexit.
-func (c *crew) work(s *Socket) {
+func (c *crew) work(a *actor) {
 	defer c.done()
-	next := make(chan *Socket, 1)
-	for s != nil {
-		s.run()
+	next := make(chan *actor, 1)
+	for a != nil {
+		a.run()
 		if !c.rest(next) {
 			return
 		}
-		s = <-next
+		a = <-next
 	}
 }
 
-// rest makes a goroutine idle. Its next socket will come by the channel next, or
+// rest makes a goroutine idle. Its next actor will come by the channel next, or
 // nil to end it. rest returns false if enough goroutines are idle.
-func (c *crew) rest(next chan *Socket) bool {
+func (c *crew) rest(next chan *actor) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.idle) >= crewIdle || c.empty != nil {

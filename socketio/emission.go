@@ -10,14 +10,14 @@ import (
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// A wire is the form that a server's packets have on the wire.
+// A wire is the form that packets have on the wire.
 type wire struct {
 	parser parser.Parser
 	limits parser.Limits
 }
 
-func newWire(o *Options) wire {
-	return wire{o.Parser, parser.Limits{Attachments: o.Limits.Attachments, Arguments: MaxArguments, Depth: MaxDepth}}
+func newWire(p parser.Parser, attachments int) wire {
+	return wire{p, parser.Limits{Attachments: attachments, Arguments: MaxArguments, Depth: MaxDepth}}
 }
 
 // An emission is a packet with its attachments, encoded once for all its

@@ -36,13 +36,14 @@ func (e *argumentError) Unwrap() error { return e.err }
 // type that its handler has for it; and "Internal error" otherwise.
 func AnswerError(e *Event, err error) {
 	level := slog.LevelWarn
-	if errors.Is(err, errDisconnected) { // the client has left before it was answered
+	if errors.Is(err, ErrDisconnected) { // the client has left before it was answered
 		level = slog.LevelDebug
 	}
-	o := e.s.namespace.server.o
-	if o.Logger.Enabled(context.Background(), level) {
-		o.Logger.Log(context.Background(), level, "socket.io: event failed",
-			"namespace", e.s.namespace.name, "socket", e.s.id, "event", clip([]byte(e.Name())), "error", err)
+	logger := e.a.owner.side().logger
+	if logger.Enabled(context.Background(), level) {
+		namespace, id := e.a.owner.place()
+		logger.Log(context.Background(), level, "socket.io: event failed",
+			"namespace", namespace, "socket", id, "event", clip([]byte(e.Name())), "error", err)
 	}
 	answer := errorAnswer{Error: "Internal error"}
 	if public, ok := errors.AsType[*Error](err); ok {
@@ -50,8 +51,8 @@ func AnswerError(e *Event, err error) {
 	} else if _, ok := errors.AsType[*argumentError](err); ok {
 		answer.Error = "Invalid argument"
 	}
-	if err := e.Ack(answer); err != nil && !errors.Is(err, errDisconnected) {
-		o.Logger.Error("socket.io: data of an Error", "error", err)
+	if err := e.Ack(answer); err != nil && !errors.Is(err, ErrDisconnected) {
+		logger.Error("socket.io: data of an Error", "error", err)
 		answer.Data = nil // the message is news enough for a client that waits
 		_ = e.Ack(answer)
 	}

@@ -14,11 +14,12 @@ import (
 // errEventOver is the error of Decode once the handlers of an event have returned.
 var errEventOver = errors.New("socket.io: event is over")
 
-// An Event is an event that a client has sent. Its arguments can be decoded until
+// An Event is an event that the other end has sent: a client, or to a Client its
+// server. Its arguments can be decoded until
 // its handlers have returned; Ack may be called later. The methods may be called
 // from any goroutine.
 type Event struct {
-	s        *Socket
+	a        *actor
 	wantsAck bool
 	id       uint64
 
@@ -34,7 +35,7 @@ type Event struct {
 // returns an error if args can't be encoded, if the name is reserved, or if the
 // handlers have returned.
 func (e *Event) Replace(event string, args ...any) error {
-	u, err := e.s.namespace.server.wire.loop(parser.Event, func(enc *encoder) error { return enc.event(event, args) })
+	u, err := e.a.owner.side().wire.loop(parser.Event, func(enc *encoder) error { return enc.event(event, args) })
 	if err != nil {
 		return err
 	}
@@ -75,11 +76,14 @@ func (e *Event) borrow() *packet.Unit {
 
 func (e *Event) giveBack() { e.readers.Add(-1) }
 
-// Socket returns the socket that the event came from.
-func (e *Event) Socket() *Socket { return e.s }
+// Socket returns the socket that the event came from, nil if it came from a server.
+func (e *Event) Socket() *Socket {
+	s, _ := e.a.owner.(*Socket)
+	return s
+}
 
-// Context returns the ctx of the socket.
-func (e *Event) Context() context.Context { return e.s.Context() }
+// Context returns the ctx of the Socket or Client.
+func (e *Event) Context() context.Context { return e.a.owner.Context() }
 
 // Name returns the event's name.
 func (e *Event) Name() string {
@@ -147,7 +151,8 @@ func (e *Event) Ack(args ...any) error {
 		return nil
 	}
 	// No lock is held yet: encoding calls the user's MarshalJSON.
-	a, err := e.s.namespace.server.wire.newAck(e.s.namespace.name, e.id, args)
+	namespace, _ := e.a.owner.place()
+	a, err := e.a.owner.side().wire.newAck(namespace, e.id, args)
 	if err != nil {
 		return err
 	}
@@ -158,11 +163,7 @@ func (e *Event) Ack(args ...any) error {
 	if !first {
 		return nil
 	}
-	if !e.s.Connected() {
-		return errDisconnected
-	}
-	e.s.conn.send(a)
-	return nil
+	return e.a.owner.answer(a)
 }
 
 // answered reports whether Ack has sent the acknowledgement.
@@ -172,15 +173,23 @@ func (e *Event) answered() bool {
 	return e.acked
 }
 
+// A Listener is whatever gets events: a *Socket or a *Client.
+type Listener interface {
+	// OnEvent adds a handler for events with a name.
+	OnEvent(event string, f func(*Event) error)
+	// Context returns the ctx of the handlers.
+	Context() context.Context
+}
+
 // On adds a handler for events with a name. The first argument is decoded into a
 // T; if there is none it is the zero value. Other arguments are ignored. If the
 // argument does not fit T, f is not called. That, and an error of f, is dealt with
-// by Options.OnError. ctx ends with the socket.
+// by OnError of the options. ctx is that of the Socket or Client.
 //
 // For events without arguments T may be any type.
-func On[T any](s *Socket, event string, f func(ctx context.Context, arg T) error) {
+func On[T any](l Listener, event string, f func(ctx context.Context, arg T) error) {
 	need(f != nil, "On: nil function")
-	s.OnEvent(event, func(e *Event) error {
+	l.OnEvent(event, func(e *Event) error {
 		var arg T
 		if err := e.fit(&arg); err != nil {
 			return err
@@ -190,9 +199,9 @@ func On[T any](s *Socket, event string, f func(ctx context.Context, arg T) error
 }
 
 // On2 is On with two arguments.
-func On2[T, U any](s *Socket, event string, f func(ctx context.Context, first T, second U) error) {
+func On2[T, U any](l Listener, event string, f func(ctx context.Context, first T, second U) error) {
 	need(f != nil, "On2: nil function")
-	s.OnEvent(event, func(e *Event) error {
+	l.OnEvent(event, func(e *Event) error {
 		var first T
 		var second U
 		if err := e.fit(&first, &second); err != nil {
@@ -204,9 +213,9 @@ func On2[T, U any](s *Socket, event string, f func(ctx context.Context, first T,
 
 // Handle is On with a handler whose result is the acknowledgement, if the client
 // asks for one.
-func Handle[In, Out any](s *Socket, event string, f func(ctx context.Context, in In) (Out, error)) {
+func Handle[In, Out any](l Listener, event string, f func(ctx context.Context, in In) (Out, error)) {
 	need(f != nil, "Handle: nil function")
-	s.OnEvent(event, func(e *Event) error {
+	l.OnEvent(event, func(e *Event) error {
 		var in In
 		if err := e.fit(&in); err != nil {
 			return err
@@ -220,9 +229,9 @@ func Handle[In, Out any](s *Socket, event string, f func(ctx context.Context, in
 }
 
 // Handle2 is Handle with two arguments.
-func Handle2[T, U, Out any](s *Socket, event string, f func(ctx context.Context, first T, second U) (Out, error)) {
+func Handle2[T, U, Out any](l Listener, event string, f func(ctx context.Context, first T, second U) (Out, error)) {
 	need(f != nil, "Handle2: nil function")
-	s.OnEvent(event, func(e *Event) error {
+	l.OnEvent(event, func(e *Event) error {
 		var first T
 		var second U
 		if err := e.fit(&first, &second); err != nil {

@@ -1,7 +1,7 @@
 package socketio
 
-// handlers holds the handlers of a socket. Each socket has its own, so it is kept
-// small. Guarded by Socket.mu.
+// handlers holds the handlers of an actor. Each has its own, so it is kept small.
+// Guarded by actor.mu.
 type handlers struct {
 	events []namedHandler                  // in the order of registration; empty once there is an index
 	index  map[string][]func(*Event) error // by event, if there are many; otherwise nil
@@ -70,34 +70,34 @@ func (h *handlers) others() *moreHandlers {
 // OnEvent adds a handler for events with a name. The handler decodes the arguments
 // itself and calls Event.Ack if the client asks for an acknowledgement. Its error
 // is logged. On and Handle add handlers whose arguments have types.
-func (s *Socket) OnEvent(event string, f func(*Event) error) {
+func (a *actor) OnEvent(event string, f func(*Event) error) {
 	need(f != nil, "OnEvent: nil function")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.handlers.add(event, f)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.handlers.add(event, f)
 }
 
 // Use adds a function that is called with each event before its handlers. If it
 // returns an error the event is dropped, and the error is logged.
-func (s *Socket) Use(f func(*Event) error) {
+func (a *actor) Use(f func(*Event) error) {
 	need(f != nil, "Socket.Use: nil function")
-	s.handle(func(m *moreHandlers) { m.middleware = append(m.middleware, f) })
+	a.handle(func(m *moreHandlers) { m.middleware = append(m.middleware, f) })
 }
 
 // OnAny adds a handler for all events. It is called before the handlers for the
 // event's name.
-func (s *Socket) OnAny(f func(*Event)) {
+func (a *actor) OnAny(f func(*Event)) {
 	need(f != nil, "OnAny: nil function")
-	s.handle(func(m *moreHandlers) { m.any = append(m.any, f) })
+	a.handle(func(m *moreHandlers) { m.any = append(m.any, f) })
 }
 
 // OnAnyOutgoing adds a handler for all events that are sent to the client. The
 // goroutine that sends an event calls it: before it sends the event, or after that
 // if Options.Recovery is set. The handler must not modify args.
-func (s *Socket) OnAnyOutgoing(f func(event string, args []any)) {
+func (a *actor) OnAnyOutgoing(f func(event string, args []any)) {
 	need(f != nil, "OnAnyOutgoing: nil function")
-	s.handle(func(m *moreHandlers) { m.anyOutgoing = append(m.anyOutgoing, f) })
-	s.watched.Store(true)
+	a.handle(func(m *moreHandlers) { m.anyOutgoing = append(m.anyOutgoing, f) })
+	a.watched.Store(true)
 }
 
 // OnDisconnecting adds a handler for the end of the socket that is called while the
@@ -116,22 +116,22 @@ func (s *Socket) OnDisconnect(f func(Reason)) {
 }
 
 // handle adds a handler to a copy of moreHandlers, which becomes the socket's.
-func (s *Socket) handle(add func(*moreHandlers)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := *s.handlers.others()
+func (a *actor) handle(add func(*moreHandlers)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	m := *a.handlers.others()
 	add(&m)
-	s.handlers.more = &m
+	a.handlers.more = &m
 }
 
 // notifyOutgoing calls the handlers of OnAnyOutgoing. Called without any lock.
-func (s *Socket) notifyOutgoing(event string, args []any) {
-	if !s.watched.Load() {
+func (a *actor) notifyOutgoing(event string, args []any) {
+	if !a.watched.Load() {
 		return
 	}
-	s.mu.Lock()
-	list := s.handlers.others().anyOutgoing
-	s.mu.Unlock()
+	a.mu.Lock()
+	list := a.handlers.others().anyOutgoing
+	a.mu.Unlock()
 	for _, f := range list {
 		f(event, args)
 	}

@@ -164,3 +164,13 @@ func (o *Options) resolve() (*Options, error) {
 	}
 	return &c, nil
 }
+
+// serverSide returns what the actors of a server with options o share.
+func serverSide(o *Options) side {
+	l := &o.Limits
+	return side{
+		wire: newWire(o.Parser, l.Attachments), logger: o.Logger, onError: o.OnError,
+		pendingAcks: l.PendingAcks, ackTimeout: l.AckTimeout,
+		intake: intakeLimits{l.AttachmentBytes, l.AttachmentTimeout, l.HandlerQueueBytes},
+	}
+}

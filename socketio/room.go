@@ -88,7 +88,7 @@ func (r *rooms) join(s *Socket, names []string, limit int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s.left {
-		return errDisconnected
+		return ErrDisconnected
 	}
 	known := r.sockets[s.id] == s
 	more := 0

@@ -22,9 +22,8 @@ type Server struct {
 	*Namespace
 	engine *engineio.Server
 	o      *Options // resolved
-	wire   wire
-	files  *clientFiles
-	work   crew
+	side
+	files *clientFiles
 
 	mu         sync.Mutex
 	namespaces map[string]*Namespace
@@ -55,7 +54,7 @@ func NewServer(o *Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: resolved, wire: newWire(resolved), files: newClientFiles(resolved.ClientFiles), namespaces: make(map[string]*Namespace)}
+	s := &Server{o: resolved, side: serverSide(resolved), files: newClientFiles(resolved.ClientFiles), namespaces: make(map[string]*Namespace)}
 	s.engine, err = engineio.NewServer(func(session *engineio.Session) engineio.Receiver {
 		return newConnection(s, session)
 	}, &resolved.Engine)

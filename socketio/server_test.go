@@ -420,7 +420,7 @@ func TestCallTimeout(t *testing.T) {
 		r := s.client()
 		synctest.Wait()
 		start := time.Now()
-		wait := func(to socketio.Endpoint, ctx context.Context) time.Duration {
+		wait := func(to socketio.Callee, ctx context.Context) time.Duration {
 			start = time.Now()
 			if _, err := socketio.Call[any](ctx, to, "q"); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("Call: %v", err)
@@ -449,7 +449,7 @@ func TestCallTimeout(t *testing.T) {
 		}
 		r.send("30[1]")
 		synctest.Wait()
-		if _, err := socketio.Call[any](context.Background(), s.io, "q"); err == nil {
+		if _, err := socketio.Call[any](context.Background(), s.io.To("room"), "q"); err == nil {
 			t.Error("Call of all sockets")
 		}
 		if _, err := socketio.Call[any](context.Background(), n, "disconnect"); err == nil {

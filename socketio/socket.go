@@ -8,16 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"sync"
-	"sync/atomic"
 
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/parser"
-	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
-// errDisconnected is the error of a socket's methods once the socket has ended.
-var errDisconnected = errors.New("socket.io: socket is disconnected")
+// ErrDisconnected is the error of a Socket's methods once the socket has ended, and of
+// a Call whose acknowledgement can't come any more because the Socket or Client was
+// disconnected.
+var ErrDisconnected = errors.New("socket.io: socket is disconnected")
 
 // A Socket is a client in one namespace. All methods may be called from any
 // goroutine.
@@ -26,10 +25,10 @@ var errDisconnected = errors.New("socket.io: socket is disconnected")
 // other, in the order in which things have happened. The socket has that goroutine
 // only while there is something to do.
 type Socket struct {
-	// A broadcast looks at these three.
-	id      string      // fixed once the socket has connected
-	watched atomic.Bool // there is a handler of OnAnyOutgoing
+	// A broadcast looks at these two, and at the first field of actor.
+	id      string // fixed once the socket has connected
 	session *engineio.Session
+	actor   // its mu guards the fields at the end
 
 	conn      *connection
 	namespace *Namespace
@@ -42,16 +41,12 @@ type Socket struct {
 	left  bool                // the socket is in no room any more
 	rooms map[string]struct{} // the rooms that it is in, without the room of its id
 
-	mu       sync.Mutex
-	state    socketState
-	reason   Reason
-	data     map[string]any
-	ctx      context.Context // nil until Context is called
-	cancel   context.CancelCauseFunc
-	pending  map[uint64]func(*packet.Unit) // the acknowledgements that are awaited, by id
-	handlers handlers
-	tasks    []task // what the socket's goroutine has to do
-	running  bool   // the socket has a goroutine
+	// Guarded by mu:
+	state  socketState
+	reason Reason
+	data   map[string]any
+	ctx    context.Context // nil until Context is called
+	cancel context.CancelCauseFunc
 }
 
 type socketState uint8
@@ -63,7 +58,29 @@ const (
 )
 
 func newSocket(c *connection, n *Namespace, auth json.RawMessage) *Socket {
-	return &Socket{session: c.session, conn: c, namespace: n, auth: auth}
+	s := &Socket{session: c.session, conn: c, namespace: n, auth: auth}
+	s.owner = s
+	return s
+}
+
+// A Socket owns its actor.
+func (s *Socket) side() *side                   { return &s.namespace.server.side }
+func (s *Socket) place() (namespace, id string) { return s.namespace.name, s.id }
+func (s *Socket) handled(size int)              { s.conn.handled(size) }
+func (s *Socket) cork() engineio.Cork           { return s.session.Cork() }
+
+// deaf implements owner: a server that has disconnected a socket wants to hear no more
+// of it. Called with mu held.
+func (s *Socket) deaf() bool {
+	return s.finished || s.state == over && s.reason == ServerNamespaceDisconnect
+}
+
+func (s *Socket) answer(a *emission) error {
+	if !s.Connected() {
+		return ErrDisconnected
+	}
+	s.conn.send(a)
+	return nil
 }
 
 // name gives the socket its ids. Like everything that needs a deep stack it runs on
@@ -186,7 +203,7 @@ func (s *Socket) Join(rooms ...string) error {
 	gone := s.state == over
 	s.mu.Unlock()
 	if gone {
-		return errDisconnected
+		return ErrDisconnected
 	}
 	return s.namespace.rooms.join(s, rooms, s.namespace.server.o.Limits.Rooms)
 }
@@ -232,7 +249,7 @@ func (s *Socket) emit(f Flags, event string, args []any) error {
 		return s.namespace.broadcast(&Target{Rooms: []string{s.id}, Flags: f}, event, args)
 	}
 	if !here {
-		return errDisconnected
+		return ErrDisconnected
 	}
 	e, err := s.namespace.server.wire.newEvent(s.namespace.name, event, args, nil, f)
 	if err != nil {

@@ -228,7 +228,7 @@ func TestParseErrors(t *testing.T) {
 		event("91cb00"): broken, event("91d0"): broken, event("91cc"): broken, event("91ddffffffff"): broken, event("ddffffffff00"): broken, event("dc00"): broken,
 		event("92a165dc"): broken, event("91dfffffffffa161"): broken, event("91de"): broken, event("9181c0c0"): key, event("9181"): key, event("9181d905"): broken,
 		event("9181cd00"): broken, event("dc"): broken, event("d50501ff"): data, event("d7007fffffffffffffff"): data, event("00"): data, event("c1"): data,
-		"83a47479706500a36e7370a12fa46461746191c400": "auth is an array",
+		"83a47479706500a36e7370a12fa46461746191c400":                    "auth is an array",
 		event("9ca165" + strings.Repeat("c400", 11)):                    many,
 		event("9ca165" + strings.Repeat("d50500ff", 11)):                many,
 		event("dc0083a165" + strings.Repeat("00", 130)):                 arguments,
