@@ -13,6 +13,7 @@ func recruits(n int) (*crew, []*Socket) {
 	list := make([]*Socket, n)
 	for i := range list {
 		list[i] = &Socket{namespace: &Namespace{server: server}}
+		list[i].owner = list[i]
 	}
 	return &server.work, list
 }

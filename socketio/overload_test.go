@@ -308,6 +308,7 @@ func TestSocketsStall(t *testing.T) {
 // Acknowledgements that never come.
 func TestAcksSteady(t *testing.T) {
 	s := &Socket{namespace: newServer(t, nil).Namespace, state: connected}
+	s.owner = s
 	limit := s.namespace.server.o.Limits.PendingAcks
 	wantFlat(t, func() {
 		for i := range uint64(overload()) {

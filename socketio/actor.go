@@ -1,0 +1,257 @@
+package socketio
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio/internal/packet"
+)
+
+// An actor is what a Socket and a Client have in common, each of which embeds one:
+// handlers of events, a queue of what has come for them, and the acknowledgements that
+// are awaited. It does one thing after the other, on a goroutine that it has only
+// while there is something to do.
+type actor struct {
+	watched atomic.Bool // there is a handler of OnAnyOutgoing; a broadcast looks at it
+	owner   owner       // the Socket or Client
+
+	mu       sync.Mutex
+	pending  map[uint64]func(*packet.Unit) // the acknowledgements that are awaited, by id
+	handlers handlers
+	tasks    []task // what the goroutine has to do
+	running  bool   // there is a goroutine
+}
+
+// An owner is the Socket or Client that has an actor.
+type owner interface {
+	Listener
+	Callee
+	side() *side
+	// place returns the namespace, and the id in it for the log.
+	place() (namespace, id string)
+	// deaf reports whether events that wait are dropped. Called with mu held.
+	deaf() bool
+	// handled is told that the handlers of an event of a size have returned.
+	handled(size int)
+	// answer sends an acknowledgement.
+	answer(*emission) error
+	// fail is told that a handler has panicked, or ended its goroutine.
+	fail()
+	// cork holds back what is sent until it is released.
+	cork() engineio.Cork
+}
+
+// A side is what is the same for all actors of a server, or of a client.
+type side struct {
+	wire        wire
+	work        crew // has the goroutines
+	logger      *slog.Logger
+	onError     func(*Event, error)
+	pendingAcks int           // the most acknowledgements that an actor awaits
+	ackTimeout  time.Duration // of a call without a time of its own
+	intake      intakeLimits
+}
+
+// A task is something that an actor's goroutine has to do: to handle an event, or
+// to call a function.
+type task struct {
+	unit *packet.Unit
+	do   func()
+}
+
+// smallQueue is the length of the longest queue of tasks whose memory is kept
+// while the queue is empty.
+const smallQueue = 4
+
+// dispatch hands t to the actor's goroutine. If the actor has none it gets one
+// from the crew.
+func (a *actor) dispatch(t task) {
+	a.mu.Lock()
+	a.tasks = append(a.tasks, t)
+	begin := !a.running
+	a.running = true
+	a.mu.Unlock()
+	if begin {
+		a.owner.side().work.run(a)
+	}
+}
+
+// run is what the actor's goroutine does. It returns when nothing is left. If a
+// handler ends the goroutine, by runtime.Goexit, another one goes on.
+func (a *actor) run() {
+	var spare, tasks []task
+	done, returned := 0, false
+	defer func() {
+		if !returned {
+			a.handOver(tasks[done:])
+		}
+	}()
+	for {
+		a.mu.Lock()
+		tasks, done = a.tasks, 0
+		a.tasks = spare
+		if len(tasks) == 0 {
+			a.running = false
+			a.mu.Unlock()
+			returned = true
+			return
+		}
+		a.mu.Unlock()
+		if len(tasks) == 1 {
+			done = 1
+			a.perform(tasks[0])
+		} else {
+			a.performAll(tasks, &done)
+		}
+		clear(tasks)
+		if spare = tasks[:0]; cap(spare) > smallQueue {
+			spare = nil
+		}
+	}
+}
+
+// handOver lets another goroutine do the tasks that are left, and those that have
+// come since.
+func (a *actor) handOver(left []task) {
+	a.mu.Lock()
+	a.tasks = slices.Concat(left, a.tasks)
+	a.mu.Unlock()
+	a.owner.side().work.run(a)
+}
+
+// performAll performs several tasks, whose answers leave together. It counts those
+// that it has begun in done.
+func (a *actor) performAll(tasks []task, done *int) {
+	defer a.owner.cork().Release()
+	for i, t := range tasks {
+		*done = i + 1
+		a.perform(t)
+	}
+}
+
+// perform performs one task. A panic, or a handler that ends its goroutine, is the
+// owner's to deal with and ends nothing else.
+func (a *actor) perform(t task) {
+	returned := false
+	defer func() {
+		v := recover()
+		if returned {
+			return
+		}
+		if v == nil {
+			v = "runtime.Goexit was called"
+		}
+		namespace, id := a.owner.place()
+		a.owner.side().logger.Error("socket.io: handler panicked", "panic", v,
+			"namespace", namespace, "socket", id, "stack", string(debug.Stack()))
+		a.owner.fail()
+	}()
+	if t.unit != nil {
+		a.event(t.unit)
+	} else {
+		t.do()
+	}
+	returned = true
+}
+
+// event calls the handlers of an event, and releases u.
+func (a *actor) event(u *packet.Unit) {
+	defer a.owner.handled(u.Size())
+	var few [4]func(*Event) error
+	a.mu.Lock()
+	named := a.handlers.named(few[:0], u.Name())
+	more := a.handlers.others()
+	deaf := a.owner.deaf()
+	a.mu.Unlock()
+	if deaf || len(named)+len(more.middleware)+len(more.any) == 0 {
+		release(u)
+		return
+	}
+	e := &Event{a: a, u: u, wantsAck: u.HasID, id: u.ID}
+	defer func() {
+		if e.end() {
+			release(u)
+		}
+	}()
+	for _, f := range more.middleware {
+		if err := f(e); err != nil {
+			a.failed(e, err)
+			return
+		}
+	}
+	if e.replaced() {
+		a.mu.Lock()
+		named = a.handlers.named(few[:0], []byte(e.Name()))
+		a.mu.Unlock()
+	}
+	for _, f := range more.any {
+		f(e)
+	}
+	for _, f := range named {
+		if err := f(e); err != nil {
+			a.failed(e, err)
+		}
+	}
+}
+
+// failed hands the error of a handler to the user.
+func (a *actor) failed(e *Event, err error) {
+	if f := a.owner.side().onError; f != nil {
+		f(e, err)
+		return
+	}
+	AnswerError(e, err)
+}
+
+// await registers f for the acknowledgement of a packet. f is called at most once,
+// with no lock held: with the acknowledgement, or with nil if the actor is disconnected
+// first. Called with mu held.
+func (a *actor) await(id uint64, f func(*packet.Unit)) error {
+	if len(a.pending) >= a.owner.side().pendingAcks {
+		return errManyPending
+	}
+	if a.pending == nil {
+		a.pending = make(map[uint64]func(*packet.Unit))
+	}
+	a.pending[id] = f
+	return nil
+}
+
+// unexpect forgets an acknowledgement.
+func (a *actor) unexpect(id uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.pending, id)
+}
+
+// acknowledged hands an acknowledgement to the caller that waits for it. u
+// belongs to acknowledged. If nobody waits the acknowledgement is ignored.
+func (a *actor) acknowledged(u *packet.Unit) {
+	var f func(*packet.Unit)
+	a.mu.Lock()
+	if u.HasID {
+		f = a.pending[u.ID]
+		delete(a.pending, u.ID)
+	}
+	a.mu.Unlock()
+	if f == nil {
+		release(u)
+		return
+	}
+	f(u)
+}
+
+// clip returns the start of an event's name, which the other end has sent.
+func clip(name []byte) string {
+	const most = 100
+	if len(name) > most {
+		return fmt.Sprintf("%q...", name[:most])
+	}
+	return fmt.Sprintf("%q", name)
+}

@@ -1,0 +1,192 @@
+package socketio
+
+import (
+	"bytes"
+	"sync"
+	"time"
+
+	"github.com/parleyws/parley/parser"
+	"github.com/parleyws/parley/socketio/internal/packet"
+)
+
+// Violations that take time.
+var (
+	errSlow    error = &parser.Error{Reason: "attachments took too long"}
+	errStalled error = &parser.Error{Reason: "more than Limits.HandlerQueueBytes waits for handlers, and none has returned for 2 minutes"}
+)
+
+// An intake makes packets of the messages of an Engine.IO session, and holds the
+// session back while handlers have too much to do. Both ends of a connection have one,
+// which they embed.
+type intake struct {
+	of        host
+	side      *side
+	assembler packet.Assembler // used by Message alone, of which one call runs at a time
+
+	mu      sync.Mutex
+	closed  bool        // the session has ended
+	slow    *time.Timer // runs while attachments are awaited
+	backlog int         // size of the events that wait for handlers or are with them
+	relief  *sync.Cond  // wakes wait; nil: nobody has waited yet
+	stall   *time.Timer // runs while wait waits, anew after each handler that returns
+}
+
+// A host is what has an intake.
+type host interface {
+	// handle handles a packet that is complete, which belongs to it.
+	handle(*packet.Unit) error
+	// violation closes the session, because the other end has broken a rule.
+	violation(error)
+	// overload returns which limit is exceeded by what the handlers have to do, beside
+	// those of the intake; nil if none is. Called with mu held.
+	overload() error
+}
+
+// intakeLimits bound what the other end of a session may leave unfinished.
+type intakeLimits struct {
+	attachmentBytes   int64
+	attachmentTimeout time.Duration
+	queueBytes        int
+}
+
+// units holds Units that are used again.
+var units = sync.Pool{New: func() any { return new(packet.Unit) }}
+
+// release gives u back to units. The user may have kept its attachments, so
+// those are not used again.
+func release(u *packet.Unit) {
+	if u.Held() > maxPooled {
+		return
+	}
+	if poison {
+		u.Poison()
+	}
+	u.Drop()
+	units.Put(u)
+}
+
+// Message implements engineio.Receiver.
+func (in *intake) Message(data []byte, binary bool) {
+	whole, err := in.assemble(data, binary)
+	if err == nil {
+		in.watchAttachments(in.assembler.Awaiting())
+		if whole == nil {
+			return
+		}
+		err = in.of.handle(whole)
+	}
+	if err != nil {
+		in.of.violation(err)
+		return
+	}
+	in.wait()
+}
+
+// assemble takes a message. It returns a packet if that is complete, and nil while
+// its attachments are awaited.
+func (in *intake) assemble(data []byte, binary bool) (*packet.Unit, error) {
+	w := &in.side.wire
+	attachment, err := in.assembler.Judge(binary, w.parser.Binary())
+	if err != nil {
+		return nil, err
+	}
+	if attachment {
+		return in.assembler.Attachment(bytes.Clone(data), in.side.intake.attachmentBytes)
+	}
+	u := units.Get().(*packet.Unit)
+	if err := u.Parse(w.parser, data, w.limits); err != nil {
+		return nil, err
+	}
+	return in.assembler.First(u), nil
+}
+
+// watchAttachments starts or stops the timer of attachments.
+func (in *intake) watchAttachments(awaited bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	switch {
+	case awaited && in.slow == nil && !in.closed:
+		in.slow = time.AfterFunc(in.side.intake.attachmentTimeout, func() { in.of.violation(errSlow) })
+	case !awaited && in.slow != nil:
+		in.slow.Stop()
+		in.slow = nil
+	}
+}
+
+// queue hands an event to an actor. Its size counts until the actor calls handled.
+func (in *intake) queue(a *actor, u *packet.Unit) {
+	in.mu.Lock()
+	in.backlog += u.Size()
+	in.mu.Unlock()
+	a.dispatch(task{unit: u})
+}
+
+// handled takes an event of a size off the backlog.
+func (in *intake) handled(size int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.backlog -= size
+	in.relieve()
+}
+
+// stallTime is how long wait waits for a handler to return. Nothing is read from
+// the other end meanwhile, so nobody would notice that it has gone away.
+const stallTime = 2 * time.Minute
+
+// overloaded returns which limit is exceeded by what the handlers have to do, nil
+// if none is. Called with mu held.
+func (in *intake) overloaded() error {
+	switch {
+	case in.closed:
+		return nil
+	case in.backlog > in.side.intake.queueBytes:
+		return errStalled
+	}
+	return in.of.overload()
+}
+
+// wait waits while the handlers have too much to do.
+func (in *intake) wait() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for err := in.overloaded(); err != nil; err = in.overloaded() {
+		if in.relief == nil {
+			in.relief = sync.NewCond(&in.mu)
+		}
+		if in.stall == nil {
+			in.stall = time.AfterFunc(stallTime, func() { in.of.violation(err) })
+		}
+		in.relief.Wait()
+	}
+	in.stopStall()
+}
+
+func (in *intake) stopStall() {
+	if in.stall != nil {
+		in.stall.Stop()
+		in.stall = nil
+	}
+}
+
+// relieve wakes wait if it need not wait any longer. Called with mu held, after a
+// handler has returned.
+func (in *intake) relieve() {
+	if in.stall != nil {
+		in.stall.Reset(stallTime)
+	}
+	if in.relief != nil && in.overloaded() == nil {
+		in.relief.Broadcast()
+	}
+}
+
+// close takes note of the end of the session. Called with mu held.
+func (in *intake) close() {
+	in.closed = true
+	in.stopStall()
+	if in.slow != nil {
+		in.slow.Stop()
+	}
+	if in.relief != nil {
+		in.relief.Broadcast()
+	}
+}
