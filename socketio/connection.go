@@ -28,7 +28,9 @@ type connection struct {
 	session *engineio.Session
 	dialect *dialect // of the client
 
-	intake              // its mu guards the fields below
+	waiting backlog
+	intake  // its mu, that of waiting, guards the fields below
+
 	sockets []*Socket   // those whose middleware still runs included
 	sent    []string    // namespaces from which the server has disconnected the client
 	timer   *time.Timer // runs until a namespace is joined; nil then
@@ -37,7 +39,8 @@ type connection struct {
 
 func newConnection(s *Server, session *engineio.Session) *connection {
 	c := &connection{server: s, session: session, dialect: dialectOf(session)}
-	c.intake.of, c.intake.side = c, &s.side
+	c.waiting.limit = s.o.Limits.HandlerQueueBytes
+	c.intake = intake{of: c, side: &s.side, backlog: &c.waiting}
 	c.timer = time.AfterFunc(s.o.Limits.ConnectTimeout, func() { c.violation(errNeverConnected) })
 	if c.dialect.unasked {
 		_ = c.join("/", json.RawMessage("{}")) // nothing was joined before

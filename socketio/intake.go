@@ -23,12 +23,20 @@ type intake struct {
 	side      *side
 	assembler packet.Assembler // used by Message alone, of which one call runs at a time
 
-	mu      sync.Mutex
-	closed  bool        // the session has ended
-	slow    *time.Timer // runs while attachments are awaited
-	backlog int         // size of the events that wait for handlers or are with them
-	relief  *sync.Cond  // wakes wait; nil: nobody has waited yet
-	stall   *time.Timer // runs while wait waits, anew after each handler that returns
+	*backlog             // its mu guards the fields below
+	closed   bool        // the session has ended
+	slow     *time.Timer // runs while attachments are awaited
+}
+
+// A backlog is the events that wait for handlers or are with them. It belongs to a
+// server's connection, or to a client, whose sessions come and go.
+type backlog struct {
+	limit int // of size
+
+	mu     sync.Mutex
+	size   int         // of the events, in bytes
+	relief *sync.Cond  // wakes intake.wait; nil: nobody has waited yet
+	stall  *time.Timer // runs while intake.wait waits, anew after each handler that returns
 }
 
 // A host is what has an intake.
@@ -46,7 +54,6 @@ type host interface {
 type intakeLimits struct {
 	attachmentBytes   int64
 	attachmentTimeout time.Duration
-	queueBytes        int
 }
 
 // units holds Units that are used again.
@@ -113,20 +120,32 @@ func (in *intake) watchAttachments(awaited bool) {
 	}
 }
 
-// queue hands an event to an actor. Its size counts until the actor calls handled.
-func (in *intake) queue(a *actor, u *packet.Unit) {
-	in.mu.Lock()
-	in.backlog += u.Size()
-	in.mu.Unlock()
+// queue hands an event to an actor. Its size counts until the actor's handlers have
+// returned.
+func (b *backlog) queue(a *actor, u *packet.Unit) {
+	b.mu.Lock()
+	b.size += u.Size()
+	b.mu.Unlock()
 	a.dispatch(task{unit: u})
 }
 
 // handled takes an event of a size off the backlog.
-func (in *intake) handled(size int) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.backlog -= size
-	in.relieve()
+func (b *backlog) handled(size int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.size -= size
+	b.relieve()
+}
+
+// relieve wakes intake.wait if it may not have to wait any longer. Called with mu held,
+// after a handler has returned.
+func (b *backlog) relieve() {
+	if b.stall != nil {
+		b.stall.Reset(stallTime)
+	}
+	if b.relief != nil && b.size <= b.limit {
+		b.relief.Broadcast()
+	}
 }
 
 // stallTime is how long wait waits for a handler to return. Nothing is read from
@@ -139,7 +158,7 @@ func (in *intake) overloaded() error {
 	switch {
 	case in.closed:
 		return nil
-	case in.backlog > in.side.intake.queueBytes:
+	case in.size > in.limit:
 		return errStalled
 	}
 	return in.of.overload()
@@ -161,21 +180,10 @@ func (in *intake) wait() {
 	in.stopStall()
 }
 
-func (in *intake) stopStall() {
-	if in.stall != nil {
-		in.stall.Stop()
-		in.stall = nil
-	}
-}
-
-// relieve wakes wait if it need not wait any longer. Called with mu held, after a
-// handler has returned.
-func (in *intake) relieve() {
-	if in.stall != nil {
-		in.stall.Reset(stallTime)
-	}
-	if in.relief != nil && in.overloaded() == nil {
-		in.relief.Broadcast()
+func (b *backlog) stopStall() {
+	if b.stall != nil {
+		b.stall.Stop()
+		b.stall = nil
 	}
 }
 

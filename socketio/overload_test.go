@@ -215,7 +215,7 @@ func TestEventsSteady(t *testing.T) {
 			}()
 			synctest.Wait() // the backlog is full, or all has come
 			l.c.mu.Lock()
-			backlog := l.c.backlog
+			backlog := l.c.size
 			l.c.mu.Unlock()
 			if took := heapInUse() - before; !raceEnabled && took > most*5/4 || backlog > most+1000 {
 				t.Errorf("%d bytes wait in %d bytes of memory, want %d at most", backlog, took, most)
@@ -224,8 +224,8 @@ func TestEventsSteady(t *testing.T) {
 			synctest.Wait()
 		})
 		s.mu.Lock()
-		if handled != overload() || cap(s.tasks) > smallQueue || l.c.backlog != 0 {
-			t.Errorf("%d events were handled, %d places and %d bytes are left", handled, cap(s.tasks), l.c.backlog)
+		if handled != overload() || cap(s.tasks) > smallQueue || l.c.size != 0 {
+			t.Errorf("%d events were handled, %d places and %d bytes are left", handled, cap(s.tasks), l.c.size)
 		}
 		s.mu.Unlock()
 		if n := cap(l.c.server.work.idle); n > 2*crewIdle {
