@@ -82,6 +82,12 @@ func (e *Event) Socket() *Socket {
 	return s
 }
 
+// Client returns the client that has received the event, nil on a server.
+func (e *Event) Client() *Client {
+	c, _ := e.a.owner.(*Client)
+	return c
+}
+
 // Context returns the ctx of the Socket or Client.
 func (e *Event) Context() context.Context { return e.a.owner.Context() }
 

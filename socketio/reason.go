@@ -2,21 +2,26 @@ package socketio
 
 import "github.com/parleyws/parley/engineio"
 
-// A Reason says why a socket was disconnected. String gives the words that the
+// A Reason says why a Socket or a Client was disconnected. String gives the words that the
 // JavaScript API uses.
 type Reason uint8
 
 // The reasons for which a socket is disconnected.
 const (
-	TransportClose            Reason = iota // the client went away, or the connection was cut
-	TransportError                          // the client broke a rule of the transport, or exceeded a limit
-	PingTimeout                             // no pong came in time
-	ParseError                              // the client sent bytes that are no Engine.IO packet
+	TransportClose            Reason = iota // the other end went away, or the connection was cut
+	TransportError                          // the other end broke a rule of the transport, or exceeded a limit
+	PingTimeout                             // no pong came in time, or to a Client no ping
+	ParseError                              // the client sent what is no Engine.IO packet, the server what may not come
 	ForcedClose                             // the client broke a rule of Socket.IO, or never joined a namespace
 	ForcedServerClose                       // the same on long-polling, while no request waited
 	ClientNamespaceDisconnect               // the client left the namespace
 	ServerNamespaceDisconnect               // Socket.Disconnect was called
 	ServerShuttingDown                      // Server.Shutdown was called
+
+	// A Client is told these and the first four.
+
+	IOServerDisconnect // the server has disconnected the Client, which stays away
+	IOClientDisconnect // Client.Disconnect or Client.Close was called
 )
 
 var reasonWords = [...]string{
@@ -29,6 +34,8 @@ var reasonWords = [...]string{
 	ClientNamespaceDisconnect: "client namespace disconnect",
 	ServerNamespaceDisconnect: "server namespace disconnect",
 	ServerShuttingDown:        "server shutting down",
+	IOServerDisconnect:        "io server disconnect",
+	IOClientDisconnect:        "io client disconnect",
 }
 
 // String returns the reason in words.

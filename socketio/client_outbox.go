@@ -1,0 +1,111 @@
+package socketio
+
+import (
+	"slices"
+	"time"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
+)
+
+// A parcel is an event that a client sends.
+type parcel struct {
+	e       *emission
+	id      uint64                          // of the acknowledgement, if one is asked for
+	asks    bool                            // it is
+	reply   func(u *packet.Unit, err error) // gets the acknowledgement, or why there is none; nil: nobody waits
+	name    string                          // of the event, for the log
+	timeout time.Duration                   // of the acknowledgement, with retries
+	timer   *time.Timer                     // of the acknowledgement that is awaited, with retries
+	number  uint64                          // in the order in which parcels entered the outbox
+	tries   int                             // how often it was sent
+	away    bool                            // it was sent and its acknowledgement is awaited
+}
+
+// parcelOverhead is what a parcel takes in memory beside the bytes of its packet.
+const parcelOverhead = 300
+
+func (p *parcel) size() int { return parcelOverhead + p.e.size }
+
+// An outbox holds the events of a namespace that can't be sent yet, in the order in
+// which they were emitted: because the namespace is not connected, or, with retries,
+// because the event before is not acknowledged. It is pure, and bounded.
+type outbox struct {
+	most       int // parcels
+	mostBytes  int // their size
+	dropOldest bool
+
+	parcels []*parcel
+	bytes   int
+	numbers uint64 // the number of the next parcel
+	dropped uint64 // parcels that made room
+}
+
+// push adds p. It returns what was dropped to make room, and ErrBufferFull if there is
+// none for p.
+func (b *outbox) push(p *parcel) (dropped []*parcel, err error) {
+	size := p.size()
+	for len(b.parcels) >= b.most || b.bytes+size > b.mostBytes {
+		oldest := b.droppable()
+		if !b.dropOldest || oldest == nil || size > b.mostBytes {
+			return dropped, ErrBufferFull
+		}
+		b.remove(oldest)
+		b.dropped++
+		dropped = append(dropped, oldest)
+	}
+	p.number = b.numbers
+	b.numbers++
+	b.parcels = append(b.parcels, p)
+	b.bytes += size
+	return dropped, nil
+}
+
+// droppable returns the oldest parcel that has not been sent, nil if there is none.
+func (b *outbox) droppable() *parcel {
+	for _, p := range b.parcels {
+		if !p.away {
+			return p
+		}
+	}
+	return nil
+}
+
+// first returns the oldest parcel, nil if there is none.
+func (b *outbox) first() *parcel {
+	if len(b.parcels) == 0 {
+		return nil
+	}
+	return b.parcels[0]
+}
+
+// remove takes p out. It returns false if p is not there.
+func (b *outbox) remove(p *parcel) bool {
+	i := slices.Index(b.parcels, p)
+	if i < 0 {
+		return false
+	}
+	b.bytes -= p.size()
+	b.parcels[i] = nil
+	if i == 0 {
+		b.parcels = b.parcels[1:] // the memory goes with the last one, or when push needs more
+	} else {
+		b.parcels = slices.Delete(b.parcels, i, i+1)
+	}
+	if len(b.parcels) == 0 {
+		b.parcels = nil
+	}
+	return true
+}
+
+// take empties the outbox and returns what was in it.
+func (b *outbox) take() []*parcel {
+	all := b.parcels
+	b.parcels, b.bytes = nil, 0
+	return all
+}
+
+// passed reports whether all parcels before a number have left.
+func (b *outbox) passed(number uint64) bool {
+	p := b.first()
+	return p == nil || p.number >= number
+}
