@@ -156,6 +156,17 @@ func (c *Client) Writable() bool {
 	return !c.posting && len(c.queue) == 0
 }
 
+// Cork holds back what is sent over the WebSocket until the Cork is released; see
+// Session.Cork.
+func (c *Client) Cork() Cork {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != upgraded {
+		return Cork{}
+	}
+	return c.ws.Load().Cork()
+}
+
 // Flush waits until all messages of earlier calls of Send have left: the server has
 // answered the POSTs that carry them, or the stream of the WebSocket has taken them.
 // When ctx ends it returns the error of ctx, and what is unsent still goes out. Once

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/parleyws/parley/conn"
@@ -55,6 +56,25 @@ func Dial(ctx context.Context, url string, open func(*Client) Receiver, o *DialO
 		return nil, failures[0]
 	}
 	return nil, errors.Join(failures...)
+}
+
+// Check reports what Dial refuses before it sends anything: what is wrong with the
+// options or with url, or nil if both are right. o may be nil. A program that dials
+// again after an error calls Check first, because such an error stays.
+func (o *DialOptions) Check(url string) error {
+	resolved, err := o.resolve()
+	if err != nil {
+		return err
+	}
+	w, err := newWeb(url, resolved)
+	if err == nil && slices.Contains(resolved.Transports, websocketName) {
+		h := w.handshake()
+		err = h.Check(w.target(websocketName, ""))
+	}
+	if err != nil {
+		return fmt.Errorf("engine.io: dial: %w", err)
+	}
+	return nil
 }
 
 func newClient(w *web) *Client {

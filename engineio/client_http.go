@@ -193,15 +193,20 @@ func wantedOK(resp *http.Response) string {
 	return "want 200"
 }
 
-// dial opens a WebSocket. It may take until ctx ends.
-func (w *web) dial(ctx context.Context, sid string) (*conn.Conn, error) {
+// handshake returns the options of a WebSocket's handshake.
+func (w *web) handshake() handshake.DialOptions {
 	client := &http.Client{Transport: w.o.HTTPClient.Transport, Jar: w.jar}
 	if w.o.HTTPClient.CheckRedirect != nil {
 		client.CheckRedirect = w.redirect
 	}
+	return handshake.DialOptions{HTTPClient: client, Header: w.o.Header, Deflate: w.o.Deflate}
+}
+
+// dial opens a WebSocket. It may take until ctx ends.
+func (w *web) dial(ctx context.Context, sid string) (*conn.Conn, error) {
 	l := &w.o.Limits
 	c, _, err := conn.Dial(ctx, w.target(websocketName, sid), &conn.DialOptions{
-		Handshake: handshake.DialOptions{HTTPClient: client, Header: w.o.Header, Deflate: w.o.Deflate},
+		Handshake: w.handshake(),
 		Conn:      connOptions(l.MaxPayload, l.QueueBytes),
 	})
 	if err != nil {

@@ -179,11 +179,20 @@ func (c *Client) Transport() string {
 }
 
 // A Client owns its actor.
-func (c *Client) side() *side         { return &c.m.side }
-func (c *Client) deaf() bool          { return c.mute.Load() }
-func (c *Client) handled(size int)    { c.m.waiting.handled(size) }
-func (c *Client) fail()               {} // as if the event had been handled
-func (c *Client) cork() engineio.Cork { return engineio.Cork{} }
+func (c *Client) side() *side      { return &c.m.side }
+func (c *Client) deaf() bool       { return c.mute.Load() }
+func (c *Client) handled(size int) { c.m.waiting.handled(size) }
+func (c *Client) fail()            {} // as if the event had been handled
+
+func (c *Client) cork() engineio.Cork {
+	c.m.mu.Lock()
+	conn := c.m.conn
+	c.m.mu.Unlock()
+	if conn == nil {
+		return engineio.Cork{}
+	}
+	return conn.session.Cork()
+}
 
 func (c *Client) place() (namespace, id string) { return c.name, c.ID() }
 

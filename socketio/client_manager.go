@@ -20,6 +20,7 @@ type manager struct {
 	side
 	o       *DialOptions // resolved
 	url     string       // of the Engine.IO server
+	host    string       // of url, for the log, which must not have a query with secrets
 	waiting backlog      // events that wait for the handlers of all Clients
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -49,12 +50,15 @@ func newManager(url string, o *DialOptions) (*manager, *Client, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, namespace, err := splitURL(url, resolved.Path)
+	engine, host, namespace, err := splitURL(url, resolved.Path)
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := resolved.Engine.Check(engine); err != nil {
+		return nil, nil, err
+	}
 	m := &manager{
-		side: clientSide(resolved), o: resolved, url: engine,
+		side: clientSide(resolved), o: resolved, url: engine, host: host,
 		gone: make(chan struct{}), done: make(chan struct{}),
 	}
 	m.waiting.limit = resolved.Limits.HandlerQueueBytes
@@ -194,7 +198,7 @@ func (m *manager) pause(d *dialer) bool {
 func (m *manager) giveUp() {
 	err := &giveUpError{m.attempts, m.last}
 	m.dialer, m.attempts = nil, 0
-	m.log(slog.LevelWarn, "socket.io: reconnection given up", "url", m.url, "error", err)
+	m.log(slog.LevelWarn, "socket.io: reconnection given up", "server", m.host, "error", err)
 	for _, c := range m.clients {
 		if c.state != aside {
 			c.state = aside
@@ -222,7 +226,7 @@ func (m *manager) failed(d *dialer, err error) bool {
 		level = slog.LevelInfo
 	}
 	m.last = err
-	m.log(level, "socket.io: attempt to connect failed", "url", m.url, "error", err)
+	m.log(level, "socket.io: attempt to connect failed", "server", m.host, "error", err)
 	for _, c := range m.clients {
 		if c.state != aside {
 			c.tellConnectError(err)
@@ -280,7 +284,7 @@ func (m *manager) lost(conn *clientConn, reason Reason, err error) {
 	}
 	m.conn, m.last = nil, err
 	conn.end()
-	m.log(slog.LevelInfo, "socket.io: connection lost", "url", m.url, "reason", reason, "error", err)
+	m.log(slog.LevelInfo, "socket.io: connection lost", "server", m.host, "reason", reason, "error", err)
 	wanted := false
 	for _, c := range m.clients {
 		c.answered()

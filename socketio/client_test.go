@@ -3,6 +3,7 @@ package socketio_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ func (s *site) dialOptions(mode string, o socketio.DialOptions) *socketio.DialOp
 	o.Engine = modes[mode]
 	o.Engine.Limits = limits
 	o.Engine.HTTPClient = s.http
+	o.Logger = slog.New(slog.NewTextHandler(s.log, nil))
 	return &o
 }
 

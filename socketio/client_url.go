@@ -6,26 +6,26 @@ import (
 	"strings"
 )
 
-// splitURL returns where the requests of Engine.IO go, and the namespace: of a URL the
+// splitURL returns where the requests of Engine.IO go, its host, and the namespace: of a URL the
 // path is the namespace, as in the JavaScript client, and path is where the server is.
 //
 //	https://example.com/admin?token=t   https://example.com/socket.io/?token=t   /admin
 //	wss://example.com                   wss://example.com/socket.io/             /
 //	example.com:3000                    https://example.com:3000/socket.io/      /
-func splitURL(text, path string) (engine, namespace string, err error) {
+func splitURL(text, path string) (engine, host, namespace string, err error) {
 	if scheme, _, ok := strings.Cut(text, "://"); !ok || strings.ContainsAny(scheme, "/?#:.") {
 		text = "https://" + text
 	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return "", "", err
+		return "", "", "", err
 	case u.Host == "":
-		return "", "", fmt.Errorf("URL %q has no host", text)
+		return "", "", "", fmt.Errorf("URL %q has no host", text)
 	}
 	if namespace = u.EscapedPath(); namespace == "" {
 		namespace = "/"
 	}
 	u.Path, u.RawPath, u.Fragment, u.RawFragment = path, "", "", ""
-	return u.String(), namespace, nil
+	return u.String(), u.Host, namespace, nil
 }
