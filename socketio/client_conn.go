@@ -156,17 +156,21 @@ func (c *Client) callAuth(ctx context.Context) (auth json.RawMessage, err error)
 	return authObject(value)
 }
 
-// sendConnect sends CONNECT with auth, an object, and with what a server with recovery
+// sendConnect sends CONNECT with auth, an object or nil, and with what a server with recovery
 // needs to know. Called with m.mu held.
 func (c *Client) sendConnect(auth json.RawMessage) {
 	if c.pid != "" {
 		auth = withRecovery(c.pid, c.offset, auth)
 	}
+	var data any
+	if auth != nil {
+		data = auth
+	}
 	m := c.m
 	conn := m.conn
 	c.asked = true
 	c.limit = time.AfterFunc(m.o.Limits.JoinTimeout, func() { conn.violation(errNoAnswer) })
-	_ = conn.session.Send(m.wire.newControl(parser.Connect, c.name, auth).messages...) // an error ends the session
+	_ = conn.session.Send(m.wire.newControl(parser.Connect, c.name, data).messages...) // an error ends the session
 }
 
 // withRecovery adds pid and offset to auth, where they count unless auth has them.
@@ -175,11 +179,10 @@ func withRecovery(pid string, offset []byte, auth json.RawMessage) json.RawMessa
 	if len(offset) > 0 {
 		out = append(append(out, `,"offset":`...), offset...)
 	}
-	if string(auth) != "{}" {
-		out = append(append(out, ','), auth[1:]...)
-		return out
+	if len(auth) <= len("{}") {
+		return append(out, '}')
 	}
-	return append(out, '}')
+	return append(append(out, ','), auth[1:]...)
 }
 
 // answered takes note that the server has answered CONNECT, or never will. Called with

@@ -202,17 +202,17 @@ func (o *DialOptions) check() error {
 // errAuth is the error of an auth that no server would take.
 var errAuth = errors.New("auth is not an object of JSON")
 
-// authObject returns auth as JSON: an object.
+// authObject returns auth as JSON: an object, or nil for none.
 func authObject(auth any) (json.RawMessage, error) {
 	if auth == nil {
-		return json.RawMessage("{}"), nil
+		return nil, nil
 	}
 	text, err := json.Marshal(auth)
 	switch {
 	case err != nil:
 		return nil, err
 	case string(text) == "null":
-		return json.RawMessage("{}"), nil
+		return nil, nil
 	case text[0] != '{':
 		return nil, errAuth
 	}

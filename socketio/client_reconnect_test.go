@@ -87,7 +87,7 @@ func TestClientGivesUp(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		var d diary
 		n, client := s.network()
-		o := s.dialOptions("upgrade", socketio.DialOptions{
+		o := s.dialOptions("websocket", socketio.DialOptions{
 			Reconnection: socketio.Reconnection{Jitter: -1, Attempts: 2},
 			Setup:        func(c *socketio.Client) { tellLife(c, &d) },
 		})
@@ -97,7 +97,7 @@ func TestClientGivesUp(t *testing.T) {
 		d.take()
 		n.cut(true)
 		<-time.After(time.Hour)
-		d.want(s.t, "disconnect: transport error", "attempt 1", "failed", "attempt 2", "failed", "given up")
+		d.want(s.t, "disconnect: transport close", "attempt 1", "failed", "attempt 2", "failed", "given up")
 		if c.Active() {
 			s.t.Error("active after giving up")
 		}
