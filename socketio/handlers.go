@@ -1,5 +1,7 @@
 package socketio
 
+import "slices"
+
 // handlers holds the handlers of an actor. Each has its own, so it is kept small.
 // Guarded by actor.mu.
 type handlers struct {
@@ -44,6 +46,12 @@ func (h *handlers) add(event string, f func(*Event) error) {
 	h.index[event] = append(h.index[event], f)
 }
 
+// remove removes the handlers for events with a name.
+func (h *handlers) remove(event string) {
+	delete(h.index, event)
+	h.events = slices.DeleteFunc(h.events, func(n namedHandler) bool { return n.event == event })
+}
+
 // named returns the handlers for events with a name. It puts them into buf if that
 // has room.
 func (h *handlers) named(buf []func(*Event) error, event []byte) []func(*Event) error {
@@ -75,6 +83,13 @@ func (a *actor) OnEvent(event string, f func(*Event) error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.handlers.add(event, f)
+}
+
+// Off removes the handlers for events with a name, those of On and Handle too.
+func (a *actor) Off(event string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.handlers.remove(event)
 }
 
 // Use adds a function that is called with each event before its handlers. If it

@@ -1,0 +1,359 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/parser"
+	"github.com/parleyws/parley/socketio"
+)
+
+// Close leaves nothing behind, whatever the client is doing. The bubble would not end
+// otherwise.
+func TestClientCloseAnywhere(t *testing.T) {
+	inModes(t, nil, func(s *site, mode string) {
+		s.io.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		for name, prepare := range map[string]func(*socketio.Client, *network){
+			"before anything": func(*socketio.Client, *network) {},
+			"connected":       func(*socketio.Client, *network) { <-time.After(time.Minute) },
+			"upgrading":       func(*socketio.Client, *network) { runtime.Gosched() },
+			"waiting": func(_ *socketio.Client, n *network) {
+				n.cut(true)
+				<-time.After(time.Minute)
+			},
+			"asking":         func(c *socketio.Client, _ *network) { c.Of("/slow").Connect(); synctest.Wait() },
+			"left":           func(c *socketio.Client, _ *network) { c.Disconnect(); synctest.Wait() },
+			"just left":      func(c *socketio.Client, _ *network) { c.Disconnect() },
+			"left and back":  func(c *socketio.Client, _ *network) { c.Disconnect(); c.Connect() },
+			"asked and left": func(c *socketio.Client, _ *network) { c.Of("/slow").Connect(); c.Of("/slow").Disconnect() },
+			"in a call": func(c *socketio.Client, _ *network) {
+				go socketio.Call[any](context.Background(), c, "never")
+				synctest.Wait()
+			},
+			"with events": func(c *socketio.Client, n *network) {
+				n.cut(true)
+				for range 100 {
+					c.Emit("e")
+				}
+			},
+		} {
+			for _, noWait := range []bool{false, true} {
+				n, client := s.network()
+				o := s.dialOptions(mode, socketio.DialOptions{NoWait: noWait})
+				o.Engine.HTTPClient = client
+				c, err := socketio.Dial(s.t.Context(), "http://example.com", o)
+				if err != nil {
+					s.t.Fatal(err)
+				}
+				prepare(c, n)
+				c.Close()
+				c.Close()
+				start := time.Now()
+				<-c.Done()
+				if took := time.Since(start); took > 10*time.Second {
+					s.t.Errorf("%s, NoWait=%t: Done after %v", name, noWait, took)
+				}
+				client.CloseIdleConnections()
+			}
+		}
+	})
+}
+
+// Close and Disconnect may be called by handlers, and no event is handled afterwards.
+func TestClientLeavesInHandler(t *testing.T) {
+	for name, leave := range map[string]func(*socketio.Client){"Close": (*socketio.Client).Close, "Disconnect": (*socketio.Client).Disconnect} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var d diary
+				p := newPuppet(t)
+				p.start(&socketio.DialOptions{Setup: func(c *socketio.Client) {
+					tellLife(c, &d)
+					c.OnEvent("leave", func(*socketio.Event) error {
+						<-time.After(time.Second) // the others have come
+						leave(c)
+						d.add("left")
+						return nil
+					})
+					c.OnEvent("e", func(*socketio.Event) error { d.add("e"); return nil })
+				}})
+				p.send(`42["e"]`)
+				p.send(`42["leave"]`)
+				p.send(`42["e"]`)
+				p.send(`42["e"]`)
+				<-time.After(time.Minute)
+				d.want(t, "connect recovered=false", "e", "left", "disconnect: io client disconnect")
+				if got := p.take(); got[len(got)-1] != "41" {
+					t.Errorf("the server got %q", got)
+				}
+			})
+		})
+	}
+}
+
+// A handler that panics, or ends its goroutine, does not keep the next from running.
+func TestClientHandlerPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		p.start(&socketio.DialOptions{Setup: func(c *socketio.Client) {
+			c.OnConnect(func() { panic("connect") })
+			c.OnConnect(func() { d.add("connected") })
+			c.OnEvent("panic", func(*socketio.Event) error { panic("event") })
+			c.OnEvent("exit", func(*socketio.Event) error { runtime.Goexit(); return nil })
+			socketio.On(c, "e", func(_ context.Context, x int) error { d.add("%d", x); return nil })
+			socketio.Handle(c, "fails", func(context.Context, int) (int, error) {
+				return 0, &socketio.Error{Message: "no", Data: 5}
+			})
+		}})
+		for _, packet := range []string{`42["panic"]`, `42["e",1]`, `42["exit"]`, `42["e",2]`, `42["e","no number"]`, `427["fails",1]`, `42["e",3]`} {
+			p.send(packet)
+		}
+		synctest.Wait()
+		d.want(t, "connected", "1", "2", "3")
+		if got := fmt.Sprint(p.take()); got != `[40 437[{"error":"no","data":5}]]` {
+			t.Errorf("the server got %s", got)
+		}
+		for _, want := range []string{"panic=connect", "panic=event", "runtime.Goexit was called", "event failed"} {
+			if !strings.Contains(p.log.String(), want) {
+				t.Errorf("the log has no %q", want)
+			}
+		}
+	})
+}
+
+// Handlers of all kinds see what the server sends and what is sent.
+func TestClientCatchAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		c := p.start(&socketio.DialOptions{Setup: func(c *socketio.Client) {
+			c.Use(func(e *socketio.Event) error {
+				if e.Socket() != nil || e.Client() != c || e.Context() != c.Context() {
+					t.Error("the event is another's")
+				}
+				if e.Name() == "secret" {
+					return errors.New("dropped")
+				}
+				return nil
+			})
+			c.OnAny(func(e *socketio.Event) {
+				args, err := e.Args()
+				d.add("any %s %v %v", e.Name(), args, err)
+			})
+			c.OnAnyOutgoing(func(event string, args []any) { d.add("out %s %v", event, args) })
+			c.OnEvent("e", func(*socketio.Event) error { d.add("e"); return nil })
+		}})
+		p.send(`42["e",1]`)
+		p.send(`42["secret"]`)
+		synctest.Wait()
+		c.Emit("x", 5)
+		c.Off("e")
+		p.send(`42["e",2]`)
+		synctest.Wait()
+		d.want(t, "any e [1] <nil>", "e", "out x [5]", "any e [2] <nil>")
+	})
+}
+
+// A server that breaks a rule is left, and dialed again.
+func TestClientHostile(t *testing.T) {
+	for name, tt := range map[string]struct {
+		send  string
+		data  [][]byte
+		wait  time.Duration
+		error string // "" is none
+	}{
+		"no packet":            {send: "4x", error: "unknown packet type"},
+		"empty":                {send: "4", error: "packet without a type"},
+		"no payload":           {send: "42", error: "payload does not fit"},
+		"no name":              {send: "42[]", error: "payload does not fit"},
+		"reserved name":        {send: `42["connect"]`, error: "event name is reserved"},
+		"many arguments":       {send: `42["e"` + strings.Repeat(",0", 200) + "]", error: "too many arguments"},
+		"deep":                 {send: `42["e",` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + "]", error: "nested too deep"},
+		"many attachments":     {send: `4511-["e"]`, error: "more attachments"},
+		"attachments missing":  {send: `451-["e",{"_placeholder":true,"num":0}]`, wait: 30 * time.Second, error: "attachments took too long"},
+		"binary":               {send: `42["e"]`, data: [][]byte{{1}}, error: "binary without an announcement"},
+		"second open":          {send: `0{}`, error: "second open packet"},
+		"another namespace":    {send: `42/x,["e"]`},
+		"unknown answer":       {send: `43999[]`},
+		"answer without id":    {send: `43[]`},
+		"second CONNECT":       {send: `40{"sid":"another"}`},
+		"late CONNECT_ERROR":   {send: `44{"message":"no"}`},
+		"unknown namespace":    {send: `41/x`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPuppet(t)
+				var reason socketio.Reason
+				var cause error
+				c := p.start(&socketio.DialOptions{Reconnection: steady, Setup: func(c *socketio.Client) {
+					c.OnDisconnect(func(r socketio.Reason, err error) { reason, cause = r, err })
+				}})
+				id := c.ID()
+				p.send(tt.send, tt.data...)
+				<-time.After(tt.wait)
+				synctest.Wait()
+				if tt.error == "" {
+					if !c.Connected() || c.ID() != id {
+						t.Errorf("connected %t as %q: %v", c.Connected(), c.ID(), cause)
+					}
+					return
+				}
+				if cause == nil || !strings.Contains(cause.Error(), tt.error) {
+					t.Fatalf("disconnected by %v: %v, want %s", reason, cause, tt.error)
+				}
+				if _, ok := errors.AsType[*parser.Error](cause); ok && reason != socketio.ParseError {
+					t.Errorf("the reason is %v", reason)
+				}
+				<-time.After(2 * time.Second)
+				if !c.Connected() {
+					t.Error("has not come back")
+				}
+			})
+		})
+	}
+}
+
+// A server that does not answer CONNECT is left after JoinTimeout, and one whose answer
+// has no sid is told from others.
+func TestClientNotAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		p.onConnect = func() {}
+		c := p.start(&socketio.DialOptions{NoWait: true, Reconnection: steady, Limits: socketio.ClientLimits{JoinTimeout: 10 * time.Second},
+			Setup: func(c *socketio.Client) {
+				c.OnConnectError(func(err error) { d.add("%v", err) })
+			}})
+		<-time.After(15 * time.Second)
+		d.want(t, "socket.io: no answer to CONNECT within ClientLimits.JoinTimeout")
+		if got := fmt.Sprint(p.take()); got != "[40 40]" {
+			t.Errorf("the server got %s", got)
+		}
+		p.send(`40`)
+		synctest.Wait()
+		d.want(t, "socket.io: the server's CONNECT has no sid: it may be a server of Socket.IO 2")
+		if c.Active() {
+			t.Error("active")
+		}
+	})
+}
+
+// Packets for namespaces that nobody has joined leave nothing behind.
+func TestClientManyNamespaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		c := p.start(nil)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range 100_000 {
+			p.send(fmt.Sprintf(`40/%d,{"sid":"x"}`, i))
+		}
+		synctest.Wait()
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if took := int64(after.HeapInuse) - int64(before.HeapInuse); took > 4<<20 {
+			t.Errorf("%d bytes of memory", took)
+		}
+		if !c.Connected() {
+			t.Error("not connected")
+		}
+	})
+}
+
+// Handlers that have too much to do hold the server back, across sessions.
+func TestClientSlowHandlers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		gate := make(chan struct{})
+		var handled atomic.Int32
+		c := p.start(&socketio.DialOptions{Reconnection: steady, Limits: socketio.ClientLimits{HandlerQueueBytes: 4000}, Setup: func(c *socketio.Client) {
+			c.OnEvent("e", func(*socketio.Event) error {
+				<-gate
+				handled.Add(1)
+				return nil
+			})
+		}})
+		for range 3 {
+			for range 100 {
+				go p.send(`42["e"]`)
+			}
+			<-time.After(3 * time.Minute) // the session is given up after two
+		}
+		close(gate)
+		<-time.After(time.Minute)
+		if n := handled.Load(); n < 10 || n > 20 {
+			t.Errorf("%d events were handled, want about those that fit", n)
+		}
+		if !c.Connected() || !strings.Contains(p.log.String(), "HandlerQueueBytes") {
+			t.Errorf("connected %t, the log is %s", c.Connected(), p.log)
+		}
+	})
+}
+
+// 64 goroutines do everything at once, while the network comes and goes.
+func TestClientStress(t *testing.T) {
+	inModes(t, &socketio.Options{Recovery: &socketio.Recovery{}}, func(s *site, mode string) {
+		n, client := s.network()
+		s.io.OfPattern(regexp.MustCompile("^/[0-9]$")).OnConnect(func(n *socketio.Socket) {
+			socketio.Handle(n, "echo", func(_ context.Context, x any) (any, error) { return x, nil })
+			n.OnEvent("leave", func(*socketio.Event) error { n.Disconnect(false); return nil })
+		})
+		o := s.dialOptions(mode, socketio.DialOptions{Limits: socketio.ClientLimits{BufferEvents: 50}, DropOldest: true})
+		o.Engine.HTTPClient = client
+		c := s.start(o)
+		var all sync.WaitGroup
+		for i := range 64 {
+			all.Go(func() {
+				c := c.Of(fmt.Sprint(i % 10))
+				for round := range 20 {
+					switch (i + round) % 8 {
+					case 0:
+						c.Connect()
+					case 1:
+						c.Disconnect()
+					case 2:
+						c.Emit("leave")
+					case 3:
+						c.Volatile().Emit("echo", []byte("x"))
+					case 4:
+						n.cut(false)
+					case 5:
+						ctx, cancel := context.WithTimeout(s.t.Context(), 100*time.Millisecond)
+						c.Flush(ctx)
+						cancel()
+					default:
+						socketio.Call[any](s.t.Context(), c.Timeout(time.Duration(round)*time.Millisecond), "echo", i, []byte("y"))
+					}
+					c.Connected()
+					c.Transport()
+				}
+			})
+		}
+		all.Wait()
+		for range 2 { // what was buffered makes some of them leave again
+			for i := range 10 {
+				c.Of(fmt.Sprint(i)).Disconnect()
+				c.Of(fmt.Sprint(i)).Connect()
+			}
+			<-time.After(time.Minute)
+		}
+		for i := range 10 {
+			if got, err := socketio.Call[int](s.t.Context(), c.Of(fmt.Sprint(i)), "echo", i); got != i || err != nil {
+				s.t.Errorf("%d: %d, %v", i, got, err)
+			}
+		}
+	})
+}

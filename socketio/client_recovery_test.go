@@ -1,0 +1,103 @@
+package socketio_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// A client that was away gets its id, its rooms and what it has missed, in order and
+// once, before new events; what it emitted meanwhile arrives too.
+func TestClientRecovers(t *testing.T) {
+	inModes(t, &socketio.Options{Recovery: &socketio.Recovery{}}, func(s *site, mode string) {
+		var d, got diary
+		n, client := s.network()
+		s.io.OnConnect(func(n *socketio.Socket) {
+			if !n.Recovered() {
+				n.Join("room")
+			}
+			n.OnEvent("up", func(e *socketio.Event) error { got.add("up"); return nil })
+		})
+		o := s.dialOptions(mode, socketio.DialOptions{Reconnection: steady, Setup: func(c *socketio.Client) {
+			tellLife(c, &d)
+			c.OnEvent("down", func(e *socketio.Event) error {
+				var x any
+				err := e.Decode(0, &x)
+				d.add("%v", x)
+				return err
+			})
+		}})
+		o.Engine.HTTPClient = client
+		c := s.start(o)
+		id := c.ID()
+		<-time.After(time.Minute)
+		s.io.To("room").Emit("down", 1)
+		s.io.Emit("down", []byte("2"), "not an offset")
+		synctest.Wait()
+		d.want(s.t, "connect recovered=false", "1", "[50]")
+		for round := range 3 {
+			n.cut(true)
+			synctest.Wait()
+			d.take()
+			s.io.To("room").Emit("down", 3)
+			s.io.Of("/").Emit("down", "4")
+			s.io.To("elsewhere").Emit("down", "not for us")
+			c.Emit("up")
+			<-time.After(500 * time.Millisecond)
+			n.up()
+			<-time.After(time.Second)
+			d.want(s.t, "attempt 1", "reconnect 1", "connect recovered=true", "3", "4")
+			got.want(s.t, "up")
+			if c.ID() != id || !c.Recovered() {
+				s.t.Errorf("round %d: id %q, want %q", round, c.ID(), id)
+			}
+		}
+		c.Disconnect() // not to be recovered from
+		c.Connect()
+		synctest.Wait()
+		d.want(s.t, "disconnect: io client disconnect", "connect recovered=false")
+	})
+}
+
+// What a client with pid says in CONNECT, and what it takes for an offset.
+func TestClientOffset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		p.onConnect = func() { p.send(`40{"sid":"id","pid":"p"}`) }
+		auth := map[string]any{}
+		c := p.start(&socketio.DialOptions{Reconnection: steady, AuthFunc: func(context.Context, string) (any, error) { return auth, nil }})
+		again := func(want string) {
+			t.Helper()
+			synctest.Wait()
+			p.take()
+			p.conn.CloseNow()
+			<-time.After(2 * time.Second)
+			if got := fmt.Sprint(p.take()); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+		again(`[40{"pid":"p"}]`)
+		p.send(`42["e",1]`)
+		again(`[40{"pid":"p"}]`)
+		p.send(`42["e","o\u00e91"]`)
+		p.send(`42["e","o2",2]`)
+		again(`[40{"pid":"p","offset":"o\u00e91"}]`)
+		p.send(`452-["e",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1},"o3"]`, []byte("a"), []byte("b"))
+		auth["token"] = "t"
+		again(`[40{"pid":"p","offset":"o3","token":"t"}]`)
+		p.onConnect = func() { p.send(`40{"sid":"id","pid":"another"}`) }
+		again(`[40{"pid":"p","offset":"o3","token":"t"}]`)
+		again(`[40{"pid":"another","token":"t"}]`) // the offset was that of another session
+		if c.Recovered() != true {
+			t.Error("the same pid again is a recovery")
+		}
+		p.onConnect = func() { p.send(`40{"sid":"id"}`) }
+		again(`[40{"pid":"another","token":"t"}]`)
+		p.send(`42["e","o4"]`)
+		again(`[40{"token":"t"}]`)
+	})
+}
