@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -114,30 +115,41 @@ func (c *Client) ask() {
 
 // authorize calls AuthFunc until it succeeds, and then sends CONNECT.
 func (c *Client) authorize(ctx context.Context) {
-	r := &c.m.o.Reconnection
-	for n := 0; ctx.Err() == nil; n++ {
+	for n := 0; ; n++ {
 		auth, err := c.callAuth(ctx)
-		c.m.mu.Lock()
-		if ctx.Err() == nil { // cancel is called with the mutex held
-			if err == nil {
-				c.unasked = nil
-				c.sendConnect(auth)
-				c.m.unlock()
-				return
-			}
-			c.tellConnectError(err)
-			if r.Off {
-				c.refuse(err)
-			}
+		if !c.authorized(ctx, auth, err) {
+			return
 		}
-		c.m.unlock()
-		timer := time.NewTimer(r.delay(n, rand.Float64()))
+		timer := time.NewTimer(c.m.o.Reconnection.delay(n, rand.Float64()))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
+			return
 		}
 	}
+}
+
+// authorized takes what AuthFunc has returned. It reports whether AuthFunc is to be
+// called again.
+func (c *Client) authorized(ctx context.Context, auth json.RawMessage, err error) (again bool) {
+	c.m.mu.Lock()
+	defer c.m.unlock()
+	switch {
+	case ctx.Err() != nil: // it ends with the mutex held
+		return false
+	case err == nil:
+		c.unasked = nil
+		c.sendConnect(auth)
+		return false
+	}
+	c.tellConnectError(err)
+	if c.m.o.Reconnection.Off {
+		c.unasked = nil
+		c.refuse(err)
+		return false
+	}
+	return true
 }
 
 // callAuth calls AuthFunc. A panic of it is an error.
@@ -170,7 +182,12 @@ func (c *Client) sendConnect(auth json.RawMessage) {
 	conn := m.conn
 	c.asked = true
 	c.limit = time.AfterFunc(m.o.Limits.JoinTimeout, func() { conn.violation(errNoAnswer) })
-	_ = conn.session.Send(m.wire.newControl(parser.Connect, c.name, data).messages...) // an error ends the session
+	err := conn.session.Send(m.wire.newControl(parser.Connect, c.name, data).messages...)
+	if errors.Is(err, engineio.ErrTooLarge) { // other errors end the session
+		c.answered()
+		c.tellConnectError(err)
+		c.refuse(err)
+	}
 }
 
 // withRecovery adds pid and offset to auth, where they count unless auth has them.

@@ -255,6 +255,35 @@ func TestClientAuthFunc(t *testing.T) {
 	})
 }
 
+// With Reconnection.Off an error of AuthFunc is final, as is an auth that the server
+// does not take for its size.
+func TestClientAuthFails(t *testing.T) {
+	errToken := errors.New("no token")
+	for name, tt := range map[string]struct {
+		o    socketio.DialOptions
+		want error
+	}{
+		"error": {socketio.DialOptions{
+			Reconnection: socketio.Reconnection{Off: true},
+			AuthFunc:     func(context.Context, string) (any, error) { return nil, errToken },
+		}, errToken},
+		"size": {socketio.DialOptions{Auth: map[string]string{"token": strings.Repeat("x", 1000)}}, engineio.ErrTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPuppet(t)
+				told := 0
+				tt.o.Setup = func(c *socketio.Client) { c.OnConnectError(func(error) { told++ }) }
+				_, err := p.dial(&tt.o)
+				synctest.Wait()
+				if !errors.Is(err, tt.want) || told != 1 {
+					t.Errorf("Dial: %v, told %d times", err, told)
+				}
+			})
+		})
+	}
+}
+
 // A refusal of an old server is a string, or an object without data.
 func TestConnectErrorForms(t *testing.T) {
 	for packet, want := range map[string]struct{ message, data string }{

@@ -168,16 +168,20 @@ func (in *intake) overloaded() error {
 func (in *intake) wait() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	var stall *time.Timer
 	for err := in.overloaded(); err != nil; err = in.overloaded() {
 		if in.relief == nil {
 			in.relief = sync.NewCond(&in.mu)
 		}
 		if in.stall == nil {
-			in.stall = time.AfterFunc(stallTime, func() { in.of.violation(err) })
+			stall = time.AfterFunc(stallTime, func() { in.of.violation(err) })
+			in.stall = stall
 		}
 		in.relief.Wait()
 	}
-	in.stopStall()
+	if stall == in.stall { // and not that of the client's next session
+		in.stopStall()
+	}
 }
 
 func (b *backlog) stopStall() {
