@@ -3,5 +3,5 @@
 //
 // The folders js, python and java test our Socket.IO server, which is in server,
 // with the clients of those languages, and compare it with Node's; browser drives
-// the examples. ./check interop and ./check browser run them.
+// the examples. The folder client tests our client with Node's server. ./check interop and ./check browser run them.
 package interop

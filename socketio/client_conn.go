@@ -65,17 +65,22 @@ func (conn *clientConn) handle(u *packet.Unit) error {
 		c.refused(refusal(c.name, u.Data))
 	case u.Type == parser.Disconnect:
 		c.expelled()
-	case c.state != joined:
-	case u.Type == parser.Event:
+	case u.Type == parser.Event && c.hears():
 		c.note(u)
 		conn.queue(&c.actor, u)
 		return nil
-	default:
+	case u.Type == parser.Ack && c.state == joined:
 		m.later = append(m.later, func() { c.acknowledged(u) })
 		return nil
 	}
 	release(u)
 	return nil
+}
+
+// hears reports whether the server may send events. Node's sends those that a Client
+// which comes back has missed before it agrees. Called with m.mu held.
+func (c *Client) hears() bool {
+	return c.state == joined || c.state == asking && c.asked && c.pid != ""
 }
 
 // maxOffset is the length of the longest offset that is believed to be one. Those of
@@ -97,7 +102,8 @@ func (c *Client) note(u *packet.Unit) {
 // with m.mu held, while there is a session.
 func (c *Client) ask() {
 	c.state = asking
-	if c.asked { // Disconnect and Connect were called meanwhile; one answer is enough
+	c.dispatch(task{do: func() { c.mute.Store(false) }}) // after the events that Disconnect dropped
+	if c.asked {                                         // Disconnect and Connect were called meanwhile; one answer is enough
 		return
 	}
 	if c.m.o.AuthFunc == nil {

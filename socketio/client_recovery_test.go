@@ -101,3 +101,42 @@ func TestClientOffset(t *testing.T) {
 		again(`[40{"token":"t"}]`)
 	})
 }
+
+// Node's server sends what was missed before it agrees, in the order of its events.
+func TestClientMissedFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		p.onConnect = func() { p.send(`42["e",0,"early"]`); p.send(`40{"sid":"id","pid":"p"}`) }
+		c := p.start(&socketio.DialOptions{Reconnection: steady, Setup: func(c *socketio.Client) {
+			tellLife(c, &d)
+			socketio.On(c, "e", func(_ context.Context, x int) error { d.add("%d", x); return nil })
+		}})
+		p.send(`42["e",1,"o1"]`)
+		synctest.Wait()
+		d.want(t, "connect recovered=false", "1") // before the first CONNECT there is nothing to miss
+		p.take()
+		p.onConnect = func() {
+			p.send(`42["e",2,"o2"]`)
+			p.send(`42["e",3,"o3"]`)
+			p.send(`40{"sid":"id","pid":"p"}`)
+			p.send(`42["e",4,"o4"]`)
+		}
+		p.conn.CloseNow()
+		<-time.After(2 * time.Second)
+		d.want(t, "disconnect: transport close", "attempt 1", "reconnect 1", "2", "3", "connect recovered=true", "4")
+		p.onConnect = func() {
+			p.send(`42["e",5,"o5"]`)
+			p.send(`40{"sid":"id2","pid":"p2"}`)
+		}
+		c.Disconnect()
+		c.Connect()
+		<-time.After(2 * time.Second)
+		d.want(t, "disconnect: io client disconnect", "5", "connect recovered=false")
+		p.conn.CloseNow()
+		<-time.After(2 * time.Second)
+		if got := fmt.Sprint(p.take()); got != `[40{"pid":"p","offset":"o1"} 41 40{"pid":"p","offset":"o4"} 40{"pid":"p2"}]` {
+			t.Errorf("the server got %s", got)
+		}
+	})
+}

@@ -3,7 +3,6 @@
 import http from "node:http";
 import { parseArgs } from "node:util";
 import { createRequire } from "node:module";
-import { Server } from "socket.io";
 import * as msgpack from "socket.io-msgpack-parser";
 
 const { values: flags } = parseArgs({ options: {
@@ -21,7 +20,9 @@ const { values: flags } = parseArgs({ options: {
   transports: { type: "string" }, // with commas between them
   "no-upgrades": { type: "boolean" },
   middleware: { type: "boolean" }, // runs for recovered sockets too, and keeps what it sees
+  version: { type: "string", default: "4.8" }, // of the server: 4.8, or 4.0
 } });
+const { Server } = await import(flags.version === "4.0" ? "server-4.0" : "socket.io");
 
 // textParser is Node's own, which takes as many attachments from a client.
 function textParser(maxAttachments) {
@@ -31,7 +32,8 @@ function textParser(maxAttachments) {
 
 const web = http.createServer((request, response) => response.writeHead(404).end());
 const io = new Server(web, {
-  parser: flags.parser === "msgpack" ? msgpack : textParser(Number(flags.attachments)),
+  ...(flags.parser === "msgpack" && { parser: msgpack }),
+  ...(flags.parser === "text" && flags.version !== "4.0" && { parser: textParser(Number(flags.attachments)) }),
   pingInterval: Number(flags["ping-interval"]),
   pingTimeout: Number(flags["ping-timeout"]),
   maxHttpBufferSize: Number(flags["max-payload"]),
