@@ -2,6 +2,7 @@
 // separate module, so that its requirements do not reach the users of the library.
 //
 // The folders js, python and java test our Socket.IO server, which is in server,
-// with the clients of those languages, and compare it with Node's; browser drives
-// the examples. The folder client tests our client with Node's server. ./check interop and ./check browser run them.
+// with the clients of those languages, and compare it with Node's; client tests our
+// client against Node's server; browser drives the examples. ./check interop and
+// ./check browser run them.
 package interop

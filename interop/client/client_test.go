@@ -249,8 +249,7 @@ func TestVolatile(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *server, _ kind, mode string) {
 		var came atomic.Int32
 		end := make(chan struct{}, 1)
-		var c *socketio.Client
-		c = s.connect(t, "", s.options(mode, socketio.DialOptions{Setup: func(c *socketio.Client) {
+		c := s.connect(t, "", s.options(mode, socketio.DialOptions{Setup: func(c *socketio.Client) {
 			c.OnAny(func(e *socketio.Event) {
 				switch e.Name() {
 				case "maybe":
