@@ -40,6 +40,23 @@ func Example_socketIO() {
 	log.Fatal(web.ListenAndServe())
 }
 
+func Example_socketIOClient() {
+	c, err := socketio.Dial(context.Background(), "http://localhost:3000", &socketio.DialOptions{
+		Setup: func(c *socketio.Client) { // called before anything can arrive
+			c.OnConnect(func() { c.Emit("join-room", "blue") }) // and after each reconnection
+			socketio.On(c, "receive-message", func(ctx context.Context, text string) error {
+				_, err := fmt.Println(text)
+				return err
+			})
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	c.Emit("message", map[string]string{"room": "blue", "message": "hello"})
+}
+
 func Example_server() {
 	server := &conn.Server{
 		Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) error {

@@ -15,17 +15,19 @@ import (
 )
 
 // TestFromNodeNames checks that every Go name in the second columns of
-// docs/from-node.md exists: what follows io., s. and socketio. everywhere, and
-// the fields of the options' table. interop/js/documented.mjs checks the first
+// docs/from-node.md exists: what follows io., s., c. and socketio. everywhere, and
+// the fields of the options' tables. interop/js/documented.mjs checks the first
 // columns.
 func TestFromNodeNames(t *testing.T) {
 	doc, err := os.ReadFile("docs/from-node.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	method := map[string]reflect.Type{"io": reflect.TypeFor[*socketio.Server](), "s": reflect.TypeFor[*socketio.Socket]()}
+	method := map[string]reflect.Type{
+		"io": reflect.TypeFor[*socketio.Server](), "s": reflect.TypeFor[*socketio.Socket](), "c": reflect.TypeFor[*socketio.Client](),
+	}
 	exported := exportedNames(t, "socketio")
-	selector := regexp.MustCompile(`\b(io|s|socketio)\.([A-Z]\w*)`)
+	selector := regexp.MustCompile(`\b(io|s|c|socketio)\.([A-Z]\w*)`)
 	names, options := 0, 0
 	table := ""
 	for i, line := range strings.Split(string(doc), "\n") {
@@ -33,7 +35,7 @@ func TestFromNodeNames(t *testing.T) {
 		if !strings.HasPrefix(line, "| ") || len(cells) != 2 {
 			continue
 		}
-		if strings.HasPrefix(line, "| JavaScript |") {
+		if strings.HasPrefix(line, "| JavaScript") {
 			table = cells[1]
 			continue
 		}
@@ -49,29 +51,31 @@ func TestFromNodeNames(t *testing.T) {
 				}
 			}
 		}
-		if strings.Contains(table, "socketio.Options") {
-			options += checkFields(t, i+1, cells[1])
+		for _, of := range []reflect.Type{reflect.TypeFor[socketio.Options](), reflect.TypeFor[socketio.DialOptions]()} {
+			if strings.Contains(table, of.String()) {
+				options += checkFields(t, i+1, cells[1], of)
+			}
 		}
 	}
-	if names < 50 || options < 20 {
+	if names < 80 || options < 40 {
 		t.Errorf("the tables name %d functions and %d fields: are they read?", names, options)
 	}
 }
 
 // checkFields checks the names of one cell that are code: paths of fields from
-// socketio.Options, or from the field before in the same cell. It returns how many
+// options of a type, or from the field before in the same cell. It returns how many
 // there are.
-func checkFields(t *testing.T, line int, cell string) int {
+func checkFields(t *testing.T, line int, cell string, options reflect.Type) int {
 	count := 0
-	within := reflect.TypeFor[socketio.Options]()
+	within := options
 	for _, code := range regexp.MustCompile("`([A-Z][\\w.]*)`").FindAllStringSubmatch(cell, -1) {
 		count++
-		field, ok := fieldAt(reflect.TypeFor[socketio.Options](), code[1])
+		field, ok := fieldAt(options, code[1])
 		if !ok {
 			field, ok = fieldAt(within, code[1])
 		}
 		if !ok {
-			t.Errorf("docs/from-node.md:%d: socketio.Options has no %s", line, code[1])
+			t.Errorf("docs/from-node.md:%d: %v has no %s", line, options, code[1])
 		} else if field.Kind() == reflect.Struct {
 			within = field
 		}

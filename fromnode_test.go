@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/socketio"
@@ -15,6 +16,12 @@ type Message struct {
 	Room string `json:"room"`
 	Text string `json:"message"`
 }
+
+// What the client's examples have from elsewhere.
+var (
+	ctx    = context.Background()
+	secret string
+)
 
 func valid(token string) bool { return token != "" }
 
@@ -48,4 +55,25 @@ func Example_fromNode() {
 	})
 
 	log.Fatal(http.ListenAndServe("localhost:3000", io))
+}
+
+func Example_fromNodeClient() {
+	c, err := socketio.Dial(ctx, "https://example.com/admin", &socketio.DialOptions{
+		Auth: map[string]string{"token": secret},
+		Setup: func(c *socketio.Client) {
+			c.OnConnect(func() { c.Emit("join-room", "blue") })
+			socketio.On(c, "receive-message", func(ctx context.Context, text string) error {
+				log.Println(text)
+				return nil
+			})
+			c.OnDisconnect(func(reason socketio.Reason, err error) { log.Println(reason, err) })
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	sum, err := socketio.Call[int](ctx, c.Timeout(5*time.Second), "add", 1, 2)
+	log.Println(sum, err)
 }
