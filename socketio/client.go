@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // A Client is a client in one namespace, and comes back by itself when the connection
@@ -29,13 +30,15 @@ type Client struct {
 	pid       string // identifies the client to a server with recovery
 	offset    []byte // of the last event, JSON; nil: none
 	recovered bool
-	unasked   func()        // ends what is done before CONNECT is sent; nil: nothing
-	asked     bool          // the server owes an answer to CONNECT
-	limit     *time.Timer   // of that answer
-	settled   chan error    // tells Dial what has come of the first attempts; nil: nobody waits
-	outbox    outbox        // what can't be sent yet
-	moved     chan struct{} // closed when something has left the outbox; nil: nobody waits
-	ids       uint64        // the id of the next acknowledgement
+	unasked   func()         // ends what is done before CONNECT is sent; nil: nothing
+	asked     bool           // the server owes an answer to CONNECT
+	early     []*packet.Unit // events that have come before that answer, which are not handled yet
+	earlySize int            // of all that have come, in bytes
+	limit     *time.Timer    // of that answer
+	settled   chan error     // tells Dial what has come of the first attempts; nil: nobody waits
+	outbox    outbox         // what can't be sent yet
+	moved     chan struct{}  // closed when something has left the outbox; nil: nobody waits
+	ids       uint64         // the id of the next acknowledgement
 }
 
 // A clientState is how far a client is in its namespace.

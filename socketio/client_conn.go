@@ -65,9 +65,11 @@ func (conn *clientConn) handle(u *packet.Unit) error {
 		c.refused(refusal(c.name, u.Data))
 	case u.Type == parser.Disconnect:
 		c.expelled()
-	case u.Type == parser.Event && c.hears():
-		c.note(u)
-		conn.queue(&c.actor, u)
+	case u.Type == parser.Event && c.state == joined:
+		c.admit(u)
+		return nil
+	case u.Type == parser.Event && c.state == asking && c.asked:
+		c.hear(u)
 		return nil
 	case u.Type == parser.Ack && c.state == joined:
 		m.later = append(m.later, func() { c.acknowledged(u) })
@@ -77,10 +79,24 @@ func (conn *clientConn) handle(u *packet.Unit) error {
 	return nil
 }
 
-// hears reports whether the server may send events. Node's sends those that a Client
-// which comes back has missed before it agrees. Called with m.mu held.
-func (c *Client) hears() bool {
-	return c.state == joined || c.state == asking && c.asked && c.pid != ""
+// hear takes an event that has come before the server's consent. Node's server sends what a
+// middleware emits so, and the events that a client with recovery has missed. They wait
+// for the consent, but for those that exceed the limit: these can only go to the handlers,
+// for whom the session is held back. Called with m.mu held.
+func (c *Client) hear(u *packet.Unit) {
+	c.early = append(c.early, u)
+	if c.earlySize += u.Size(); c.earlySize > c.m.waiting.limit {
+		for _, u := range c.early {
+			c.admit(u)
+		}
+		c.early = nil
+	}
+}
+
+// admit hands an event to the handlers. Called with m.mu held.
+func (c *Client) admit(u *packet.Unit) {
+	c.note(u)
+	c.m.conn.queue(&c.actor, u)
 }
 
 // maxOffset is the length of the longest offset that is believed to be one. Those of
@@ -208,10 +224,14 @@ func withRecovery(pid string, offset []byte, auth json.RawMessage) json.RawMessa
 	return append(append(out, ','), auth[1:]...)
 }
 
-// answered takes note that the server has answered CONNECT, or never will. Called with
-// m.mu held.
+// answered takes note that the server has answered CONNECT, or never will. Early events are
+// dropped. Called with m.mu held.
 func (c *Client) answered() {
 	c.asked = false
+	for _, u := range c.early {
+		release(u)
+	}
+	c.early, c.earlySize = nil, 0
 	if c.limit != nil {
 		c.limit.Stop()
 		c.limit = nil
@@ -223,6 +243,8 @@ func (c *Client) granted(u *packet.Unit) {
 	if !c.asked {
 		return
 	}
+	early := c.early
+	c.early = nil
 	c.answered()
 	var in connectAnswer
 	err := json.Unmarshal(u.Data, &in)
@@ -233,18 +255,22 @@ func (c *Client) granted(u *packet.Unit) {
 	case c.state != asking: // Disconnect was called meanwhile
 		c.sendDisconnect()
 	default:
-		c.enter(in)
+		c.enter(in, early)
 	}
 }
 
-// enter makes the Client joined. Called with m.mu held.
-func (c *Client) enter(in connectAnswer) {
+// enter makes the Client joined, and hands early events to the handlers. Called with m.mu
+// held.
+func (c *Client) enter(in connectAnswer, early []*packet.Unit) {
 	c.state = joined
 	if c.recovered = in.PID != "" && in.PID == c.pid; !c.recovered {
 		c.offset = nil
 	}
 	c.id, c.pid = in.SID, in.PID
 	c.sendBuffered()
+	for _, u := range early {
+		c.admit(u)
+	}
 	c.tellConnect()
 	c.settle(nil)
 }

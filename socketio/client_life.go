@@ -14,8 +14,8 @@ type lifeHandlers struct {
 // OnConnect adds a handler that is called each time the namespace was joined: also
 // after a reconnection, when the server knows nothing of the rooms and the state of
 // before, unless Recovered says otherwise. Events that waited were sent before it is
-// called; those that a recovered Client has missed may have been handled before, or
-// follow.
+// called. What the server's middleware has emitted, and what a recovered Client has missed,
+// may have been handled before, or follow.
 //
 // Handlers of a Client run one after the other on a goroutine of its own, in the order
 // in which things have happened, and those of events with them.
