@@ -1,7 +1,7 @@
-// Package socketio speaks the Socket.IO protocol, version 5, as a server for the
-// JavaScript client, any version from 4.0 on: events with arguments and
-// acknowledgements, namespaces, rooms. With Options.Engine.AllowEIO3 it speaks
-// version 4 too, to the clients of Socket.IO 2.
+// Package socketio speaks the Socket.IO protocol, version 5: events with arguments and
+// acknowledgements, namespaces, rooms. It has a server for the JavaScript client, any
+// version from 4.0 on, and with Options.Engine.AllowEIO3 for the clients of Socket.IO 2
+// too. And it has a client, which comes back by itself; see Dial.
 //
 //	io, err := socketio.NewServer(nil)
 //	if err != nil {
@@ -13,6 +13,20 @@
 //		})
 //	})
 //	http.ListenAndServe("localhost:3000", io)
+//
+// On, Handle and Call are the same for the Sockets of a server and for a Client:
+//
+//	c, err := socketio.Dial(ctx, "http://localhost:3000", &socketio.DialOptions{
+//		Setup: func(c *socketio.Client) {
+//			socketio.On(c, "receive-message", func(ctx context.Context, text string) error {
+//				_, err := fmt.Println(text)
+//				return err
+//			})
+//		},
+//	})
+//
+// What follows is said of sockets and clients, and holds for a Client and its server as
+// well: it names the bounds of the one side whose twins are ClientLimits.
 //
 // # Values
 //
