@@ -24,6 +24,7 @@ func TestDialChecks(t *testing.T) {
 		o   socketio.DialOptions
 	}{
 		`URL "https://" has no host`:                                  {"", socketio.DialOptions{}},
+		"invalid character":                                           {"http://a b", socketio.DialOptions{}},
 		`URL "https:///admin" has no host`:                            {"/admin", socketio.DialOptions{}},
 		"scheme \"ftp\" is none of http, https, ws, wss":              {"ftp://example.com", socketio.DialOptions{}},
 		`DialOptions.Path is "x/", want one that begins with a slash`: {"http://example.com", socketio.DialOptions{Path: "x"}},

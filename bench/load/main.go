@@ -2,10 +2,17 @@
 // WebSocket connections: it waits with epoll, sends frames that were made
 // beforehand, and counts the frames that come back. It should cost less than
 // any server, and reports its own cost. It runs on Linux.
+//
+// With -clients it is a tool of its own: so many real clients of Socket.IO call an event
+// that the server acknowledges, such as "ask" of servers/socketio, and it prints each
+// second how many have answered and how long that took.
+//
+//	go run ./load -clients 1000 -url http://127.0.0.1:3000 [-transport polling] [-rate 1] [-for 10s]
 package main
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"syscall"
@@ -15,6 +22,21 @@ import (
 )
 
 func main() {
+	var p party
+	flag.IntVar(&p.clients, "clients", 0, "instead, load a server with `n` clients of Socket.IO")
+	flag.StringVar(&p.url, "url", "http://127.0.0.1:3000", "of the server of -clients")
+	flag.StringVar(&p.transport, "transport", "", "websocket or polling; by default each session begins on polling and moves")
+	flag.StringVar(&p.event, "event", "ask", "the `name` of the event that each client calls")
+	flag.Float64Var(&p.rate, "rate", 1, "calls of each client in a `second`; 0: the clients are idle")
+	flag.DurationVar(&p.duration, "for", 10*time.Second, "how long, once all are connected")
+	flag.Parse()
+	if p.clients > 0 {
+		if err := p.run(os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "load:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	g, err := newGenerator()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
@@ -42,6 +64,15 @@ func main() {
 			}
 			return nil, g.rest(time.Duration(seconds * float64(time.Second)))
 		},
+		"clients": func(args json.RawMessage) (any, error) {
+			var t Target
+			if err := json.Unmarshal(args, &t); err != nil {
+				return nil, err
+			}
+			held := party{url: "http://" + t.Address, transport: "websocket"}
+			return nil, held.connect(t.Conns)
+		},
+		"memory": proc.Memory,
 		"close": func(json.RawMessage) (any, error) {
 			g.close()
 			return nil, nil

@@ -133,7 +133,7 @@ const methodText = `
 - L5: server and generator share one processor, and have one each in the row below. Left to itself the kernel does now
   this and now that, and waking a processor that sleeps takes longer than all else.
 - M: resident memory from /proc after two collections and debug.FreeOSMemory, less that with %d connections,
-  over the connections that came since: %d for M1, %d for M2 and S4, %d for M3.
+  over the connections that came since: %d for M1 and S5, %d for M2 and S4, %d for M3.
 - The rivals are used as their documentation recommends for speed: see servers/ for what that is, and go.mod and
   servers/node/package-lock.json for the versions.
 `

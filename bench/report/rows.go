@@ -101,12 +101,13 @@ var rows = []row{
 	{id: "S2", measure: "the same, 16 in flight", work: "S2", metric: cpuTime, rivals: []string{"socket.io"}, most: 0.2},
 	{id: "S3", measure: "Socket.IO broadcast, 100 B, one recipient of 2,000", work: "S3", metric: cpuTime, rivals: []string{"socket.io"}, most: 0.5},
 	{id: "S4", measure: "Socket.IO, idle client", work: "S4", metric: kilobytes, rivals: []string{"socket.io"}, most: 0.3},
+	{id: "S5", measure: "Socket.IO client, idle, of 10,000 in a process", work: "S5", metric: kilobytes, rivals: []string{"socket.io-client"}, most: 0.5},
 }
 
 // ids lists all ids. A report must cover each of them.
 var ids = []string{
 	"P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P14", "P15", "P16", "P17",
-	"P18", "P19", "P20", "P21", "L1", "L2", "L3", "L4", "L5", "M1", "M2", "M3", "S1", "S2", "S3", "S4",
+	"P18", "P19", "P20", "P21", "L1", "L2", "L3", "L4", "L5", "M1", "M2", "M3", "S1", "S2", "S3", "S4", "S5",
 }
 
 const us = "parley"

@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 var socketIOs = []library{
 	{name: us, path: "socketio"},
@@ -64,6 +67,47 @@ func (r *report) socketIO() error {
 				return err
 			}
 		}
+		r.progress("Socket.IO: S5, round %d of %d", round+1, r.rounds)
+		for _, l := range r.available(socketIOClients) {
+			if err := r.holdClients(l); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
+
+// socketIOClients hold clients.
+var socketIOClients = []library{
+	{name: us, path: "load"},
+	{name: "socket.io-client", path: "servers/node/clients.mjs", node: true},
+}
+
+// holdClients adds the memory of an idle client, of many in a process, to the results.
+func (r *report) holdClients(l library) error {
+	s, err := r.start(socketIOs[0])
+	if err != nil {
+		return err
+	}
+	defer s.Stop()
+	clients, err := r.start(l)
+	if err != nil {
+		return err
+	}
+	defer clients.Stop()
+	var at [2]int64
+	for i, n := range []int{firstConns, r.idle} {
+		if err := clients.Call("clients", target{Address: s.address, Conns: n}, nil); err != nil {
+			return r.excuse("S5", l.name, err)
+		}
+		time.Sleep(clientsRest)
+		if at[i], err = clients.memory(); err != nil {
+			return err
+		}
+	}
+	r.add("S5", l.name, kilobytes, float64(at[1]-at[0])/1024/float64(r.idle))
+	return nil
+}
+
+// clientsRest is the time after which clients have no goroutine that they do not need.
+const clientsRest = 3 * time.Second

@@ -15,11 +15,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"runtime/pprof"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -60,7 +56,7 @@ func Run(serve func(net.Listener, Work) error) {
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate()}})
 	}
 	go func() { fail(serve(l, work)) }()
-	proc.Serve(address, map[string]proc.Handler{"cpu": cpu, "memory": memory, "profile": profile})
+	proc.Serve(address, map[string]proc.Handler{"cpu": cpu, "memory": proc.Memory, "profile": profile})
 }
 
 // HTTP is like Run, for libraries that upgrade requests of net/http.
@@ -84,20 +80,6 @@ func cpu(json.RawMessage) (any, error) {
 		return nil, err
 	}
 	return u.Utime.Nano() + u.Stime.Nano(), nil
-}
-
-// memory answers with the resident memory in bytes. Before, it collects garbage
-// twice and returns free memory to the kernel.
-func memory(json.RawMessage) (any, error) {
-	runtime.GC()
-	runtime.GC()
-	debug.FreeOSMemory()
-	octets, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return nil, err
-	}
-	pages, err := strconv.Atoi(strings.Fields(string(octets))[1])
-	return pages * os.Getpagesize(), err
 }
 
 // profile starts to write a profile of the processor time to a file. Without a

@@ -17,14 +17,23 @@ const commands = {
   },
 }
 
+// obey says hello and then answers commands, those above and others.
+export function obey(hello, others = {}) {
+  const all = { ...commands, ...others }
+  say(hello)
+  const lines = createInterface({ input: process.stdin })
+  lines.on('line', async (line) => {
+    const { name, args } = JSON.parse(line)
+    say(await all[name](args))
+  })
+  lines.on('close', () => process.exit())
+}
+
 // serve listens and calls attach with the HTTP server.
 export function serve(attach) {
   const server = createServer()
   attach(server)
   server.listen(0, '127.0.0.1', 4096, () => {
-    say(`127.0.0.1:${server.address().port}`)
-    const lines = createInterface({ input: process.stdin })
-    lines.on('line', (line) => say(commands[JSON.parse(line).name]()))
-    lines.on('close', () => process.exit())
+    obey(`127.0.0.1:${server.address().port}`)
   })
 }

@@ -10,6 +10,7 @@ serve((server) => {
   })
   io.on('connection', (socket) => {
     socket.on('echo', (text) => socket.emit('echo', text))
+    socket.on('ask', (text, answer) => answer(text))
     socket.on('join', (room) => {
       socket.join(room)
       socket.emit('joined')

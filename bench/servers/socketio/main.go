@@ -18,6 +18,7 @@ func main() {
 		}
 		io.OnConnect(func(s *socketio.Socket) {
 			socketio.On(s, "echo", func(_ context.Context, text string) error { return s.Emit("echo", text) })
+			socketio.Handle(s, "ask", func(_ context.Context, text string) (string, error) { return text, nil })
 			socketio.On(s, "join", func(_ context.Context, room string) error {
 				if err := s.Join(room); err != nil {
 					return err
