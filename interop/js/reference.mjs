@@ -19,6 +19,7 @@ const { values: flags } = parseArgs({ options: {
   cookie: { type: "string" },
   transports: { type: "string" }, // with commas between them
   "no-upgrades": { type: "boolean" },
+  deflate: { type: "boolean" }, // offers permessage-deflate, for all messages
   middleware: { type: "boolean" }, // runs for recovered sockets too, and keeps what it sees
   version: { type: "string", default: "4.8" }, // of the server: 4.8, or 4.0
 } });
@@ -41,6 +42,7 @@ const io = new Server(web, {
   ...(flags.origins && { cors: { origin: flags.origins.split(","), credentials: true } }),
   ...(flags.cookie && { cookie: { name: flags.cookie } }),
   ...(flags.transports && { transports: flags.transports.split(",") }),
+  ...(flags.deflate && { perMessageDeflate: { threshold: 0 } }),
   allowUpgrades: !flags["no-upgrades"],
   allowEIO3: flags["allow-eio3"],
 });
@@ -107,6 +109,7 @@ function serve(socket) {
   // Ends.
   socket.on("disconnect-room", (room, connection) => nsp.in(room).disconnectSockets(connection));
   socket.on("disconnect-me", (connection) => socket.disconnect(connection));
+  socket.on("close-connection", () => socket.conn.close());
   socket.on("ended", async (id, ack) => ack(await ending(id).promise));
 }
 
@@ -128,6 +131,11 @@ io.of("/members").use((socket, next) => {
 io.of("/closed").use((socket, next) => {
   next(Object.assign(new Error("closed"), { data: { token: socket.handshake.auth.token ?? null } }));
 });
+
+io.of("/early").use((socket, next) => {
+  socket.emit("early", "before the consent");
+  next(socket.handshake.auth.token === "wrong" ? new Error("too early") : undefined);
+}).on("connection", serve);
 
 const [host, port] = flags.addr.split(":");
 web.listen(Number(port), host, () => console.error(`listening on http://${host}:${web.address().port}`));

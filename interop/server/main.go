@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/parser/msgpack"
 	"github.com/parleyws/parley/socketio"
 )
@@ -64,6 +65,7 @@ func configure(args []string) (string, *socketio.Server, error) {
 	cookie := flags.String("cookie", "", "`name` of a cookie")
 	transports := flags.String("transports", "", "`list` of transports, with commas between them")
 	noUpgrades := flags.Bool("no-upgrades", false, "let no connection upgrade")
+	deflate := flags.Bool("deflate", false, "agree to permessage-deflate")
 	middleware := flags.Bool("middleware", false, "run middleware, for recovered sockets too, that keeps what it sees")
 	if err := flags.Parse(args); err != nil {
 		return "", nil, err
@@ -79,6 +81,9 @@ func configure(args []string) (string, *socketio.Server, error) {
 		},
 		Limits:      socketio.Limits{Attachments: *attachments},
 		ClientFiles: files(*client),
+	}
+	if *deflate {
+		options.Engine.Deflate = &handshake.DeflateOptions{}
 	}
 	if *form == "msgpack" {
 		options.Parser = msgpack.Parser{}
