@@ -127,7 +127,7 @@ func (c *Client) ask() {
 		c.sendConnect(auth)
 		return
 	}
-	ctx, cancel := context.WithCancel(c.m.ctx)
+	ctx, cancel := context.WithCancel(context.Background()) // lose ends it
 	c.unasked = cancel
 	c.m.start(func() {
 		defer cancel()

@@ -145,7 +145,7 @@ func (m *manager) connect(c *Client) {
 // with mu held.
 func (m *manager) dial(again bool) {
 	d := new(dialer)
-	d.ctx, d.cancel = context.WithCancel(m.ctx)
+	d.ctx, d.cancel = context.WithCancel(context.Background()) // rest ends it
 	m.dialer = d
 	m.start(func() {
 		defer d.cancel()
