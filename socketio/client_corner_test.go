@@ -133,3 +133,57 @@ func TestClientTurnsAway(t *testing.T) {
 		closeClient(t, c)
 	})
 }
+
+// What is no Socket.IO server is told by an error that says what it is.
+func TestClientBadServers(t *testing.T) {
+	answer := func(status int, body string) *http.Response {
+		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
+	}
+	redirect := answer(http.StatusFound, "")
+	redirect.Header.Set("Location", "http://elsewhere.example/")
+	for name, tt := range map[string]struct {
+		answer *http.Response
+		is     func(error) bool
+	}{
+		"HTML":         {answer(http.StatusOK, "<html>hello</html>"), response(http.StatusOK, "not that of an Engine.IO server")},
+		"JSON":         {answer(http.StatusOK, "{}"), response(http.StatusOK, "not that of an Engine.IO server")},
+		"bad gateway":  {answer(http.StatusBadGateway, "<html>"), response(http.StatusBadGateway, "want 200")},
+		"not found":    {answer(http.StatusNotFound, "404 page not found"), response(http.StatusNotFound, "want 200")},
+		"a redirect":   {redirect, response(http.StatusFound, "CheckRedirect")},
+		"no open":      {answer(http.StatusOK, "2"), isProtocolError},
+		"no sid":       {answer(http.StatusOK, `0{"sid":"","upgrades":[],"pingInterval":1,"pingTimeout":1}`), isProtocolError},
+		"no heartbeat": {answer(http.StatusOK, `0{"sid":"s","upgrades":[]}`), isProtocolError},
+		"a refusal": {answer(http.StatusForbidden, `{"code":4,"message":"no"}`), func(err error) bool {
+			refusal, ok := errors.AsType[*engineio.Refusal](err)
+			return ok && refusal.Message == "no" && refusal.Status == http.StatusForbidden
+		}},
+	} {
+		var told error
+		o := &socketio.DialOptions{
+			Logger:       slog.New(slog.DiscardHandler),
+			Reconnection: socketio.Reconnection{Off: true},
+			Setup:        func(c *socketio.Client) { c.OnConnectError(func(err error) { told = err }) },
+		}
+		o.Engine.HTTPClient = &http.Client{Transport: tripper(func(*http.Request) (*http.Response, error) { return tt.answer, nil })}
+		synctest.Test(t, func(t *testing.T) {
+			_, err := socketio.Dial(t.Context(), "http://example.com/?token=secret", o)
+			synctest.Wait()
+			if err == nil || !tt.is(err) || !tt.is(told) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s: Dial returns %v, the handler got %v", name, err, told)
+			}
+		})
+	}
+}
+
+// response returns what reports whether an error is that of a response.
+func response(status int, reason string) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[*engineio.ResponseError](err)
+		return ok && e.Status == status && strings.Contains(e.Reason, reason)
+	}
+}
+
+func isProtocolError(err error) bool {
+	_, ok := errors.AsType[*engineio.ProtocolError](err)
+	return ok
+}
