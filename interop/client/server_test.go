@@ -57,6 +57,7 @@ type server struct {
 	ended   chan struct{}
 	addr    string
 	conns   []net.Conn
+	away    bool
 	http    *http.Client
 }
 
@@ -120,10 +121,16 @@ func (s *server) signal(signal os.Signal) {
 	}
 }
 
+// errAway is the error of dialing a server that the network does not lead to.
+var errAway = errors.New("no way to the server")
+
 func (s *server) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	s.mu.Lock()
-	addr := s.addr
+	addr, away := s.addr, s.away
 	s.mu.Unlock()
+	if away {
+		return nil, errAway
+	}
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err == nil {
 		s.mu.Lock()
@@ -141,6 +148,14 @@ func (s *server) cut() {
 		c.Close()
 	}
 	s.conns = nil
+}
+
+// lead says whether the network leads to the server. While it does not, the end of a connection
+// is noticed even by a session on polling that has no request under way.
+func (s *server) lead(there bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = !there
 }
 
 // options returns o for the server, with a mode.

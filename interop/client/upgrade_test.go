@@ -45,6 +45,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 				})
 			}})
 			o.Engine.HTTPClient = proxy.Client()
+			o.Engine.Limits.UpgradeTimeout = patience
 			c, err := socketio.Dial(t.Context(), proxy.URL, o)
 			if err != nil {
 				t.Fatal(err)
