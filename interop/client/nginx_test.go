@@ -128,6 +128,21 @@ func TestNginx(t *testing.T) {
 			if len(routes) != 2 {
 				t.Errorf("the clients were on %v", routes)
 			}
+			// Without a jar the client has one of its own; without cookies no session is kept.
+			for range 4 {
+				call[any](t, way.connect(t, "", way.options("polling", socketio.DialOptions{})), "who")
+				o := way.options("polling", socketio.DialOptions{Reconnection: socketio.Reconnection{Off: true}})
+				o.Engine.HTTPClient = &http.Client{Transport: way.http.Transport, Jar: noCookies{}}
+				if _, err := socketio.Dial(t.Context(), "http://server", o); err == nil {
+					t.Error("a session whose requests go to both servers")
+				}
+			}
 		})
 	}
 }
+
+// noCookies is a jar that keeps nothing.
+type noCookies struct{}
+
+func (noCookies) SetCookies(*url.URL, []*http.Cookie) {}
+func (noCookies) Cookies(*url.URL) []*http.Cookie     { return nil }
