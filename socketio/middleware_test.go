@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -49,4 +50,42 @@ func TestGoneInMiddleware(t *testing.T) {
 			t.Error("the socket is there")
 		}
 	})
+}
+
+// What middleware emits goes out before the answer, also before a refusal, and with
+// recovery as an event that can't be missed.
+func TestEmitInMiddleware(t *testing.T) {
+	for name, o := range map[string]*socketio.Options{"plain": nil, "recovery": {Recovery: &socketio.Recovery{}}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, o, func(s *site) {
+				var socket *socketio.Socket
+				s.io.Use(func(_ context.Context, n *socketio.Socket) error {
+					socket = n
+					if err := n.Emit("early", 1); err != nil {
+						s.t.Error(err)
+					}
+					if auth, _ := socketio.Auth[struct{ Bad bool }](n); auth.Bad {
+						return &socketio.Error{Message: "no"}
+					}
+					return nil
+				})
+				r := s.dial()
+				r.send(`0{"bad":true}`)
+				if got := r.read() + r.read(); got != `2["early",1]4{"message":"no"}` {
+					s.t.Errorf("got %s", got)
+				}
+				synctest.Wait()
+				if err := socket.Emit("late"); err == nil {
+					s.t.Error("a socket that was refused emits")
+				}
+				r.send("0")
+				if got := r.read(); got != `2["early",1]` {
+					s.t.Errorf("got %s", got)
+				}
+				if got := r.read(); !strings.HasPrefix(got, `0{"sid":`) {
+					s.t.Errorf("got %s", got)
+				}
+			})
+		})
+	}
 }

@@ -242,13 +242,17 @@ func (s *Socket) leaveNamespace() {
 	s.close(ServerNamespaceDisconnect)
 }
 
-// emit sends an event to the client.
+// emit sends an event to the client. What middleware emits goes out before the client is
+// let in; clients keep it until then.
 func (s *Socket) emit(f Flags, event string, args []any) error {
-	r, here := s.namespace.recovery, s.Connected()
-	if r != nil && !f.Volatile && (here || r.awaits(s)) {
+	s.mu.Lock()
+	state := s.state
+	s.mu.Unlock()
+	r := s.namespace.recovery
+	if r != nil && !f.Volatile && (state == connected || state == over && r.awaits(s)) {
 		return s.namespace.broadcast(&Target{Rooms: []string{s.id}, Flags: f}, event, args)
 	}
-	if !here {
+	if state == over {
 		return ErrDisconnected
 	}
 	e, err := s.namespace.server.wire.newEvent(s.namespace.name, event, args, nil, f)

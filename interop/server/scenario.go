@@ -30,6 +30,17 @@ func newServer(o *socketio.Options) (*socketio.Server, error) {
 		auth, err := socketio.Auth[struct{ Token any }](s)
 		return errors.Join(err, &socketio.Error{Message: "closed", Data: map[string]any{"token": auth.Token}})
 	})
+	early := io.Of("/early")
+	early.Use(func(_ context.Context, s *socketio.Socket) error {
+		if err := s.Emit("early", "before the consent"); err != nil {
+			return err
+		}
+		if auth, _ := socketio.Auth[struct{ Token string }](s); auth.Token == "wrong" {
+			return &socketio.Error{Message: "too early"}
+		}
+		return nil
+	})
+	early.OnConnect(w.serve)
 	members := io.Of("/members")
 	members.Use(func(_ context.Context, s *socketio.Socket) error {
 		auth, err := socketio.Auth[struct{ Token string }](s)
