@@ -29,8 +29,9 @@ func (c *Client) Volatile() ClientEmitter { return ClientEmitter{c: c}.Volatile(
 // compressed unless DialOptions.Engine.Deflate is set.
 func (c *Client) Compress(on bool) ClientEmitter { return ClientEmitter{c: c}.Compress(on) }
 
-// Timeout sets how long Call waits for the acknowledgement; with DialOptions.Retries,
-// how long each time that the event is sent.
+// Timeout sets how long Call waits for the acknowledgement. With DialOptions.Retries that is
+// the time after which the event is sent again, and ctx alone bounds Call while the
+// namespace is not joined.
 func (c *Client) Timeout(d time.Duration) ClientEmitter { return ClientEmitter{c: c}.Timeout(d) }
 
 // Volatile is Client.Volatile.
@@ -188,7 +189,7 @@ func (c *Client) giveBack(p *parcel, err error) {
 // acked is told the acknowledgement of p, or nil when the Client was disconnected.
 func (c *Client) acked(p *parcel, u *packet.Unit) {
 	if c.m.o.Retries > 0 {
-		c.settleParcel(p, u)
+		c.confirmed(p, u)
 		return
 	}
 	if u == nil {
@@ -207,10 +208,13 @@ func (c *Client) sendFirst() {
 		switch {
 		case err == nil:
 			p.away = true
-			p.timer = time.AfterFunc(p.timeout, func() { c.late(p) })
-		case errors.Is(err, engineio.ErrClosed):
+			try := p.tries
+			p.timer = time.AfterFunc(p.timeout, func() { c.late(p, try) })
+		case errors.Is(err, engineio.ErrClosed): // lost is about to be called
 			p.tries--
 			return
+		case errors.Is(err, engineio.ErrQueueFull) && p.tries <= c.m.o.Retries:
+			return // the session ends for it, and the next one gets p
 		default:
 			c.outbox.remove(p)
 			c.wake()
@@ -219,16 +223,18 @@ func (c *Client) sendFirst() {
 	}
 }
 
-// late is called when the acknowledgement of p has not come in time.
-func (c *Client) late(p *parcel) {
-	c.unexpect(p.id)
+// late is called when the acknowledgement of p has not come in time after a try.
+func (c *Client) late(p *parcel, try int) {
 	c.m.mu.Lock()
 	defer c.m.unlock()
-	c.again(p, errNotAcked)
+	if p.away && p.tries == try {
+		c.unexpect(p.id)
+		c.again(p, errNotAcked)
+	}
 }
 
-// settleParcel is acked with retries.
-func (c *Client) settleParcel(p *parcel, u *packet.Unit) {
+// confirmed is acked with retries.
+func (c *Client) confirmed(p *parcel, u *packet.Unit) {
 	c.m.mu.Lock()
 	defer c.m.unlock()
 	if u == nil {
