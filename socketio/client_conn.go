@@ -120,6 +120,7 @@ func (c *Client) ask() {
 	c.state = asking
 	c.dispatch(task{do: func() { c.mute.Store(false) }}) // after the events that Disconnect dropped
 	if c.asked {                                         // Disconnect and Connect were called meanwhile; one answer is enough
+		c.limitAnswer()
 		return
 	}
 	if c.m.o.AuthFunc == nil {
@@ -203,12 +204,26 @@ func (c *Client) sendConnect(auth json.RawMessage) {
 	m := c.m
 	conn := m.conn
 	c.asked = true
-	c.limit = time.AfterFunc(m.o.Limits.JoinTimeout, func() { conn.violation(errNoAnswer) })
+	c.limitAnswer()
 	err := conn.session.Send(m.wire.newControl(parser.Connect, c.name, data).messages...)
 	if errors.Is(err, engineio.ErrTooLarge) { // other errors end the session
 		c.answered()
 		c.tellConnectError(err)
 		c.refuse(err)
+	}
+}
+
+// limitAnswer starts the time that the server has to answer CONNECT. Called with m.mu held.
+func (c *Client) limitAnswer() {
+	conn := c.m.conn
+	c.limit = time.AfterFunc(c.m.o.Limits.JoinTimeout, func() { conn.violation(errNoAnswer) })
+}
+
+// unlimit stops what limitAnswer has started. Called with m.mu held.
+func (c *Client) unlimit() {
+	if c.limit != nil {
+		c.limit.Stop()
+		c.limit = nil
 	}
 }
 
@@ -232,10 +247,7 @@ func (c *Client) answered() {
 		release(u)
 	}
 	c.early, c.earlySize = nil, 0
-	if c.limit != nil {
-		c.limit.Stop()
-		c.limit = nil
-	}
+	c.unlimit()
 }
 
 // granted takes the server's consent. Called with m.mu held.
@@ -312,9 +324,7 @@ func (c *Client) leave() {
 		c.sendDisconnect()
 	}
 	c.mute.Store(true)
-	asked, limit := c.asked, c.limit
 	c.lose(aside, IOClientDisconnect, nil)
-	c.asked, c.limit = asked, limit // the answer is still to come
 	c.settle(ErrDisconnected)
 }
 
@@ -323,7 +333,8 @@ func (c *Client) sendDisconnect() {
 }
 
 // lose takes the Client to the state away or aside. If it was joined its handlers are
-// told, and acknowledgements are not awaited any more. Called with m.mu held.
+// told, and acknowledgements are not awaited any more. The answer to CONNECT is, unless
+// answered is called too. Called with m.mu held.
 func (c *Client) lose(next clientState, reason Reason, err error) {
 	was := c.state
 	c.state, c.id, c.recovered = next, "", false
@@ -331,7 +342,7 @@ func (c *Client) lose(next clientState, reason Reason, err error) {
 		c.unasked()
 		c.unasked = nil
 	}
-	c.answered()
+	c.unlimit()
 	if was != joined {
 		return
 	}

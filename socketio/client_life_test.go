@@ -250,6 +250,47 @@ func TestClientNotAnswered(t *testing.T) {
 	})
 }
 
+// A namespace that was left before the server has answered is none of its concerns, until
+// it is wanted again.
+func TestClientLeftUnanswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		answer := true
+		p.onConnect = func() {
+			if answer {
+				p.send(`40{"sid":"id"}`)
+			}
+		}
+		c := p.start(&socketio.DialOptions{Reconnection: steady, Limits: socketio.ClientLimits{JoinTimeout: 10 * time.Second}})
+		answer = false
+		var d diary
+		x := c.Of("/x")
+		tellLife(x, &d)
+		x.Connect()
+		<-time.After(5 * time.Second)
+		x.Disconnect()
+		<-time.After(15 * time.Second)
+		if !c.Connected() {
+			t.Error("the other namespace has ended")
+		}
+		x.Connect()
+		<-time.After(5 * time.Second)
+		d.want(t)
+		if got := fmt.Sprint(p.take()); got != "[40 40/x,]" {
+			t.Errorf("the server got %s", got)
+		}
+		answer = true
+		<-time.After(7 * time.Second)
+		d.want(t, "failed", "attempt 1", "reconnect 1")
+		x.Disconnect()
+		p.send(`40/x,{"sid":"late"}`)
+		synctest.Wait()
+		if got := fmt.Sprint(p.take()); got != "[40 40/x, 41/x,]" {
+			t.Errorf("the server got %s", got)
+		}
+	})
+}
+
 // Packets for namespaces that nobody has joined leave nothing behind.
 func TestClientManyNamespaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
