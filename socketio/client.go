@@ -70,7 +70,8 @@ const (
 // Reconnection.Attempts have failed, a *ConnectError when the server refuses, and an
 // error at once when url or o can't be meant. The Client is closed then. With
 // DialOptions.NoWait Dial does not wait. ctx bounds the waiting and has no effect
-// afterwards.
+// afterwards. Handlers run on their own: those of OnConnect may not have been called yet
+// when Dial returns.
 func Dial(ctx context.Context, url string, o *DialOptions) (*Client, error) {
 	m, c, err := newManager(url, o)
 	if err != nil {

@@ -41,17 +41,20 @@ type outbox struct {
 }
 
 // push adds p. It returns what was dropped to make room, and ErrBufferFull if there is
-// none for p.
+// none for p: nothing is dropped then.
 func (b *outbox) push(p *parcel) (dropped []*parcel, err error) {
 	size := p.size()
-	for len(b.parcels) >= b.most || b.bytes+size > b.mostBytes {
-		oldest := b.droppable()
-		if !b.dropOldest || oldest == nil || size > b.mostBytes {
-			return dropped, ErrBufferFull
+	if !b.fits(len(b.parcels), b.bytes, size) {
+		stays, bytes := b.away()
+		if !b.dropOldest || !b.fits(stays, bytes, size) {
+			return nil, ErrBufferFull
 		}
-		b.remove(oldest)
-		b.dropped++
-		dropped = append(dropped, oldest)
+		for !b.fits(len(b.parcels), b.bytes, size) {
+			oldest := b.parcels[stays]
+			b.remove(oldest)
+			b.dropped++
+			dropped = append(dropped, oldest)
+		}
 	}
 	p.number = b.numbers
 	b.numbers++
@@ -60,14 +63,19 @@ func (b *outbox) push(p *parcel) (dropped []*parcel, err error) {
 	return dropped, nil
 }
 
-// droppable returns the oldest parcel that has not been sent, nil if there is none.
-func (b *outbox) droppable() *parcel {
-	for _, p := range b.parcels {
-		if !p.away {
-			return p
-		}
+// fits reports whether there is room for a parcel of a size beside others.
+func (b *outbox) fits(others, bytes, size int) bool {
+	return others < b.most && bytes+size <= b.mostBytes
+}
+
+// away returns how many of the first parcels are on their way, and their size: these
+// are not dropped.
+func (b *outbox) away() (n, bytes int) {
+	for n < len(b.parcels) && b.parcels[n].away {
+		bytes += b.parcels[n].size()
+		n++
 	}
-	return nil
+	return n, bytes
 }
 
 // first returns the oldest parcel, nil if there is none.

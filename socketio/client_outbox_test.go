@@ -1,0 +1,77 @@
+package socketio
+
+import (
+	"errors"
+	"testing"
+)
+
+// newTestParcel returns a parcel of a size.
+func newTestParcel(size int) *parcel { return &parcel{e: &emission{size: size - parcelOverhead}} }
+
+// What leaves an outbox by any door makes room, and nothing else does.
+func TestOutbox(t *testing.T) {
+	b := outbox{most: 4, mostBytes: 4000, dropOldest: true}
+	var all []*parcel
+	push := func(size, dropped int, want error) {
+		t.Helper()
+		p := newTestParcel(size)
+		all = append(all, p)
+		gone, err := b.push(p)
+		if err != want || len(gone) != dropped {
+			t.Errorf("push of %d: %d dropped, %v; want %d, %v", size, len(gone), err, dropped, want)
+		}
+	}
+	for range 4 {
+		push(1000, 0, nil)
+	}
+	push(1000, 1, nil) // 1 to 4 are there
+	push(2000, 2, nil) // 3 to 5
+	push(4001, 0, ErrBufferFull)
+	all[3].away, all[4].away = true, true
+	push(1000, 1, nil) // 3, 4, 7: what is on its way is not dropped
+	push(2500, 0, ErrBufferFull)
+	if len(b.parcels) != 3 || b.bytes != 3000 || b.dropped != 4 {
+		t.Errorf("%d parcels of %d bytes, %d dropped", len(b.parcels), b.bytes, b.dropped)
+	}
+	if !b.remove(all[7]) || b.remove(all[8]) || !b.remove(all[4]) || b.remove(all[4]) || b.first() != all[3] {
+		t.Error("remove says what it has not done")
+	}
+	if b.passed(all[3].number+1) || !b.passed(all[3].number) {
+		t.Error("passed")
+	}
+	if got := b.take(); len(got) != 1 || b.bytes != 0 || b.first() != nil || !b.passed(b.numbers) {
+		t.Errorf("take returned %d parcels and left %d bytes", len(got), b.bytes)
+	}
+	b.dropOldest = false
+	for range 4 {
+		push(100, 0, nil)
+	}
+	push(100, 0, ErrBufferFull)
+	if b.dropped != 4 {
+		t.Errorf("%d dropped", b.dropped)
+	}
+}
+
+// A full outbox takes no more memory, whatever passes through.
+func TestOutboxSteady(t *testing.T) {
+	b := outbox{most: 1000, mostBytes: noCount, dropOldest: true}
+	wantFlat(t, func() {
+		for range overload() {
+			if _, err := b.push(newTestParcel(1000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if got := len(b.parcels); got != 1000 || cap(b.parcels) > 4000 {
+		t.Errorf("%d parcels, room for %d", got, cap(b.parcels))
+	}
+	other := outbox{most: 10, mostBytes: noCount}
+	wantFlat(t, func() {
+		for range overload() {
+			p := newTestParcel(1000)
+			if _, err := other.push(p); errors.Is(err, ErrBufferFull) || !other.remove(p) {
+				t.Fatal("push or remove")
+			}
+		}
+	})
+}
