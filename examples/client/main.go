@@ -88,44 +88,60 @@ func dial(ctx context.Context, url, room string, o socketio.DialOptions, out, er
 
 // chat sends the lines of in until they or ctx end, or the server does not want us.
 func (c *client) chat(ctx context.Context, in io.Reader) (status int) {
-	defer func() {
-		c.io.Close()
-		select {
-		case <-c.io.Done():
-		case <-time.After(graceTime):
-		}
-	}()
 	read := make(chan error, 1)
 	go func() { read <- c.read(ctx, in) }()
+	var err error
+	ended := false
 	select {
-	case err := <-read:
-		if err != nil {
-			c.complain(err)
-		}
-		grace, cancel := context.WithTimeout(ctx, graceTime)
-		defer cancel()
-		c.flush(grace)
-		return 0
+	case err = <-read:
+		ended = true
 	case <-ctx.Done():
-		return 0
 	case <-c.over:
-		return 1
+		status = 1
 	}
+	if err != nil {
+		c.complain(err)
+	}
+	late := time.After(graceTime) // for all that follows
+	if ended {
+		flushing, cancel := context.WithTimeout(ctx, graceTime)
+		c.flush(flushing)
+		cancel()
+	}
+	c.io.Close()
+	select {
+	case <-c.io.Done():
+	case <-late:
+	}
+	return status
 }
 
-// read sends each line of in.
+// flushSize is how much of the input may be unsent before more is read: less than what
+// the client queues.
+const flushSize = 1 << 20
+
+// lineOverhead is what a line takes in the client's queue beside its text, at most.
+const lineOverhead = 1 << 10
+
+// read sends each line of in. It waits for the connection only if much is unsent, so
+// that the end of what a person types is seen at once.
 func (c *client) read(ctx context.Context, in io.Reader) error {
 	r := bufio.NewReader(in)
+	unsent := 0
 	for {
 		line, err := r.ReadString('\n')
 		if line = strings.TrimRight(line, "\r\n"); line != "" {
 			c.say(line)
-			_ = c.io.Flush(ctx) // so that a long file does not fill the client's queue
+			unsent += len(line) + lineOverhead
 		}
 		if err == io.EOF {
 			return nil
 		} else if err != nil {
 			return err
+		}
+		if unsent >= flushSize {
+			_ = c.io.Flush(ctx)
+			unsent = 0
 		}
 	}
 }

@@ -28,14 +28,16 @@ type site struct {
 	*httptest.Server
 	io   *socketio.Server
 	down atomic.Bool
-	got  chan string // what clients do: "join ROOM" and "message ROOM TEXT"
+	deaf atomic.Bool   // it does not answer POSTs
+	over chan struct{} // closed at the end of a test: they are answered
+	got  chan string   // what clients do: "join ROOM" and "message ROOM TEXT"
 
 	mu       sync.Mutex
 	hijacked []net.Conn
 }
 
 func newSite(t *testing.T) *site {
-	s := &site{got: make(chan string, 1000)}
+	s := &site{got: make(chan string, 1000), over: make(chan struct{})}
 	var err error
 	if s.io, err = socketio.NewServer(&socketio.Options{Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
@@ -63,6 +65,14 @@ func newSite(t *testing.T) *site {
 			http.Error(w, "away", http.StatusBadGateway)
 			return
 		}
+		if r.Method == "POST" && s.deaf.Load() {
+			io.Copy(io.Discard, r.Body)
+			select {
+			case <-r.Context().Done():
+			case <-s.over:
+			}
+			return
+		}
 		s.io.ServeHTTP(w, r)
 	}))
 	s.Config.ConnState = func(c net.Conn, state http.ConnState) {
@@ -74,6 +84,7 @@ func newSite(t *testing.T) *site {
 	}
 	s.Start()
 	t.Cleanup(func() {
+		close(s.over)
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		s.io.Shutdown(ctx)
@@ -269,6 +280,23 @@ func TestNeverThere(t *testing.T) {
 		t.Errorf("has waited %v", took)
 	}
 	x.wantError("1 lines were not sent")
+}
+
+// A server that does not answer delays the end as long and no longer.
+func TestNoAnswer(t *testing.T) {
+	s := newSite(t)
+	x := start(t, "-url", s.URL, "-room", "blue", "-transport", "polling")
+	x.want("connected .+")
+	s.want(t, "join blue")
+	s.deaf.Store(true)
+	began := time.Now()
+	io.WriteString(x.keys, "one\ntwo\n")
+	x.keys.Close()
+	x.wantStatus(0)
+	if took := time.Since(began); took > 2*graceTime {
+		t.Errorf("has waited %v", took)
+	}
+	x.wantError("deadline exceeded")
 }
 
 // An interrupt ends the client also while it is away.
