@@ -43,7 +43,10 @@ func Example_socketIO() {
 func Example_socketIOClient() {
 	c, err := socketio.Dial(context.Background(), "http://localhost:3000", &socketio.DialOptions{
 		Setup: func(c *socketio.Client) { // called before anything can arrive
-			c.OnConnect(func() { c.Emit("join-room", "blue") }) // and after each reconnection
+			c.OnConnect(func() { // also after each reconnection
+				c.Emit("join-room", "blue")
+				c.Emit("message", map[string]string{"room": "blue", "message": "hello"})
+			})
 			socketio.On(c, "receive-message", func(ctx context.Context, text string) error {
 				_, err := fmt.Println(text)
 				return err
@@ -53,8 +56,7 @@ func Example_socketIOClient() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer c.Close()
-	c.Emit("message", map[string]string{"room": "blue", "message": "hello"})
+	<-c.Done() // until c.Close is called
 }
 
 func Example_server() {

@@ -27,7 +27,7 @@ type client struct {
 	out, errs io.Writer
 
 	mu     sync.Mutex
-	joined bool          // "join-room" is sent on this connection
+	joined string        // the id under which "join-room" was sent
 	lines  []string      // what was typed since the last connection
 	sent   chan struct{} // closed when there are none; nil: nobody waits
 }
@@ -40,9 +40,6 @@ func (c *client) register(io *socketio.Client) {
 		c.join()
 	})
 	io.OnDisconnect(func(reason socketio.Reason, _ error) {
-		c.mu.Lock()
-		c.joined = false
-		c.mu.Unlock()
 		c.print("disconnected %v", reason)
 		if reason == socketio.IOServerDisconnect {
 			close(c.over)
@@ -64,6 +61,7 @@ func (c *client) register(io *socketio.Client) {
 func (c *client) join() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	id := c.io.ID()
 	if !c.emit("join-room", c.room) {
 		return // lost again: join is called after the next connection
 	}
@@ -73,20 +71,32 @@ func (c *client) join() {
 			return
 		}
 	}
-	c.joined, c.lines = true, nil
+	c.joined, c.lines = id, nil
 	if c.sent != nil {
 		close(c.sent)
 		c.sent = nil
 	}
 }
 
-// say sends a line, now or after the next join.
+// maxLines is how many lines may wait for the connection.
+const maxLines = 10_000
+
+// errTooMany is said of a line for which there is no room.
+var errTooMany = fmt.Errorf("more than %d lines wait for the connection: one is dropped", maxLines)
+
+// say sends a line, now or after the next join. The id tells whether the room was joined
+// on this connection: the handlers may not have heard of its beginning yet.
 func (c *client) say(line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.joined || !c.emit("message", message{c.room, line}) {
-		c.lines = append(c.lines, line)
+	if id := c.io.ID(); id != "" && id == c.joined && c.emit("message", message{c.room, line}) {
+		return
 	}
+	if len(c.lines) == maxLines {
+		c.complain(errTooMany)
+		return
+	}
+	c.lines = append(c.lines, line)
 }
 
 // emit sends an event if there is a connection. An event that can't be sent at all

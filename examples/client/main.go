@@ -130,7 +130,8 @@ func (c *client) read(ctx context.Context, in io.Reader) error {
 	unsent := 0
 	for {
 		line, err := r.ReadString('\n')
-		if line = strings.TrimRight(line, "\r\n"); line != "" {
+		if line != "" { // or the input has ended with a line's end
+			line = strings.TrimRight(line, "\r\n")
 			c.say(line)
 			unsent += len(line) + lineOverhead
 		}
