@@ -44,12 +44,14 @@ func newSite(t *testing.T) *site {
 	}
 	connected := func(n *socketio.Socket) {
 		socketio.On(n, "join-room", func(_ context.Context, room string) error {
+			err := n.Join(room)
 			s.got <- "join " + room
-			return n.Join(room)
+			return err
 		})
 		socketio.On(n, "message", func(_ context.Context, m message) error {
+			err := n.To(m.Room).Emit("receive-message", m.Message)
 			s.got <- "message " + m.Room + " " + m.Message
-			return n.To(m.Room).Emit("receive-message", m.Message)
+			return err
 		})
 	}
 	s.io.OnConnect(connected)
