@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,22 +52,23 @@ func TestClientUnsent(t *testing.T) {
 		}
 		synctest.Wait()
 		p.take()
-		answers := make(chan error, 3)
-		for _, arg := range []any{large, 1, 2} {
+		var answers [3]chan error // one each: their order is not told
+		for i, arg := range []any{large, 1, 2} {
+			answers[i] = make(chan error, 1)
 			go func() {
 				_, err := socketio.Call[any](t.Context(), c.Timeout(time.Hour), "q", arg)
-				answers <- err
+				answers[i] <- err
 			}()
 			synctest.Wait()
 		}
 		c.Emit("e", large)
 		c.Emit("last")
 		c.Connect()
-		if err := <-answers; !errors.Is(err, engineio.ErrTooLarge) {
+		if err := <-answers[0]; !errors.Is(err, engineio.ErrTooLarge) {
 			t.Errorf("a call that is too large: %v", err)
 		}
-		if err := <-answers; err == nil || !strings.Contains(err.Error(), "PendingAcks") {
-			t.Errorf("the second call: %v", err)
+		if err := <-answers[2]; err == nil || !strings.Contains(err.Error(), "PendingAcks") {
+			t.Errorf("the last call: %v", err)
 		}
 		synctest.Wait()
 		if got := fmt.Sprint(p.take()); got != `[40 421["q",1] 42["last"]]` {
@@ -76,8 +78,8 @@ func TestClientUnsent(t *testing.T) {
 			t.Errorf("the log is %s", p.log)
 		}
 		c.Disconnect()
-		if err := <-answers; !errors.Is(err, socketio.ErrDisconnected) {
-			t.Errorf("the first call: %v", err)
+		if err := <-answers[1]; !errors.Is(err, socketio.ErrDisconnected) {
+			t.Errorf("the second call: %v", err)
 		}
 	})
 }
@@ -88,7 +90,7 @@ func TestClientTurnsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c *socketio.Client
 		var d diary
-		opened := 0
+		var opened atomic.Int32
 		consent := make(chan string, 1)
 		o := &socketio.DialOptions{NoWait: true, Logger: slog.New(slog.DiscardHandler)}
 		o.Setup = func(client *socketio.Client) { c = client }
@@ -97,11 +99,12 @@ func TestClientTurnsAway(t *testing.T) {
 			var body string
 			switch sid := r.URL.Query().Get("sid"); {
 			case sid == "":
-				if opened++; opened == 1 {
+				n := opened.Add(1)
+				if n == 1 {
 					c.Disconnect()
 					c.Connect()
 				}
-				body = fmt.Sprintf(`0{"sid":"%d","upgrades":[],"pingInterval":25000,"pingTimeout":20000}`, opened)
+				body = fmt.Sprintf(`0{"sid":"%d","upgrades":[],"pingInterval":25000,"pingTimeout":20000}`, n)
 			case r.Method == http.MethodPost:
 				sent, _ := io.ReadAll(r.Body)
 				d.add("session %s: %s", sid, sent)

@@ -209,12 +209,12 @@ func TestClientRefused(t *testing.T) {
 // AuthFunc is asked before each attempt to join, and again after an error.
 func TestClientAuthFunc(t *testing.T) {
 	inModes(t, nil, func(s *site, mode string) {
-		var d diary
+		var d, server diary
 		n, client := s.network()
 		for _, name := range []string{"/", "/b"} {
 			s.io.Of(name).Use(func(_ context.Context, n *socketio.Socket) error {
 				auth, err := socketio.Auth[struct{ N int }](n)
-				d.add("%s auth %d %v", name, auth.N, err)
+				server.add("%s auth %d %v", name, auth.N, err)
 				return nil
 			})
 		}
@@ -237,22 +237,25 @@ func TestClientAuthFunc(t *testing.T) {
 		o.Engine.HTTPClient = client
 		c := s.start(o)
 		synctest.Wait()
-		d.want(s.t, "/ auth 1 <nil>", "connect recovered=false")
+		d.want(s.t, "connect recovered=false")
+		server.want(s.t, "/ auth 1 <nil>")
 		b := c.Of("/b")
 		tellLife(b, &d)
 		start := time.Now()
 		b.OnConnect(func() { d.add("after %v", time.Since(start)) })
 		b.Connect()
 		<-time.After(time.Minute)
-		d.want(s.t, "failed", "failed", "failed", "/b auth 5 <nil>", "connect recovered=false", "after 7s")
+		d.want(s.t, "failed", "failed", "failed", "connect recovered=false", "after 7s")
+		server.want(s.t, "/b auth 5 <nil>")
 		b.Disconnect()
 		synctest.Wait()
 		d.take()
 		n.cut(false)
 		<-time.After(time.Minute)
-		if got := d.take(); fmt.Sprint(got[1:]) != "[attempt 1 reconnect 1 / auth 6 <nil> connect recovered=false]" {
+		if got := d.take(); fmt.Sprint(got[1:]) != "[attempt 1 reconnect 1 connect recovered=false]" {
 			s.t.Errorf("got %q", got)
 		}
+		server.want(s.t, "/ auth 6 <nil>")
 	})
 }
 

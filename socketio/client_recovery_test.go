@@ -131,6 +131,7 @@ func TestClientMissedFirst(t *testing.T) {
 			p.send(`40{"sid":"id2","pid":"p2"}`)
 		}
 		c.Disconnect()
+		synctest.Wait() // DISCONNECT goes over another connection than what follows
 		c.Connect()
 		<-time.After(2 * time.Second)
 		d.want(t, "disconnect: io client disconnect", "5", "connect recovered=false")
