@@ -79,12 +79,12 @@ func (e ClientEmitter) Emit(event string, args ...any) error {
 
 // newParcel encodes an event. reply is nil if nobody waits for an acknowledgement.
 func (c *Client) newParcel(e ClientEmitter, event string, args []any, reply func(*packet.Unit, error)) (*parcel, error) {
-	p := &parcel{name: event, reply: reply, timeout: e.timeout}
+	p := &parcel{name: event, reply: reply, timeout: e.timeout, retried: c.retries(e.flags)}
 	if p.timeout <= 0 {
 		p.timeout = c.m.ackTimeout
 	}
 	var id *uint64
-	if p.asks = reply != nil || c.retries(e.flags); p.asks {
+	if p.asks = reply != nil || p.retried; p.asks {
 		c.m.mu.Lock()
 		p.id = c.ids
 		c.ids++
@@ -115,7 +115,7 @@ func (c *Client) post(p *parcel, volatile bool) error {
 			return c.send(p)
 		}
 		return nil
-	case m.o.Retries > 0:
+	case p.retried:
 		if err := c.keep(p); err != nil {
 			return err
 		}
@@ -188,7 +188,7 @@ func (c *Client) giveBack(p *parcel, err error) {
 
 // acked is told the acknowledgement of p, or nil when the Client was disconnected.
 func (c *Client) acked(p *parcel, u *packet.Unit) {
-	if c.m.o.Retries > 0 {
+	if p.retried {
 		c.confirmed(p, u)
 		return
 	}

@@ -12,6 +12,7 @@ type parcel struct {
 	e       *emission
 	id      uint64                          // of the acknowledgement, if one is asked for
 	asks    bool                            // it is
+	retried bool                            // it is sent again if need be
 	reply   func(u *packet.Unit, err error) // gets the acknowledgement, or why there is none; nil: nobody waits
 	name    string                          // of the event, for the log
 	timeout time.Duration                   // of the acknowledgement, with retries
