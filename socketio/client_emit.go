@@ -136,6 +136,9 @@ func (c *Client) keep(p *parcel) error {
 	for _, old := range dropped {
 		c.giveBack(old, ErrBufferFull)
 	}
+	if len(dropped) > 0 {
+		c.wake()
+	}
 	return err
 }
 

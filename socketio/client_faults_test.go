@@ -34,3 +34,26 @@ func TestClientVolatileCallWithRetries(t *testing.T) {
 		}
 	})
 }
+
+// Flush does not wait for events that were dropped, whatever comes after them.
+func TestClientFlushOfDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		c := p.start(&socketio.DialOptions{DropOldest: true, Limits: socketio.ClientLimits{BufferEvents: 1}})
+		c.Disconnect()
+		c.Emit("a")
+		flushed := make(chan error, 1)
+		go func() { flushed <- c.Flush(t.Context()) }()
+		synctest.Wait()
+		c.Emit("b")
+		synctest.Wait()
+		select {
+		case err := <-flushed:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("Flush still waits for an event that was dropped")
+		}
+	})
+}
