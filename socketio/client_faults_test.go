@@ -1,8 +1,10 @@
 package socketio_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -54,6 +56,27 @@ func TestClientFlushOfDropped(t *testing.T) {
 			}
 		default:
 			t.Error("Flush still waits for an event that was dropped")
+		}
+	})
+}
+
+// A jsonFunc is written by a function.
+type jsonFunc func() ([]byte, error)
+
+func (f jsonFunc) MarshalJSON() ([]byte, error) { return f() }
+
+// A client whose auth can't be written does not join without it.
+func TestClientAuthPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		_, err := p.dial(&socketio.DialOptions{
+			Reconnection: socketio.Reconnection{Off: true},
+			AuthFunc: func(context.Context, string) (any, error) {
+				return jsonFunc(func() ([]byte, error) { panic("no auth") }), nil
+			},
+		})
+		if got := fmt.Sprint(p.take()); got != "[]" || err == nil || !strings.Contains(err.Error(), "no auth") {
+			t.Errorf("the server got %s, err %v", got, err)
 		}
 	})
 }

@@ -77,7 +77,8 @@ func (c *Client) authorized(ctx context.Context, auth json.RawMessage, err error
 	return true
 }
 
-// callAuth calls AuthFunc. A panic of it is an error.
+// callAuth calls AuthFunc, and writes what it returns. A panic of the user's code is an
+// error.
 func (c *Client) callAuth(ctx context.Context) (auth json.RawMessage, err error) {
 	returned := false
 	defer func() {
@@ -86,11 +87,11 @@ func (c *Client) callAuth(ctx context.Context) (auth json.RawMessage, err error)
 		}
 	}()
 	value, err := c.m.o.AuthFunc(ctx, c.name)
-	returned = true
-	if err != nil {
-		return nil, err
+	if err == nil {
+		auth, err = authObject(value) // which calls the user's MarshalJSON
 	}
-	return authObject(value)
+	returned = true
+	return auth, err
 }
 
 // sendConnect sends CONNECT with auth, an object or nil, and with what a server with recovery
