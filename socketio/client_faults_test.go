@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/socketio"
 )
@@ -77,6 +78,25 @@ func TestClientAuthPanics(t *testing.T) {
 		})
 		if got := fmt.Sprint(p.take()); got != "[]" || err == nil || !strings.Contains(err.Error(), "no auth") {
 			t.Errorf("the server got %s, err %v", got, err)
+		}
+	})
+}
+
+// Auth is written once, and not under a lock.
+func TestClientAuthWrittenOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		written := 0
+		p.start(&socketio.DialOptions{Reconnection: steady, Auth: jsonFunc(func() ([]byte, error) {
+			if written++; written > 1 {
+				return nil, errors.New("no more")
+			}
+			return []byte(`{"token":"t"}`), nil
+		})})
+		p.conn.CloseNow()
+		<-time.After(2 * time.Second)
+		if got := fmt.Sprint(p.take()); got != `[40{"token":"t"} 40{"token":"t"}]` {
+			t.Errorf("the server got %s", got)
 		}
 	})
 }

@@ -26,8 +26,7 @@ func (c *Client) ask() {
 		return
 	}
 	if c.m.o.AuthFunc == nil {
-		auth, _ := authObject(c.m.o.Auth) // was checked
-		c.sendConnect(auth)
+		c.sendConnect(c.m.auth)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // lose ends it

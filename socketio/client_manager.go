@@ -2,6 +2,8 @@ package socketio
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -18,10 +20,11 @@ import (
 // with it held: that is left to the actors, or to unlock.
 type manager struct {
 	side
-	o       *DialOptions // resolved
-	url     string       // of the Engine.IO server
-	host    string       // of url, for the log, which must not have a query with secrets
-	waiting backlog      // events that wait for the handlers of all Clients
+	o       *DialOptions    // resolved
+	auth    json.RawMessage // is o.Auth, an object; nil: none
+	url     string          // of the Engine.IO server
+	host    string          // of url, for the log, which must not have a query with secrets
+	waiting backlog         // events that wait for the handlers of all Clients
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	gone    chan struct{} // closed when all goroutines but those of the crew have ended, after Close
@@ -50,6 +53,10 @@ func newManager(url string, o *DialOptions) (*manager, *Client, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	auth, err := authObject(resolved.Auth)
+	if err != nil {
+		return nil, nil, fmt.Errorf("DialOptions.Auth: %w", err)
+	}
 	engine, host, namespace, err := splitURL(url, resolved.Path)
 	if err != nil {
 		return nil, nil, err
@@ -58,7 +65,7 @@ func newManager(url string, o *DialOptions) (*manager, *Client, error) {
 		return nil, nil, err
 	}
 	m := &manager{
-		side: clientSide(resolved), o: resolved, url: engine, host: host,
+		side: clientSide(resolved), o: resolved, auth: auth, url: engine, host: host,
 		gone: make(chan struct{}), done: make(chan struct{}),
 	}
 	m.waiting.limit = resolved.Limits.HandlerQueueBytes
