@@ -100,3 +100,13 @@ func TestClientAuthWrittenOnce(t *testing.T) {
 		}
 	})
 }
+
+// The error about a URL does not hold its secrets.
+func TestClientURLSecrets(t *testing.T) {
+	for _, url := range []string{"http://h:port/?token=secret", "http:///?token=secret", "http://u:secret@/", "http://h/%zz?token=secret"} {
+		_, err := socketio.Dial(t.Context(), url, nil)
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -19,9 +20,12 @@ func splitURL(text, path string) (engine, host, namespace string, err error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return "", "", "", err
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err // without the URL, whose query may be a secret
+		}
+		return "", "", "", fmt.Errorf("URL: %w", err)
 	case u.Host == "":
-		return "", "", "", fmt.Errorf("URL %q has no host", text)
+		return "", "", "", errors.New("URL has no host")
 	}
 	if namespace = u.EscapedPath(); namespace == "" {
 		namespace = "/"
