@@ -21,8 +21,8 @@ type Client struct {
 	actor // its mu guards life
 	life  lifeHandlers
 	m     *manager
-	name  string      // of the namespace
-	mute  atomic.Bool // the user has left: events that wait are dropped
+	name  string       // of the namespace
+	mute  atomic.Int32 // calls of Disconnect whose place in the queue is not reached: events are dropped
 
 	// Guarded by m.mu:
 	state     clientState
@@ -30,6 +30,7 @@ type Client struct {
 	pid       string // identifies the client to a server with recovery
 	offset    []byte // of the last event, JSON; nil: none
 	recovered bool
+	leaves    int32          // calls of Disconnect since ask
 	unasked   func()         // ends what is done before CONNECT is sent; nil: nothing
 	asked     bool           // the server owes an answer to CONNECT
 	early     []*packet.Unit // events that have come before that answer, which are not handled yet
@@ -184,7 +185,7 @@ func (c *Client) Transport() string {
 
 // A Client owns its actor.
 func (c *Client) side() *side      { return &c.m.side }
-func (c *Client) deaf() bool       { return c.mute.Load() }
+func (c *Client) deaf() bool       { return c.mute.Load() > 0 }
 func (c *Client) handled(size int) { c.m.waiting.handled(size) }
 func (c *Client) fail()            {} // as if the event had been handled
 

@@ -110,3 +110,34 @@ func TestClientURLSecrets(t *testing.T) {
 		}
 	}
 }
+
+// What was received before Disconnect is dropped, also if the client has joined and left
+// again while a handler ran.
+func TestClientLeavesTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		busy := make(chan struct{})
+		c := p.start(&socketio.DialOptions{Setup: func(c *socketio.Client) {
+			c.OnEvent("wait", func(*socketio.Event) error { <-busy; return nil })
+			c.OnEvent("e", func(*socketio.Event) error { d.add("handled"); return nil })
+		}})
+		c.Of("/other").Connect()
+		p.send(`42["wait"]`)
+		synctest.Wait()
+		c.Disconnect()
+		c.Connect()
+		synctest.Wait()
+		p.send(`42["e"]`)
+		synctest.Wait()
+		c.Disconnect()
+		close(busy)
+		synctest.Wait()
+		d.want(t)
+		c.Connect()
+		synctest.Wait()
+		p.send(`42["e"]`)
+		synctest.Wait()
+		d.want(t, "handled")
+	})
+}

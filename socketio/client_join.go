@@ -20,8 +20,11 @@ import (
 // with m.mu held, while there is a session.
 func (c *Client) ask() {
 	c.state = asking
-	c.dispatch(task{do: func() { c.mute.Store(false) }}) // after the events that Disconnect dropped
-	if c.asked {                                         // Disconnect and Connect were called meanwhile; one answer is enough
+	if n := c.leaves; n > 0 {
+		c.leaves = 0
+		c.dispatch(task{do: func() { c.mute.Add(-n) }}) // after the events that Disconnect dropped
+	}
+	if c.asked { // Disconnect and Connect were called meanwhile; one answer is enough
 		c.limitAnswer()
 		return
 	}
@@ -225,7 +228,8 @@ func (c *Client) leave() {
 	if c.state == joined {
 		c.sendDisconnect()
 	}
-	c.mute.Store(true)
+	c.leaves++
+	c.mute.Add(1)
 	c.lose(aside, IOClientDisconnect, nil)
 	c.settle(ErrDisconnected)
 }
