@@ -141,3 +141,24 @@ func TestClientLeavesTwice(t *testing.T) {
 		d.want(t, "handled")
 	})
 }
+
+// An event that came before the server's consent is dropped by Disconnect like any other.
+func TestClientLeavesEarlyEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		c := p.start(nil)
+		p.onConnect = func() {}
+		x := c.Of("/x")
+		x.OnEvent("e", func(*socketio.Event) error { d.add("handled"); return nil })
+		x.Connect()
+		synctest.Wait()
+		p.send(`42/x,["e"]`)
+		synctest.Wait()
+		x.Disconnect()
+		x.Connect()
+		p.send(`40/x,{"sid":"id"}`)
+		synctest.Wait()
+		d.want(t)
+	})
+}

@@ -148,11 +148,16 @@ func withRecovery(pid string, offset []byte, auth json.RawMessage) json.RawMessa
 // dropped. Called with m.mu held.
 func (c *Client) answered() {
 	c.asked = false
+	c.dropEarly()
+	c.unlimit()
+}
+
+// dropEarly drops early events. Called with m.mu held.
+func (c *Client) dropEarly() {
 	for _, u := range c.early {
 		release(u)
 	}
 	c.early, c.earlySize = nil, 0
-	c.unlimit()
 }
 
 // granted takes the server's consent. Called with m.mu held.
@@ -230,6 +235,7 @@ func (c *Client) leave() {
 	}
 	c.leaves++
 	c.mute.Add(1)
+	c.dropEarly()
 	c.lose(aside, IOClientDisconnect, nil)
 	c.settle(ErrDisconnected)
 }
