@@ -96,9 +96,10 @@ func (c *Client) admit(u *packet.Unit) {
 const maxOffset = 1 << 10
 
 // note keeps the offset of an event, which is its last argument if the server has
-// recovery. Called with m.mu held.
+// recovery. A server adds none to an event that asks for an acknowledgement. Called with
+// m.mu held.
 func (c *Client) note(u *packet.Unit) {
-	if c.pid == "" || u.Len() == 0 {
+	if c.pid == "" || u.HasID || u.Len() == 0 {
 		return
 	}
 	if last := u.Arg(u.Len() - 1); last[0] == '"' && len(last) <= maxOffset {

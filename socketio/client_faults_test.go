@@ -162,3 +162,25 @@ func TestClientLeavesEarlyEvents(t *testing.T) {
 		d.want(t)
 	})
 }
+
+// A server with recovery adds no offset to a call, whose last argument is none.
+func TestClientOffsetAndCalls(t *testing.T) {
+	inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{}}, func(s *site) {
+		network, web := s.network()
+		o := s.dialOptions("websocket", socketio.DialOptions{Reconnection: steady})
+		o.Engine.HTTPClient = web
+		var socket *socketio.Socket
+		s.io.OnConnect(func(n *socketio.Socket) { socket = n })
+		c := s.start(o)
+		socketio.Handle(c, "ask", func(context.Context, string) (int, error) { return 1, nil })
+		synctest.Wait()
+		if _, err := socketio.Call[int](s.t.Context(), socket, "ask", "text"); err != nil {
+			s.t.Error(err)
+		}
+		network.cut(false)
+		<-time.After(5 * time.Second)
+		if !c.Recovered() {
+			s.t.Error("not recovered")
+		}
+	})
+}
