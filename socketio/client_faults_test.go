@@ -184,3 +184,18 @@ func TestClientOffsetAndCalls(t *testing.T) {
 		}
 	})
 }
+
+// A server that sends a client away before it has answered is told of.
+func TestClientExpelledUnanswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		p.onConnect = func() { p.send("41") }
+		c := p.start(&socketio.DialOptions{NoWait: true, Setup: func(c *socketio.Client) { tellLife(c, &d) }})
+		synctest.Wait()
+		if c.Active() {
+			t.Error("it goes on")
+		}
+		d.want(t, "failed")
+	})
+}

@@ -221,6 +221,9 @@ func (c *Client) refuse(err error) {
 // expelled takes the server's DISCONNECT. Called with m.mu held.
 func (c *Client) expelled() {
 	c.answered()
+	if c.state == asking {
+		c.tellConnectError(ErrDisconnected)
+	}
 	if c.state != aside {
 		c.lose(aside, IOServerDisconnect, nil)
 		c.settle(ErrDisconnected)

@@ -36,7 +36,8 @@ func (c *Client) OnDisconnect(f func(reason Reason, err error)) {
 
 // OnConnectError adds a handler for attempts to join the namespace that have failed. A
 // *ConnectError is the server's refusal, after which the Client does nothing until
-// Connect is called. Any other error is one of AuthFunc or of the connection, as
+// Connect is called, and so is ErrDisconnected: the server has sent the Client away
+// instead of an answer. Any other error is one of AuthFunc or of the connection, as
 // engineio.Dial returns it, and another attempt follows; see Active.
 func (c *Client) OnConnectError(f func(err error)) {
 	need(f != nil, "OnConnectError: nil function")
