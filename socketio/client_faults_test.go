@@ -199,3 +199,23 @@ func TestClientExpelledUnanswered(t *testing.T) {
 		d.want(t, "failed")
 	})
 }
+
+// The first attempt that fails after a loss is logged at the level Info, and the others are
+// not.
+func TestClientLogsFirstFailure(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		network, web := s.network()
+		o := s.dialOptions("websocket", socketio.DialOptions{Reconnection: steady})
+		o.Engine.HTTPClient = web
+		s.start(o)
+		for want := 1; want <= 2; want++ {
+			network.cut(true)
+			<-time.After(10 * time.Second)
+			if got := strings.Count(s.log.String(), "attempt to connect failed"); got != want {
+				s.t.Errorf("%d attempts logged, want %d", got, want)
+			}
+			network.up()
+			<-time.After(10 * time.Second)
+		}
+	})
+}

@@ -46,6 +46,7 @@ type manager struct {
 type dialer struct {
 	ctx    context.Context
 	cancel context.CancelFunc
+	failed bool // an attempt has failed; guarded by the manager's mu
 }
 
 func newManager(url string, o *DialOptions) (*manager, *Client, error) {
@@ -229,10 +230,10 @@ func (m *manager) failed(d *dialer, err error) bool {
 		return false
 	}
 	level := slog.LevelDebug
-	if m.last == nil {
+	if !d.failed {
 		level = slog.LevelInfo
 	}
-	m.last = err
+	d.failed, m.last = true, err
 	m.log(level, "socket.io: attempt to connect failed", "server", m.host, "error", err)
 	for _, c := range m.clients {
 		if c.state != aside {
