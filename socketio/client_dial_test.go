@@ -135,7 +135,7 @@ func TestDialContext(t *testing.T) {
 			ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Second)
 			_, err := socketio.Dial(ctx, tt.url, o)
 			cancel()
-			if !errors.Is(err, context.DeadlineExceeded) || (name == "in the delay") != errors.Is(err, errNoNetwork) {
+			if !errors.Is(err, context.DeadlineExceeded) || (name == "in the delay" || name == "after AuthFunc") != errors.Is(err, errNoNetwork) {
 				s.t.Errorf("%s: %v", name, err)
 			}
 			<-client.Done()

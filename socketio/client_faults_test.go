@@ -219,3 +219,19 @@ func TestClientLogsFirstFailure(t *testing.T) {
 		}
 	})
 }
+
+// When ctx ends Dial tells why AuthFunc has failed.
+func TestClientDialAuthError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		reason := errors.New("no token")
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err := socketio.Dial(ctx, "http://example.com", p.options(&socketio.DialOptions{
+			AuthFunc: func(context.Context, string) (any, error) { return nil, reason },
+		}))
+		if !errors.Is(err, reason) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	})
+}

@@ -70,6 +70,7 @@ func (c *Client) authorized(ctx context.Context, auth json.RawMessage, err error
 		c.sendConnect(auth)
 		return false
 	}
+	c.m.last = err
 	c.tellConnectError(err)
 	if c.m.o.Reconnection.Off {
 		c.unasked = nil

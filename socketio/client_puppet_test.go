@@ -93,17 +93,22 @@ func (p *puppet) take() []string {
 
 // dial returns a client of the puppet, whose options o may be nil.
 func (p *puppet) dial(o *socketio.DialOptions) (*socketio.Client, error) {
+	c, err := socketio.Dial(p.t.Context(), "http://example.com", p.options(o))
+	if err == nil {
+		p.t.Cleanup(func() { closeClient(p.t, c) })
+	}
+	return c, err
+}
+
+// options returns o, which may be nil, for a client of the puppet.
+func (p *puppet) options(o *socketio.DialOptions) *socketio.DialOptions {
 	var copied socketio.DialOptions
 	if o != nil {
 		copied = *o
 	}
 	copied.Engine = engineio.DialOptions{Transports: []string{"websocket"}, HTTPClient: p.http}
 	copied.Logger = slog.New(slog.NewTextHandler(p.log, nil))
-	c, err := socketio.Dial(p.t.Context(), "http://example.com", &copied)
-	if err == nil {
-		p.t.Cleanup(func() { closeClient(p.t, c) })
-	}
-	return c, err
+	return &copied
 }
 
 // start is dial of a client that must be there.
