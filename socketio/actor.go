@@ -39,8 +39,8 @@ type owner interface {
 	deaf() bool
 	// handled is told that the handlers of an event of a size have returned.
 	handled(size int)
-	// answer sends an acknowledgement.
-	answer(*emission) error
+	// answer sends the acknowledgement of an event of an era.
+	answer(a *emission, era uint64) error
 	// fail is told that a handler has panicked, or ended its goroutine.
 	fail()
 	// cork holds back what is sent until it is released.
@@ -62,6 +62,7 @@ type side struct {
 // to call a function.
 type task struct {
 	unit *packet.Unit
+	era  uint64 // of unit; see Client.era
 	do   func()
 }
 
@@ -153,7 +154,7 @@ func (a *actor) perform(t task) {
 		a.owner.fail()
 	}()
 	if t.unit != nil {
-		a.event(t.unit)
+		a.event(t.unit, t.era)
 	} else {
 		t.do()
 	}
@@ -161,7 +162,7 @@ func (a *actor) perform(t task) {
 }
 
 // event calls the handlers of an event, and releases u.
-func (a *actor) event(u *packet.Unit) {
+func (a *actor) event(u *packet.Unit, era uint64) {
 	defer a.owner.handled(u.Size())
 	var few [4]func(*Event) error
 	a.mu.Lock()
@@ -173,7 +174,7 @@ func (a *actor) event(u *packet.Unit) {
 		release(u)
 		return
 	}
-	e := &Event{a: a, u: u, wantsAck: u.HasID, id: u.ID}
+	e := &Event{a: a, u: u, era: era, wantsAck: u.HasID, id: u.ID}
 	defer func() {
 		if e.end() {
 			release(u)

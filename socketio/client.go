@@ -22,7 +22,7 @@ type Client struct {
 	life  lifeHandlers
 	m     *manager
 	name  string       // of the namespace
-	mute  atomic.Int32 // calls of Disconnect whose place in the queue is not reached: events are dropped
+	mute  atomic.Int32 // Disconnects that the queue has not come to: while there are any events are dropped
 
 	// Guarded by m.mu:
 	state     clientState
@@ -30,6 +30,7 @@ type Client struct {
 	pid       string // identifies the client to a server with recovery
 	offset    []byte // of the last event, JSON; nil: none
 	recovered bool
+	era       uint64         // counts the ends of a connection to the namespace
 	leaves    int32          // calls of Disconnect since ask
 	unasked   func()         // ends what is done before CONNECT is sent; nil: nothing
 	asked     bool           // the server owes an answer to CONNECT
@@ -201,10 +202,10 @@ func (c *Client) cork() engineio.Cork {
 
 func (c *Client) place() (namespace, id string) { return c.name, c.ID() }
 
-func (c *Client) answer(a *emission) error {
+func (c *Client) answer(a *emission, era uint64) error {
 	c.m.mu.Lock()
 	defer c.m.unlock()
-	if c.state != joined {
+	if c.state != joined || c.era != era { // ids of acknowledgements may begin anew in each era
 		return ErrDisconnected
 	}
 	return c.m.conn.session.Send(a.messages...)

@@ -88,7 +88,7 @@ func (c *Client) hear(u *packet.Unit) {
 // admit hands an event to the handlers. Called with m.mu held.
 func (c *Client) admit(u *packet.Unit) {
 	c.note(u)
-	c.m.conn.queue(&c.actor, u)
+	c.m.conn.queue(&c.actor, u, c.era)
 }
 
 // maxOffset is the length of the longest offset that is believed to be one. Those of

@@ -235,3 +235,34 @@ func TestClientDialAuthError(t *testing.T) {
 		}
 	})
 }
+
+// An event of a session that is lost is not answered in the next one, where its id may be
+// that of another event.
+func TestClientAnswersOwnSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		busy := make(chan struct{})
+		var err error
+		p.start(&socketio.DialOptions{Reconnection: steady, Setup: func(c *socketio.Client) {
+			c.OnEvent("e", func(e *socketio.Event) error {
+				<-busy
+				err = e.Ack("late")
+				return nil
+			})
+		}})
+		p.send(`427["e"]`)
+		synctest.Wait()
+		p.conn.CloseNow()
+		<-time.After(2 * time.Second)
+		close(busy)
+		synctest.Wait()
+		if got := fmt.Sprint(p.take()); got != "[40 40]" || !errors.Is(err, socketio.ErrDisconnected) {
+			t.Errorf("the server got %s, the handler %v", got, err)
+		}
+		p.send(`427["e"]`)
+		synctest.Wait()
+		if got := fmt.Sprint(p.take()); got != `[437["late"]]` || err != nil {
+			t.Errorf("the server got %s, the handler %v", got, err)
+		}
+	})
+}

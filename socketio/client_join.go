@@ -253,6 +253,7 @@ func (c *Client) sendDisconnect() {
 // answered is called too. Called with m.mu held.
 func (c *Client) lose(next clientState, reason Reason, err error) {
 	was := c.state
+	c.era++
 	c.state, c.id, c.recovered = next, "", false
 	if c.unasked != nil {
 		c.unasked()

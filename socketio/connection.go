@@ -72,7 +72,7 @@ func (c *connection) handle(u *packet.Unit) error {
 	}
 	switch u.Type {
 	case parser.Event:
-		c.queue(&s.actor, u)
+		c.queue(&s.actor, u, 0)
 	case parser.Ack:
 		s.acknowledged(u)
 	default:

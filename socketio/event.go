@@ -22,6 +22,7 @@ type Event struct {
 	a        *actor
 	wantsAck bool
 	id       uint64
+	era      uint64 // see Client.era
 
 	mu      sync.Mutex
 	u       *packet.Unit // nil: the handlers have returned
@@ -169,7 +170,7 @@ func (e *Event) Ack(args ...any) error {
 	if !first {
 		return nil
 	}
-	return e.a.owner.answer(a)
+	return e.a.owner.answer(a, e.era)
 }
 
 // answered reports whether Ack has sent the acknowledgement.

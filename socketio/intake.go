@@ -120,13 +120,13 @@ func (in *intake) watchAttachments(awaited bool) {
 	}
 }
 
-// queue hands an event to an actor. Its size counts until the actor's handlers have
+// queue hands an event to an actor; era is that of a Client, and 0 of a Socket. Its size counts until the actor's handlers have
 // returned.
-func (b *backlog) queue(a *actor, u *packet.Unit) {
+func (b *backlog) queue(a *actor, u *packet.Unit, era uint64) {
 	b.mu.Lock()
 	b.size += u.Size()
 	b.mu.Unlock()
-	a.dispatch(task{unit: u})
+	a.dispatch(task{unit: u, era: era})
 }
 
 // handled takes an event of a size off the backlog.

@@ -75,7 +75,7 @@ func (s *Socket) deaf() bool {
 	return s.finished || s.state == over && s.reason == ServerNamespaceDisconnect
 }
 
-func (s *Socket) answer(a *emission) error {
+func (s *Socket) answer(a *emission, _ uint64) error {
 	if !s.Connected() {
 		return ErrDisconnected
 	}
