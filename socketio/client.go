@@ -107,8 +107,9 @@ func Dial(ctx context.Context, url string, o *DialOptions) (*Client, error) {
 
 // Of returns the client in another namespace of the same connection, or c's own. A
 // namespace is not joined before Connect is called on its Client, so that handlers can
-// be registered first.
+// be registered first. A name without a slash gets one; it must have no comma.
 func (c *Client) Of(namespace string) *Client {
+	need(!strings.Contains(namespace, ","), "Of: namespace has a comma")
 	if !strings.HasPrefix(namespace, "/") {
 		namespace = "/" + namespace
 	}

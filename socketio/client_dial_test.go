@@ -23,9 +23,10 @@ func TestDialChecks(t *testing.T) {
 		url string
 		o   socketio.DialOptions
 	}{
-		`URL has no host`:   {"", socketio.DialOptions{}},
-		"invalid character": {"http://a b", socketio.DialOptions{}},
-		`has no host`:       {"/admin", socketio.DialOptions{}},
+		`URL has no host`:       {"", socketio.DialOptions{}},
+		"namespace has a comma": {"http://example.com/a,b", socketio.DialOptions{}},
+		"invalid character":     {"http://a b", socketio.DialOptions{}},
+		`has no host`:           {"/admin", socketio.DialOptions{}},
 		"scheme \"ftp\" is none of http, https, ws, wss":              {"ftp://example.com", socketio.DialOptions{}},
 		`DialOptions.Path is "x/", want one that begins with a slash`: {"http://example.com", socketio.DialOptions{Path: "x"}},
 		"DialOptions.Auth is of no use with AuthFunc": {"http://example.com", socketio.DialOptions{
@@ -36,7 +37,7 @@ func TestDialChecks(t *testing.T) {
 		"DialOptions.Retries is -1, want 0 or more":                            {"http://example.com", socketio.DialOptions{Retries: -1}},
 		"DialOptions.Reconnection.Attempts is -1, want 0 or more; Off is none": {"http://example.com", socketio.DialOptions{Reconnection: socketio.Reconnection{Attempts: -1}}},
 		"DialOptions.Reconnection.Delay is -1ns, want 0 or more":               {"http://example.com", socketio.DialOptions{Reconnection: socketio.Reconnection{Delay: -1}}},
-		"DialOptions.Reconnection.MaxDelay is 5s, want at least Delay, 6s":     {"http://example.com", socketio.DialOptions{Reconnection: socketio.Reconnection{Delay: 6 * time.Second}}},
+		"DialOptions.Reconnection.MaxDelay is 5s, want at least Delay, 6s":     {"http://example.com", socketio.DialOptions{Reconnection: socketio.Reconnection{Delay: 6 * time.Second, MaxDelay: 5 * time.Second}}},
 		"DialOptions.Reconnection.Jitter is 1.5, want at most 1":               {"http://example.com", socketio.DialOptions{Reconnection: socketio.Reconnection{Jitter: 1.5}}},
 		`DialOptions.Engine.Transports[0] is "udp"`:                            {"http://example.com", socketio.DialOptions{Engine: engineio.DialOptions{Transports: []string{"udp"}}}},
 	} {

@@ -294,10 +294,15 @@ func (c *Client) Flush(ctx context.Context) error {
 		return nil
 	}
 	err := conn.session.Flush(ctx)
-	if errors.Is(err, engineio.ErrClosed) {
-		return errLost
+	if !errors.Is(err, engineio.ErrClosed) {
+		return err
 	}
-	return err
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return ErrClosed
+	}
+	return errLost
 }
 
 // wake wakes the calls of Flush. Called with m.mu held.

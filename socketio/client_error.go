@@ -20,6 +20,7 @@ var (
 var (
 	errNoSID    = errors.New("socket.io: the server's CONNECT has no sid: it may be a server of Socket.IO 2")
 	errNoAnswer = errors.New("socket.io: no answer to CONNECT within ClientLimits.JoinTimeout")
+	errAuthGone = errors.New("socket.io: DialOptions.AuthFunc has ended its goroutine")
 	errNotAcked = fmt.Errorf("socket.io: no acknowledgement in time: %w", context.DeadlineExceeded)
 	errLost     = fmt.Errorf("socket.io: the connection was lost before everything was written: %w", ErrDisconnected)
 )

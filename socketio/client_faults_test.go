@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/socketio"
 )
 
@@ -264,5 +266,78 @@ func TestClientAnswersOwnSession(t *testing.T) {
 		if got := fmt.Sprint(p.take()); got != `[437["late"]]` || err != nil {
 			t.Errorf("the server got %s, the handler %v", got, err)
 		}
+	})
+}
+
+// What has waited never exceeds the queue of the session that gets all of it at once.
+func TestClientBufferFitsQueue(t *testing.T) {
+	inModes(t, nil, func(s *site, mode string) {
+		came := 0
+		s.io.OnConnect(func(n *socketio.Socket) {
+			n.OnEvent("e", func(*socketio.Event) error { came++; return nil })
+		})
+		o := s.dialOptions(mode, socketio.DialOptions{Limits: socketio.ClientLimits{BufferBytes: -1}})
+		o.Engine.Limits.QueueBytes = 1 << 20
+		c := s.start(o)
+		c.Disconnect()
+		text, kept := strings.Repeat("x", 100_000), 0
+		for c.Emit("e", text, []byte("1"), []byte("2")) == nil {
+			kept++
+		}
+		if kept < 8 || kept > 10 {
+			s.t.Errorf("%d events are kept", kept)
+		}
+		c.Connect()
+		<-time.After(time.Minute)
+		if came != kept || !c.Connected() {
+			s.t.Errorf("%d of %d events have come, connected %t", came, kept, c.Connected())
+		}
+	})
+}
+
+// An AuthFunc that ends its goroutine costs the session, and is called again.
+func TestClientAuthExits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		calls := 0
+		c := p.start(&socketio.DialOptions{
+			Reconnection: steady,
+			Setup:        func(c *socketio.Client) { tellLife(c, &d) },
+			AuthFunc: func(context.Context, string) (any, error) {
+				if calls++; calls == 1 {
+					runtime.Goexit()
+				}
+				return nil, nil
+			},
+		})
+		synctest.Wait()
+		d.want(t, "failed", "attempt 1", "reconnect 1", "connect recovered=false")
+		closeClient(t, c)
+	})
+}
+
+// Without Reconnection Dial says why the session was lost before the consent.
+func TestDialLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		p.onConnect = func() { p.conn.CloseNow() }
+		_, err := p.dial(&socketio.DialOptions{Reconnection: socketio.Reconnection{Off: true}})
+		if _, ok := errors.AsType[*engineio.EndError](err); !ok || !errors.Is(err, socketio.ErrDisconnected) {
+			t.Errorf("Dial: %v", err)
+		}
+	})
+}
+
+// A namespace that no packet can name is the caller's mistake.
+func TestClientComma(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newPuppet(t).start(nil)
+		defer func() {
+			if recover() == nil {
+				t.Error("Of takes a comma")
+			}
+		}()
+		c.Of("/a,b")
 	})
 }

@@ -34,9 +34,17 @@ func (c *Client) ask() {
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // lose ends it
 	c.unasked = cancel
+	conn := c.m.conn
 	c.m.start(func() {
-		defer cancel()
+		returned := false
+		defer func() {
+			cancel()
+			if !returned {
+				conn.violation(errAuthGone)
+			}
+		}()
 		c.authorize(ctx)
+		returned = true
 	})
 }
 
@@ -122,7 +130,16 @@ func (c *Client) sendConnect(auth json.RawMessage) {
 // limitAnswer starts the time that the server has to answer CONNECT. Called with m.mu held.
 func (c *Client) limitAnswer() {
 	conn := c.m.conn
-	c.limit = time.AfterFunc(c.m.o.Limits.JoinTimeout, func() { conn.violation(errNoAnswer) })
+	var limit *time.Timer
+	limit = time.AfterFunc(c.m.o.Limits.JoinTimeout, func() {
+		c.m.mu.Lock()
+		late := c.limit == limit // and the answer is not just being handled
+		c.m.mu.Unlock()
+		if late {
+			conn.violation(errNoAnswer)
+		}
+	})
+	c.limit = limit
 }
 
 // unlimit stops what limitAnswer has started. Called with m.mu held.
@@ -172,11 +189,11 @@ func (c *Client) granted(u *packet.Unit) {
 	var in connectAnswer
 	err := json.Unmarshal(u.Data, &in)
 	switch {
+	case c.state != asking: // Disconnect was called meanwhile
+		c.sendDisconnect()
 	case err != nil || in.SID == "":
 		c.tellConnectError(errNoSID)
 		c.refuse(errNoSID)
-	case c.state != asking: // Disconnect was called meanwhile
-		c.sendDisconnect()
 	default:
 		c.enter(in, early)
 	}
@@ -186,6 +203,9 @@ func (c *Client) granted(u *packet.Unit) {
 // held.
 func (c *Client) enter(in connectAnswer, early []*packet.Unit) {
 	c.state = joined
+	if len(in.PID) > maxOffset {
+		in.PID = "" // it would make the next CONNECT too large
+	}
 	if c.recovered = in.PID != "" && in.PID == c.pid; !c.recovered {
 		c.offset = nil
 	}

@@ -27,8 +27,8 @@ func (c *Client) OnConnect(f func()) {
 // OnDisconnect adds a handler for the end of a connection to the namespace. The Client
 // comes back by itself unless the reason is IOServerDisconnect or IOClientDisconnect,
 // or Reconnection.Off is set; see Active. err says what happened: an
-// *engineio.EndError, or a *parser.Error if the server broke a rule; nil if there is
-// nothing to add.
+// *engineio.EndError, a *parser.Error if the server broke a rule, or that it did not
+// answer within ClientLimits.JoinTimeout; nil if there is nothing to add.
 func (c *Client) OnDisconnect(f func(reason Reason, err error)) {
 	need(f != nil, "OnDisconnect: nil function")
 	c.register(func(l *lifeHandlers) { l.disconnect = append(l.disconnect, f) })

@@ -305,7 +305,7 @@ func (m *manager) lost(conn *clientConn, reason Reason, err error) {
 		c.lose(away, reason, err)
 		if m.o.Reconnection.Off {
 			c.state = aside
-			c.settle(ErrDisconnected)
+			c.settle(fmt.Errorf("%w: %w", ErrDisconnected, err))
 		}
 		wanted = wanted || c.state == away
 	}

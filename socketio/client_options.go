@@ -35,7 +35,7 @@ type DialOptions struct {
 	// AuthFunc is called before each attempt to join a namespace, and returns what Auth
 	// would be: a token that is fresh. ctx ends with the attempt. After an error, of
 	// which the handlers of OnConnectError are told, it is called again with the delays
-	// of Reconnection. It runs on a goroutine of its own.
+	// of Reconnection, without a limit of attempts. It runs on a goroutine of its own.
 	AuthFunc func(ctx context.Context, namespace string) (any, error)
 	// Engine configures what carries the packets: the transports, the HTTP client with
 	// its proxy, cookies and TLS settings, header fields, compression. Its Logger is
@@ -80,7 +80,7 @@ type Reconnection struct {
 	Off      bool          // the first attempt is the only one
 	Attempts int           // how many follow each other; 0 is no limit
 	Delay    time.Duration // before the first; default 1 s
-	MaxDelay time.Duration // default 5 s
+	MaxDelay time.Duration // default 5 s, or Delay if that is more
 	Jitter   float64       // default 0.5; at most 1; negative is none
 }
 
@@ -104,8 +104,9 @@ type ClientLimits struct {
 	// BufferEvents is how many events of a namespace wait while it is not connected.
 	// Default 10,000.
 	BufferEvents int
-	// BufferBytes is their size. Default 16 MiB. An event counts its bytes and some 300
-	// more.
+	// BufferBytes is their size. Default 16 MiB; without a limit, and at most, it is
+	// Engine.Limits.QueueBytes, because they move to the session's queue at once. An event
+	// counts its bytes and 300 more, and 160 for each attachment.
 	BufferBytes int
 	// Attachments is how many []byte values the arguments of one event or
 	// acknowledgement may hold; see Limits.Attachments. Default 10.
@@ -126,12 +127,15 @@ type ClientLimits struct {
 // defaultResponse is the default of engineio.DialLimits.MaxPayload.
 const defaultResponse = 32 << 20
 
-func (l ClientLimits) withDefaults(payload int64) ClientLimits {
+// defaultQueue is the default of engineio.DialLimits.QueueBytes.
+const defaultQueue = 16 << 20
+
+func (l ClientLimits) withDefaults(engine *engineio.DialLimits) ClientLimits {
 	l.JoinTimeout = choose(l.JoinTimeout, 45*time.Second, noTime)
 	l.BufferEvents = choose(l.BufferEvents, 10_000, noCount)
-	l.BufferBytes = choose(l.BufferBytes, 16<<20, noCount)
+	l.BufferBytes = min(choose(l.BufferBytes, 16<<20, noCount), choose(engine.QueueBytes, defaultQueue, noCount))
 	l.Attachments = choose(l.Attachments, 10, maxAttachments)
-	l.AttachmentBytes = choose(l.AttachmentBytes, choose(payload, defaultResponse, noBytes), noBytes)
+	l.AttachmentBytes = choose(l.AttachmentBytes, choose(engine.MaxPayload, defaultResponse, noBytes), noBytes)
 	l.AttachmentTimeout = choose(l.AttachmentTimeout, 30*time.Second, noTime)
 	l.PendingAcks = choose(l.PendingAcks, 1024, noCount)
 	l.HandlerQueueBytes = choose(l.HandlerQueueBytes, 4<<20, noCount)
@@ -161,10 +165,10 @@ func (o *DialOptions) resolve() (*DialOptions, error) {
 		c.Parser = packet.Text{}
 	}
 	c.AckTimeout = choose(c.AckTimeout, 20*time.Second, noTime)
-	c.Limits = c.Limits.withDefaults(c.Engine.Limits.MaxPayload)
+	c.Limits = c.Limits.withDefaults(&c.Engine.Limits)
 	r := &c.Reconnection
 	r.Delay = choose(r.Delay, time.Second, r.Delay)
-	r.MaxDelay = choose(r.MaxDelay, 5*time.Second, r.MaxDelay)
+	r.MaxDelay = choose(r.MaxDelay, max(5*time.Second, r.Delay), r.MaxDelay)
 	switch {
 	case r.Jitter == 0:
 		r.Jitter = 0.5

@@ -22,10 +22,14 @@ type parcel struct {
 	away    bool                            // it was sent and its acknowledgement is awaited
 }
 
-// parcelOverhead is what a parcel takes in memory beside the bytes of its packet.
-const parcelOverhead = 300
+// What a parcel takes in memory beside the bytes of its packet, and each message of it:
+// at least what it takes in the session's queue, to which an outbox moves at once.
+const (
+	parcelOverhead  = 140
+	messageOverhead = 160
+)
 
-func (p *parcel) size() int { return parcelOverhead + p.e.size }
+func (p *parcel) size() int { return parcelOverhead + messageOverhead*len(p.e.messages) + p.e.size }
 
 // An outbox holds the events of a namespace that can't be sent yet, in the order in
 // which they were emitted: because the namespace is not connected, or, with retries,

@@ -3,10 +3,16 @@ package socketio
 import (
 	"errors"
 	"testing"
+
+	"github.com/parleyws/parley/engineio"
 )
 
 // newTestParcel returns a parcel of a size.
-func newTestParcel(size int) *parcel { return &parcel{e: &emission{size: size - parcelOverhead}} }
+func newTestParcel(size int) *parcel {
+	e := &emission{messages: make([]*engineio.Message, 1)}
+	e.size = size - parcelOverhead - messageOverhead
+	return &parcel{e: e}
+}
 
 // What leaves an outbox by any door makes room, and nothing else does.
 func TestOutbox(t *testing.T) {

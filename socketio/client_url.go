@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// errComma is the error of a namespace that a packet can't name: there the comma ends it.
+var errComma = errors.New("namespace has a comma")
+
 // splitURL returns where the requests of Engine.IO go, its host, and the namespace: of a URL the
 // path is the namespace, as in the JavaScript client, and path is where the server is.
 //
@@ -29,6 +32,9 @@ func splitURL(text, path string) (engine, host, namespace string, err error) {
 	}
 	if namespace = u.EscapedPath(); namespace == "" {
 		namespace = "/"
+	}
+	if strings.Contains(namespace, ",") {
+		return "", "", "", errComma
 	}
 	u.Path, u.RawPath, u.Fragment, u.RawFragment = path, "", "", ""
 	return u.String(), u.Host, namespace, nil

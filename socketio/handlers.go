@@ -106,9 +106,10 @@ func (a *actor) OnAny(f func(*Event)) {
 	a.handle(func(m *moreHandlers) { m.any = append(m.any, f) })
 }
 
-// OnAnyOutgoing adds a handler for all events that are sent to the client. The
-// goroutine that sends an event calls it: before it sends the event, or after that
-// if Options.Recovery is set. The handler must not modify args.
+// OnAnyOutgoing adds a handler for all events that are sent to the client, or by a Client
+// emitted: also those that wait then, or are dropped. The goroutine that sends an event
+// calls it: before it sends the event, or after that if Options.Recovery is set. The
+// handler must not modify args.
 func (a *actor) OnAnyOutgoing(f func(event string, args []any)) {
 	need(f != nil, "OnAnyOutgoing: nil function")
 	a.handle(func(m *moreHandlers) { m.anyOutgoing = append(m.anyOutgoing, f) })

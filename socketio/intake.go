@@ -120,8 +120,8 @@ func (in *intake) watchAttachments(awaited bool) {
 	}
 }
 
-// queue hands an event to an actor; era is that of a Client, and 0 of a Socket. Its size counts until the actor's handlers have
-// returned.
+// queue hands an event to an actor; era is that of a Client, and 0 of a Socket. The size
+// of the event counts until the actor's handlers have returned.
 func (b *backlog) queue(a *actor, u *packet.Unit, era uint64) {
 	b.mu.Lock()
 	b.size += u.Size()
