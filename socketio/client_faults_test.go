@@ -341,3 +341,17 @@ func TestClientComma(t *testing.T) {
 		c.Of("/a,b")
 	})
 }
+
+// A pid that is too long to be one is not sent back.
+func TestClientLongPID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		p.onConnect = func() { p.send(`40{"sid":"id","pid":"` + strings.Repeat("p", 2000) + `"}`) }
+		c := p.start(&socketio.DialOptions{Reconnection: steady})
+		p.conn.CloseNow()
+		<-time.After(2 * time.Second)
+		if got := fmt.Sprint(p.take()); got != "[40 40]" || !c.Connected() {
+			t.Errorf("the server got %.100s, connected %t", got, c.Connected())
+		}
+	})
+}
