@@ -130,8 +130,15 @@ func (c *Client) post(p *parcel, volatile bool) error {
 	return c.keep(p)
 }
 
-// keep puts p into the outbox. Called with m.mu held.
+// keep puts p into the outbox. All outboxes of the connection share one bound. Called with
+// m.mu held.
 func (c *Client) keep(p *parcel) error {
+	c.outbox.mostBytes = c.m.o.Limits.BufferBytes
+	for _, other := range c.m.clients {
+		if other != c {
+			c.outbox.mostBytes -= other.outbox.bytes
+		}
+	}
 	dropped, err := c.outbox.push(p)
 	for _, old := range dropped {
 		c.giveBack(old, ErrBufferFull)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -269,28 +270,41 @@ func TestClientAnswersOwnSession(t *testing.T) {
 	})
 }
 
-// What has waited never exceeds the queue of the session that gets all of it at once.
+// What has waited never exceeds the queue of the session that gets all of it at once,
+// whatever namespaces it is for.
 func TestClientBufferFitsQueue(t *testing.T) {
 	inModes(t, nil, func(s *site, mode string) {
-		came := 0
-		s.io.OnConnect(func(n *socketio.Socket) {
-			n.OnEvent("e", func(*socketio.Event) error { came++; return nil })
-		})
+		var came atomic.Int32
+		for _, name := range []string{"/", "/a"} {
+			s.io.Of(name).OnConnect(func(n *socketio.Socket) {
+				n.OnEvent("e", func(*socketio.Event) error { came.Add(1); return nil })
+			})
+		}
 		o := s.dialOptions(mode, socketio.DialOptions{Limits: socketio.ClientLimits{BufferBytes: -1}})
 		o.Engine.Limits.QueueBytes = 1 << 20
 		c := s.start(o)
 		c.Disconnect()
 		text, kept := strings.Repeat("x", 100_000), 0
-		for c.Emit("e", text, []byte("1"), []byte("2")) == nil {
+		for _, c := range []*socketio.Client{c, c.Of("/a")} {
+			for range 5 {
+				if err := c.Emit("e", text, []byte("1"), []byte("2")); err == nil {
+					kept++
+				} else if !errors.Is(err, socketio.ErrBufferFull) {
+					s.t.Error(err)
+				}
+			}
+		}
+		for c.Emit("e", text) == nil {
 			kept++
 		}
 		if kept < 8 || kept > 10 {
 			s.t.Errorf("%d events are kept", kept)
 		}
+		c.Of("/a").Connect()
 		c.Connect()
 		<-time.After(time.Minute)
-		if came != kept || !c.Connected() {
-			s.t.Errorf("%d of %d events have come, connected %t", came, kept, c.Connected())
+		if int(came.Load()) != kept || !c.Connected() || !c.Of("/a").Connected() {
+			s.t.Errorf("%d of %d events have come, connected %t", came.Load(), kept, c.Connected())
 		}
 	})
 }

@@ -83,8 +83,7 @@ func (m *manager) of(namespace string) *Client {
 	}
 	c := &Client{m: m, name: namespace}
 	c.owner = c
-	l := &m.o.Limits
-	c.outbox = outbox{most: l.BufferEvents, mostBytes: l.BufferBytes, dropOldest: m.o.DropOldest}
+	c.outbox = outbox{most: m.o.Limits.BufferEvents, dropOldest: m.o.DropOldest}
 	m.clients = append(m.clients, c)
 	return c
 }

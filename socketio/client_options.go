@@ -104,9 +104,10 @@ type ClientLimits struct {
 	// BufferEvents is how many events of a namespace wait while it is not connected.
 	// Default 10,000.
 	BufferEvents int
-	// BufferBytes is their size. Default 16 MiB; without a limit, and at most, it is
-	// Engine.Limits.QueueBytes, because they move to the session's queue at once. An event
-	// counts its bytes and 300 more, and 160 for each attachment.
+	// BufferBytes is the size of those of all namespaces together. Default 16 MiB; without
+	// a limit, and at most, it is Engine.Limits.QueueBytes, because they move to the
+	// session's queue at once. An event counts its bytes and 300 more, and 160 for each
+	// attachment.
 	BufferBytes int
 	// Attachments is how many []byte values the arguments of one event or
 	// acknowledgement may hold; see Limits.Attachments. Default 10.

@@ -36,7 +36,7 @@ func (p *parcel) size() int { return parcelOverhead + messageOverhead*len(p.e.me
 // because the event before is not acknowledged. It is pure, and bounded.
 type outbox struct {
 	most       int // parcels
-	mostBytes  int // their size
+	mostBytes  int // their size, as it is now: see Client.keep
 	dropOldest bool
 
 	parcels []*parcel
