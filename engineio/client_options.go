@@ -70,10 +70,12 @@ type DialLimits struct {
 	QueueBytes int
 }
 
-// Defaults of DialLimits, and times that can't be changed.
+// DefaultResponseBytes is the default of DialLimits.MaxPayload.
+const DefaultResponseBytes = 32 << 20
+
+// Another default of DialLimits, and a time that can't be changed.
 const (
-	defaultOpenTimeout  = 20 * time.Second
-	defaultResponseSize = 32 << 20
+	defaultOpenTimeout = 20 * time.Second
 
 	closeTime = 5 * time.Second // how long what is queued has to leave after Close
 )
@@ -103,8 +105,8 @@ func (o *DialOptions) resolve() (*DialOptions, error) {
 	l := &c.Limits
 	l.OpenTimeout = choose(l.OpenTimeout, defaultOpenTimeout, noTime)
 	l.UpgradeTimeout = choose(l.UpgradeTimeout, defaultUpgradeTimeout, noTime)
-	l.MaxPayload = choose(l.MaxPayload, defaultResponseSize, noPayload)
-	l.QueueBytes = choose(l.QueueBytes, defaultQueueBytes, noBytes)
+	l.MaxPayload = choose(l.MaxPayload, DefaultResponseBytes, noPayload)
+	l.QueueBytes = choose(l.QueueBytes, DefaultQueueBytes, noBytes)
 	if t := c.HTTPClient.Timeout; t > 0 {
 		l.OpenTimeout, l.UpgradeTimeout = min(l.OpenTimeout, t), min(l.UpgradeTimeout, t)
 	}

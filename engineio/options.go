@@ -104,11 +104,13 @@ type Limits struct {
 // DefaultMaxPayload is the default of Limits.MaxPayload, in bytes.
 const DefaultMaxPayload = 1_000_000
 
+// DefaultQueueBytes is the default of Limits.QueueBytes and DialLimits.QueueBytes.
+const DefaultQueueBytes = 16 << 20
+
 // The other defaults.
 const (
 	defaultPath = "/engine.io/"
 
-	defaultQueueBytes     = 16 << 20
 	defaultPingInterval   = 25 * time.Second
 	defaultPingTimeout    = 20 * time.Second
 	defaultUpgradeTimeout = 10 * time.Second
@@ -131,7 +133,7 @@ const (
 // negative value by one that means no limit, except for those of the heartbeat.
 func (l Limits) withDefaults() Limits {
 	l.MaxPayload = choose(l.MaxPayload, DefaultMaxPayload, noPayload)
-	l.QueueBytes = choose(l.QueueBytes, defaultQueueBytes, noBytes)
+	l.QueueBytes = choose(l.QueueBytes, DefaultQueueBytes, noBytes)
 	// check refuses the negative ones.
 	l.PingInterval = cmp.Or(l.PingInterval, defaultPingInterval)
 	l.PingTimeout = cmp.Or(l.PingTimeout, defaultPingTimeout)

@@ -125,18 +125,12 @@ type ClientLimits struct {
 	HandlerQueueBytes int
 }
 
-// defaultResponse is the default of engineio.DialLimits.MaxPayload.
-const defaultResponse = 32 << 20
-
-// defaultQueue is the default of engineio.DialLimits.QueueBytes.
-const defaultQueue = 16 << 20
-
 func (l ClientLimits) withDefaults(engine *engineio.DialLimits) ClientLimits {
 	l.JoinTimeout = choose(l.JoinTimeout, 45*time.Second, noTime)
 	l.BufferEvents = choose(l.BufferEvents, 10_000, noCount)
-	l.BufferBytes = min(choose(l.BufferBytes, 16<<20, noCount), choose(engine.QueueBytes, defaultQueue, noCount))
+	l.BufferBytes = min(choose(l.BufferBytes, 16<<20, noCount), choose(engine.QueueBytes, engineio.DefaultQueueBytes, noCount))
 	l.Attachments = choose(l.Attachments, 10, maxAttachments)
-	l.AttachmentBytes = choose(l.AttachmentBytes, choose(engine.MaxPayload, defaultResponse, noBytes), noBytes)
+	l.AttachmentBytes = choose(l.AttachmentBytes, choose(engine.MaxPayload, engineio.DefaultResponseBytes, noBytes), noBytes)
 	l.AttachmentTimeout = choose(l.AttachmentTimeout, 30*time.Second, noTime)
 	l.PendingAcks = choose(l.PendingAcks, 1024, noCount)
 	l.HandlerQueueBytes = choose(l.HandlerQueueBytes, 4<<20, noCount)

@@ -62,21 +62,14 @@ func TestBadGateway(t *testing.T) {
 				},
 				ErrorLog: log.New(io.Discard, "", 0),
 			})
-			defer proxy.Close()
+			t.Cleanup(proxy.Close) // after the client, which is closed before
 			happened := make(chan string, 1000)
 			o := s.options("polling", socketio.DialOptions{Setup: func(c *socketio.Client) {
 				life(c, happened)
 				c.OnReconnectAttempt(func(n int) { happened <- "attempt" })
 			}})
 			o.Engine.HTTPClient = proxy.Client()
-			c, err := socketio.Dial(t.Context(), proxy.URL, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				c.Close()
-				receive(t, "nothing is left", c.Done())
-			}()
+			c := connect(t, proxy.URL, o)
 			receive(t, "connect", happened)
 			call[any](t, c, "who")
 			s.stop()

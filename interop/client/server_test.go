@@ -173,9 +173,15 @@ func (s *server) options(mode string, o socketio.DialOptions) *socketio.DialOpti
 // connect returns a client in a namespace, which is closed at the end of the test.
 func (s *server) connect(t *testing.T, namespace string, o *socketio.DialOptions) *socketio.Client {
 	t.Helper()
+	return connect(t, "http://server"+namespace, o)
+}
+
+// connect returns a client of a URL, which is closed at the end of the test.
+func connect(t *testing.T, url string, o *socketio.DialOptions) *socketio.Client {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c, err := socketio.Dial(ctx, "http://server"+namespace, o)
+	c, err := socketio.Dial(ctx, url, o)
 	if err != nil {
 		t.Fatal(err)
 	}

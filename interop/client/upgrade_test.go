@@ -27,7 +27,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 				}
 				forward.ServeHTTP(w, r)
 			}))
-			defer proxy.Close()
+			t.Cleanup(proxy.Close) // after the client, which is closed before
 
 			next, some, all := 0, make(chan struct{}), make(chan struct{})
 			o := s.options("upgrade", socketio.DialOptions{Setup: func(c *socketio.Client) {
@@ -46,14 +46,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 			}})
 			o.Engine.HTTPClient = proxy.Client()
 			o.Engine.Limits.UpgradeTimeout = patience
-			c, err := socketio.Dial(t.Context(), proxy.URL, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				c.Close()
-				receive(t, "nothing is left", c.Done())
-			}()
+			c := connect(t, proxy.URL, o)
 			receive(t, "a handshake", held)
 			for i := range n {
 				if i%100 == 0 {
