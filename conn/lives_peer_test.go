@@ -82,7 +82,6 @@ type lifePeer struct {
 	pongs    int        // Pongs sent, to our Pings or to none
 	closeEnd int        // where its Close frame ends; 0: there is none
 	badEnd   int        // where its garbage ends
-	eofAt    moment     // when it ended its direction
 	mu       sync.Mutex // of what follows
 	stalled  time.Time  // it does not read until then
 	closing  moment     // when our Close frame had come
@@ -171,7 +170,6 @@ func (p *lifePeer) do(e lifeEvent) {
 		p.stream.failWrites()
 		return
 	case peerCut:
-		p.eofAt = p.stream.now()
 		p.nc.Close()
 		return
 	}
@@ -237,7 +235,6 @@ func (p *lifePeer) sendClose(payload []byte, pieces int, gap time.Duration) {
 // halfClose ends the peer's direction of the stream.
 func (p *lifePeer) halfClose() {
 	p.quiet = true
-	p.eofAt = min(p.eofAt, p.stream.now())
 	p.nc.(interface{ CloseWrite() error }).CloseWrite()
 }
 

@@ -123,7 +123,7 @@ func (l *life) run() []string {
 	}
 	var app, peer, watch sync.WaitGroup
 	l.peer = &lifePeer{script: s, nc: theirs, stream: l.stream, over: l.over, wg: &peer,
-		turn: make(chan struct{}, 1), eofAt: never, closing: never}
+		turn: make(chan struct{}, 1), closing: never}
 	peer.Go(l.peer.act)
 	peer.Go(l.peer.read)
 	watch.Go(func() { <-conn.ServeContext(l.c).Done(); l.left = l.now() })
