@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
@@ -17,7 +16,7 @@ import (
 var errManyPending = errors.New("socket.io: Limits.PendingAcks exceeded")
 
 // errNoAck is the error of CallAll if not all acknowledgements have come.
-var errNoAck = errors.New("socket.io: not all clients have answered")
+var errNoAck = errors.New("socket.io: not all have answered")
 
 // expect registers f for the acknowledgement of a packet; see actor.await.
 func (s *Socket) expect(id uint64, f func(*packet.Unit)) error {
@@ -113,13 +112,10 @@ func (s *Socket) ask(ctx context.Context, f Flags, event string, args []any) (*A
 	}
 }
 
-// callAll is Local.Call.
-func (n *Namespace) callAll(ctx context.Context, t *Target, event string, args []any, asked func(int), reply func(*Args)) error {
+// callAll is Local.Call. reply gets the whole acknowledgement, which belongs to it.
+func (n *Namespace) callAll(ctx context.Context, t *Target, o *outgoing, asked func(int), reply func(*packet.Unit)) error {
 	id := n.ids.Add(1) - 1
-	e, err := n.server.wire.newEvent(n.name, event, args, &id, t.Flags)
-	if err != nil {
-		return err
-	}
+	e := o.emission(n, &id, t.Flags)
 	list := n.rooms.selected(nil, t)
 	answers := make(chan *packet.Unit, len(list))
 	waiting := 0
@@ -131,7 +127,7 @@ func (n *Namespace) callAll(ctx context.Context, t *Target, event string, args [
 	}
 	asked(len(list))
 	for _, s := range list {
-		s.notifyOutgoing(event, args)
+		o.notify(s)
 		s.send(e, t.Flags.Volatile)
 	}
 	missing := len(list) - waiting
@@ -141,7 +137,7 @@ func (n *Namespace) callAll(ctx context.Context, t *Target, event string, args [
 			if u == nil {
 				missing++
 			} else {
-				reply(&Args{u})
+				reply(u)
 			}
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -167,27 +163,25 @@ func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any)
 	spaces, release := e.spaces()
 	defer release()
 	for _, n := range spaces {
-		nodes.Go(func() { c.run(func() error { return n.callAll(ctx, &t, event, args, c.Expect, c.local) }) })
+		o, err := n.server.wire.outgoing(n.name, event, args)
+		if err != nil {
+			c.fail(err)
+			break
+		}
+		defer o.release()
+		away := o.encoded()
+		nodes.Go(func() { c.run(func() error { return n.callAll(ctx, &t, &o, c.Expect, c.local) }) })
 		a, err := e.remote(n)
 		c.fail(err)
 		if a != nil {
-			nodes.Go(func() { c.run(func() error { return a.Call(ctx, t, event, args, &c) }) })
+			nodes.Go(func() { c.run(func() error { return a.Call(ctx, t, away, &c) }) })
 		}
 	}
 	nodes.Wait()
-	if c.panicked != nil {
-		panic(c.panicked)
-	}
-	if c.err == nil && c.came < c.expected {
-		c.err = errNoAck
-	}
-	if c.err != nil {
-		c.err = fmt.Errorf("socket.io: call: %w", c.err)
-	}
-	return c.list, c.err
+	return c.result()
 }
 
-// A collector collects the acknowledgements of all nodes.
+// A collector collects the acknowledgements of all nodes, or the answers of servers.
 type collector[R any] struct {
 	wire     *wire
 	mu       sync.Mutex
@@ -196,6 +190,22 @@ type collector[R any] struct {
 	list     []R
 	err      error // the first
 	panicked any   // what a function of the user's has panicked with
+}
+
+// result returns what has come, once all nodes have been asked and have answered.
+func (c *collector[R]) result() ([]R, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.panicked != nil {
+		panic(c.panicked)
+	}
+	if c.err == nil && c.came < c.expected {
+		c.err = errNoAck
+	}
+	if c.err != nil {
+		return c.list, fmt.Errorf("socket.io: call: %w", c.err)
+	}
+	return c.list, nil
 }
 
 // run calls f, which asks a node or takes an answer. A panic of f is kept for CallAll,
@@ -225,19 +235,20 @@ func (c *collector[R]) Expect(clients int) {
 	c.expected += clients
 }
 
-// Reply implements Replies. An argument from another node is encoded like an
-// acknowledgement and decoded again.
-func (c *collector[R]) Reply(arg any) {
+// Reply implements Replies.
+func (c *collector[R]) Reply(answer Encoded) {
 	c.run(func() error {
-		u, err := c.wire.loop(parser.Ack, func(e *encoder) error { return e.array([]any{arg}) })
+		a, err := c.wire.answered(answer)
 		if err == nil {
-			c.local(&Args{u})
+			c.take(a)
 		}
 		return err
 	})
 }
 
-func (c *collector[R]) local(a *Args) {
+func (c *collector[R]) local(u *packet.Unit) { c.take(&Args{u}) }
+
+func (c *collector[R]) take(a *Args) {
 	r, err := decodeAnswer[R](a)
 	c.fail(err)
 	c.mu.Lock()

@@ -3,6 +3,8 @@ package socketio
 import (
 	"context"
 	"encoding/json"
+
+	"github.com/parleyws/parley/parser"
 )
 
 // An Adapter connects a namespace with the same namespace on other nodes. Each
@@ -11,16 +13,19 @@ import (
 // Local what the other nodes tell it. Without an Adapter there is one node.
 //
 // The methods are called from any goroutine, with no lock held. A method without
-// a ctx must not wait. The arguments belong to the caller: a method encodes or
-// copies args, rooms and Target before it returns.
+// a ctx must not wait. The arguments belong to the caller and must not be modified:
+// a method encodes or copies Target, Encoded and rooms before it returns.
+//
+// The tests of package adaptertest say what an Adapter must do, and try it. An Adapter
+// may also be a RoomWatcher.
 type Adapter interface {
 	// Broadcast delivers an event to the sockets that t addresses.
-	Broadcast(t Target, event string, args []any) error
+	Broadcast(t Target, event Encoded) error
 	// Call delivers an event that asks for acknowledgements. For each other node
 	// it calls r.Expect, as soon as the node knows how many clients it asks, and
 	// for each acknowledgement r.Reply. It returns when none is missing, or when
-	// ctx ends.
-	Call(ctx context.Context, t Target, event string, args []any, r Replies) error
+	// ctx ends, which it always does.
+	Call(ctx context.Context, t Target, event Encoded, r Replies) error
 	// Join makes the sockets that t addresses join rooms.
 	Join(t Target, rooms []string) error
 	// Leave makes the sockets that t addresses leave rooms.
@@ -28,26 +33,61 @@ type Adapter interface {
 	// Disconnect makes the sockets that t addresses leave the namespace. If
 	// connection is set it closes their connections instead.
 	Disconnect(t Target, connection bool) error
-	// Fetch returns the sockets that t addresses.
+	// Fetch returns the sockets that t addresses; with an error, those that have come.
 	Fetch(ctx context.Context, t Target) ([]RemoteSocket, error)
-	// Rooms returns the rooms that are not empty.
+	// Rooms returns the rooms that are not empty. An adapter that can't say returns
+	// errors.ErrUnsupported.
 	Rooms(ctx context.Context) ([]string, error)
-	// ServerSideEmit delivers an event to the other servers. If answers is set it
-	// returns the first argument of each server's acknowledgement; with an error
-	// it returns those that have come.
-	ServerSideEmit(ctx context.Context, event string, args []any, answers bool) ([]json.RawMessage, error)
-	// Close ends the adapter's work for the namespace.
-	Close() error
+	// Nodes returns how many nodes have the namespace, this one counted.
+	Nodes(ctx context.Context) (int, error)
+	// ServerSideEmit delivers an event to the other servers.
+	ServerSideEmit(event Encoded) error
+	// ServerSideCall delivers an event to the other servers. It calls r.Expect once,
+	// with their number, and r.Reply with the answer of each. It returns when none is
+	// missing, or when ctx ends, which it always does.
+	ServerSideCall(ctx context.Context, event Encoded, r Replies) error
+	// Close ends the adapter's work for the namespace: what it was told before still
+	// leaves, and when it returns Local is used no more. If ctx ends first it drops
+	// what is left and returns the error of ctx. No other method is called
+	// afterwards. A new adapter for a namespace of the same name may be made before
+	// Close has returned.
+	Close(ctx context.Context) error
 }
 
-// Replies collects the acknowledgements of other nodes' clients. Its methods may
-// be called from any goroutine.
+// A RoomWatcher is an Adapter that wants to know which rooms have members on this
+// node, the rooms of the sockets' ids among them.
+type RoomWatcher interface {
+	Adapter
+	// RoomsChanged is told of rooms that have got their first member, and of rooms
+	// that have lost their last one. Calls come one after the other, in the order in
+	// which that has happened, with no lock held; a room that changes back before
+	// the call is left out. A socket may be in a room for a moment before the call.
+	// RoomsChanged must not wait.
+	RoomsChanged(opened, closed []string)
+}
+
+// Encoded is a JSON value with its binary data: the array of an event, whose first
+// element is the event's name; or an answer, which is the first argument of an
+// acknowledgement.
+type Encoded struct {
+	// Data is JSON, in UTF-8. An object {"_placeholder":true,"num":N} stands for
+	// attachment N, as in the protocol. Without attachments there are no
+	// placeholders: such an object is then data.
+	Data json.RawMessage
+	// Attachments are the pieces of binary data, by number. They are shared.
+	Attachments [][]byte
+	// Placeholders says where they are in Data, in their order there, so that an
+	// Adapter need not look for them. Local ignores it.
+	Placeholders []parser.Placeholder
+}
+
+// Replies collects the acknowledgements of other nodes' clients, or the answers of
+// other servers. Its methods may be called from any goroutine.
 type Replies interface {
-	// Expect adds to the number of clients that were asked.
-	Expect(clients int)
-	// Reply takes the first argument of an acknowledgement: a []byte if all of it
-	// was binary, and JSON otherwise.
-	Reply(arg any)
+	// Expect adds to the number of answers that are expected.
+	Expect(answers int)
+	// Reply takes an answer, of which it keeps nothing.
+	Reply(Encoded)
 }
 
 // A Target says which sockets of a namespace are addressed, and how. It must not
@@ -62,66 +102,4 @@ type Target struct {
 type Flags struct {
 	Volatile   bool // drop the event for sockets to which it can't leave at once
 	Uncompress bool // don't compress the event
-}
-
-// Local is a namespace on this node, for its Adapter.
-type Local struct{ n *Namespace }
-
-// Name returns the namespace's name, which begins with a slash.
-func (l *Local) Name() string { return l.n.name }
-
-// HasRoom reports whether a socket of this node is in a room.
-func (l *Local) HasRoom(room string) bool {
-	r := &l.n.rooms
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.sockets[room] != nil || r.members[room] != nil
-}
-
-// Rooms returns the rooms that sockets of this node are in, sorted.
-func (l *Local) Rooms() []string { return l.n.rooms.all() }
-
-// Broadcast delivers an event to the sockets of this node that t addresses.
-func (l *Local) Broadcast(t Target, event string, args []any) error {
-	return l.n.broadcast(&t, event, args)
-}
-
-// Call delivers an event that asks for acknowledgements to the sockets of this
-// node that t addresses. It calls expect once, with their number, and reply with
-// each acknowledgement. It returns when none is missing, or when ctx ends.
-func (l *Local) Call(ctx context.Context, t Target, event string, args []any, expect func(clients int), reply func(*Args)) error {
-	return l.n.callAll(ctx, &t, event, args, expect, reply)
-}
-
-// Join makes the sockets of this node that t addresses join rooms.
-func (l *Local) Join(t Target, rooms []string) error { return l.n.joinSockets(&t, rooms) }
-
-// Leave makes the sockets of this node that t addresses leave rooms.
-func (l *Local) Leave(t Target, rooms []string) {
-	for _, s := range l.n.rooms.selected(nil, &t) {
-		l.n.rooms.leave(s, rooms)
-	}
-}
-
-// Disconnect makes the sockets of this node that t addresses leave the
-// namespace. If connection is set it closes their connections instead.
-func (l *Local) Disconnect(t Target, connection bool) {
-	for _, s := range l.n.rooms.selected(nil, &t) {
-		s.Disconnect(connection)
-	}
-}
-
-// Fetch returns the sockets of this node that t addresses.
-func (l *Local) Fetch(t Target) []RemoteSocket {
-	var list []RemoteSocket
-	for _, s := range l.n.rooms.selected(nil, &t) {
-		list = append(list, s.describe())
-	}
-	return list
-}
-
-// ServerSideEvent hands an event of another server to the handlers of
-// OnServerEvent. ack is nil if the other server wants no acknowledgement.
-func (l *Local) ServerSideEvent(event string, args []json.RawMessage, ack func(arg any)) {
-	l.n.serverEvent(event, args, ack)
 }

@@ -2,7 +2,6 @@ package socketio_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"slices"
@@ -46,28 +45,22 @@ func (n *node) others() (list []*node) {
 	return list
 }
 
-func (n *node) Broadcast(t socketio.Target, event string, args []any) error {
+func (n *node) Broadcast(t socketio.Target, event socketio.Encoded) error {
 	for _, o := range n.others() {
 		if len(t.Rooms) > 0 && !slices.ContainsFunc(t.Rooms, o.local.HasRoom) {
 			continue
 		}
-		if err := o.local.Broadcast(t, event, args); err != nil {
+		if err := o.local.Broadcast(t, event); err != nil {
 			return err
 		}
 	}
 	return n.bus.fail
 }
 
-func (n *node) Call(ctx context.Context, t socketio.Target, event string, args []any, r socketio.Replies) error {
+func (n *node) Call(ctx context.Context, t socketio.Target, event socketio.Encoded, r socketio.Replies) error {
 	var all sync.WaitGroup
 	for _, o := range n.others() {
-		all.Go(func() {
-			o.local.Call(ctx, t, event, args, r.Expect, func(a *socketio.Args) {
-				var first any
-				a.Decode(0, &first)
-				r.Reply(first)
-			})
-		})
+		all.Go(func() { o.local.Call(ctx, t, event, r.Expect, r.Reply) })
 	}
 	all.Wait()
 	return n.bus.fail
@@ -108,25 +101,41 @@ func (n *node) Rooms(context.Context) (rooms []string, err error) {
 	return rooms, n.bus.fail
 }
 
-func (n *node) ServerSideEmit(_ context.Context, event string, args []any, answers bool) (list []json.RawMessage, err error) {
-	encoded := make([]json.RawMessage, len(args))
-	for i := range args {
-		encoded[i], _ = json.Marshal(args[i])
-	}
+func (n *node) Nodes(context.Context) (int, error) { return 1 + len(n.others()), n.bus.fail }
+
+func (n *node) ServerSideEmit(event socketio.Encoded) error {
 	for _, o := range n.others() {
-		var ack func(any)
-		if answers {
-			ack = func(arg any) {
-				b, _ := json.Marshal(arg)
-				list = append(list, b)
-			}
+		if err := o.local.ServerSideEvent(event, nil); err != nil {
+			return err
 		}
-		o.local.ServerSideEvent(event, encoded, ack)
 	}
-	return list, n.bus.fail
+	return n.bus.fail
 }
 
-func (n *node) Close() error { return errors.New("closed") }
+func (n *node) ServerSideCall(ctx context.Context, event socketio.Encoded, r socketio.Replies) error {
+	if n.bus.fail != nil {
+		return n.bus.fail
+	}
+	others := n.others()
+	r.Expect(len(others))
+	answers := make(chan socketio.Encoded, len(others))
+	for _, o := range others {
+		if err := o.local.ServerSideEvent(event, func(e socketio.Encoded) { answers <- e }); err != nil {
+			return err
+		}
+	}
+	for range others {
+		select {
+		case e := <-answers:
+			r.Reply(e)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (n *node) Close(context.Context) error { return errors.New("closed") }
 
 // Two nodes behave like one: what is done on the one reaches the other.
 func TestAdapter(t *testing.T) {
@@ -188,21 +197,35 @@ func TestAdapter(t *testing.T) {
 			t.Errorf("Rooms: %q, %v", rooms, err)
 		}
 
-		var heard []string
+		heard := make(chan string, 2)
 		here.io.OnServerEvent("ping", func(e *socketio.ServerEvent) {
 			var name string
 			if err := e.Decode(0, &name); err != nil || e.Decode(9, &name) != nil {
 				t.Error(err)
 			}
-			heard = append(heard, name)
-			e.Ack(e.Len())
+			heard <- name
+			if err := e.Ack(map[string]any{"n": e.Len(), "b": []byte("x"), "wanted": e.WantsAck()}); err != nil {
+				t.Error(err)
+			}
 		})
 		if err := there.ServerSideEmit("ping", "one"); err != nil {
 			t.Error(err)
 		}
-		list, err := there.ServerSideCall(here.t.Context(), "ping", "two", 2)
-		if err != nil || len(list) != 1 || string(list[0]) != "2" || !slices.Equal(heard, []string{"one", "two"}) {
-			t.Errorf("ServerSideCall: %s, %v; heard %q", list, err, heard)
+		list, err := there.ServerSideCall(here.t.Context(), "ping", "two", []byte("y"))
+		var answer1 struct {
+			N      int
+			B      []byte
+			Wanted bool
+		}
+		if err != nil || len(list) != 1 || list[0].Len() != 1 || list[0].Decode(0, &answer1) != nil ||
+			answer1.N != 2 || string(answer1.B) != "x" || !answer1.Wanted {
+			t.Errorf("ServerSideCall: %v, %v; %+v", list, err, answer1)
+		}
+		if one, two := <-heard, <-heard; one != "one" || two != "two" {
+			t.Errorf("heard %q, %q", one, two)
+		}
+		if n, err := there.Nodes(here.t.Context()); n != 2 || err != nil {
+			t.Errorf("%d nodes, %v", n, err)
 		}
 
 		there.To("a").DisconnectSockets(true)
@@ -217,7 +240,9 @@ func TestAdapter(t *testing.T) {
 		for name, err := range map[string]error{
 			"SocketsJoin": here.io.SocketsJoin("x"), "SocketsLeave": here.io.SocketsLeave("x"),
 			"FetchSockets": second(here.io.FetchSockets(here.t.Context())), "Rooms": second(here.io.Rooms(here.t.Context())),
-			"CallAll": second(socketio.CallAll[any](here.t.Context(), here.io.To("nobody"), "x")),
+			"Nodes": second(here.io.Nodes(here.t.Context())), "ServerSideEmit": here.io.ServerSideEmit("x"),
+			"ServerSideCall": second(here.io.ServerSideCall(here.t.Context(), "x")),
+			"CallAll":        second(socketio.CallAll[any](here.t.Context(), here.io.To("nobody"), "x")),
 		} {
 			if !errors.Is(err, b.fail) {
 				t.Errorf("%s: %v", name, err)
@@ -247,6 +272,9 @@ func TestNoAdapter(t *testing.T) {
 		}
 		if list, err := s.io.ServerSideCall(s.t.Context(), "x"); list != nil || err != nil {
 			t.Errorf("%v, %v", list, err)
+		}
+		if n, err := s.io.Nodes(s.t.Context()); n != 1 || err != nil {
+			t.Errorf("%d nodes, %v", n, err)
 		}
 	})
 }

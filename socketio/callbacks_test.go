@@ -77,6 +77,7 @@ func (m *meddler) everything() {
 	m.io.Rooms(over)
 	m.io.ServerSideEmit("x")
 	m.io.ServerSideCall(over, "x")
+	m.io.Nodes(over)
 	m.io.OfFunc(func(string, json.RawMessage) bool { return false })
 	m.io.Use(func(context.Context, *socketio.Socket) error { return nil })
 	m.io.OnConnect(func(*socketio.Socket) {})
@@ -102,12 +103,12 @@ func (m *meddler) everything() {
 	}
 	all := socketio.Target{}
 	for _, l := range locals {
-		l.Broadcast(all, "x", nil)
-		l.Call(over, all, "x", nil, func(int) {}, func(*socketio.Args) {})
+		l.Broadcast(all, encodedEvent)
+		l.Call(over, all, encodedEvent, func(int) {}, func(socketio.Encoded) {})
 		l.Join(all, []string{"new"})
 		l.Leave(all, []string{"new"})
 		_, _, _ = l.HasRoom("new"), l.Rooms(), l.Fetch(all)
-		l.ServerSideEvent("y", nil, nil)
+		l.ServerSideEvent(encodedEvent, nil)
 	}
 	for _, s := range sockets {
 		s.Disconnect(false)
@@ -143,22 +144,30 @@ type meddlingAdapter struct{ m *meddler }
 
 func (a meddlingAdapter) did(name string) error { a.m.call("Adapter." + name); return nil }
 
-func (a meddlingAdapter) Broadcast(socketio.Target, string, []any) error { return a.did("Broadcast") }
-func (a meddlingAdapter) Call(_ context.Context, _ socketio.Target, _ string, _ []any, r socketio.Replies) error {
+// encodedEvent is an event as it comes from another node.
+var encodedEvent = socketio.Encoded{Data: []byte(`["y"]`)}
+
+func (a meddlingAdapter) Broadcast(socketio.Target, socketio.Encoded) error {
+	return a.did("Broadcast")
+}
+func (a meddlingAdapter) Call(_ context.Context, _ socketio.Target, _ socketio.Encoded, r socketio.Replies) error {
 	r.Expect(1)
-	r.Reply("x")
+	r.Reply(socketio.Encoded{Data: []byte(`"x"`)})
 	return a.did("Call")
 }
 func (a meddlingAdapter) Join(socketio.Target, []string) error    { return a.did("Join") }
 func (a meddlingAdapter) Leave(socketio.Target, []string) error   { return a.did("Leave") }
 func (a meddlingAdapter) Disconnect(socketio.Target, bool) error  { return a.did("Disconnect") }
 func (a meddlingAdapter) Rooms(context.Context) ([]string, error) { return nil, a.did("Rooms") }
-func (a meddlingAdapter) Close() error                            { a.did("Close"); return errors.New("closed") }
+func (a meddlingAdapter) Nodes(context.Context) (int, error)      { return 1, a.did("Nodes") }
+func (a meddlingAdapter) RoomsChanged(_, _ []string)              { a.did("RoomsChanged") }
+func (a meddlingAdapter) Close(context.Context) error             { a.did("Close"); return errors.New("closed") }
 func (a meddlingAdapter) Fetch(context.Context, socketio.Target) ([]socketio.RemoteSocket, error) {
 	return nil, a.did("Fetch")
 }
-func (a meddlingAdapter) ServerSideEmit(context.Context, string, []any, bool) ([]json.RawMessage, error) {
-	return nil, a.did("ServerSideEmit")
+func (a meddlingAdapter) ServerSideEmit(socketio.Encoded) error { return a.did("ServerSideEmit") }
+func (a meddlingAdapter) ServerSideCall(context.Context, socketio.Encoded, socketio.Replies) error {
+	return a.did("ServerSideCall")
 }
 
 func (m *meddler) adapter(l *socketio.Local) (socketio.Adapter, error) {
@@ -228,8 +237,10 @@ func (m *meddler) serve(s *socketio.Socket) {
 		m.io.FetchSockets(ctx)
 		m.io.Rooms(ctx)
 		m.io.ServerSideEmit("x")
+		m.io.ServerSideCall(ctx, "x")
+		m.io.Nodes(ctx)
 		m.io.In("nobody").DisconnectSockets(false)
-		m.locals[0].ServerSideEvent("server", nil, nil)
+		m.locals[0].ServerSideEvent(socketio.Encoded{Data: []byte(`["server"]`)}, nil)
 		return nil
 	})
 	s.OnEvent("flood", func(e *socketio.Event) error {
@@ -281,6 +292,9 @@ func TestCallbacksWithoutLocks(t *testing.T) {
 		{"Adapter.Fetch", []string{"0", `2["api"]`}},
 		{"Adapter.Rooms", []string{"0", `2["api"]`}},
 		{"Adapter.ServerSideEmit", []string{"0", `2["api"]`}},
+		{"Adapter.ServerSideCall", []string{"0", `2["api"]`}},
+		{"Adapter.Nodes", []string{"0", `2["api"]`}},
+		{"Adapter.RoomsChanged", []string{"0"}},
 		{"socket.io: event failed", []string{"0", `2["fail"]`}},
 		{"socket.io: handler panicked", []string{"0", `2["panic"]`}},
 		{"socket.io: handler panicked", []string{"0/panics,"}},

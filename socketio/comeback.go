@@ -163,7 +163,7 @@ func (r *recovery) claim(s *Socket) bool {
 	s.mu.Lock()
 	s.data = maps.Clone(c.data) // c is remembered again if the client is lost before it is let in
 	s.mu.Unlock()
-	_ = s.Join(c.rooms...) // it can't exceed the limit: it did not before
+	_ = r.n.rooms.join(s, c.rooms, noCount) // it can't exceed the limit: it did not before
 	return true
 }
 

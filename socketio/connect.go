@@ -69,6 +69,7 @@ func (s *Socket) connect() {
 	if !entered {
 		return
 	}
+	s.namespace.rooms.tell()
 	s.conn.joined()
 	s.breathe()
 	for _, f := range handlers {
@@ -133,6 +134,7 @@ func (s *Socket) ended(wasConnected bool) {
 	s.mu.Lock()
 	h := s.handlers.others()
 	s.mu.Unlock()
+	defer n.rooms.tell()
 	defer n.rooms.remove(s)
 	tell := func(handlers []func(Reason)) {
 		for _, f := range handlers {
@@ -144,5 +146,6 @@ func (s *Socket) ended(wasConnected bool) {
 		n.recovery.save(s)
 	}
 	n.rooms.remove(s)
+	n.rooms.tell()
 	tell(h.disconnect)
 }

@@ -17,11 +17,15 @@ import (
 type crew struct {
 	mu    sync.Mutex
 	busy  int           // goroutines that run an actor, or are about to end
-	idle  []chan *actor // goroutines that wait for an actor; the last one has waited the shortest
+	idle  []chan worker // goroutines that wait for an actor; the last one has waited the shortest
 	least int           // the least length of idle since thin was called
 	timer *time.Timer   // calls thin; nil while no goroutine is idle
 	empty chan struct{} // closed when no goroutine is left; nil: nobody waits for that
 }
+
+// A worker is what a goroutine of the crew runs: an actor, or the serverEvents of a
+// namespace.
+type worker interface{ run() }
 
 const (
 	// crewIdle is how many goroutines may wait for an actor. Handlers that don't
@@ -32,7 +36,7 @@ const (
 )
 
 // run calls a.run on a goroutine of the crew.
-func (c *crew) run(a *actor) {
+func (c *crew) run(a worker) {
 	c.mu.Lock()
 	c.busy++
 	n := len(c.idle) - 1
@@ -50,9 +54,9 @@ func (c *crew) run(a *actor) {
 
 // work is what a goroutine of the crew does. A handler may end the goroutine by
 // runtime.Goexit.
-func (c *crew) work(a *actor) {
+func (c *crew) work(a worker) {
 	defer c.done()
-	next := make(chan *actor, 1)
+	next := make(chan worker, 1)
 	for a != nil {
 		a.run()
 		if !c.rest(next) {
@@ -64,7 +68,7 @@ func (c *crew) work(a *actor) {
 
 // rest makes a goroutine idle. Its next actor will come by the channel next, or
 // nil to end it. rest returns false if enough goroutines are idle.
-func (c *crew) rest(next chan *actor) bool {
+func (c *crew) rest(next chan worker) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.idle) >= crewIdle || c.empty != nil {

@@ -148,14 +148,17 @@ func (e Emitter) Emit(event string, args ...any) error {
 }
 
 func (e *Emitter) emitIn(n *Namespace, t *Target, event string, args []any) error {
-	if err := n.broadcast(t, event, args); err != nil {
+	o, err := n.server.wire.outgoing(n.name, event, args)
+	if err != nil {
 		return err
 	}
+	defer o.release()
+	n.broadcast(t, &o)
 	a, err := e.remote(n)
 	if a == nil {
 		return err
 	}
-	return a.Broadcast(*t, event, args)
+	return a.Broadcast(*t, o.encoded())
 }
 
 // FetchSockets returns the addressed sockets of all nodes.

@@ -43,11 +43,17 @@ func (e *encoder) event(name string, args []any) error {
 	return nil
 }
 
-// offset adds an argument, a string, to the array that was appended last.
-func (e *encoder) offset(s string) {
-	e.buf = append(e.buf[:len(e.buf)-1], ',')
+// offset adds an argument, a string, to the array that was appended last. It returns
+// where restore cuts that off again.
+func (e *encoder) offset(s string) (bare int) {
+	bare = len(e.buf) - 1
+	e.buf = append(e.buf[:bare], ',')
 	e.buf = append(appendString(e.buf, s), ']')
+	return bare
 }
+
+// restore undoes offset.
+func (e *encoder) restore(bare int) { e.buf = append(e.buf[:bare], ']') }
 
 // array appends the array of an acknowledgement.
 func (e *encoder) array(args []any) error {

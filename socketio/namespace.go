@@ -33,10 +33,11 @@ type Namespace struct {
 	attaching chan struct{}        // full while a call of attached connects n with other nodes
 	link      atomic.Pointer[link] // to other nodes; nil: none yet, or Options.Adapter is nil
 
-	mu           sync.RWMutex
-	middleware   []func(context.Context, *Socket) error
-	handlers     []func(*Socket)
-	serverEvents map[string][]func(*ServerEvent)
+	serverEvents serverEvents
+
+	mu         sync.RWMutex
+	middleware []func(context.Context, *Socket) error
+	handlers   []func(*Socket)
 }
 
 // A link is what came of connecting a namespace with other nodes.
@@ -47,6 +48,7 @@ type link struct {
 
 func newNamespace(s *Server, name string, template *Namespace) *Namespace {
 	n := &Namespace{server: s, name: name, template: template, rooms: newRooms(), attaching: make(chan struct{}, 1)}
+	n.serverEvents.n = n
 	if s.o.Recovery != nil {
 		n.recovery = newRecovery(n, *s.o.Recovery)
 	}
@@ -80,10 +82,15 @@ func (n *Namespace) attached() error {
 	}
 	s.mu.Lock()
 	gone := s.namespaces[n.name] != n // the server was shut down meanwhile
+	if w, ok := a.(RoomWatcher); ok && !gone {
+		n.rooms.watch(w) // there are no sockets yet
+	}
 	n.link.Store(&link{adapter: a})
 	s.mu.Unlock()
 	if gone {
-		n.detach()
+		ctx, cancel := context.WithTimeout(context.Background(), detachTime)
+		defer cancel()
+		n.detach(ctx)
 	}
 	return nil
 }
@@ -104,13 +111,14 @@ func (n *Namespace) isReady() bool {
 	return err == nil && (a != nil || n.server.o.Adapter == nil)
 }
 
-// detach ends what attached has begun.
-func (n *Namespace) detach() {
+// detach ends what attached has begun. It waits for the adapter.
+func (n *Namespace) detach(ctx context.Context) {
 	if n.recovery != nil {
 		n.recovery.stop()
 	}
+	n.rooms.watch(nil)
 	if a, _ := n.remote(); a != nil {
-		if err := a.Close(); err != nil {
+		if err := a.Close(ctx); err != nil {
 			n.server.o.Logger.Warn("socket.io: adapter", "namespace", n.name, "error", err)
 		}
 	}
@@ -219,25 +227,16 @@ type recipients struct {
 var lists = sync.Pool{New: func() any { return new(recipients) }}
 
 // broadcast delivers an event to the sockets of this node that t addresses.
-func (n *Namespace) broadcast(t *Target, event string, args []any) error {
+func (n *Namespace) broadcast(t *Target, o *outgoing) {
 	if n.recovery != nil && !t.Flags.Volatile {
-		return n.recovery.broadcast(n, t, event, args)
+		n.recovery.broadcast(t, o)
+		return
 	}
-	e, err := n.server.wire.newEvent(n.name, event, args, nil, t.Flags)
-	if err != nil {
-		return err
-	}
-	n.deliver(t, e, event, args)
-	return nil
-}
-
-// deliver sends an event, which is encoded in e, to the sockets of this node that t
-// addresses.
-func (n *Namespace) deliver(t *Target, e *emission, event string, args []any) {
+	e := o.emission(n, nil, t.Flags)
 	list := lists.Get().(*recipients)
 	list.sockets = n.rooms.selected(list.sockets[:0], t)
 	for _, s := range list.sockets {
-		s.notifyOutgoing(event, args)
+		o.notify(s)
 	}
 	list.send(e, t.Flags.Volatile)
 	clear(list.sockets)
@@ -254,17 +253,6 @@ func (r *recipients) send(e *emission, volatile bool) {
 	}
 	engineio.SendAll(r.sessions, e.messages...)
 	clear(r.sessions)
-}
-
-// joinSockets makes the sockets of this node that t addresses join rooms. It tries
-// all of them and returns the first error.
-func (n *Namespace) joinSockets(t *Target, rooms []string) (err error) {
-	for _, s := range n.rooms.selected(nil, t) {
-		if e := n.rooms.join(s, rooms, n.server.o.Limits.Rooms); err == nil {
-			err = e
-		}
-	}
-	return err
 }
 
 // Socket returns the socket with an id, if it is connected to this node. To emit to
@@ -291,7 +279,20 @@ func (n *Namespace) CountIn(room string) int {
 	return n.rooms.countIn(room)
 }
 
-// Rooms returns the rooms that are not empty, of all nodes, sorted.
+// Nodes returns how many nodes have the namespace, this one counted: 1 without an
+// adapter.
+func (n *Namespace) Nodes(ctx context.Context) (int, error) {
+	n, release := n.acquire()
+	defer release()
+	a, err := n.remote()
+	if a == nil {
+		return 1, err
+	}
+	return a.Nodes(ctx)
+}
+
+// Rooms returns the rooms that are not empty, of all nodes, sorted. With an error, which
+// is errors.ErrUnsupported if the adapter can't say, it returns those that it knows.
 func (n *Namespace) Rooms(ctx context.Context) ([]string, error) {
 	n, release := n.acquire()
 	defer release()

@@ -66,6 +66,7 @@ func TestPanicsFromOtherNodes(t *testing.T) {
 		if err := there.ServerSideEmit("x"); err != nil {
 			t.Error(err)
 		}
+		synctest.Wait()
 		if log := s.log.String(); !strings.Contains(log, "server event") {
 			t.Errorf("log %s", log)
 		}

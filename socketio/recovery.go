@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/parleyws/parley/parser"
 )
 
 // Recovery gives clients that were away for a moment back what they had: their
@@ -98,33 +96,27 @@ func newRecovery(n *Namespace, o Recovery) *recovery {
 func (r *recovery) end() uint64 { return r.first + uint64(r.events.n) }
 
 // broadcast delivers an event to the sockets of this node, and keeps it.
-func (r *recovery) broadcast(n *Namespace, t *Target, event string, args []any) error {
-	// No lock is held yet: encoding calls the user's MarshalJSON.
-	encoded, err := n.server.wire.newEncoder(n.name, func(e *encoder) error { return e.event(event, args) })
-	if err != nil {
-		return err
+func (r *recovery) broadcast(t *Target, o *outgoing) {
+	for _, s := range r.deliver(t, o) {
+		o.notify(s)
 	}
-	defer encoded.release()
-	for _, s := range r.deliver(encoded, n, t) {
-		s.notifyOutgoing(event, args)
-	}
-	return nil
 }
 
-// deliver is broadcast for an event that is encoded but for its offset. It returns the
-// sockets that the event was sent to.
-func (r *recovery) deliver(encoded *encoder, n *Namespace, t *Target) []*Socket {
+// deliver is broadcast without the handlers of OnAnyOutgoing. It returns the sockets
+// that the event was sent to.
+func (r *recovery) deliver(t *Target, o *outgoing) []*Socket {
 	r.mu.Lock()
 	defer r.mu.Unlock() // also if Options.Parser panics
 	number := r.end()
-	encoded.offset(formatOffset(r.prefix, number))
-	e := n.server.wire.emission(encoded, parser.Event, n.name, nil, t.Flags)
+	bare := o.enc.offset(formatOffset(r.prefix, number))
+	e := o.emission(r.n, nil, t.Flags)
+	o.enc.restore(bare)
 	now := time.Now()
 	m := missable{now, Target{slices.Clone(t.Rooms), slices.Clone(t.Except), t.Flags}, e}
 	r.events.push(m)
 	r.bytes += m.size()
 	r.forget(now)
-	to := recipients{sockets: n.rooms.selected(nil, t)}
+	to := recipients{sockets: r.n.rooms.selected(nil, t)}
 	for _, s := range to.sockets {
 		if s.track.stage == alive {
 			s.track.next = number + 1

@@ -29,7 +29,7 @@ func TestRecoveryMemory(t *testing.T) {
 			s := newServer(t, &Options{Recovery: &Recovery{EventBytes: most}})
 			before := heapInUse()
 			for i := range 3 * most / eventOverhead {
-				if err := s.Namespace.broadcast(&Target{Rooms: tt.rooms(i)}, "e", tt.args); err != nil {
+				if err := s.Namespace.To(tt.rooms(i)...).Emit("e", tt.args...); err != nil {
 					t.Fatal(err)
 				}
 			}

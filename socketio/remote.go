@@ -1,6 +1,9 @@
 package socketio
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 // A RemoteSocket describes a socket of any node, as it was when FetchSockets was
 // called. Its methods act on the socket, wherever it is, if it is still there.
@@ -21,6 +24,24 @@ func (r *RemoteSocket) Emit(event string, args ...any) error {
 		return errNotFetched
 	}
 	return r.n.To(r.ID).Emit(event, args...)
+}
+
+// errGone is the error of Call for a socket that is not there any more.
+var errGone = errors.New("socket is gone")
+
+// call implements Callee.
+func (r *RemoteSocket) call(ctx context.Context, event string, args []any) (*Args, error) {
+	if r.n == nil {
+		return nil, errNotFetched
+	}
+	answers, err := CallAll[*Args](ctx, r.n.To(r.ID), event, args...)
+	if len(answers) > 0 {
+		return answers[0], nil
+	}
+	if err == nil {
+		err = errGone
+	}
+	return nil, err
 }
 
 // Join makes the socket join rooms.

@@ -7,11 +7,13 @@ import (
 )
 
 // rooms says which sockets of this node are in which rooms of a namespace. A socket
-// is in the room of its own id from add to remove.
+// is in the room of its own id from add to remove. After add, join, leave and remove
+// the caller calls tell, once it holds no lock.
 type rooms struct {
 	mu      sync.RWMutex
 	sockets map[string]*Socket              // by id
 	members map[string]map[*Socket]struct{} // by room; empty rooms are left out
+	watcher roomWatch
 }
 
 func newRooms() rooms {
@@ -25,6 +27,9 @@ func newRooms() rooms {
 func (r *rooms) add(s *Socket, welcome func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.open(s.id) {
+		r.note(s.id, true)
+	}
 	r.sockets[s.id] = s
 	for room := range s.rooms {
 		r.enter(s, room)
@@ -35,9 +40,22 @@ func (r *rooms) add(s *Socket, welcome func()) {
 // enter adds s to the members of a room. Called with mu held.
 func (r *rooms) enter(s *Socket, room string) {
 	if r.members[room] == nil {
+		if r.sockets[room] == nil {
+			r.note(room, true)
+		}
 		r.members[room] = make(map[*Socket]struct{})
 	}
 	r.members[room][s] = struct{}{}
+}
+
+// open reports whether a room has members. Called with mu held.
+func (r *rooms) open(room string) bool { return r.sockets[room] != nil || r.members[room] != nil }
+
+// has reports whether a room has members.
+func (r *rooms) has(room string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.open(room)
 }
 
 // socket returns the socket that is known by an id.
@@ -79,6 +97,9 @@ func (r *rooms) remove(s *Socket) {
 	s.rooms, s.left = nil, true
 	if r.sockets[s.id] == s {
 		delete(r.sockets, s.id)
+		if !r.open(s.id) {
+			r.note(s.id, false)
+		}
 	}
 }
 
@@ -131,6 +152,9 @@ func (r *rooms) leave(s *Socket, names []string) {
 func (r *rooms) drop(s *Socket, room string) {
 	if delete(r.members[room], s); len(r.members[room]) == 0 {
 		delete(r.members, room)
+		if r.sockets[room] == nil {
+			r.note(room, false)
+		}
 	}
 }
 

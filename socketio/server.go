@@ -29,6 +29,8 @@ type Server struct {
 	namespaces map[string]*Namespace
 	parents    []*parent
 	over       bool // Shutdown has ended what connects namespaces with other nodes
+
+	detaching sync.WaitGroup // the adapters that are being closed
 }
 
 // A parent makes namespaces when clients ask for them.
@@ -256,9 +258,7 @@ func (s *Server) child(name string, p *parent) *Namespace {
 	case n.template == p.template:
 	case n.template == nil && !n.declared: // made by Of, before p or for a name that only p knows
 		n.template = p.template
-		n.mu.RLock()
-		n.fixed.Store(n.serverEvents != nil)
-		n.mu.RUnlock()
+		n.fixed.Store(n.serverEvents.any())
 	default:
 		return nil
 	}
@@ -291,12 +291,18 @@ func (s *Server) unuse(n *Namespace) {
 	over := n.users == 0 && !n.fixed.Load() && s.namespaces[n.name] == n
 	if over {
 		delete(s.namespaces, n.name)
+		s.detaching.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), detachTime)
+			defer cancel()
+			n.detach(ctx)
+		})
 	}
 	s.mu.Unlock()
-	if over {
-		n.detach()
-	}
 }
+
+// detachTime is how long the adapter of a namespace that is forgotten has to send what is
+// left.
+const detachTime = 10 * time.Second
 
 // Shutdown closes all connections, without DISCONNECT packets, so that clients come
 // back when there is a server again. It waits until all clients have been told and
@@ -315,10 +321,25 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 	}
 	s.namespaces = make(map[string]*Namespace)
-	s.over = true
+	s.over = true // no namespace is forgotten from now on
 	s.mu.Unlock()
 	for _, n := range attached {
-		n.detach()
+		s.detaching.Go(func() { n.detach(ctx) })
+	}
+	if e := waitFor(ctx, &s.detaching); err == nil {
+		err = e
 	}
 	return err
+}
+
+// waitFor waits for g. If ctx ends first it returns the error of ctx.
+func waitFor(ctx context.Context, g *sync.WaitGroup) error {
+	over := make(chan struct{})
+	go func() { g.Wait(); close(over) }()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

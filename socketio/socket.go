@@ -205,11 +205,15 @@ func (s *Socket) Join(rooms ...string) error {
 	if gone {
 		return ErrDisconnected
 	}
+	defer s.namespace.rooms.tell()
 	return s.namespace.rooms.join(s, rooms, s.namespace.server.o.Limits.Rooms)
 }
 
 // Leave takes the socket out of rooms. A socket can't leave the room of its id.
-func (s *Socket) Leave(rooms ...string) { s.namespace.rooms.leave(s, rooms) }
+func (s *Socket) Leave(rooms ...string) {
+	s.namespace.rooms.leave(s, rooms)
+	s.namespace.rooms.tell()
+}
 
 // Rooms returns the rooms that the socket is in, sorted. Until it is disconnected
 // the room of its id is among them.
@@ -249,16 +253,20 @@ func (s *Socket) emit(f Flags, event string, args []any) error {
 	state := s.state
 	s.mu.Unlock()
 	r := s.namespace.recovery
-	if r != nil && !f.Volatile && (state == connected || state == over && r.awaits(s)) {
-		return s.namespace.broadcast(&Target{Rooms: []string{s.id}, Flags: f}, event, args)
-	}
-	if state == over {
+	kept := r != nil && !f.Volatile && (state == connected || state == over && r.awaits(s))
+	if state == over && !kept {
 		return ErrDisconnected
 	}
-	e, err := s.namespace.server.wire.newEvent(s.namespace.name, event, args, nil, f)
+	o, err := s.namespace.server.wire.outgoing(s.namespace.name, event, args)
 	if err != nil {
 		return err
 	}
+	defer o.release()
+	if kept {
+		r.broadcast(&Target{Rooms: []string{s.id}, Flags: f}, &o)
+		return nil
+	}
+	e := o.emission(s.namespace, nil, f)
 	s.notifyOutgoing(event, args)
 	s.send(e, f.Volatile)
 	return nil

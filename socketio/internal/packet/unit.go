@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/parleyws/parley/parser"
 )
@@ -37,6 +38,36 @@ func (u *Unit) Parse(x parser.Parser, message []byte, l parser.Limits) error {
 	if err := x.Parse(&u.Packet, message, l); err != nil {
 		return err
 	}
+	return u.judge(l)
+}
+
+// errUTF8 is the error of Read for data that no message could have brought.
+var errUTF8 error = &parser.Error{Reason: "payload is not UTF-8"}
+
+// Read reads data into u as the data of a packet of type t, of which it keeps a copy,
+// and judges it as Parse does. Attachments stand for its placeholders; u shares them.
+func (u *Unit) Read(t parser.Type, data []byte, attachments [][]byte, l parser.Limits) error {
+	u.name = nil
+	u.Reset()
+	u.Type = t
+	switch {
+	case !utf8.Valid(data):
+		return errUTF8
+	case len(attachments) > l.Attachments:
+		return parser.ErrAttachments
+	}
+	u.Data = append(u.Data, data...)
+	u.Binary = append(u.Binary, attachments...)
+	s := scanner{b: u.Data, depth: l.Depth, attachments: len(attachments), placeholders: u.Placeholders}
+	err := s.data(&u.Packet, l.Arguments)
+	if u.Placeholders = s.placeholders; err != nil {
+		return err
+	}
+	return u.judge(l)
+}
+
+// judge judges what Parse and Read have in common.
+func (u *Unit) judge(l parser.Limits) error {
 	if !u.fits() {
 		return errPayload
 	}

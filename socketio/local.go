@@ -1,0 +1,91 @@
+package socketio
+
+import (
+	"context"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
+)
+
+// Local is a namespace on this node, for its Adapter. Its methods may be called from
+// any goroutine. But for Call, which waits for acknowledgements, they don't wait. They
+// judge whatever they are given, since a broker may be anybody's, and keep nothing of
+// it; errors are of type *parser.Error if it breaks a rule of the protocol.
+type Local struct{ n *Namespace }
+
+// Name returns the namespace's name, which begins with a slash.
+func (l *Local) Name() string { return l.n.name }
+
+// HasRoom reports whether a socket of this node is in a room.
+func (l *Local) HasRoom(room string) bool { return l.n.rooms.has(room) }
+
+// Rooms returns the rooms that sockets of this node are in, sorted.
+func (l *Local) Rooms() []string { return l.n.rooms.all() }
+
+// Broadcast delivers an event to the sockets of this node that t addresses.
+func (l *Local) Broadcast(t Target, event Encoded) error {
+	o, err := l.n.server.wire.incoming(l.n.name, event)
+	if err != nil {
+		return err
+	}
+	defer o.release()
+	l.n.broadcast(&t, &o)
+	return nil
+}
+
+// Call delivers an event that asks for acknowledgements to the sockets of this
+// node that t addresses. It calls expect once, with their number, and reply with
+// the first argument of each acknowledgement, valid until reply returns. It returns
+// when none is missing, or when ctx ends.
+func (l *Local) Call(ctx context.Context, t Target, event Encoded, expect func(clients int), reply func(Encoded)) error {
+	o, err := l.n.server.wire.incoming(l.n.name, event)
+	if err != nil {
+		return err
+	}
+	defer o.release()
+	return l.n.callAll(ctx, &t, &o, expect, func(u *packet.Unit) { reply(answerOf(u)) })
+}
+
+// Join makes the sockets of this node that t addresses join rooms. It tries all of
+// them and returns the first error.
+func (l *Local) Join(t Target, rooms []string) (err error) {
+	defer l.n.rooms.tell()
+	for _, s := range l.n.rooms.selected(nil, &t) {
+		if e := l.n.rooms.join(s, rooms, l.n.server.o.Limits.Rooms); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// Leave makes the sockets of this node that t addresses leave rooms.
+func (l *Local) Leave(t Target, rooms []string) {
+	defer l.n.rooms.tell()
+	for _, s := range l.n.rooms.selected(nil, &t) {
+		l.n.rooms.leave(s, rooms)
+	}
+}
+
+// Disconnect makes the sockets of this node that t addresses leave the
+// namespace. If connection is set it closes their connections instead.
+func (l *Local) Disconnect(t Target, connection bool) {
+	for _, s := range l.n.rooms.selected(nil, &t) {
+		s.Disconnect(connection)
+	}
+}
+
+// Fetch returns the sockets of this node that t addresses.
+func (l *Local) Fetch(t Target) []RemoteSocket {
+	var list []RemoteSocket
+	for _, s := range l.n.rooms.selected(nil, &t) {
+		list = append(list, s.describe())
+	}
+	return list
+}
+
+// ServerSideEvent hands an event of another server to the handlers of OnServerEvent,
+// which run after it has returned, one event after the other. answer, which may be
+// nil, is called at most once, with what a handler acknowledges the event with, from
+// any goroutine. The event is dropped, which is an error, if too many wait.
+func (l *Local) ServerSideEvent(event Encoded, answer func(Encoded)) error {
+	return l.n.serverEvents.add(event, answer)
+}

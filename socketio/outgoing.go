@@ -1,0 +1,124 @@
+package socketio
+
+import (
+	"encoding/json"
+
+	"github.com/parleyws/parley/parser"
+	"github.com/parleyws/parley/socketio/internal/packet"
+)
+
+// An outgoing is an event on its way to sockets, as JSON: it becomes an emission for
+// those of this node, and leaves as Encoded for those of others. The caller has emitted
+// it, or it has come from another node.
+type outgoing struct {
+	enc   *encoder     // holds the JSON
+	event string       // these two as OnAnyOutgoing has them
+	args  []any        // nil while unit has them
+	unit  *packet.Unit // what has come from another node; nil: the caller has emitted it
+}
+
+// outgoing encodes an event. The caller releases it.
+func (w *wire) outgoing(namespace, event string, args []any) (outgoing, error) {
+	enc, err := w.newEncoder(namespace, func(e *encoder) error { return e.event(event, args) })
+	return outgoing{enc: enc, event: event, args: args}, err
+}
+
+// incoming returns an event that has come from another node, if it is one. The caller
+// releases it.
+func (w *wire) incoming(namespace string, event Encoded) (outgoing, error) {
+	u := units.Get().(*packet.Unit)
+	if err := u.Read(parser.Event, event.Data, event.Attachments, w.limits); err != nil {
+		release(u)
+		return outgoing{}, err
+	}
+	enc, _ := w.newEncoder(namespace, func(e *encoder) error {
+		e.buf = append(e.buf, u.Data...)
+		e.packet.Placeholders = append(e.packet.Placeholders, u.Placeholders...)
+		e.packet.Binary = append(e.packet.Binary, u.Binary...)
+		return nil
+	})
+	return outgoing{enc: enc, unit: u}, nil
+}
+
+// release gives back the memory of o.
+func (o *outgoing) release() {
+	o.enc.release()
+	if o.unit != nil {
+		release(o.unit)
+	}
+}
+
+// encoded returns o as other nodes get it. It is valid until o is released.
+func (o *outgoing) encoded() Encoded {
+	p := &o.enc.packet
+	return Encoded{Data: o.enc.buf[o.enc.start:], Attachments: p.Binary, Placeholders: p.Placeholders}
+}
+
+// emission returns o as clients get it.
+func (o *outgoing) emission(n *Namespace, id *uint64, f Flags) *emission {
+	return n.server.wire.emission(o.enc, parser.Event, n.name, id, f)
+}
+
+// notify calls the handlers of OnAnyOutgoing of a socket. Called without any lock.
+func (o *outgoing) notify(s *Socket) {
+	if !s.watched.Load() {
+		return
+	}
+	if o.unit != nil && o.args == nil {
+		args, err := decodeAll(o.unit)
+		if err != nil {
+			return // can't be: it was judged
+		}
+		o.event, o.args = string(o.unit.Name()), args
+	}
+	s.notifyOutgoing(o.event, o.args)
+}
+
+// answer returns arg as an answer to other nodes.
+func (w *wire) answer(arg any) (Encoded, error) {
+	e := encoder{limit: w.limits.Attachments}
+	if err := e.value(arg); err != nil {
+		return Encoded{}, err
+	}
+	return Encoded{Data: e.buf, Attachments: e.packet.Binary, Placeholders: e.packet.Placeholders}, nil
+}
+
+// answerOf returns the first argument of an acknowledgement as an answer. It is valid
+// as long as u is.
+func answerOf(u *packet.Unit) Encoded {
+	if u.Len() == 0 {
+		return Encoded{Data: json.RawMessage("null")}
+	}
+	span := u.Span(0)
+	within := u.Within(span)
+	if len(within) == 0 {
+		return Encoded{Data: u.Arg(0)}
+	}
+	// The attachments of the other arguments are left out, so the numbers change.
+	var e encoder
+	e.limit = len(within)
+	at := span.Start
+	for _, p := range within {
+		e.buf = append(e.buf, u.Data[at:p.Start]...)
+		_ = e.placeholder(u.Binary[p.Num]) // there are no more than within
+		at = p.End
+	}
+	e.buf = append(e.buf, u.Data[at:span.End]...)
+	return Encoded{Data: e.buf, Attachments: e.packet.Binary, Placeholders: e.packet.Placeholders}
+}
+
+// answered returns an answer as an acknowledgement with that argument.
+func (w *wire) answered(answer Encoded) (*Args, error) {
+	u := new(packet.Unit)
+	data := make([]byte, 0, len(answer.Data)+2)
+	data = append(append(append(data, '['), answer.Data...), ']')
+	if err := u.Read(parser.Ack, data, answer.Attachments, w.limits); err != nil {
+		return nil, err
+	}
+	if u.Len() != 1 {
+		return nil, errAnswer
+	}
+	return &Args{u}, nil
+}
+
+var errAnswer error = &parser.Error{Reason: "an answer is not one value"}
