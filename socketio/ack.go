@@ -112,28 +112,47 @@ func (s *Socket) ask(ctx context.Context, f Flags, event string, args []any) (*A
 	}
 }
 
-// callAll is Local.Call. reply gets the whole acknowledgement, which belongs to it.
-func (n *Namespace) callAll(ctx context.Context, t *Target, o *outgoing, asked func(int), reply func(*packet.Unit)) error {
-	id := n.ids.Add(1) - 1
-	e := o.emission(n, &id, t.Flags)
+// A callAll is an event that was sent to sockets of this node, whose acknowledgements
+// are awaited.
+type callAll struct {
+	id      uint64
+	sockets []*Socket         // that have been asked
+	answers chan *packet.Unit // has room for all; nil stands for a socket that has ended
+	clients int               // that should be asked: some may have ended, or owe too much
+}
+
+// callAll sends an event that asks for acknowledgements to the sockets of this node that
+// t addresses. The caller calls wait.
+func (n *Namespace) callAll(t *Target, o *outgoing) *callAll {
+	c := &callAll{id: n.ids.Add(1) - 1}
+	e := o.emission(n, &c.id, t.Flags)
 	list := n.rooms.selected(nil, t)
-	answers := make(chan *packet.Unit, len(list))
-	waiting := 0
+	c.clients = len(list)
+	c.answers = make(chan *packet.Unit, len(list))
 	for _, s := range list {
-		if s.expect(id, func(u *packet.Unit) { answers <- u }) == nil {
-			defer s.unexpect(id)
-			waiting++
+		if s.expect(c.id, func(u *packet.Unit) { c.answers <- u }) == nil {
+			c.sockets = append(c.sockets, s)
 		}
 	}
-	asked(len(list))
 	for _, s := range list {
 		o.notify(s)
 		s.send(e, t.Flags.Volatile)
 	}
-	missing := len(list) - waiting
-	for range waiting {
+	return c
+}
+
+// wait calls reply with each acknowledgement, which belongs to reply. It returns when
+// none is missing, or when ctx ends.
+func (c *callAll) wait(ctx context.Context, reply func(*packet.Unit)) error {
+	defer func() {
+		for _, s := range c.sockets {
+			s.unexpect(c.id)
+		}
+	}()
+	missing := c.clients - len(c.sockets)
+	for range c.sockets {
 		select {
-		case u := <-answers:
+		case u := <-c.answers:
 			if u == nil {
 				missing++
 			} else {
@@ -170,7 +189,13 @@ func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any)
 		}
 		defer o.release()
 		away := o.encoded()
-		nodes.Go(func() { c.run(func() error { return n.callAll(ctx, &t, &o, c.Expect, c.local) }) })
+		nodes.Go(func() {
+			c.run(func() error {
+				here := n.callAll(&t, &o)
+				c.Expect(here.clients)
+				return here.wait(ctx, c.local)
+			})
+		})
 		a, err := e.remote(n)
 		c.fail(err)
 		if a != nil {

@@ -60,7 +60,12 @@ func (n *node) Broadcast(t socketio.Target, event socketio.Encoded) error {
 func (n *node) Call(ctx context.Context, t socketio.Target, event socketio.Encoded, r socketio.Replies) error {
 	var all sync.WaitGroup
 	for _, o := range n.others() {
-		all.Go(func() { o.local.Call(ctx, t, event, r.Expect, r.Reply) })
+		clients, wait, err := o.local.Call(t, event)
+		if err != nil {
+			return err
+		}
+		r.Expect(clients)
+		all.Go(func() { wait(ctx, r.Reply) })
 	}
 	all.Wait()
 	return n.bus.fail

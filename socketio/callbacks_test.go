@@ -104,7 +104,9 @@ func (m *meddler) everything() {
 	all := socketio.Target{}
 	for _, l := range locals {
 		l.Broadcast(all, encodedEvent)
-		l.Call(over, all, encodedEvent, func(int) {}, func(socketio.Encoded) {})
+		if _, wait, err := l.Call(all, encodedEvent); err == nil {
+			wait(over, func(socketio.Encoded) {})
+		}
 		l.Join(all, []string{"new"})
 		l.Leave(all, []string{"new"})
 		_, _, _ = l.HasRoom("new"), l.Rooms(), l.Fetch(all)

@@ -7,8 +7,7 @@ import (
 )
 
 // Local is a namespace on this node, for its Adapter. Its methods may be called from
-// any goroutine. But for Call, which waits for acknowledgements, they don't wait. They
-// judge whatever they are given, since a broker may be anybody's, and keep nothing of
+// any goroutine, and don't wait. They judge whatever they are given, since a broker may be anybody's, and keep nothing of
 // it; errors are of type *parser.Error if it breaks a rule of the protocol.
 type Local struct{ n *Namespace }
 
@@ -32,17 +31,20 @@ func (l *Local) Broadcast(t Target, event Encoded) error {
 	return nil
 }
 
-// Call delivers an event that asks for acknowledgements to the sockets of this
-// node that t addresses. It calls expect once, with their number, and reply with
-// the first argument of each acknowledgement, valid until reply returns. It returns
-// when none is missing, or when ctx ends.
-func (l *Local) Call(ctx context.Context, t Target, event Encoded, expect func(clients int), reply func(Encoded)) error {
+// Call delivers an event that asks for acknowledgements to the sockets of this node that
+// t addresses, of which there are clients. Unless there is an error the caller calls
+// wait, once: that calls reply with the first argument of each acknowledgement, valid
+// until reply returns, and returns when none is missing, or when ctx ends.
+func (l *Local) Call(t Target, event Encoded) (clients int, wait func(ctx context.Context, reply func(Encoded)) error, err error) {
 	o, err := l.n.server.wire.incoming(l.n.name, event)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer o.release()
-	return l.n.callAll(ctx, &t, &o, expect, func(u *packet.Unit) { reply(answerOf(u)) })
+	c := l.n.callAll(&t, &o)
+	return c.clients, func(ctx context.Context, reply func(Encoded)) error {
+		return c.wait(ctx, func(u *packet.Unit) { reply(answerOf(u)) })
+	}, nil
 }
 
 // Join makes the sockets of this node that t addresses join rooms. It tries all of
