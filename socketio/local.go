@@ -7,8 +7,9 @@ import (
 )
 
 // Local is a namespace on this node, for its Adapter. Its methods may be called from
-// any goroutine, and don't wait. They judge whatever they are given, since a broker may be anybody's, and keep nothing of
-// it; errors are of type *parser.Error if it breaks a rule of the protocol.
+// any goroutine, and don't wait. They judge whatever they are given, since a broker may
+// be anybody's, and keep nothing of it; errors are of type *parser.Error if it breaks a
+// rule of the protocol.
 type Local struct{ n *Namespace }
 
 // Name returns the namespace's name, which begins with a slash.
