@@ -11,7 +11,7 @@ import (
 // This file is how a client comes back: what recovery knows of each socket, and what
 // a client that was lost gets again.
 
-// A track is what recovery knows of a socket. Guarded by recovery.mu, but for pid.
+// A track is what a keeper knows of a socket. Guarded by the keeper's mutex, but for pid.
 //
 //	first               next                lost             the end of events
 //	  | sent to the socket | not addressed to | that it could     |
@@ -24,6 +24,7 @@ type track struct {
 	lost  uint64      // number of the first event after its end
 	back  *lostClient // the client that has come back, until the socket is connected; nil: a new one
 	from  uint64      // number of the first event that it may have missed
+	log   *logTrack   // instead of all numbers, if the adapter is a Log
 }
 
 // A stage is how far the life of a socket has come.

@@ -39,13 +39,13 @@ type connectAnswer struct {
 // that has come back gets what it had before that.
 func (s *Socket) connect() {
 	s.name()
-	n, r := s.namespace, s.namespace.recovery
+	n, k := s.namespace, s.namespace.keeper()
 	middleware, handlers := n.registered()
-	again := r != nil && r.claim(s)
+	again := k != nil && k.claim(s)
 	if again {
-		defer r.unclaim(s)
+		defer k.unclaim(s)
 	}
-	if again && !r.o.RunMiddleware {
+	if again && !n.recovery.o.RunMiddleware {
 		middleware = nil
 	}
 	for _, f := range middleware {
@@ -56,12 +56,12 @@ func (s *Socket) connect() {
 	}
 	entered, err := false, error(nil)
 	switch {
-	case r == nil:
+	case k == nil:
 		entered = s.enter()
 	case again:
-		entered, err = r.resume(s)
+		entered, err = k.resume(s)
 	default:
-		entered = r.enter(s)
+		entered = k.enter(s)
 	}
 	if err != nil {
 		s.conn.violation(err)
@@ -69,7 +69,7 @@ func (s *Socket) connect() {
 	if !entered {
 		return
 	}
-	s.namespace.rooms.tell()
+	s.roomsChanged()
 	s.conn.joined()
 	s.breathe()
 	for _, f := range handlers {
@@ -143,9 +143,12 @@ func (s *Socket) ended(wasConnected bool) {
 	}
 	tell(h.disconnecting)
 	if s.mayComeBack(s.reason) {
-		n.recovery.save(s)
+		n.keeper().save(s)
 	}
 	n.rooms.remove(s)
 	n.rooms.tell()
+	if r := n.logged(); r != nil && r.watcher != nil {
+		r.watcher.SessionChanged(s.id)
+	}
 	tell(h.disconnect)
 }

@@ -152,13 +152,11 @@ func (e *Emitter) emitIn(n *Namespace, t *Target, event string, args []any) erro
 	if err != nil {
 		return err
 	}
-	defer o.release()
-	n.broadcast(t, &o)
-	a, err := e.remote(n)
-	if a == nil {
+	a, failed := e.remote(n)
+	if err := n.emit(t, &o, a); err != nil {
 		return err
 	}
-	return a.Broadcast(*t, o.encoded())
+	return failed
 }
 
 // FetchSockets returns the addressed sockets of all nodes.

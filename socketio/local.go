@@ -51,9 +51,8 @@ func (l *Local) Call(t Target, event Encoded) (clients int, wait func(ctx contex
 // Join makes the sockets of this node that t addresses join rooms. It tries all of
 // them and returns the first error.
 func (l *Local) Join(t Target, rooms []string) (err error) {
-	defer l.n.rooms.tell()
 	for _, s := range l.n.rooms.selected(nil, &t) {
-		if e := l.n.rooms.join(s, rooms, l.n.server.o.Limits.Rooms); err == nil {
+		if e := s.Join(rooms...); err == nil {
 			err = e
 		}
 	}
@@ -62,9 +61,8 @@ func (l *Local) Join(t Target, rooms []string) (err error) {
 
 // Leave makes the sockets of this node that t addresses leave rooms.
 func (l *Local) Leave(t Target, rooms []string) {
-	defer l.n.rooms.tell()
 	for _, s := range l.n.rooms.selected(nil, &t) {
-		l.n.rooms.leave(s, rooms)
+		s.Leave(rooms...)
 	}
 }
 

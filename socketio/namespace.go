@@ -44,6 +44,20 @@ type Namespace struct {
 type link struct {
 	adapter Adapter // nil after an error
 	err     error   // of Options.Adapter
+	logged  *logged // nil: the adapter is no Log, or recovery is off
+}
+
+// newLink makes the link of a namespace with an adapter. There are no sockets yet.
+func newLink(n *Namespace, a Adapter) *link {
+	if w, ok := a.(RoomWatcher); ok {
+		n.rooms.watch(w)
+	}
+	l := &link{adapter: a}
+	if log, ok := a.(Log); ok && n.recovery != nil {
+		l.logged = &logged{n: n, log: log, age: n.recovery.o.MaxAge}
+		l.logged.watcher, _ = a.(SessionWatcher)
+	}
+	return l
 }
 
 func newNamespace(s *Server, name string, template *Namespace) *Namespace {
@@ -82,10 +96,7 @@ func (n *Namespace) attached() error {
 	}
 	s.mu.Lock()
 	gone := s.namespaces[n.name] != n // the server was shut down meanwhile
-	if w, ok := a.(RoomWatcher); ok && !gone {
-		n.rooms.watch(w) // there are no sockets yet
-	}
-	n.link.Store(&link{adapter: a})
+	n.link.Store(newLink(n, a))
 	s.mu.Unlock()
 	if gone {
 		ctx, cancel := context.WithTimeout(context.Background(), detachTime)
@@ -103,6 +114,25 @@ func (n *Namespace) remote() (Adapter, error) {
 		return nil, nil
 	}
 	return l.adapter, l.err
+}
+
+// logged returns the keeper of a namespace whose adapter is a Log, nil otherwise.
+func (n *Namespace) logged() *logged {
+	if l := n.link.Load(); l != nil {
+		return l.logged
+	}
+	return nil
+}
+
+// keeper returns what gives clients that come back what they had, nil if nothing does.
+func (n *Namespace) keeper() keeper {
+	if r := n.logged(); r != nil {
+		return r
+	}
+	if n.recovery != nil {
+		return n.recovery
+	}
+	return nil
 }
 
 // isReady reports whether clients may be in n. Called with server.mu held.
@@ -226,9 +256,23 @@ type recipients struct {
 // lists holds recipients that are used again.
 var lists = sync.Pool{New: func() any { return new(recipients) }}
 
+// emit delivers an event to the sockets that t addresses: through a to those of other
+// nodes, or to those of this node only if a is nil. It releases o.
+func (n *Namespace) emit(t *Target, o *outgoing, a Adapter) error {
+	if r := n.logged(); r != nil && a != nil && !t.Flags.Volatile {
+		return r.append(t, o)
+	}
+	defer o.release()
+	n.broadcast(t, o)
+	if a == nil {
+		return nil
+	}
+	return a.Broadcast(*t, o.encoded())
+}
+
 // broadcast delivers an event to the sockets of this node that t addresses.
 func (n *Namespace) broadcast(t *Target, o *outgoing) {
-	if n.recovery != nil && !t.Flags.Volatile {
+	if n.recovery != nil && !t.Flags.Volatile && n.logged() == nil {
 		n.recovery.broadcast(t, o)
 		return
 	}

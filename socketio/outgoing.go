@@ -1,7 +1,9 @@
 package socketio
 
 import (
+	"bytes"
 	"encoding/json"
+	"slices"
 
 	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
@@ -57,6 +59,44 @@ func (o *outgoing) encoded() Encoded {
 // emission returns o as clients get it.
 func (o *outgoing) emission(n *Namespace, id *uint64, f Flags) *emission {
 	return n.server.wire.emission(o.enc, parser.Event, n.name, id, f)
+}
+
+// emissionAt is emission with an offset as one more argument, unless that is "".
+func (o *outgoing) emissionAt(n *Namespace, offset string, f Flags) *emission {
+	if offset == "" {
+		return o.emission(n, nil, f)
+	}
+	bare := o.enc.offset(offset)
+	e := o.emission(n, nil, f)
+	o.enc.restore(bare)
+	return e
+}
+
+// own makes o independent of the memory of whoever has emitted it, but for what notify
+// uses.
+func (o *outgoing) own() {
+	b := o.enc.packet.Binary
+	for i, data := range b {
+		b[i] = bytes.Clone(data)
+	}
+}
+
+// notifyLater calls the handlers of OnAnyOutgoing of a socket on the socket's goroutine.
+func (o *outgoing) notifyLater(s *Socket) {
+	if !s.watched.Load() {
+		return
+	}
+	u := new(packet.Unit)
+	e := o.encoded()
+	if err := u.Read(parser.Event, e.Data, slices.Clone(e.Attachments), s.side().wire.limits); err != nil {
+		return // can't be: it was encoded or judged
+	}
+	args, err := decodeAll(u)
+	if err != nil {
+		return // can't be either
+	}
+	name := string(u.Name())
+	s.dispatch(task{do: func() { s.notifyOutgoing(name, args) }})
 }
 
 // notify calls the handlers of OnAnyOutgoing of a socket. Called without any lock.

@@ -108,9 +108,7 @@ func (r *recovery) deliver(t *Target, o *outgoing) []*Socket {
 	r.mu.Lock()
 	defer r.mu.Unlock() // also if Options.Parser panics
 	number := r.end()
-	bare := o.enc.offset(formatOffset(r.prefix, number))
-	e := o.emission(r.n, nil, t.Flags)
-	o.enc.restore(bare)
+	e := o.emissionAt(r.n, formatOffset(r.prefix, number), t.Flags)
 	now := time.Now()
 	m := missable{now, Target{slices.Clone(t.Rooms), slices.Clone(t.Except), t.Flags}, e}
 	r.events.push(m)

@@ -289,15 +289,21 @@ func (s *Server) unuse(n *Namespace) {
 	s.mu.Lock()
 	n.users--
 	over := n.users == 0 && !n.fixed.Load() && s.namespaces[n.name] == n
+	a, _ := n.remote()
 	if over {
 		delete(s.namespaces, n.name)
-		s.detaching.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), detachTime)
-			defer cancel()
-			n.detach(ctx)
-		})
+		if a != nil { // so Shutdown has not begun to wait for detaching
+			s.detaching.Go(func() {
+				ctx, cancel := context.WithTimeout(context.Background(), detachTime)
+				defer cancel()
+				n.detach(ctx)
+			})
+		}
 	}
 	s.mu.Unlock()
+	if over && a == nil {
+		n.detach(context.Background()) // has nothing to wait for
+	}
 }
 
 // detachTime is how long the adapter of a namespace that is forgotten has to send what is

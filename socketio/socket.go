@@ -159,11 +159,12 @@ func (c requestContext) Value(key any) any { return c.session.Value(key) }
 // JSON, and a client that comes back gets it back; see Recovery.
 func (s *Socket) Set(key string, value any) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.data == nil {
 		s.data = make(map[string]any)
 	}
 	s.data[key] = value
+	s.mu.Unlock()
+	s.changed()
 }
 
 // Value returns the value that Set has kept, nil if there is none.
@@ -205,14 +206,30 @@ func (s *Socket) Join(rooms ...string) error {
 	if gone {
 		return ErrDisconnected
 	}
-	defer s.namespace.rooms.tell()
-	return s.namespace.rooms.join(s, rooms, s.namespace.server.o.Limits.Rooms)
+	err := s.namespace.rooms.join(s, rooms, s.namespace.server.o.Limits.Rooms)
+	s.roomsChanged()
+	return err
+}
+
+// roomsChanged tells the adapter that s has joined or left rooms. Called without any
+// lock.
+func (s *Socket) roomsChanged() {
+	s.namespace.rooms.tell()
+	s.changed()
+}
+
+// changed tells a SessionWatcher that the session of s has changed. Called without any
+// lock.
+func (s *Socket) changed() {
+	if r := s.namespace.logged(); r != nil && r.watcher != nil && s.Connected() {
+		r.watcher.SessionChanged(s.id)
+	}
 }
 
 // Leave takes the socket out of rooms. A socket can't leave the room of its id.
 func (s *Socket) Leave(rooms ...string) {
 	s.namespace.rooms.leave(s, rooms)
-	s.namespace.rooms.tell()
+	s.roomsChanged()
 }
 
 // Rooms returns the rooms that the socket is in, sorted. Until it is disconnected
@@ -252,8 +269,8 @@ func (s *Socket) emit(f Flags, event string, args []any) error {
 	s.mu.Lock()
 	state := s.state
 	s.mu.Unlock()
-	r := s.namespace.recovery
-	kept := r != nil && !f.Volatile && (state == connected || state == over && r.awaits(s))
+	k := s.namespace.keeper()
+	kept := k != nil && !f.Volatile && (state == connected || state == over && k.awaits(s))
 	if state == over && !kept {
 		return ErrDisconnected
 	}
@@ -261,11 +278,14 @@ func (s *Socket) emit(f Flags, event string, args []any) error {
 	if err != nil {
 		return err
 	}
-	defer o.release()
 	if kept {
-		r.broadcast(&Target{Rooms: []string{s.id}, Flags: f}, &o)
-		return nil
+		a, _ := s.namespace.remote() // nil, but for a Log's, which knows no other way
+		if s.namespace.logged() == nil {
+			a = nil
+		}
+		return s.namespace.emit(&Target{Rooms: []string{s.id}, Flags: f}, &o, a)
 	}
+	defer o.release()
 	e := o.emission(s.namespace, nil, f)
 	s.notifyOutgoing(event, args)
 	s.send(e, f.Volatile)
@@ -306,8 +326,8 @@ func (s *Socket) close(reason Reason) {
 	for _, f := range pending {
 		f(nil)
 	}
-	if r := s.namespace.recovery; before == connected && s.mayComeBack(reason) {
-		r.lose(s)
+	if before == connected && s.mayComeBack(reason) {
+		s.namespace.keeper().lose(s)
 	}
 	s.conn.left(s, before == connected && reason == ServerNamespaceDisconnect)
 	s.dispatch(task{do: func() { s.ended(before == connected) }})
