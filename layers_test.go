@@ -51,6 +51,7 @@ var layers = []layer{
 	{dir: "internal"},
 	{dir: "internal/inflate", banned: []string{"net", "io", "sync", "time", "context"}},
 	{dir: "wstest", ours: []string{"mask", "frame", "handshake", "conn", "internal/pipe"}},
+	{dir: "adapters/internal/brokertest"},
 	{dir: "autobahn", ours: []string{"*"}},
 	{dir: "examples", ours: []string{"*"}},
 }
