@@ -169,16 +169,7 @@ func (r *reader) data() error {
 	default:
 		return errData
 	}
-	p := r.p
-	return r.array(1, func() error {
-		if len(p.Args) > r.limits.Arguments {
-			return parser.ErrArguments
-		}
-		start := len(p.Data)
-		err := r.value(2)
-		p.Args = append(p.Args, parser.Span{Start: start, End: len(p.Data)})
-		return err
-	})
+	return r.array(1, true)
 }
 
 // embed writes the binary data of p into its JSON, as encoding/json does: the auth

@@ -60,7 +60,7 @@ var captured = []struct {
 	{"floats", "85a47479706502a46461746199a166cb3fe0000000000000cbbff4000000000000cb3e7ad7f29abcaf48cb0000000000000001cb7ff8000000000000cb7ff0000000000000cbfff000000000000000" + tail,
 		parser.Packet{Type: parser.Event}, `["f",0.5,-1.25,1e-07,5e-324,null,null,null,0]`, nil},
 	{"strings", "85a47479706502a46461746195a173a0acc3a9e280a83c263e225c0a00d9207878787878787878787878787878787878787878787878787878787878787878a4f09f9880" + tail,
-		parser.Packet{Type: parser.Event}, `["s","","é\u2028\u003c\u0026\u003e\"\\\n\u0000","` + strings.Repeat("x", 32) + `","😀"]`, nil},
+		parser.Packet{Type: parser.Event}, `["s","","é <&>\"\\\n\u0000","` + strings.Repeat("x", 32) + `","😀"]`, nil},
 	{"half a surrogate pair", "85a47479706502a46461746192a173a4f0908080" + tail,
 		parser.Packet{Type: parser.Event}, `["s","` + "\U00010000" + `"]`, nil},
 	{"Buffer", "85a47479706502a46461746193a162c40378797a81a46465657091c400" + tail,
@@ -165,7 +165,7 @@ func TestParseValues(t *testing.T) {
 		{"string 8", "d90161", `"a"`},
 		{"string 16", "da000161", `"a"`},
 		{"string 32", "db0000000161", `"a"`},
-		{"string that is not UTF-8", "a2ff61", `"\ufffda"`},
+		{"string that is not UTF-8", "a2ff61", `"�a"`},
 		{"array 32", "dd0000000101", `[1]`},
 		{"map 16", "de0001a16101", `{"a":1}`},
 		{"map 32", "df00000001a16101", `{"a":1}`},

@@ -2,8 +2,6 @@ package msgpack
 
 import (
 	"encoding/binary"
-	"encoding/json"
-	"math"
 	"strconv"
 	"unicode/utf8"
 
@@ -17,6 +15,7 @@ type reader struct {
 	b      []byte // what is left of the message
 	p      *parser.Packet
 	limits parser.Limits
+	views  bool // binary data is a view of the message, not a copy
 }
 
 // take returns the next n bytes.
@@ -59,17 +58,26 @@ func (r *reader) mapHeader() (uint32, error) {
 	return n, nil
 }
 
-// integer reads an integer that is not negative.
+// integer reads an integer that is not negative. It may have the type of those that can
+// be.
 func (r *reader) integer() (uint64, bool) {
-	if t := msgp.NextType(r.b); t != msgp.IntType && t != msgp.UintType {
-		return 0, false
+	switch msgp.NextType(r.b) {
+	case msgp.UintType:
+		n, rest, err := msgp.ReadUint64Bytes(r.b)
+		if err != nil {
+			return 0, false
+		}
+		r.b = rest
+		return n, true
+	case msgp.IntType:
+		n, rest, err := msgp.ReadInt64Bytes(r.b)
+		if err != nil || n < 0 {
+			return 0, false
+		}
+		r.b = rest
+		return uint64(n), true
 	}
-	n, rest, err := msgp.ReadUint64Bytes(r.b)
-	if err != nil {
-		return 0, false
-	}
-	r.b = rest
-	return n, true
+	return 0, false
 }
 
 // undefined reports whether the next value is what the JavaScript encoder has for
@@ -113,7 +121,7 @@ func (r *reader) value(depth int) (err error) {
 	case msgp.MapType:
 		return r.object(depth)
 	case msgp.ArrayType:
-		return r.array(depth, func() error { return r.value(depth + 1) })
+		return r.array(depth, false)
 	case msgp.NilType:
 		r.b = r.b[1:]
 		p.Data = append(p.Data, "null"...)
@@ -142,8 +150,7 @@ func (r *reader) value(depth int) (err error) {
 	return r.extension()
 }
 
-// number writes an integer. One that is positive may have the type of those that can
-// be negative.
+// number writes an integer.
 func (r *reader) number() error {
 	if n, ok := r.integer(); ok {
 		r.p.Data = strconv.AppendUint(r.p.Data, n, 10)
@@ -165,15 +172,7 @@ func (r *reader) float() error {
 		return errMsgpack
 	}
 	r.b = rest
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		r.p.Data = append(r.p.Data, "null"...)
-		return nil
-	}
-	format := byte('f')
-	if size := math.Abs(f); size != 0 && (size < 1e-6 || size >= 1e21) {
-		format = 'e'
-	}
-	r.p.Data = strconv.AppendFloat(r.p.Data, f, format, -1, 64)
+	r.p.Data = AppendNumber(r.p.Data, f)
 	return nil
 }
 
@@ -187,12 +186,15 @@ func (r *reader) binary(data []byte) error {
 	p.Data = parser.AppendPlaceholder(p.Data, len(p.Binary))
 	span := parser.Span{Start: start, End: len(p.Data)}
 	p.Placeholders = append(p.Placeholders, parser.Placeholder{Span: span, Num: len(p.Binary)})
-	p.Binary = append(p.Binary, append([]byte{}, data...))
+	if !r.views {
+		data = append([]byte{}, data...)
+	}
+	p.Binary = append(p.Binary, data)
 	return nil
 }
 
-// array writes an array, whose elements element writes.
-func (r *reader) array(depth int, element func() error) error {
+// array writes an array. If it is that of the arguments, p.Args says where they are.
+func (r *reader) array(depth int, arguments bool) error {
 	if depth > r.limits.Depth {
 		return parser.ErrDepth
 	}
@@ -207,8 +209,15 @@ func (r *reader) array(depth int, element func() error) error {
 		if i > 0 {
 			p.Data = append(p.Data, ',')
 		}
-		if err := element(); err != nil {
+		start := len(p.Data)
+		if arguments && len(p.Args) > r.limits.Arguments {
+			return parser.ErrArguments
+		}
+		if err := r.value(depth + 1); err != nil {
 			return err
+		}
+		if arguments {
+			p.Args = append(p.Args, parser.Span{Start: start, End: len(p.Data)})
 		}
 	}
 	p.Data = append(p.Data, ']')
@@ -269,19 +278,40 @@ func (r *reader) key() error {
 
 // appendString writes s as JSON. What is not UTF-8 becomes U+FFFD, as in JavaScript.
 func appendString(b, s []byte) []byte {
-	if plain(s) {
-		return append(append(append(b, '"'), s...), '"')
+	b = append(b, '"')
+	plain := 0 // s[plain:i] is its own text
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRune(s[i:])
+			if r == utf8.RuneError && n == 1 {
+				b = append(append(b, s[plain:i]...), "\ufffd"...)
+				plain = i + 1
+			}
+			i += n
+			continue
+		}
+		if c < ' ' || c == '"' || c == '\\' {
+			b = appendEscape(append(b, s[plain:i]...), c)
+			plain = i + 1
+		}
+		i++
 	}
-	text, _ := json.Marshal(string(s)) // can't fail
-	return append(b, text...)
+	return append(append(b, s[plain:]...), '"')
 }
 
-// plain reports whether s is its own text in JSON, between quotes.
-func plain(s []byte) bool {
-	for _, c := range s {
-		if c < ' ' || c == '"' || c == '\\' {
-			return false
-		}
+// appendEscape writes a character that can't stand for itself.
+func appendEscape(b []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\n':
+		return append(b, `\n`...)
+	case '\r':
+		return append(b, `\r`...)
+	case '\t':
+		return append(b, `\t`...)
 	}
-	return utf8.Valid(s)
+	const hex = "0123456789abcdef"
+	return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 }

@@ -2,9 +2,9 @@ package msgpack
 
 import (
 	"bytes"
-	"encoding/json"
-	"slices"
 	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/parleyws/parley/parser"
 	"github.com/tinylib/msgp/msgp"
@@ -73,9 +73,9 @@ func (w *writer) value() {
 	case '"':
 		w.str()
 	case '[':
-		w.container(']', 1, msgp.AppendArrayHeader)
+		w.container(']', 1)
 	case '{':
-		w.container('}', 2, msgp.AppendMapHeader)
+		w.container('}', 2)
 	case 't':
 		w.i += len("true")
 		w.out = msgp.AppendBool(w.out, true)
@@ -93,7 +93,7 @@ func (w *writer) value() {
 // container writes an array or object up to its bracket. Each element is so many
 // values. The header comes before the elements, but depends on their number: there
 // is room for a short one, and a longer one moves the elements.
-func (w *writer) container(bracket byte, values int, header func([]byte, uint32) []byte) {
+func (w *writer) container(bracket byte, values int) {
 	w.i++
 	start := len(w.out)
 	w.out = append(w.out, 0)
@@ -103,11 +103,28 @@ func (w *writer) container(bracket byte, values int, header func([]byte, uint32)
 	}
 	w.i++
 	n /= values
-	if n < 16 {
-		header(w.out[:start], uint32(n))
-		return
+	more := 0 // bytes of the header, beside the first
+	switch {
+	case n >= 1<<16:
+		more = 4
+	case n >= 16:
+		more = 2
 	}
-	w.out = slices.Replace(w.out, start, start+1, header(nil, uint32(n))...)
+	w.move(start+1, more)
+	if bracket == ']' {
+		msgp.AppendArrayHeader(w.out[:start], uint32(n)) // there is room in w.out
+	} else {
+		msgp.AppendMapHeader(w.out[:start], uint32(n))
+	}
+}
+
+// move makes room for so many bytes more at start.
+func (w *writer) move(start, more int) {
+	if more > 0 {
+		end := len(w.out)
+		w.out = append(w.out, make([]byte, more)...)
+		copy(w.out[start+more:], w.out[start:end])
+	}
 }
 
 func (w *writer) str() {
@@ -127,9 +144,21 @@ func (w *writer) str() {
 		w.out = msgp.AppendStringFromBytes(w.out, text[1:len(text)-1])
 		return
 	}
-	var s string
-	json.Unmarshal(text, &s) // can't fail
-	w.out = msgp.AppendString(w.out, s)
+	start := len(w.out)
+	w.out = append(w.out, 0)
+	w.out = appendUnescaped(w.out, text[1:len(text)-1])
+	size := len(w.out) - start - 1
+	more := 0
+	switch {
+	case size >= 1<<16:
+		more = 4
+	case size >= 1<<8:
+		more = 2
+	case size >= 32:
+		more = 1
+	}
+	w.move(start+1, more)
+	msgp.AppendStringFromBytes(w.out[:start], w.out[start+1+more:]) // both are in place
 }
 
 // number writes an integer as one if it fits, like the JavaScript encoder, and
@@ -154,4 +183,67 @@ func (w *writer) number() {
 	}
 	f, _ := strconv.ParseFloat(string(text), 64) // an infinity if it is too large
 	w.out = msgp.AppendFloat64(w.out, f)
+}
+
+// appendUnescaped appends the text of a JSON string, given without its quotes. Half of a
+// surrogate pair becomes U+FFFD, as in encoding/json.
+func appendUnescaped(b, s []byte) []byte {
+	for {
+		i := bytes.IndexByte(s, '\\')
+		if i < 0 {
+			return append(b, s...)
+		}
+		b = append(b, s[:i]...)
+		c := s[i+1]
+		s = s[i+2:]
+		if c != 'u' {
+			b = append(b, unescape(c))
+			continue
+		}
+		r := hexadecimal(s)
+		s = s[4:]
+		if utf16.IsSurrogate(r) {
+			second := rune(0)
+			if len(s) >= 6 && s[0] == '\\' && s[1] == 'u' {
+				second = hexadecimal(s[2:])
+			}
+			if r = utf16.DecodeRune(r, second); r != utf8.RuneError {
+				s = s[6:]
+			}
+		}
+		b = utf8.AppendRune(b, r)
+	}
+}
+
+// unescape returns what a backslash and c stand for.
+func unescape(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	}
+	return c
+}
+
+// hexadecimal returns the number that four digits are.
+func hexadecimal(s []byte) (r rune) {
+	for _, c := range s[:4] {
+		switch {
+		case c <= '9':
+			c -= '0'
+		case c <= 'F':
+			c -= 'A' - 10
+		default:
+			c -= 'a' - 10
+		}
+		r = r<<4 | rune(c)
+	}
+	return r
 }
