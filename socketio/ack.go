@@ -263,7 +263,7 @@ func (c *collector[R]) Expect(clients int) {
 // Reply implements Replies.
 func (c *collector[R]) Reply(answer Encoded) {
 	c.run(func() error {
-		a, err := c.wire.answered(answer)
+		a, err := answer.asArgument(c.wire.limits)
 		if err == nil {
 			c.take(a)
 		}

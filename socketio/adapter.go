@@ -1,11 +1,6 @@
 package socketio
 
-import (
-	"context"
-	"encoding/json"
-
-	"github.com/parleyws/parley/parser"
-)
+import "context"
 
 // An Adapter connects a namespace with the same namespace on other nodes. Each
 // node serves its own sockets itself, whether or not the Adapter works. The
@@ -64,21 +59,6 @@ type RoomWatcher interface {
 	// the call is left out. A socket may be in a room for a moment before the call.
 	// RoomsChanged must not wait.
 	RoomsChanged(opened, closed []string)
-}
-
-// Encoded is a JSON value with its binary data: the array of an event, whose first
-// element is the event's name; or an answer, which is the first argument of an
-// acknowledgement.
-type Encoded struct {
-	// Data is JSON, in UTF-8. An object {"_placeholder":true,"num":N} stands for
-	// attachment N, as in the protocol. Without attachments there are no
-	// placeholders: such an object is then data.
-	Data json.RawMessage
-	// Attachments are the pieces of binary data, by number. They are shared.
-	Attachments [][]byte
-	// Placeholders says where they are in Data, in their order there, so that an
-	// Adapter need not look for them. Local ignores it.
-	Placeholders []parser.Placeholder
 }
 
 // Replies collects the acknowledgements of other nodes' clients, or the answers of

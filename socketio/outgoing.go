@@ -146,19 +146,3 @@ func answerOf(u *packet.Unit) Encoded {
 	e.buf = append(e.buf, u.Data[at:span.End]...)
 	return Encoded{Data: e.buf, Attachments: e.packet.Binary, Placeholders: e.packet.Placeholders}
 }
-
-// answered returns an answer as an acknowledgement with that argument.
-func (w *wire) answered(answer Encoded) (*Args, error) {
-	u := new(packet.Unit)
-	data := make([]byte, 0, len(answer.Data)+2)
-	data = append(append(append(data, '['), answer.Data...), ']')
-	if err := u.Read(parser.Ack, data, answer.Attachments, w.limits); err != nil {
-		return nil, err
-	}
-	if u.Len() != 1 {
-		return nil, errAnswer
-	}
-	return &Args{u}, nil
-}
-
-var errAnswer error = &parser.Error{Reason: "an answer is not one value"}

@@ -1,0 +1,60 @@
+package socketio
+
+import (
+	"encoding/json"
+
+	"github.com/parleyws/parley/parser"
+	"github.com/parleyws/parley/socketio/internal/packet"
+)
+
+// Encoded is a JSON value with its binary data: the array of an event, whose first
+// element is the event's name; or an answer, which is the first argument of an
+// acknowledgement.
+type Encoded struct {
+	// Data is JSON, in UTF-8. An object {"_placeholder":true,"num":N} stands for
+	// attachment N, as in the protocol. Without attachments there are no
+	// placeholders: such an object is then data.
+	Data json.RawMessage
+	// Attachments are the pieces of binary data, by number. They are shared.
+	Attachments [][]byte
+	// Placeholders says where they are in Data, in their order there, so that an
+	// Adapter need not look for them. Local ignores it.
+	Placeholders []parser.Placeholder
+}
+
+// Encode returns v as JSON with its binary data, as the argument of an event: a []byte
+// anywhere in v becomes an attachment, which is shared. It is for what adapters send
+// beside events, such as RemoteSocket.Data.
+func Encode(v any) (Encoded, error) {
+	e := encoder{limit: maxAttachments}
+	if err := e.value(v); err != nil {
+		return Encoded{}, err
+	}
+	return Encoded{Data: e.buf, Attachments: e.packet.Binary, Placeholders: e.packet.Placeholders}, nil
+}
+
+// Decode reads e into v, a pointer, as an argument of an event; see Event.Decode. It
+// judges e, and refuses what is nested deeper than MaxDepth. Binary data is shared.
+func (e Encoded) Decode(v any) error {
+	a, err := e.asArgument(parser.Limits{Attachments: maxAttachments, Arguments: 1, Depth: MaxDepth + 1})
+	if err != nil {
+		return err
+	}
+	return a.Decode(0, v)
+}
+
+// asArgument returns e as an acknowledgement whose only argument it is.
+func (e Encoded) asArgument(l parser.Limits) (*Args, error) {
+	u := new(packet.Unit)
+	data := make([]byte, 0, len(e.Data)+2)
+	data = append(append(append(data, '['), e.Data...), ']')
+	if err := u.Read(parser.Ack, data, e.Attachments, l); err != nil {
+		return nil, err
+	}
+	if u.Len() != 1 {
+		return nil, errAnswer
+	}
+	return &Args{u}, nil
+}
+
+var errAnswer error = &parser.Error{Reason: "an answer is not one value"}
