@@ -265,6 +265,7 @@ func (c *collector[R]) Reply(answer Encoded) {
 	c.run(func() error {
 		a, err := answer.asArgument(c.wire.limits)
 		if err == nil {
+			own(a.u)
 			c.take(a)
 		}
 		return err

@@ -283,3 +283,50 @@ func TestNoAdapter(t *testing.T) {
 		}
 	})
 }
+
+// A scribbler is an adapter that uses its memory again as soon as it may.
+type scribbler struct{ *node }
+
+// piece is an event whose argument is an attachment, and the attachment.
+func piece() (socketio.Encoded, []byte) {
+	data := []byte("x")
+	return socketio.Encoded{Data: []byte(`["e",{"_placeholder":true,"num":0}]`), Attachments: [][]byte{data}}, data
+}
+
+func (s *scribbler) Call(_ context.Context, _ socketio.Target, _ socketio.Encoded, r socketio.Replies) error {
+	e, data := piece()
+	e.Data = e.Data[5 : len(e.Data)-1]
+	r.Expect(1)
+	r.Reply(e)
+	data[0] = 'y'
+	return nil
+}
+
+// Binary data of an adapter is copied before it comes into the hands of users.
+func TestAdapterBuffers(t *testing.T) {
+	var local *socketio.Local
+	o := &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		local = l
+		a, err := new(bus).join(l)
+		return &scribbler{a.(*node)}, err
+	}}
+	inBubble(t, o, func(s *site) {
+		sockets, clients := people(s, "a")
+		var kept []byte
+		sockets["a"].OnAnyOutgoing(func(event string, args []any) { kept = args[0].([]byte) })
+		e, data := piece()
+		if err := local.Broadcast(socketio.Target{}, e); err != nil {
+			t.Fatal(err)
+		}
+		data[0] = 'y'
+		clients["a"].want(`51-["e",{"_placeholder":true,"num":0}]`)
+		clients["a"].want("binary:x")
+		if string(kept) != "x" {
+			t.Errorf("OnAnyOutgoing has kept %q", kept)
+		}
+		list, err := socketio.CallAll[[]byte](s.t.Context(), s.io.To("nobody"), "e")
+		if err != nil || len(list) != 1 || string(list[0]) != "x" {
+			t.Errorf("CallAll: %q, %v", list, err)
+		}
+	})
+}

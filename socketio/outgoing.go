@@ -105,6 +105,7 @@ func (o *outgoing) notify(s *Socket) {
 		return
 	}
 	if o.unit != nil && o.args == nil {
+		own(o.unit) // the handlers may keep what they get
 		args, err := decodeAll(o.unit)
 		if err != nil {
 			return // can't be: it was judged
@@ -112,6 +113,13 @@ func (o *outgoing) notify(s *Socket) {
 		o.event, o.args = string(o.unit.Name()), args
 	}
 	s.notifyOutgoing(o.event, o.args)
+}
+
+// own replaces the binary data of u, which is an adapter's, by copies.
+func own(u *packet.Unit) {
+	for i, data := range u.Binary {
+		u.Binary[i] = append([]byte{}, data...)
+	}
 }
 
 // answer returns arg as an answer to other nodes.

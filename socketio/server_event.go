@@ -101,9 +101,7 @@ func (q *serverEvents) add(event Encoded, answer func(Encoded)) error {
 		q.mu.Unlock()
 		return errServerEvents
 	}
-	for i, data := range e.u.Binary {
-		e.u.Binary[i] = append([]byte{}, data...) // they are the adapter's
-	}
+	own(e.u)
 	q.bytes += e.u.Size()
 	q.waiting = append(q.waiting, e)
 	begin := !q.running
