@@ -26,6 +26,7 @@ var limits = parser.Limits{Attachments: maxAttachments, Depth: socketio.MaxDepth
 // A decoder reads the messages that are MessagePack. It uses its memory again: what it
 // returns is valid until the next call.
 type decoder struct {
+	r      msgpack.Reader // here, since a variable would be on the heap anew each time
 	packet parser.Packet
 	rooms  []string
 	except []string
@@ -47,7 +48,8 @@ type message struct {
 // broadcast reads a broadcast, but for the packet. If uid is the node's own nothing more
 // than it is read.
 func (d *decoder) broadcast(payload []byte, own string) (m message, err error) {
-	r := msgpack.NewReader(payload)
+	d.r = msgpack.NewReader(payload)
+	r := &d.r
 	n, ok := r.Array()
 	if !ok || n < 3 {
 		return m, errForm
@@ -58,11 +60,11 @@ func (d *decoder) broadcast(payload []byte, own string) (m message, err error) {
 	if string(m.uid) == own {
 		return m, nil
 	}
-	m.packet, m.has = r, true
+	m.packet, m.has = *r, true
 	if err := r.Skip(); err != nil {
 		return m, err
 	}
-	if err := d.options(&r, &m); err != nil {
+	if err := d.options(r, &m); err != nil {
 		return m, err
 	}
 	for range n - 3 {
@@ -70,7 +72,7 @@ func (d *decoder) broadcast(payload []byte, own string) (m message, err error) {
 			return m, err
 		}
 	}
-	return m, end(&r)
+	return m, end(r)
 }
 
 func end(r *msgpack.Reader) error {
@@ -82,9 +84,10 @@ func end(r *msgpack.Reader) error {
 
 // object reads a request or an answer, but for the packet.
 func (d *decoder) object(payload []byte) (m message, err error) {
-	r := msgpack.NewReader(payload)
+	d.r = msgpack.NewReader(payload)
+	r := &d.r
 	m.typ = -1
-	err = fields(&r, func(key []byte, r *msgpack.Reader) error {
+	err = fields(r, func(key []byte, r *msgpack.Reader) error {
 		var ok bool
 		switch string(key) {
 		case "uid":
@@ -118,7 +121,7 @@ func (d *decoder) object(payload []byte) (m message, err error) {
 	if err != nil {
 		return m, err
 	}
-	return m, end(&r)
+	return m, end(r)
 }
 
 // fields reads a map. f reads the value of a key.
@@ -252,12 +255,12 @@ func (d *decoder) text(s []byte) string {
 func (d *decoder) event(m *message, namespace string) (socketio.Encoded, error) {
 	typ, data := -1, false
 	d.packet.Reset()
-	r := m.packet
 	if !m.has {
 		return socketio.Encoded{}, errPacket
 	}
+	d.r = m.packet
 	right := false
-	err := fields(&r, func(key []byte, r *msgpack.Reader) error {
+	err := fields(&d.r, func(key []byte, r *msgpack.Reader) error {
 		var ok bool
 		switch string(key) {
 		case "type":

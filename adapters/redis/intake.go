@@ -3,6 +3,7 @@ package redisadapter
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/parleyws/parley/socketio"
@@ -114,12 +115,7 @@ func (n *namespace) addressed(t *socketio.Target) bool {
 	if len(t.Rooms) == 0 {
 		return true
 	}
-	for _, room := range t.Rooms {
-		if n.local.HasRoom(room) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.Rooms, n.local.HasRoom)
 }
 
 func (in *intake) deliver(n *namespace, m *message) error {

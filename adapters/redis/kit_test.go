@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,7 +128,8 @@ func (n *node) join(namespace string, rooms ...string) *user {
 // text returns the name and the arguments of an event, which are JSON; binary data is
 // base64.
 func (u *user) text(e *socketio.Event) string {
-	text := e.Name()
+	var text strings.Builder
+	text.WriteString(e.Name())
 	for i := range e.Len() {
 		var v any
 		if err := e.Decode(i, &v); err != nil {
@@ -137,9 +139,9 @@ func (u *user) text(e *socketio.Event) string {
 		if err != nil {
 			u.t.Error(err)
 		}
-		text += " " + string(j)
+		text.WriteString(" " + string(j))
 	}
-	return text
+	return text.String()
 }
 
 func (u *user) want(want ...string) {
