@@ -1,0 +1,202 @@
+package redisadapter_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/parleyws/parley/adapters/internal/brokertest"
+	redisadapter "github.com/parleyws/parley/adapters/redis"
+	"github.com/parleyws/parley/socketio"
+)
+
+// within returns a ctx of the test that ends after d.
+func within(t testing.TB, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// The broker is killed and stopped under traffic: sockets of the own node get everything at
+// once, those of the other node nothing twice, and all is well again within 5 s.
+func TestFaults(t *testing.T) {
+	broker := brokertest.Redis(t)
+	client := newClient(t, broker.Addr())
+	a, b := newNode(t, client, redisadapter.Options{}), newNode(t, client, redisadapter.Options{})
+	x, y := a.join("/", "blue"), b.join("/", "blue")
+	sent := 0
+	emit := func(n int) {
+		t.Helper()
+		for range n {
+			begin := time.Now()
+			check(t, a.io.To("blue").Emit("n", sent))
+			x.want(fmt.Sprint("n ", sent))
+			if d := time.Since(begin); d > time.Second {
+				t.Errorf("delivered to the own socket after %v", d)
+			}
+			sent++
+		}
+	}
+	for range 3 {
+		emit(100)
+		broker.Kill()
+		emit(100)
+		broker.Restart()
+		emit(100)
+		begin := time.Now()
+		a.ready()
+		b.ready()
+		if d := time.Since(begin); d > 5*time.Second {
+			t.Errorf("ready again after %v", d)
+		}
+		emit(100)
+	}
+	broker.Pause()
+	emit(100)
+	broker.Resume()
+	a.ready()
+	check(t, a.io.To("blue").Emit("end"))
+	last, came := -1, 0
+	for got := range y.events {
+		if got == "end" {
+			break
+		}
+		var i int
+		if _, err := fmt.Sscanf(got, "n %d", &i); err != nil || i <= last {
+			t.Fatalf("%q after %d", got, last)
+		}
+		last = i
+		came++
+	}
+	for _, n := range []*node{a, b} {
+		if s := n.broker.Stats(); s.Gaps < 3 || s.Refused != 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+	s := a.broker.Stats()
+	if missing := sent - came; missing < 0 || came < 400 {
+		t.Errorf("%d of %d came; %+v", came, sent, s)
+	}
+	t.Logf("%d of %d came; %+v", came, sent, s)
+}
+
+// Requests end when their time is up while the broker is away, and when a node that was
+// counted does not answer; what has come is returned.
+func TestRequestsFail(t *testing.T) {
+	broker := brokertest.Redis(t)
+	client := newClient(t, broker.Addr())
+	o := redisadapter.Options{RequestTime: 300 * time.Millisecond}
+	a, b := newNode(t, client, o), newNode(t, client, o)
+	a.ready()
+	y := b.join("/", "blue")
+	dead := client.Subscribe(t.Context(), "socket.io-request#/#") // a node that says nothing
+	defer dead.Close()
+	if _, err := dead.Receive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx := within(t, patience)
+	if n, err := a.io.Nodes(ctx); n != 3 || err != nil {
+		t.Errorf("%d nodes, %v", n, err)
+	}
+	list, err := a.io.FetchSockets(ctx)
+	if len(list) != 1 || list[0].ID != y.id || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("FetchSockets: %v, %v", list, err)
+	}
+	short := within(t, 300*time.Millisecond)
+	answers, err := socketio.CallAll[[]any](short, a.io.To("blue"), "ask", 1)
+	if len(answers) != 1 || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("CallAll: %v, %v", answers, err)
+	}
+	dead.Close()
+	broker.Stop()
+	if _, err := a.io.Nodes(ctx); err == nil {
+		t.Error("nodes were counted without a broker")
+	}
+	if _, err := a.io.FetchSockets(ctx); err == nil {
+		t.Error("sockets were fetched without a broker")
+	}
+	broker.Restart()
+	a.ready()
+	b.ready()
+	if list, err := a.io.FetchSockets(ctx); len(list) != 1 || err != nil {
+		t.Errorf("FetchSockets afterwards: %v, %v", list, err)
+	}
+}
+
+// A flood of what is no message is counted, and does not keep from working.
+func TestFlood(t *testing.T) {
+	client := newClient(t, brokertest.Redis(t).Addr())
+	n := newNode(t, client, redisadapter.Options{MaxMessage: 100_000})
+	u := n.join("/", "blue")
+	pipe := client.Pipeline()
+	garbage := []string{"", "{", "\x93", "\xdd\xff\xff\xff\xff", `{"type":99}`, `{"uid":1}`, "\x81\xa4type\x07", string(make([]byte, 200_000))}
+	const times = 200
+	for range times {
+		for _, g := range garbage {
+			pipe.Publish(t.Context(), "socket.io#/#blue#", g)
+			pipe.Publish(t.Context(), "socket.io-request#/#", g)
+		}
+		pipe.Publish(t.Context(), "socket.io-response#/#", "\x93")
+		pipe.Publish(t.Context(), "socket.io-response#/#", `{"requestId":"nobody's"}`)
+	}
+	if _, err := pipe.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n.ready()
+	u.wantNothing(n, "/")
+	s := n.broker.Stats()
+	if want := int64(times * (2*len(garbage) + 1)); s.Refused != want || s.Gaps != 0 {
+		t.Errorf("%+v, want %d refused", s, want)
+	}
+}
+
+// A Broker that is made while Redis is away works when it is there; one that is closed
+// in between leaves nothing behind.
+func TestAway(t *testing.T) {
+	broker := brokertest.Redis(t)
+	broker.Stop()
+	client := newClient(t, broker.Addr())
+	n := newNode(t, client, redisadapter.Options{QueueBytes: 4000})
+	if err := n.broker.Ready(within(t, 100*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Ready: %v", err)
+	}
+	var err error
+	for range 100 {
+		if err = n.io.Emit("e", "01234567890123456789"); err != nil {
+			break
+		}
+	}
+	if err == nil || n.broker.Stats().Dropped != 1 {
+		t.Errorf("a full queue: %v, %+v", err, n.broker.Stats())
+	}
+	gone, err := redisadapter.New(client, &redisadapter.Options{Logger: quiet()})
+	check(t, err)
+	if err := gone.Close(within(t, 100*time.Millisecond)); err != nil {
+		t.Errorf("Close of nothing: %v", err)
+	}
+	broker.Restart()
+	n.ready()
+}
+
+// Nodes come and go: what a server has sent before Shutdown arrives.
+func TestShutdown(t *testing.T) {
+	client := newClient(t, brokertest.Redis(t).Addr())
+	b := newNode(t, client, redisadapter.Options{})
+	y := b.join("/", "blue")
+	for i := range 5 {
+		a := newNode(t, client, redisadapter.Options{})
+		a.ready()
+		for j := range 100 {
+			check(t, a.io.To("blue").Emit("n", i, j))
+		}
+		check(t, a.io.Shutdown(within(t, patience)))
+		if n, err := b.io.Nodes(within(t, patience)); n != 1 || err != nil {
+			t.Errorf("%d nodes, %v", n, err)
+		}
+		for j := range 100 {
+			y.want(fmt.Sprintf("n %d %d", i, j))
+		}
+	}
+}
