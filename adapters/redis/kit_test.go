@@ -11,12 +11,9 @@ import (
 	"time"
 
 	redisadapter "github.com/parleyws/parley/adapters/redis"
-	"github.com/parleyws/parley/internal/leakcheck"
 	"github.com/parleyws/parley/socketio"
 	"github.com/redis/go-redis/v9"
 )
-
-func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
