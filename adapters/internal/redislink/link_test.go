@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // A station is both connections of one node.
 type station struct {
-	t     *testing.T
+	t     testing.TB
 	pub   *Publisher
 	sub   *Subscriber
 	heard chan string // messages, as channel=payload
@@ -37,7 +37,7 @@ func (s *station) Refused(channel []byte, size int) {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func newStation(t *testing.T, addr string, limit int) *station {
+func newStation(t testing.TB, addr string, limit int) *station {
 	client := redis.NewClient(&redis.Options{Addr: addr})
 	dial := func(ctx context.Context) (net.Conn, error) { return Dial(ctx, client) }
 	s := &station{t: t, heard: make(chan string, 100_000), lost: make(chan struct{}, 100)}

@@ -2,13 +2,13 @@ package redislink
 
 import (
 	"errors"
-	"net"
+	"io"
 )
 
 // read reads what comes until the connection ends (Redis protocol specification,
 // "Pub/sub"): arrays, each of which begins with what it is.
-func (s *Subscriber) read(conn net.Conn) error {
-	r := newReplies(conn, 64<<10)
+func (s *Subscriber) read(in io.Reader) error {
+	r := newReplies(in, 64<<10)
 	m := incoming{s: s, r: r}
 	for {
 		line, err := r.line()

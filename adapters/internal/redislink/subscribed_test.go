@@ -1,0 +1,69 @@
+package redislink
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/parleyws/parley/adapters/internal/brokertest"
+)
+
+// A counter is a Handler that checks what it is told.
+type counter struct {
+	t   testing.TB
+	sum int
+}
+
+func (c *counter) Message(_, channel, payload []byte) { c.sum += len(channel) + len(payload) }
+func (c *counter) Lost()                              {}
+func (c *counter) Refused(_ []byte, size int) {
+	if size <= 1000 {
+		c.t.Errorf("%d bytes are too many", size)
+	}
+}
+
+// Whatever the server sends is refused or is messages that were there in full.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte("*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$2\r\nhi\r\n*4\r\n$8\r\npmessage\r\n$2\r\na*\r\n$1\r\na\r\n$0\r\n\r\n"))
+	f.Add([]byte("*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n*2\r\n$4\r\npong\r\n$1\r\n1\r\n$1\r\n2\r\n-ERR x\r\n"))
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		c := &counter{t: t}
+		s := &Subscriber{o: SubscriberOptions{Handler: c, MaxMessage: 1000}}
+		if err := s.read(bytes.NewReader(stream)); err == nil || c.sum > len(stream) {
+			t.Errorf("%v, %d bytes of %d", err, c.sum, len(stream))
+		}
+	})
+}
+
+// BenchmarkSubscribe subscribes to 100,000 channels, and again after an outage.
+func BenchmarkSubscribe(b *testing.B) {
+	broker := brokertest.Redis(b)
+	names := make([]string, 100_000)
+	for i := range names {
+		names[i] = fmt.Sprintf("socket.io#/#a room with the number %d#", i)
+	}
+	for b.Loop() {
+		s := newStation(b, broker.Addr(), 1<<20)
+		s.sync()
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		begin := time.Now()
+		s.sub.Subscribe(names...)
+		s.sync()
+		b.ReportMetric(float64(time.Since(begin).Milliseconds()), "ms")
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/1e5, "B/channel")
+		begin = time.Now()
+		s.sub.drop()
+		<-s.lost
+		s.sync()
+		b.ReportMetric(float64(time.Since(begin).Milliseconds()), "ms-again")
+		s.pub.Close(context.Background())
+		s.sub.Close()
+	}
+}

@@ -1,0 +1,102 @@
+package redisadapter_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/parleyws/parley/adapters/internal/brokertest"
+	redisadapter "github.com/parleyws/parley/adapters/redis"
+	"github.com/redis/go-redis/v9"
+)
+
+// On a Redis Cluster the nodes of a server may be connected to any nodes of it.
+func TestCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
+	cluster := brokertest.RedisCluster(t)
+	nodes := make([]*node, 4)
+	users := make([]*user, len(nodes))
+	for i := range nodes {
+		client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: cluster.Addrs()})
+		t.Cleanup(func() { client.Close() })
+		nodes[i] = newNode(t, client, redisadapter.Options{Pattern: i == 0})
+		users[i] = nodes[i].join("/", "blue", fmt.Sprint("room", i))
+	}
+	ctx := within(t, patience)
+	for i, n := range nodes {
+		if count, err := n.io.Nodes(ctx); count != len(nodes) || err != nil {
+			t.Errorf("%d nodes, %v", count, err)
+		}
+		if list, err := n.io.In("blue").FetchSockets(ctx); len(list) != len(nodes) || err != nil {
+			t.Errorf("%d sockets, %v", len(list), err)
+		}
+		for j := range 500 {
+			check(t, n.io.To("blue").Emit("n", i, j))
+		}
+		check(t, n.io.In("blue").SocketsJoin("new"))
+		check(t, n.io.To("new").Emit("joined"))
+		check(t, n.io.In("new").SocketsLeave("new"))
+		for _, u := range users {
+			for j := range 500 {
+				u.want(fmt.Sprintf("n %d %d", i, j))
+			}
+			u.want("joined")
+		}
+	}
+}
+
+// When another server becomes the master all go there.
+func TestFailover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
+	f := brokertest.RedisFailover(t)
+	nodes := make([]*node, 2)
+	users := make([]*user, len(nodes))
+	for i := range nodes {
+		client := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: brokertest.MasterName, SentinelAddrs: f.Addrs()})
+		t.Cleanup(func() { client.Close() })
+		nodes[i] = newNode(t, client, redisadapter.Options{})
+		users[i] = nodes[i].join("/", "blue")
+	}
+	both := func(when string) {
+		t.Helper()
+		for _, n := range nodes {
+			check(t, n.io.Emit(when))
+			for _, u := range users {
+				u.want(when)
+			}
+		}
+	}
+	both("before")
+	for _, name := range []string{"switched", "killed"} {
+		if name == "switched" {
+			f.Switch(t)
+		} else {
+			f.KillMaster(t)
+		}
+		begin := time.Now()
+		ctx := within(t, patience)
+		for _, n := range nodes {
+			for { // until both are connected to the new master, and not to the one that was
+				count, err := n.io.Nodes(ctx)
+				if err == nil && count == len(nodes) {
+					break
+				}
+				if ctx.Err() != nil {
+					t.Fatal(errors.Join(err, ctx.Err()))
+				}
+			}
+		}
+		if d := time.Since(begin); d > 5*time.Second {
+			t.Errorf("%s: together again after %v", name, d)
+		}
+		for _, n := range nodes {
+			n.ready()
+		}
+		both(name)
+	}
+}
