@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/parleyws/parley/adapters/internal/redislink"
 	"github.com/parleyws/parley/socketio"
@@ -96,12 +97,13 @@ func (b *Broker) remove(n *namespace) {
 	b.sub.PUnsubscribe(n.pattern)
 }
 
-// Ready waits until Redis can be reached and all namespaces are subscribed to.
+// Ready waits until Redis can be reached, all namespaces are subscribed to, and what was
+// published before has left.
 func (b *Broker) Ready(ctx context.Context) error {
 	if err := b.sub.Sync(ctx); err != nil {
 		return err
 	}
-	if err := b.publish(nil, b.probe); err != nil {
+	if err := b.pub.Ready(ctx); err != nil {
 		return err
 	}
 	return b.pub.Flush(ctx)
@@ -157,18 +159,43 @@ func (n *namespace) others(ctx context.Context) (int, error) {
 		}
 		n.synced.Store(g)
 	}
-	cluster, ok := b.client.(*redis.ClusterClient)
-	if !ok {
-		counts, err := b.client.PubSubNumSub(ctx, n.request).Result()
-		return max(int(counts[n.request])-1, 0), err
+	type result struct {
+		n   int64
+		err error
 	}
-	var sum atomic.Int64 // each node of a cluster counts its own connections
-	err := cluster.ForEachShard(ctx, func(ctx context.Context, c *redis.Client) error {
-		counts, err := c.PubSubNumSub(ctx, n.request).Result()
-		sum.Add(counts[n.request])
+	counted := make(chan result, 1)
+	go func() { // go-redis may wait longer than ctx
+		n, err := subscribers(ctx, b.client, n.request)
+		counted <- result{n, err}
+	}()
+	select {
+	case r := <-counted:
+		return max(int(r.n)-1, 0), r.err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+}
+
+// subscribers returns how many connections have subscribed to a channel. Each node of a
+// cluster counts its own.
+func subscribers(ctx context.Context, client redis.UniversalClient, channel string) (int64, error) {
+	var sum atomic.Int64
+	count := func(ctx context.Context, c *redis.Client) error {
+		if end, ok := ctx.Deadline(); ok {
+			c = c.WithTimeout(max(time.Until(end), time.Millisecond))
+		}
+		counts, err := c.PubSubNumSub(ctx, channel).Result()
+		sum.Add(counts[channel])
 		return err
-	})
-	return max(int(sum.Load())-1, 0), err
+	}
+	var err error
+	switch c := client.(type) {
+	case *redis.Client:
+		err = count(ctx, c)
+	case *redis.ClusterClient:
+		err = c.ForEachShard(ctx, count)
+	}
+	return sum.Load(), err
 }
 
 // escaper escapes what has a meaning in a pattern of Redis.

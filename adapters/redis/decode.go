@@ -254,7 +254,7 @@ func (d *decoder) text(s []byte) string {
 // event reads the packet of a message, which must be an event for a namespace.
 func (d *decoder) event(m *message, namespace string) (socketio.Encoded, error) {
 	typ, data := -1, false
-	d.packet.Reset()
+	d.reset()
 	if !m.has {
 		return socketio.Encoded{}, errPacket
 	}
@@ -297,7 +297,7 @@ func (d *decoder) event(m *message, namespace string) (socketio.Encoded, error) 
 
 // value reads the packet of an answer, which is any value.
 func (d *decoder) value(m *message) (socketio.Encoded, error) {
-	d.packet.Reset()
+	d.reset()
 	if !m.has { // undefined
 		d.packet.Data = append(d.packet.Data, "null"...)
 		return d.encoded(), nil
@@ -307,6 +307,16 @@ func (d *decoder) value(m *message) (socketio.Encoded, error) {
 		return socketio.Encoded{}, err
 	}
 	return d.encoded(), nil
+}
+
+// keptPacket is the size of the largest packet whose memory is used again, in bytes.
+const keptPacket = 1 << 20
+
+func (d *decoder) reset() {
+	d.packet.Reset()
+	if cap(d.packet.Data) > keptPacket {
+		d.packet = parser.Packet{}
+	}
 }
 
 func (d *decoder) encoded() socketio.Encoded {

@@ -125,6 +125,39 @@ func TestRequestsFail(t *testing.T) {
 	}
 }
 
+// Requests end with their ctx also while the broker stands still.
+func TestRequestsEnd(t *testing.T) {
+	broker := brokertest.Redis(t)
+	n := newNode(t, newClient(t, broker.Addr()), redisadapter.Options{})
+	n.ready()
+	if _, err := n.io.Nodes(within(t, patience)); err != nil {
+		t.Fatal(err)
+	}
+	broker.Pause()
+	for name, request := range map[string]func(context.Context) error{
+		"Nodes":  func(ctx context.Context) error { _, err := n.io.Nodes(ctx); return err },
+		"Rooms":  func(ctx context.Context) error { _, err := n.io.Rooms(ctx); return err },
+		"Fetch":  func(ctx context.Context) error { _, err := n.io.FetchSockets(ctx); return err },
+		"Call":   func(ctx context.Context) error { _, err := socketio.CallAll[any](ctx, n.io, "e"); return err },
+		"Server": func(ctx context.Context) error { _, err := n.io.ServerSideCall(ctx, "e"); return err },
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(100*time.Millisecond, func() { cancel(errors.New("over")) })
+		begin := time.Now()
+		if err := request(ctx); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if d := time.Since(begin); d > 2*time.Second {
+			t.Errorf("%s ended after %v", name, d)
+		}
+	}
+	broker.Resume()
+	n.ready()
+	if count, err := n.io.Nodes(within(t, patience)); count != 1 || err != nil {
+		t.Errorf("%d nodes, %v", count, err)
+	}
+}
+
 // A flood of what is no message is counted, and does not keep from working.
 func TestFlood(t *testing.T) {
 	client := newClient(t, brokertest.Redis(t).Addr())

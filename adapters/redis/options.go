@@ -74,7 +74,7 @@ type Stats struct {
 	// Dropped counts messages that were not published, or perhaps not: the queue was full,
 	// Redis has refused them, or the connection has ended before Redis had answered.
 	Dropped  int64
-	Received int64 // messages that came, without the own ones
+	Received int64 // messages of others that were for this node
 	Refused  int64 // of these: broken, too large, or more than could be handled
 	// Gaps counts how often the connection of the subscriptions has ended. Each time
 	// messages of other nodes may have been missed.

@@ -158,6 +158,13 @@ func (b *backOff) next() time.Duration {
 	return b.last - rand.N(b.last/2)
 }
 
+// after is told how long a connection has lasted. One that was good begins anew.
+func (b *backOff) after(lasted time.Duration) {
+	if lasted > time.Second {
+		b.last = 0
+	}
+}
+
 // pause waits before the next attempt. It returns false if ctx has ended.
 func (b *backOff) pause(ctx context.Context) bool {
 	t := time.NewTimer(b.next())

@@ -49,7 +49,8 @@ type Publisher struct {
 	total   int64  // how many commands were ever queued
 	done    int64  // how many of these have been answered or dropped
 	waiting []waiter
-	conn    net.Conn // nil: away
+	conn    net.Conn      // nil: away
+	up      chan struct{} // closed while there is a connection
 	closed  bool
 
 	// The writer's:
@@ -66,7 +67,7 @@ type waiter struct {
 // NewPublisher makes a Publisher whose queue is bounded by limit bytes. It runs until
 // Close.
 func NewPublisher(dial func(context.Context) (net.Conn, error), limit int, log *slog.Logger) *Publisher {
-	p := &Publisher{dial: dial, limit: limit, log: log, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	p := &Publisher{dial: dial, limit: limit, log: log, wake: make(chan struct{}, 1), ended: make(chan struct{}), up: make(chan struct{})}
 	p.over, p.end = context.WithCancel(context.Background())
 	go p.run()
 	return p
@@ -120,6 +121,21 @@ func (p *Publisher) Flush(ctx context.Context) error {
 	p.mu.Unlock()
 	select {
 	case <-w.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.ended:
+		return ErrClosed
+	}
+}
+
+// Ready waits until there is a connection.
+func (p *Publisher) Ready(ctx context.Context) error {
+	p.mu.Lock()
+	up := p.up
+	p.mu.Unlock()
+	select {
+	case <-up:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -193,10 +209,12 @@ func (p *Publisher) run() {
 		if away {
 			p.log.Info("redis: publishing again")
 		}
-		away, wait = false, backOff{}
+		away = false
 		p.hold(conn)
+		begin := time.Now()
 		err = p.serve(conn)
 		p.hold(nil)
+		wait.after(time.Since(begin))
 		if p.over.Err() == nil {
 			p.log.Warn("redis: connection for publishing has ended", "error", err)
 			away = true
@@ -211,12 +229,17 @@ func (p *Publisher) run() {
 	p.settle(left)
 }
 
-// hold makes conn the one that Reset closes.
+// hold makes conn the one that Reset closes, nil for none.
 func (p *Publisher) hold(conn net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conn = conn
-	if conn != nil && p.over.Err() != nil {
+	if conn == nil {
+		p.up = make(chan struct{})
+		return
+	}
+	close(p.up)
+	if p.over.Err() != nil {
 		conn.Close()
 	}
 }

@@ -120,12 +120,20 @@ func (s *Subscriber) unwant(set map[string]int, k kind, names []string) {
 	}
 }
 
+// maxChanges is how many changes may wait: when there are more, because the broker does
+// not read, another connection costs less.
+const maxChanges = 1 << 18
+
 // change queues a change. Called with mu held.
 func (s *Subscriber) change(c change) {
 	if s.conn == nil {
 		return // all that is wanted follows when there is a connection
 	}
 	s.changes = append(s.changes, c)
+	if len(s.changes) > maxChanges && len(s.changes) > 2*len(s.channels) {
+		s.conn.Close()
+		s.conn, s.changes = nil, nil
+	}
 	s.rouse()
 }
 
@@ -212,8 +220,10 @@ func (s *Subscriber) run() {
 		if away {
 			log.Info("redis: subscribed again")
 		}
-		away, wait = false, backOff{}
+		away = false
+		begin := time.Now()
 		err = s.serve(conn)
+		wait.after(time.Since(begin))
 		if s.over.Err() == nil {
 			log.Warn("redis: connection of the subscriptions has ended", "error", err)
 			away = true
