@@ -1,7 +1,9 @@
 package nodewire
 
 import (
+	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -285,6 +287,11 @@ func (r *reader) sockets() error {
 	e, err := r.encoded()
 	if err != nil {
 		return err
+	}
+	// The sockets are kept; the message is not.
+	e.Attachments = slices.Clone(e.Attachments)
+	for i, data := range e.Attachments {
+		e.Attachments[i] = bytes.Clone(data)
 	}
 	var list []struct {
 		ID        string             `json:"id"`

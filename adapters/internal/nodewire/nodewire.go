@@ -86,8 +86,8 @@ type Decoder struct {
 	lists  [3][]string // the memory of rooms, except, and the rooms of joins
 }
 
-// Decode reads a message, JSON or MessagePack. The message is valid until the next call,
-// as long as b is not modified. Errors are of type *parser.Error.
+// Decode reads a message, JSON or MessagePack. The message, without its Sockets, is valid
+// until the next call, as long as b is not modified. Errors are of type *parser.Error.
 func (d *Decoder) Decode(b []byte) (namespace string, m *cluster.Message, err error) {
 	r, err := d.reader(b)
 	if err != nil {
