@@ -167,6 +167,11 @@ func (f *flow) read() {
 			case ':':
 				good++
 			case '-':
+				if elsewhere(line) { // whoever dials finds out where
+					f.err = errElsewhere
+					f.settle(answers, good, pings)
+					return
+				}
 				if !told {
 					told = true
 					f.p.log.Error("redis: the broker refuses what is published", "error", string(line[1:]))
