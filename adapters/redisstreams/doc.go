@@ -1,0 +1,28 @@
+// Package redisstreams connects Socket.IO servers by a Redis stream, in the format of the
+// npm package @socket.io/redis-streams-adapter 0.3: servers in Go and in Node share their
+// rooms.
+//
+//	streams, err := redisstreams.New(redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"}), nil)
+//	io, err := socketio.NewServer(&socketio.Options{Adapter: streams.Adapter})
+//
+// Redis may be a single server of version 5 or later, one that sentinels name, or a
+// cluster.
+//
+// # How events travel
+//
+// Events without acknowledgements, joins, leaves and disconnects are entries of the
+// stream. All servers read all entries, those too whose rooms have no member there: an
+// event costs each server something, which a server with many others should weigh.
+// Whatever is answered travels by publish and subscribe: events with acknowledgements,
+// FetchSockets, ServerSideEmit and ServerSideCall.
+//
+// # What is guaranteed
+//
+// Sockets of the server itself get an event at once, whether or not Redis is there. The
+// others get the events of a server in the order in which they were emitted, and none
+// twice. A server whose connection to Redis has failed goes on reading where it was, so
+// that it loses nothing, unless the stream was trimmed or lost meanwhile: that is a gap,
+// which is counted. Publish and subscribe has no memory: there each failure is a gap.
+// While Redis is away, Options.QueueBytes of events wait for it; more are dropped, and
+// counted. Requests that have acknowledgements are the way to know.
+package redisstreams

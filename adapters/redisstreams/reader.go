@@ -1,0 +1,276 @@
+package redisstreams
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/parleyws/parley/adapters/internal/cluster"
+	"github.com/parleyws/parley/adapters/internal/nodewire"
+	"github.com/parleyws/parley/adapters/internal/redislink"
+)
+
+// A reader reads a stream, from where it ended when the reader came. All but ready
+// belongs to its goroutine.
+type reader struct {
+	s     *Streams
+	name  string
+	log   *slog.Logger
+	dial  func(context.Context) (net.Conn, error)
+	ready chan struct{} // closed once the position is known
+
+	position string // the id of the last entry that was read; "": not known yet
+	conn     net.Conn
+	answers  *redislink.Answers
+	command  []byte
+	entry    entry
+	uid      string // of the last entry: most come from few servers
+	decoder  nodewire.Decoder
+}
+
+func newReader(s *Streams, name string) *reader {
+	return &reader{s: s, name: name, log: s.o.Logger.With("stream", name), dial: s.dial(name), ready: make(chan struct{})}
+}
+
+// run reads until ctx ends.
+func (r *reader) run(ctx context.Context) {
+	lost, attempt := false, 0
+	for {
+		err := r.session(ctx, func() {
+			if lost {
+				r.log.Info("redis: the stream is read again")
+			}
+			lost, attempt = false, 0
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		if !lost {
+			r.log.Warn("redis: the stream can't be read", "error", err)
+		}
+		lost = true
+		pause(ctx, attempt)
+		attempt++
+	}
+}
+
+// pause waits for a time that grows with the number of attempts, until ctx ends.
+func pause(ctx context.Context, attempt int) {
+	t := time.NewTimer(min(50*time.Millisecond<<min(attempt, 10), time.Second))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// origin is the position before all entries.
+const origin = "0-0"
+
+// session reads until the connection ends. It calls up once the position is known.
+func (r *reader) session(ctx context.Context, up func()) error {
+	conn, err := r.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	r.conn, r.answers = conn, redislink.NewAnswers(conn)
+	if r.position == "" {
+		if r.position, err = r.last(); err != nil {
+			return err
+		}
+		close(r.ready)
+	} else if err := r.resume(); err != nil {
+		return err
+	}
+	up()
+	var check []string
+	for {
+		from := r.position
+		n, missing, err := r.read(check)
+		for range missing {
+			r.gap("the stream was trimmed before it was read")
+		}
+		switch {
+		case err != nil:
+			return err
+		case n < r.s.o.ReadCount:
+			check = nil
+		// There is more than can be read at once. Was it too much for the stream?
+		case len(check) == 0 && from != origin:
+			check = []string{from, r.position}
+		default:
+			check = []string{r.position}
+		}
+	}
+}
+
+// read reads the entries that follow position, and hands them over. If there are entries
+// to check, it also finds out how many of them are missing: nothing was missed if the entry
+// is there after which one reads. Otherwise it waits until there is something to read.
+func (r *reader) read(check []string) (n, missing int, err error) {
+	b := r.command[:0]
+	for _, id := range check {
+		b = appendCommand(b, "XRANGE", r.name, id, id)
+	}
+	count := strconv.Itoa(r.s.o.ReadCount)
+	wait := time.Duration(0)
+	if len(check) > 0 {
+		b = appendCommand(b, "XREAD", "COUNT", count, "STREAMS", r.name, r.position)
+	} else {
+		wait = r.s.o.BlockTime
+		b = appendCommand(b, "XREAD", "COUNT", count, "BLOCK", strconv.FormatInt(wait.Milliseconds(), 10), "STREAMS", r.name, r.position)
+	}
+	r.command = b
+	if err := r.send(b, wait); err != nil {
+		return 0, 0, err
+	}
+	for range check {
+		found, err := r.entries(nil)
+		if err != nil {
+			return 0, missing, err
+		}
+		if found == 0 {
+			missing++
+		}
+	}
+	n, err = r.answers.Array()
+	if err != nil || n < 0 {
+		return 0, missing, err // nil: there is nothing new
+	}
+	if err := r.head(n); err != nil {
+		return 0, missing, err
+	}
+	n, err = r.entries(r.hand)
+	return n, missing, err
+}
+
+var errAnswer = errors.New("redis: unexpected answer to XREAD")
+
+// head reads what precedes the entries of a stream: an array of the stream's name and of
+// the entries is the only element of an array.
+func (r *reader) head(streams int) error {
+	n, err := r.answers.Array()
+	if err == nil && (streams != 1 || n != 2) {
+		err = errAnswer
+	}
+	if err == nil {
+		_, err = r.answers.Word(nil, len(r.name))
+	}
+	return err
+}
+
+// send sends commands. Redis has patience and the time that it was told to wait.
+func (r *reader) send(b []byte, wait time.Duration) error {
+	if err := r.conn.SetDeadline(time.Now().Add(wait + patience)); err != nil {
+		return err
+	}
+	_, err := r.conn.Write(b)
+	return err
+}
+
+// patience is how long Redis may take for an answer. A Redis that was stopped for less
+// than that is only late.
+const patience = 15 * time.Second
+
+func appendCommand(b []byte, words ...string) []byte {
+	b = redislink.AppendCommand(b, len(words))
+	for _, word := range words {
+		b = redislink.AppendWord(b, word)
+	}
+	return b
+}
+
+// hand hands an entry over, and moves on.
+func (r *reader) hand(e *entry) {
+	r.position = string(e.id)
+	if len(e.namespace) == 0 {
+		return // somebody else's
+	}
+	s := r.s
+	s.mu.RLock()
+	to := s.spaces[string(e.namespace)]
+	s.mu.RUnlock()
+	if to == nil || string(e.uid) == to.node.UID() {
+		return
+	}
+	t, err := strconv.ParseUint(string(e.typ), 10, 8)
+	switch {
+	case e.large:
+		to.receive(nil, errLarge)
+	case err != nil || len(e.uid) == 0:
+		to.receive(nil, errEntry)
+	default:
+		if r.uid != string(e.uid) {
+			r.uid = string(e.uid)
+		}
+		to.receive(r.decoder.DecodeData(cluster.Type(t), r.uid, e.data))
+	}
+}
+
+// last returns the id of the last entry.
+func (r *reader) last() (id string, err error) {
+	if err := r.send(appendCommand(r.command[:0], "XREVRANGE", r.name, "+", "-", "COUNT", "1"), 0); err != nil {
+		return "", err
+	}
+	id = origin
+	_, err = r.entries(func(e *entry) { id = string(e.id) })
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// has reports whether an entry is there.
+func (r *reader) has(id string) (bool, error) {
+	if err := r.send(appendCommand(r.command[:0], "XRANGE", r.name, id, id), 0); err != nil {
+		return false, err
+	}
+	n, err := r.entries(nil)
+	return n > 0, err
+}
+
+// resume finds out whether the stream still is what it was: then nothing was missed.
+func (r *reader) resume() error {
+	if ok, err := r.has(r.position); ok || err != nil {
+		return err
+	}
+	last, err := r.last()
+	if err != nil {
+		return err
+	}
+	switch {
+	case less(last, r.position):
+		// Redis has forgotten the stream, or what it had last.
+		r.position = last
+		r.gap("the stream has begun anew")
+	case r.position != origin:
+		// The entries after position are there, or others after those.
+		r.gap("the stream was trimmed before it was read")
+	}
+	return nil
+}
+
+func (r *reader) gap(why string) {
+	r.s.gaps.Add(1)
+	r.log.Warn("redis: " + why)
+}
+
+// less reports whether the entry a comes before b.
+func less(a, b string) bool {
+	a1, a2 := parts(a)
+	b1, b2 := parts(b)
+	return a1 < b1 || a1 == b1 && a2 < b2
+}
+
+func parts(id string) (ms, n uint64) {
+	first, second, _ := strings.Cut(id, "-")
+	ms, _ = strconv.ParseUint(first, 10, 64)
+	n, _ = strconv.ParseUint(second, 10, 64)
+	return ms, n
+}
