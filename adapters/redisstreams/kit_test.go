@@ -9,12 +9,9 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
-	"github.com/parleyws/parley/internal/leakcheck"
 	"github.com/parleyws/parley/socketio"
 	"github.com/redis/go-redis/v9"
 )
-
-func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // soon returns a ctx for what must happen within 30 s.
 func soon(t testing.TB) context.Context {
@@ -102,7 +99,7 @@ func (s *site) guest(events string, rooms ...string) *guest {
 	c, err := socketio.Dial(soon(s.t), s.url, &socketio.DialOptions{
 		Engine: engineio.DialOptions{Transports: []string{"websocket"}}, Logger: quiet,
 		Setup: func(c *socketio.Client) {
-			for _, name := range strings.Fields(events) {
+			for name := range strings.FieldsSeq(events) {
 				c.OnEvent(name, func(e *socketio.Event) error {
 					list := []any{name}
 					for i := range e.Len() {
