@@ -21,11 +21,15 @@ func AppendWord[T string | []byte](b []byte, word T) []byte {
 // AppendPublish appends the command that publishes payload on the channel whose name the
 // parts make together.
 func AppendPublish(b, payload []byte, parts ...string) []byte {
+	return appendPublish(append(b, "*3\r\n$7\r\nPUBLISH\r\n$"...), payload, parts)
+}
+
+// appendPublish appends what follows the first word.
+func appendPublish(b, payload []byte, parts []string) []byte {
 	size := 0
 	for _, part := range parts {
 		size += len(part)
 	}
-	b = append(b, "*3\r\n$7\r\nPUBLISH\r\n$"...)
 	b = append(strconv.AppendInt(b, int64(size), 10), "\r\n"...)
 	for _, part := range parts {
 		b = append(b, part...)

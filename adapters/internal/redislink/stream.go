@@ -68,8 +68,8 @@ func (a *Answers) Array() (n int, err error) {
 func (a *Answers) Word(b []byte, limit int) ([]byte, error) { return a.r.word(b, limit) }
 
 // errElsewhere is the error of a connection to a server that does not take what is
-// published: another one does.
-var errElsewhere = errors.New("redis: another server takes what is published")
+// published, or does not have a channel: another one does.
+var errElsewhere = errors.New("redis: it is another server that is in charge")
 
 // elsewhere reports whether an answer, which is an error, says that.
 func elsewhere(answer []byte) bool {

@@ -34,6 +34,9 @@ func (s *Subscriber) read(in io.Reader) error {
 				return err
 			}
 		case '-':
+			if elsewhere(line) {
+				return errElsewhere
+			}
 			return errors.New("redis: the broker refuses a subscription: " + string(line[1:]))
 		default:
 			return errRESP
@@ -57,7 +60,7 @@ func (m *incoming) read(n int) (err error) {
 		return err
 	}
 	switch what := string(m.what); {
-	case what == "message" && n == 3:
+	case n == 3 && (what == "message" || what == "smessage"):
 		m.pattern = m.pattern[:0]
 		return m.message()
 	case what == "pmessage" && n == 4:
@@ -71,11 +74,14 @@ func (m *incoming) read(n int) (err error) {
 			return err
 		}
 		return m.r.payload(name, m.s.pong)
-	case n == 3 && (what == "subscribe" || what == "unsubscribe" || what == "psubscribe" || what == "punsubscribe"):
+	case n == 3 && (what == "subscribe" || what == "unsubscribe" || what == "psubscribe" || what == "punsubscribe" ||
+		what == "ssubscribe" || what == "sunsubscribe"):
 		if m.channel, err = m.r.word(m.channel[:0], maxName); err != nil {
 			return err
 		}
-		_, err = m.r.line() // how many there are
+		if _, err = m.r.line(); err == nil && what == "sunsubscribe" && !m.s.left(m.channel) { // how many there are
+			err = errElsewhere
+		}
 		return err
 	}
 	return errRESP

@@ -27,10 +27,21 @@ type SubscriberOptions struct {
 	Handler Handler
 	// MaxMessage is the size of the largest message, in bytes.
 	MaxMessage int
+	// Sharded makes the channels shard channels, for which there are no patterns. If Redis
+	// says that one of them is on another server, the connection is ended.
+	Sharded bool
 	// Probe is called when nothing has come for 30 s. It makes something come; if
 	// nothing does within 5 s the connection is given up, and Unheard is called.
 	Probe, Unheard func()
 	Logger         *slog.Logger
+}
+
+// kind is that of Subscribe. That of Unsubscribe follows it.
+func (o *SubscriberOptions) kind() kind {
+	if o.Sharded {
+		return ssubscribe
+	}
+	return subscribe
 }
 
 // A kind says what a change does.
@@ -42,9 +53,11 @@ const (
 	psubscribe
 	punsubscribe
 	ping
+	ssubscribe
+	sunsubscribe
 )
 
-var words = [...]string{"SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "PING"}
+var words = [...]string{"SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "PING", "SSUBSCRIBE", "SUNSUBSCRIBE"}
 
 // A change is something to be sent.
 type change struct {
@@ -66,6 +79,7 @@ type Subscriber struct {
 	channels   map[string]int // how often each is wanted
 	patterns   map[string]int
 	changes    []change                 // for the connection
+	leaving    map[string]int           // shard channels: how often they were left on the connection, without the answers
 	syncs      map[string]chan struct{} // by the answer that they wait for
 	pings      int                      // how many there were
 	conn       net.Conn                 // nil: away, and changes are of no use
@@ -74,20 +88,32 @@ type Subscriber struct {
 
 // NewSubscriber makes a Subscriber, which runs until Close.
 func NewSubscriber(o SubscriberOptions) *Subscriber {
+	s := newSubscriber(o)
+	go s.run()
+	return s
+}
+
+func newSubscriber(o SubscriberOptions) *Subscriber {
 	s := &Subscriber{
 		o: o, wake: make(chan struct{}, 1), ended: make(chan struct{}),
 		channels: make(map[string]int), patterns: make(map[string]int), syncs: make(map[string]chan struct{}),
 	}
 	s.over, s.end = context.WithCancel(context.Background())
-	go s.run()
 	return s
 }
 
+// ping makes an answer come.
+func (s *Subscriber) ping() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.change(change{ping, "0"})
+}
+
 // Subscribe subscribes to channels. Each call is undone by one of Unsubscribe.
-func (s *Subscriber) Subscribe(channels ...string) { s.want(s.channels, subscribe, channels) }
+func (s *Subscriber) Subscribe(channels ...string) { s.want(s.channels, s.o.kind(), channels) }
 
 // Unsubscribe undoes Subscribe.
-func (s *Subscriber) Unsubscribe(channels ...string) { s.unwant(s.channels, unsubscribe, channels) }
+func (s *Subscriber) Unsubscribe(channels ...string) { s.unwant(s.channels, s.o.kind()+1, channels) }
 
 // PSubscribe subscribes to a pattern, once: each message comes once for each pattern.
 func (s *Subscriber) PSubscribe(pattern string) {
@@ -256,12 +282,12 @@ func (s *Subscriber) begin(conn net.Conn) {
 	s.conn = conn
 	s.generation++
 	s.heard.Store(true)
-	s.changes = nil
+	s.changes, s.leaving = nil, make(map[string]int)
 	for name := range s.patterns {
 		s.change(change{psubscribe, name})
 	}
 	for name := range s.channels {
-		s.change(change{subscribe, name})
+		s.change(change{s.o.kind(), name})
 	}
 	for name := range s.syncs {
 		s.change(change{ping, name})
@@ -273,6 +299,32 @@ func (s *Subscriber) begin(conn net.Conn) {
 
 // inCommand is how many channels one command names.
 const inCommand = 1000
+
+// commonWord returns how many changes fit one command. A command names one shard channel:
+// several would have to be of the same slot.
+func commonWord(changes []change) int {
+	kind, n := changes[0].kind, 1
+	for kind <= punsubscribe && n < len(changes) && n < inCommand && changes[n].kind == kind {
+		n++
+	}
+	return n
+}
+
+// left notes that Redis does not send a shard channel any more. It returns false if nobody
+// has asked for that: the channel has moved to another server.
+func (s *Subscriber) left(channel []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.leaving[string(channel)] {
+	case 0:
+		return s.channels[string(channel)] == 0
+	case 1:
+		delete(s.leaving, string(channel))
+	default:
+		s.leaving[string(channel)]--
+	}
+	return true
+}
 
 // write sends changes until stop is closed, and watches over the connection.
 func (s *Subscriber) write(conn net.Conn, stop <-chan struct{}) {
@@ -290,13 +342,14 @@ func (s *Subscriber) write(conn net.Conn, stop <-chan struct{}) {
 			s.changes = nil
 			s.mu.Unlock()
 			for len(changes) > 0 {
-				n := 1
-				for n < len(changes) && n < inCommand && changes[0].kind != ping && changes[n].kind == changes[0].kind {
-					n++
-				}
-				b = AppendWord(AppendCommand(b[:0], n+1), words[changes[0].kind])
-				for _, c := range changes[:n] {
-					b = AppendWord(b, c.name)
+				n := 0
+				for b = b[:0]; n < len(changes) && len(b) < together; {
+					next := n + commonWord(changes[n:])
+					b = AppendWord(AppendCommand(b, next-n+1), words[changes[n].kind])
+					for _, c := range changes[n:next] {
+						b = AppendWord(b, c.name)
+					}
+					n = next
 				}
 				changes = changes[n:]
 				conn.SetWriteDeadline(time.Now().Add(stalled * tick))
