@@ -29,7 +29,7 @@ const roleVariable = "PARLEY_REDIS_ROLE"
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case "node":
-		beNode(os.Getenv("PARLEY_REDIS"), os.Getenv("PARLEY_MODE") == "pattern")
+		beNode(os.Getenv("PARLEY_REDIS"), os.Getenv("PARLEY_MODE"))
 	case "clients":
 		beClients(os.Getenv("PARLEY_URL"), os.Getenv("PARLEY_COUNT"))
 	default:
@@ -55,9 +55,14 @@ func must[T any](v T, err error) T {
 
 // beNode is a node: for each line "N room" it emits N events and says what CPU time they
 // took; for "cpu" what all has taken. Its first line is its address.
-func beNode(addr string, pattern bool) {
+func beNode(addr, mode string) {
 	client := redis.NewClient(&redis.Options{Addr: addr})
-	broker := must(redisadapter.New(client, &redisadapter.Options{Pattern: pattern}))
+	var broker link
+	if mode == "sharded" {
+		broker = must(redisadapter.NewSharded(client, nil))
+	} else {
+		broker = must(redisadapter.New(client, &redisadapter.Options{Pattern: mode == "pattern"}))
+	}
 	server := must(socketio.NewServer(&socketio.Options{Adapter: broker.Adapter}))
 	serve(server.Namespace)
 	site := httptest.NewServer(server)
@@ -192,7 +197,7 @@ func (c *child) time(format string, args ...any) time.Duration {
 // CPU time of the first for each event, and of the second for each delivery, are its figures;
 // with no client the second one's for each event.
 func BenchmarkNodes(b *testing.B) {
-	for _, mode := range []string{"rooms", "pattern"} {
+	for _, mode := range []string{"rooms", "pattern", "sharded"} {
 		for _, clients := range []int{0, 1, 50} {
 			b.Run(fmt.Sprintf("%s/%d", mode, clients), func(b *testing.B) {
 				redis := "PARLEY_REDIS=" + brokertest.Redis(b).Addr()

@@ -7,6 +7,9 @@
 //	...
 //	io, err := socketio.NewServer(&socketio.Options{Adapter: broker.Adapter})
 //
+// NewSharded is for those who use createShardedAdapter of the npm package: shard channels
+// spread the load over the servers of a Redis cluster.
+//
 // # What is guaranteed
 //
 // A server delivers to its own sockets at once, whether or not Redis is there. Other

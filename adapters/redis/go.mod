@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/parleyws/parley v0.0.0
+	github.com/parleyws/parley/adapters/internal/nodewire v0.0.0
 	github.com/parleyws/parley/adapters/internal/redislink v0.0.0
 	github.com/parleyws/parley/parser/msgpack v0.0.0
 	github.com/redis/go-redis/v9 v9.23.0
@@ -19,6 +20,7 @@ require (
 
 replace (
 	github.com/parleyws/parley => ../..
+	github.com/parleyws/parley/adapters/internal/nodewire => ../internal/nodewire
 	github.com/parleyws/parley/adapters/internal/redislink => ../internal/redislink
 	github.com/parleyws/parley/parser/msgpack => ../../parser/msgpack
 )

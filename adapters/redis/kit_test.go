@@ -20,11 +20,19 @@ const patience = 20 * time.Second
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
+// A link connects a server with others.
+type link interface {
+	Adapter(*socketio.Local) (socketio.Adapter, error)
+	Ready(context.Context) error
+	Stats() redisadapter.Stats
+	Close(context.Context) error
+}
+
 // A node is a server with its broker.
 type node struct {
 	t      testing.TB
 	io     *socketio.Server
-	broker *redisadapter.Broker
+	broker link
 	url    string
 }
 
@@ -35,6 +43,21 @@ func newNode(t testing.TB, client redis.UniversalClient, o redisadapter.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return nodeOn(t, broker)
+}
+
+func newShardedNode(t testing.TB, client redis.UniversalClient, o redisadapter.ShardedOptions) *node {
+	t.Helper()
+	o.Logger = quiet()
+	broker, err := redisadapter.NewSharded(client, &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nodeOn(t, broker)
+}
+
+func nodeOn(t testing.TB, broker link) *node {
+	t.Helper()
 	io, err := socketio.NewServer(&socketio.Options{Adapter: broker.Adapter, Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,416 @@
+package redisadapter_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parleyws/parley/adapters/internal/brokertest"
+	redisadapter "github.com/parleyws/parley/adapters/redis"
+	"github.com/redis/go-redis/v9"
+)
+
+var shardedModes = map[string]redisadapter.ShardedOptions{
+	"dynamic":         {},
+	"dynamic-private": {Mode: redisadapter.DynamicPrivate, Prefix: "other"},
+	"static":          {Mode: redisadapter.Static},
+}
+
+// Two nodes are one for those who use them, by shard channels too.
+func TestShardedTwoNodes(t *testing.T) {
+	addr := brokertest.Redis(t).Addr()
+	for name, o := range shardedModes {
+		t.Run(name, func(t *testing.T) {
+			client := newClient(t, addr)
+			a, b := newShardedNode(t, client, o), newShardedNode(t, client, o)
+			x, y := a.join("/", "blue", "7"), b.join("/", "blue", "red", "a#b")
+			testBroadcasts(t, a, x, y)
+			testRequests(t, a, b, x, y)
+			for _, n := range []*node{a, b} {
+				if s := n.broker.Stats(); s.Dropped+s.Refused+s.Gaps != 0 || s.Published == 0 || s.Received == 0 {
+					t.Errorf("%+v", s)
+				}
+			}
+		})
+	}
+}
+
+// channels returns the shard channels that somebody has subscribed to, without probes.
+func channels(t testing.TB, s *brokertest.Server) (list []string) {
+	t.Helper()
+	got, err := s.Do("PUBSUB", "SHARDCHANNELS")
+	check(t, err)
+	for _, c := range got.([]any) {
+		if c := c.(string); !strings.Contains(c, "-probe#") {
+			list = append(list, c)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Channels and messages are those of Node: rooms have a channel while they have a member.
+func TestShardedChannels(t *testing.T) {
+	for name, o := range shardedModes {
+		t.Run(name, func(t *testing.T) {
+			server := brokertest.Redis(t)
+			client := newClient(t, server.Addr())
+			o.Prefix = ""
+			a := newShardedNode(t, client, o)
+			x := a.join("/", "blue")
+			y := a.join("/", "blue", "red")
+			sub := client.SSubscribe(t.Context(), "socket.io#/#", "socket.io#/#blue#")
+			defer sub.Close()
+			for range 2 {
+				if _, err := sub.Receive(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := []string{"socket.io#/#", "socket.io#/#UID#", "socket.io#/#blue#"}
+			switch o.Mode {
+			case redisadapter.Dynamic:
+				want = append(want, "socket.io#/#red#")
+			case redisadapter.DynamicPrivate:
+				want = append(want, "socket.io#/#red#", "socket.io#/#"+x.id+"#", "socket.io#/#"+y.id+"#")
+			}
+			slices.Sort(want)
+			var got []string
+			for _, c := range channels(t, server) {
+				if parts := strings.Split(c, "#"); len(parts[2]) == 16 {
+					c = "socket.io#/#UID#"
+				}
+				got = append(got, c)
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("subscribed to %q, want %q", got, want)
+			}
+
+			check(t, a.io.To("blue").Except("red").Emit("receive-message", "hi ü€😀"))
+			check(t, a.io.To("blue", "red").Volatile().Emit("both", 1))
+			m := receive(t, sub)
+			channel := "socket.io#/#blue#"
+			if o.Mode == redisadapter.Static {
+				channel = "socket.io#/#"
+			}
+			text := `{"type":3,"data":{"packet":{"type":2,"data":["receive-message","hi ü€😀"]},"opts":{"rooms":["blue"],"except":["red"],"flags":{}}},"uid":"UID","nsp":"/"}`
+			if m.Channel != channel || withoutUID(t, m.Payload) != text {
+				t.Errorf("%s %s", m.Channel, m.Payload)
+			}
+			text = `{"type":3,"data":{"packet":{"type":2,"data":["both",1]},"opts":{"rooms":["blue","red"],"except":[],"flags":{"volatile":true}}},"uid":"UID","nsp":"/"}`
+			if m := receive(t, sub); m.Channel != "socket.io#/#" || withoutUID(t, m.Payload) != text {
+				t.Errorf("%s %s", m.Channel, m.Payload)
+			}
+
+			x.c.Close()
+			y.c.Close()
+			within := within(t, patience)
+			for len(channels(t, server)) != 3 { // those of the namespace, and sub's
+				if within.Err() != nil {
+					t.Fatalf("still subscribed: %q", channels(t, server))
+				}
+			}
+		})
+	}
+}
+
+func receive(t testing.TB, sub *redis.PubSub) *redis.Message {
+	t.Helper()
+	m, err := sub.ReceiveMessage(within(t, patience))
+	check(t, err)
+	return m
+}
+
+// withoutUID returns a message in which the uid is UID.
+func withoutUID(t testing.TB, text string) string {
+	t.Helper()
+	var m struct{ UID string }
+	check(t, json.Unmarshal([]byte(text), &m))
+	if len(m.UID) != 16 {
+		t.Errorf("uid %q", m.UID)
+	}
+	return strings.Replace(text, m.UID, "UID", 1)
+}
+
+// What Node sends on a channel is delivered; what is no message is counted.
+func TestShardedMessagesOfNode(t *testing.T) {
+	server := brokertest.Redis(t)
+	a := newShardedNode(t, newClient(t, server.Addr()), redisadapter.ShardedOptions{})
+	x := a.join("/", "blue", "123")
+	for _, m := range [][2]string{
+		{"socket.io#/#blue#", `{"type":3,"data":{"packet":{"type":2,"data":["receive-message","hi ü€😀"]},"opts":{"rooms":["blue"],"except":["rl7qzxkrbFNMCdjZAAAA"],"flags":{}}},"uid":"1eaa5cfe22e359f4","nsp":"/"}`},
+		{"socket.io#/#123#", `{"type":3,"data":{"packet":{"type":2,"data":["numroom"]},"opts":{"rooms":[123],"except":[],"flags":{}}},"uid":"1eaa5cfe22e359f4","nsp":"/"}`},
+		{"socket.io#/#blue#", `{"type":3,"data":{"packet":{"type":2,"data":["x"]},"opts":{}},"uid":"1eaa5cfe22e359f4","nsp":"/other"}`},
+		{"socket.io#/#blue#", `{"type":3`},
+		{"socket.io#/#", "\xc1"},
+		{"socket.io#/#", `{"type":3,"data":{"packet":{"type":2,"data":["disconnect"]},"opts":{}},"uid":"1eaa5cfe22e359f4","nsp":"/"}`},
+		{"socket.io#/#", `{"type":3,"data":{"packet":{"type":2,"data":["end"]},"opts":{"rooms":[],"except":[],"flags":{}}},"uid":"1eaa5cfe22e359f4","nsp":"/"}`},
+	} {
+		if n, err := server.Do("SPUBLISH", m[0], m[1]); err != nil || n != int64(1) {
+			t.Fatalf("%s: %v, %v", m[0], n, err)
+		}
+	}
+	x.want(`receive-message "hi ü€😀"`, "numroom", "end")
+	if s := a.broker.Stats(); s.Refused != 3 || s.Gaps != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// numbered reads numbered events up to "end" and returns how many have come, in order and
+// none twice.
+func (u *user) numbered() (came int) {
+	u.t.Helper()
+	last := -1
+	for {
+		select {
+		case got := <-u.events:
+			if got == "end" {
+				return came
+			}
+			var i int
+			if _, err := fmt.Sscanf(got, "n %d", &i); err != nil || i <= last {
+				u.t.Fatalf("%q after %d", got, last)
+			}
+			last = i
+			came++
+		case <-time.After(patience):
+			u.t.Fatalf("nothing after %d", last)
+		}
+	}
+}
+
+// The broker is killed and stopped under traffic; see TestFaults.
+func TestShardedFaults(t *testing.T) {
+	broker := brokertest.Redis(t)
+	client := newClient(t, broker.Addr())
+	a, b := newShardedNode(t, client, redisadapter.ShardedOptions{}), newShardedNode(t, client, redisadapter.ShardedOptions{})
+	x, y := a.join("/", "blue"), b.join("/", "blue")
+	sent := 0
+	emit := func(n int) {
+		t.Helper()
+		for range n {
+			begin := time.Now()
+			check(t, a.io.To("blue").Emit("n", sent))
+			x.want(fmt.Sprint("n ", sent))
+			if d := time.Since(begin); d > time.Second {
+				t.Errorf("delivered to the own socket after %v", d)
+			}
+			sent++
+		}
+	}
+	const kills = 3
+	for range kills {
+		emit(200)
+		broker.Kill()
+		emit(200)
+		broker.Restart()
+		begin := time.Now()
+		a.ready()
+		b.ready()
+		if d := time.Since(begin); d > 5*time.Second {
+			t.Errorf("ready again after %v", d)
+		}
+		emit(200)
+	}
+	before := b.broker.Stats().Gaps
+	broker.Pause()
+	emit(200)
+	<-time.After(4 * time.Second) // longer than clients wait by default
+	emit(200)
+	broker.Resume()
+	a.ready()
+	b.ready()
+	check(t, a.io.To("blue").Emit("end"))
+	came := y.numbered()
+	s := a.broker.Stats()
+	if gaps := b.broker.Stats().Gaps; before != kills || gaps != before || came < 1000 || sent+1 != int(s.Published+s.Dropped) {
+		t.Errorf("%d of %d came; %d gaps, %d before the pause; %+v", came, sent, gaps, before, s)
+	}
+}
+
+// On a Redis cluster the channels are spread over all servers. Events of each room come in
+// order.
+func TestShardedCluster(t *testing.T) {
+	servers := brokertest.RedisCluster(t)
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: servers.Addrs()})
+	t.Cleanup(func() { client.Close() })
+	a, b := newShardedNode(t, client, redisadapter.ShardedOptions{}), newShardedNode(t, client, redisadapter.ShardedOptions{})
+	var rooms []string
+	for i := range 30 {
+		rooms = append(rooms, fmt.Sprint("room", i))
+	}
+	y := b.join("/", rooms...)
+	const each = 200
+	for i := range each {
+		for _, room := range rooms {
+			check(t, a.io.To(room).Emit("n", room, i))
+		}
+	}
+	next := make(map[string]int)
+	for range each * len(rooms) {
+		select {
+		case got := <-y.events:
+			var room string
+			var i int
+			if _, err := fmt.Sscanf(got, "n %q %d", &room, &i); err != nil || i != next[room] {
+				t.Fatalf("%q, want %d", got, next[room])
+			}
+			next[room]++
+		case <-time.After(patience):
+			t.Fatalf("missing: %v", next)
+		}
+	}
+	for i, s := range servers.Masters {
+		if len(channels(t, s)) < 5 {
+			t.Errorf("server %d has %q", i, channels(t, s))
+		}
+	}
+	ctx := within(t, patience)
+	if n, err := a.io.Nodes(ctx); n != 2 || err != nil {
+		t.Errorf("%d nodes, %v", n, err)
+	}
+	if list, err := a.io.In("room3").FetchSockets(ctx); err != nil || len(list) != 1 || list[0].ID != y.id {
+		t.Errorf("%v, %v", list, err)
+	}
+	if s := a.broker.Stats(); s.Dropped+s.Refused+s.Gaps != 0 {
+		t.Errorf("%+v", s)
+	}
+	moved(t, servers, client, a, b, y)
+}
+
+// moved moves the slot of a channel to another server. The channel follows.
+func moved(t *testing.T, servers *brokertest.Cluster, client *redis.ClusterClient, a, b *node, y *user) {
+	const channel = "socket.io#/#room7#"
+	ctx := within(t, patience)
+	slot, err := client.ClusterKeySlot(ctx, channel).Result()
+	check(t, err)
+	owner, err := client.MasterForKey(ctx, channel)
+	check(t, err)
+	to := slices.IndexFunc(servers.Masters, func(s *brokertest.Server) bool { return !same(s.Addr(), owner.Options().Addr) })
+	id, err := servers.Masters[to].Do("CLUSTER", "MYID")
+	check(t, err)
+	// First the server that takes the slot, which then has the last word.
+	order := []*brokertest.Server{servers.Masters[to]}
+	for i, s := range servers.Masters {
+		if i != to {
+			order = append(order, s)
+		}
+	}
+	for _, s := range order {
+		_, err := s.Do("CLUSTER", "SETSLOT", fmt.Sprint(slot), "NODE", id.(string))
+		check(t, err)
+	}
+	begin := time.Now()
+	for i := 0; ; i++ {
+		check(t, a.io.To("room7").Emit("moved", i))
+		select {
+		case got := <-y.events:
+			if !strings.HasPrefix(got, "moved ") {
+				t.Fatalf("got %q", got)
+			}
+		case <-time.After(20 * time.Millisecond):
+			if time.Since(begin) > 10*time.Second {
+				t.Fatal("the channel has not followed")
+			}
+			continue
+		}
+		break
+	}
+	if d := time.Since(begin); d > 5*time.Second {
+		t.Errorf("the channel has followed after %v", d)
+	}
+	if !slices.Contains(channels(t, servers.Masters[to]), channel) {
+		t.Error("it is not there")
+	}
+	_ = b
+}
+
+func same(a, b string) bool {
+	_, p, _ := net.SplitHostPort(a)
+	_, q, _ := net.SplitHostPort(b)
+	return p == q
+}
+
+// A server of the cluster that is killed and comes back takes its channels back.
+func TestShardedServerKilled(t *testing.T) {
+	servers := brokertest.RedisCluster(t)
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: servers.Addrs()})
+	t.Cleanup(func() { client.Close() })
+	a, b := newShardedNode(t, client, redisadapter.ShardedOptions{}), newShardedNode(t, client, redisadapter.ShardedOptions{})
+	y := b.join("/", "blue")
+	owner, err := client.MasterForKey(t.Context(), "socket.io#/#blue#")
+	check(t, err)
+	i := slices.IndexFunc(servers.Masters, func(s *brokertest.Server) bool { return same(s.Addr(), owner.Options().Addr) })
+	sent := 0
+	for range 2 {
+		for range 500 {
+			check(t, a.io.To("blue").Emit("n", sent))
+			sent++
+		}
+		servers.Masters[i].Kill()
+		for range 500 {
+			check(t, a.io.To("blue").Emit("n", sent))
+			sent++
+		}
+		servers.Masters[i].Restart()
+		if _, err := servers.Masters[i].Do("CLUSTER", "MYID"); err != nil {
+			t.Fatal(err)
+		}
+		// It has forgotten the cluster, or not, as its folder says.
+		servers.AwaitOK(t)
+		a.ready()
+		b.ready()
+	}
+	check(t, a.io.To("blue").Emit("end"))
+	came := y.numbered()
+	t.Logf("%d of %d came; %+v; %+v", came, sent, a.broker.Stats(), b.broker.Stats())
+	if s := a.broker.Stats(); int(s.Published+s.Dropped) != sent+1 || b.broker.Stats().Gaps < 2 {
+		t.Errorf("%+v, %+v", s, b.broker.Stats())
+	}
+}
+
+// Nodes start while the cluster is away; what is emitted meanwhile waits.
+func TestShardedStartAlone(t *testing.T) {
+	servers := brokertest.RedisCluster(t)
+	proxies := make(map[string]*brokertest.Proxy)
+	for _, s := range servers.Masters {
+		p := brokertest.NewProxy(t, s.Addr())
+		p.Refuse()
+		proxies[s.Addr()] = p
+	}
+	client := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: servers.Addrs(),
+		Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, proxies[addr].Addr())
+		},
+	})
+	t.Cleanup(func() { client.Close() })
+	a, b := newShardedNode(t, client, redisadapter.ShardedOptions{}), newShardedNode(t, client, redisadapter.ShardedOptions{})
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := a.broker.Ready(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("ready: %v", err)
+	}
+	begin := time.Now()
+	check(t, a.io.Emit("early"))
+	if d := time.Since(begin); d > 500*time.Millisecond {
+		t.Errorf("an event has waited %v", d)
+	}
+	for _, p := range proxies {
+		p.Accept()
+	}
+	a.ready()
+	b.ready()
+	y := b.join("/", "blue")
+	check(t, a.io.To("blue").Emit("late"))
+	y.want("late")
+	if s := a.broker.Stats(); s.Dropped != 0 || s.Published == 0 {
+		t.Errorf("%+v", s)
+	}
+}
