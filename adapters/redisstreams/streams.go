@@ -96,14 +96,19 @@ func (s *Streams) Adapter(l *socketio.Local) (socketio.Adapter, error) {
 	return s.open(l, stream)
 }
 
-// Ready waits until all streams are read and all channels of the namespaces are
-// subscribed to. From then on nothing of other servers is missed.
+// Ready waits until Redis can be reached, all streams are read, and all channels of the
+// namespaces are subscribed to. From then on nothing of other servers is missed.
 func (s *Streams) Ready(ctx context.Context) error {
 	for _, r := range s.readers {
 		select {
 		case <-r.ready:
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+	}
+	for _, p := range s.distinct() {
+		if err := p.Ready(ctx); err != nil {
+			return err
 		}
 	}
 	return s.subscriber.Sync(ctx)
