@@ -50,19 +50,28 @@ type site struct {
 func inBubble(t *testing.T, o *socketio.Options, f func(s *site)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &site{t: t, log: new(logbook)}
-		copied := socketio.Options{}
-		if o != nil {
-			copied = *o
-		}
-		copied.Logger = slog.New(slog.NewTextHandler(s.log, nil))
-		s.io = newServer(t, &copied)
-		l := pipe.Listen()
-		web := &http.Server{Handler: s.io}
-		go web.Serve(l)
-		transport := &http.Transport{DialContext: l.DialContext, DisableCompression: true}
-		s.http = &http.Client{Transport: transport}
+		s, end := newSite(t, o)
+		defer end()
 		f(s)
+	})
+}
+
+// newSite starts a server. end shuts it down.
+func newSite(t *testing.T, o *socketio.Options) (s *site, end func()) {
+	t.Helper()
+	s = &site{t: t, log: new(logbook)}
+	copied := socketio.Options{}
+	if o != nil {
+		copied = *o
+	}
+	copied.Logger = slog.New(slog.NewTextHandler(s.log, nil))
+	s.io = newServer(t, &copied)
+	l := pipe.Listen()
+	web := &http.Server{Handler: s.io}
+	go web.Serve(l)
+	transport := &http.Transport{DialContext: l.DialContext, DisableCompression: true}
+	s.http = &http.Client{Transport: transport}
+	return s, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := s.io.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -71,7 +80,7 @@ func inBubble(t *testing.T, o *socketio.Options, f func(s *site)) {
 		transport.CloseIdleConnections()
 		web.Close()
 		l.Close()
-	})
+	}
 }
 
 // newServer returns a server whose options are right.

@@ -1,0 +1,375 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// A logBus is a bus whose nodes keep events and sessions together.
+type logBus struct {
+	bus
+	late bool // deliver is called after Append, by release
+
+	order    sync.Mutex // held during deliveries
+	entries  []socketio.Missed
+	sessions map[string]socketio.Session
+	waiting  []func()
+	changed  []string
+	failing  error // of Append, Take and Resume
+}
+
+type logNode struct {
+	*node
+	b *logBus
+}
+
+func (b *logBus) join(l *socketio.Local) (socketio.Adapter, error) {
+	a, err := b.bus.join(l)
+	return &logNode{a.(*node), b}, err
+}
+
+// release delivers what waits.
+func (b *logBus) release() {
+	b.order.Lock()
+	defer b.order.Unlock()
+	for _, f := range b.waiting {
+		f()
+	}
+	b.waiting = nil
+}
+
+func (n *logNode) Append(t socketio.Target, event socketio.Encoded, deliver func(string)) error {
+	b := n.b
+	b.order.Lock()
+	defer b.order.Unlock()
+	if b.failing != nil {
+		deliver("")
+		return b.failing
+	}
+	m := socketio.Missed{Target: t, Event: copyOf(event), Offset: strconv.Itoa(len(b.entries) + 1)}
+	b.entries = append(b.entries, m)
+	f := func() {
+		deliver(m.Offset)
+		deliver("twice")
+		for _, o := range n.others() {
+			if err := o.local.Deliver(t, m.Event, m.Offset); err != nil {
+				panic(err)
+			}
+		}
+	}
+	if b.late {
+		b.waiting = append(b.waiting, f)
+	} else {
+		f()
+	}
+	return nil
+}
+
+func copyOf(e socketio.Encoded) socketio.Encoded {
+	e.Data = slices.Clone(e.Data)
+	e.Attachments = slices.Clone(e.Attachments)
+	for i, data := range e.Attachments {
+		e.Attachments[i] = slices.Clone(data)
+	}
+	return e
+}
+
+func (n *logNode) Save(s socketio.Session) {
+	n.b.order.Lock()
+	defer n.b.order.Unlock()
+	if n.b.sessions == nil {
+		n.b.sessions = make(map[string]socketio.Session)
+	}
+	n.b.sessions[s.PID] = s
+}
+
+func (n *logNode) Take(_ context.Context, pid, offset string) (socketio.Session, bool, error) {
+	n.b.order.Lock()
+	defer n.b.order.Unlock()
+	s, ok := n.b.sessions[pid]
+	delete(n.b.sessions, pid)
+	return s, ok, n.b.failing
+}
+
+func (n *logNode) Resume(_ context.Context, s socketio.Session, offset string, enter func(iter.Seq[socketio.Missed])) error {
+	n.b.order.Lock()
+	defer n.b.order.Unlock()
+	if n.b.failing != nil {
+		return n.b.failing
+	}
+	from, _ := strconv.Atoi(s.From(offset))
+	enter(slices.Values(n.b.entries[from:]))
+	return nil
+}
+
+func (n *logNode) SessionChanged(id string) {
+	n.b.order.Lock()
+	defer n.b.order.Unlock()
+	s, ok := n.local.Session(id)
+	n.b.changed = append(n.b.changed, fmt.Sprint(ok, " ", len(s.Rooms)))
+}
+
+// inLog runs f with two nodes that share a log.
+func inLog(t *testing.T, b *logBus, r *socketio.Recovery, f func(here, there *site)) {
+	t.Helper()
+	o := &socketio.Options{Adapter: b.join, Recovery: r, Limits: socketio.Limits{Rooms: 3}}
+	inBubble(t, o, func(here *site) {
+		there, end := newSite(t, o)
+		there.t = here.t
+		defer end()
+		f(here, there)
+	})
+}
+
+// A client whose node has gone comes back to another one, with all that it had and
+// missed; whether events are delivered at once or later.
+func TestLogRecovery(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		b := &logBus{late: late}
+		inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+			sockets := here.sockets(func(s *socketio.Socket) { s.Join("room"); s.Set("name", "Ann") })
+			returned := there.sockets(nil)
+			r := here.client()
+			old := <-sockets
+			synctest.Wait()
+			data := []byte("x")
+			for _, emit := range []func(){
+				func() { here.io.To("room").Emit("first", data) },
+				func() { there.io.To("elsewhere").Emit("not for it") },
+				func() { there.io.To("room").Emit("second", data) },
+				func() { old.Emit("third", data) },
+			} {
+				emit()
+				data[0]++ // the caller's again
+				b.release()
+			}
+			last := ""
+			for i, want := range []string{"first", "second", "third"} {
+				got, at := offset(t, r.read())
+				if got != fmt.Sprintf(`51-["%s",{"_placeholder":true,"num":0}]`, want) {
+					t.Errorf("read %q", got)
+				}
+				r.want("binary:" + []string{"x", "z", "{"}[i])
+				last = at
+			}
+			here.io.Local().Emit("local")
+			r.want(`2["local"]`)
+			here.io.Volatile().Emit("volatile")
+			r.want(`2["volatile"]`)
+
+			r.cut()
+			for range 2 {
+				if err := old.Emit("missed", "for it alone"); err != nil {
+					t.Error(err)
+				}
+				there.io.To("room").Emit("missed", "in its room")
+				there.io.Except("room").Emit("not missed")
+			}
+			b.release()
+			again, sid := there.comeBack(r.pid, last)
+			back := <-returned
+			if sid != r.sid || again.pid != r.pid || !back.Recovered() || back.Value("name") != "Ann" || !slices.Equal(back.Rooms(), old.Rooms()) && len(back.Rooms()) != 2 {
+				t.Errorf("sid %q, want %q; recovered %t, rooms %q, value %v", sid, r.sid, back.Recovered(), back.Rooms(), back.Value("name"))
+			}
+			for range 2 {
+				for _, want := range []string{`2["missed","for it alone"]`, `2["missed","in its room"]`} {
+					if got, _ := offset(t, again.read()); got != want {
+						t.Errorf("read %q, want %q", got, want)
+					}
+				}
+			}
+			here.io.To(sid).Emit("live")
+			b.release()
+			if got, _ := offset(t, again.read()); got != `2["live"]` {
+				t.Errorf("read %q", got)
+			}
+			again.wantNothing()
+		})
+	}
+}
+
+// What counts is what the client has missed since its session was saved.
+func TestSessionFrom(t *testing.T) {
+	for _, tt := range []struct {
+		s            socketio.Session
+		offset, want string
+	}{
+		{socketio.Session{Connected: "1", Sent: "5", Lost: "9"}, "5", "9"},
+		{socketio.Session{Connected: "1", Sent: "5", Lost: "9"}, "4", "4"},
+		{socketio.Session{Connected: "1", Sent: "5", Lost: "9"}, "", "1"},
+		{socketio.Session{Connected: "1", Lost: "9"}, "", "9"},
+		{socketio.Session{Connected: "1", Sent: "5"}, "5", "5"},
+		{socketio.Session{Connected: "1"}, "", "1"},
+	} {
+		if got := tt.s.From(tt.offset); got != tt.want {
+			t.Errorf("%+v from %q: %q, want %q", tt.s, tt.offset, got, tt.want)
+		}
+	}
+}
+
+// The paths on which it goes wrong.
+func TestLogFailures(t *testing.T) {
+	away := errors.New("the broker is away")
+	b := new(logBus)
+	inLog(t, b, &socketio.Recovery{MaxAge: time.Minute, RunMiddleware: true}, func(here, there *site) {
+		sockets := here.sockets(nil)
+		r := here.client()
+		s := <-sockets
+		synctest.Wait()
+		b.failing = away
+		if err := here.io.Emit("e"); !errors.Is(err, away) {
+			t.Errorf("Emit: %v", err)
+		}
+		r.want(`2["e"]`) // without an offset
+		b.failing = nil
+		s.Emit("e")
+		_, last := offset(t, r.read())
+		r.cut()
+
+		b.failing = away // Take fails
+		if again, sid := there.comeBack(r.pid, last); sid == r.sid {
+			t.Error("came back without a log")
+		} else {
+			again.cut()
+		}
+		if log := there.log.String(); !strings.Contains(log, away.Error()) {
+			t.Errorf("log %s", log)
+		}
+		b.failing = nil
+		if _, sid := there.comeBack("unknown", last); sid == r.sid {
+			t.Error("came back as somebody else")
+		}
+		if _, sid := there.comeBack("", last); sid == r.sid {
+			t.Error("came back without a pid")
+		}
+		time.Sleep(time.Minute + time.Second)
+		if err := s.Emit("too late"); !errors.Is(err, socketio.ErrDisconnected) {
+			t.Errorf("Emit to a client that is away for too long: %v", err)
+		}
+	})
+}
+
+// A client that is lost again before it is let in may come back once more; one whose
+// events have gone meanwhile is sent away; rooms beyond the limit are left out.
+func TestLogReturnsTwice(t *testing.T) {
+	b := new(logBus)
+	hold := make(chan struct{})
+	inLog(t, b, &socketio.Recovery{RunMiddleware: true}, func(here, there *site) {
+		hold = make(chan struct{})
+		sockets := here.sockets(func(s *socketio.Socket) { s.Join("a", "b", "c") })
+		there.io.Use(func(context.Context, *socketio.Socket) error { <-hold; return nil })
+		r := here.client()
+		<-sockets
+		here.io.Emit("e")
+		_, last := offset(t, r.read())
+		r.cut()
+		auth := fmt.Sprintf(`0{"pid":%q,"offset":%q}`, r.pid, last)
+		again := there.dial()
+		again.send(auth)
+		synctest.Wait()
+		again.cut()
+		hold <- struct{}{}
+		synctest.Wait()
+		if s, ok := b.sessions[r.pid]; !ok {
+			t.Fatal("the session is lost")
+		} else {
+			s.Rooms = append(s.Rooms, "one too many")
+			b.sessions[r.pid] = s
+		}
+		again = there.dial()
+		again.send(auth)
+		synctest.Wait()
+		b.failing = errors.New("the events have gone")
+		hold <- struct{}{}
+		again.wantClosed()
+		if log := there.log.String(); !strings.Contains(log, "rooms of a client") || !strings.Contains(log, "have gone") {
+			t.Errorf("log %s", log)
+		}
+	})
+}
+
+// Handlers of OnAnyOutgoing get every event, from wherever it comes and whenever.
+func TestLogOutgoing(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		b := &logBus{late: late}
+		inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+			var seen []string
+			sockets := here.sockets(func(s *socketio.Socket) {
+				s.OnAnyOutgoing(func(event string, args []any) { seen = append(seen, fmt.Sprintf("%s %s", event, args[0])) })
+			})
+			r := here.client()
+			<-sockets
+			synctest.Wait()
+			here.io.Emit("here", []byte("x"))
+			b.release()
+			synctest.Wait()
+			there.io.Emit("there", []byte("y"))
+			b.release()
+			synctest.Wait()
+			if want := []string{"here x", "there y"}; !slices.Equal(seen, want) {
+				t.Errorf("seen %q, want %q", seen, want)
+			}
+			r.c.CloseNow()
+		})
+	}
+}
+
+// A SessionWatcher is told of all that changes a session.
+func TestSessionWatcher(t *testing.T) {
+	b := new(logBus)
+	inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+		sockets := here.sockets(nil)
+		r := here.client()
+		s := <-sockets
+		s.Join("a", "b")
+		there.io.To("a").SocketsLeave("b")
+		s.Set("key", 1)
+		r.cut()
+		s.Set("key", 2)
+		if want := []string{"true 1", "true 3", "true 2", "true 2", "false 0"}; !slices.Equal(b.changed, want) {
+			t.Errorf("changes %q, want %q", b.changed, want)
+		}
+	})
+}
+
+// What an adapter gives to Local is judged; one that is no Log has no business with
+// offsets.
+func TestLocalRecovery(t *testing.T) {
+	var locals []*socketio.Local
+	with := func(b *logBus) func(l *socketio.Local) (socketio.Adapter, error) {
+		return func(l *socketio.Local) (socketio.Adapter, error) {
+			locals = append(locals, l)
+			return b.join(l)
+		}
+	}
+	newServer(t, &socketio.Options{Adapter: with(new(logBus)), Recovery: &socketio.Recovery{MaxAge: time.Second}})
+	newServer(t, &socketio.Options{Adapter: with(new(logBus))})
+	if r, ok := locals[0].Recovery(); !ok || r.MaxAge != time.Second || r.Sessions == 0 {
+		t.Errorf("Recovery: %+v, %t", r, ok)
+	}
+	if _, ok := locals[1].Recovery(); ok {
+		t.Error("Recovery, which is off")
+	}
+	if err := locals[0].Deliver(socketio.Target{}, socketio.Encoded{Data: []byte("{}")}, "1"); err == nil {
+		t.Error("what is no event was delivered")
+	}
+	if err := locals[1].Deliver(socketio.Target{}, socketio.Encoded{Data: []byte(`["e"]`)}, "1"); err == nil {
+		t.Error("an event with an offset was delivered without recovery")
+	}
+	for _, l := range locals {
+		if s, ok := l.Session("nobody"); ok {
+			t.Errorf("session %+v of nobody", s)
+		}
+	}
+}
