@@ -373,3 +373,45 @@ func ExampleText_Encode() {
 	fmt.Printf("%s\n", message)
 	// Output: 2["hello",1]
 }
+
+// Read judges data that no message has brought as Parse does, and copies it.
+func TestRead(t *testing.T) {
+	one := [][]byte{[]byte("x")}
+	for _, tt := range []struct {
+		name, data  string
+		typ         parser.Type
+		attachments [][]byte
+		err         string
+	}{
+		{"event", `["e",1]`, parser.Event, nil, ""},
+		{"binary event", `["e",{"_placeholder":true,"num":0}]`, parser.Event, one, ""},
+		{"an object like a placeholder", `["e",{"_placeholder":true,"num":7}]`, parser.Event, nil, ""},
+		{"acknowledgement", `[{"num":0,"_placeholder":true}]`, parser.Ack, one, ""},
+		{"no UTF-8", "[\"\xff\"]", parser.Event, nil, "payload is not UTF-8"},
+		{"no JSON", `["e",]`, parser.Event, nil, "payload is not JSON"},
+		{"nothing", ``, parser.Event, nil, "payload is not JSON"},
+		{"no event", `{}`, parser.Event, nil, "payload does not fit the packet type"},
+		{"reserved", `["connect"]`, parser.Event, nil, "event name is reserved"},
+		{"no name", `[null]`, parser.Event, nil, "event name is not a string or number"},
+		{"attachment missing", `["e",{"_placeholder":true,"num":1}]`, parser.Event, one, "placeholder without an attachment"},
+		{"too many attachments", `["e"]`, parser.Event, make([][]byte, 11), "more attachments than Limits.Attachments"},
+		{"too deep", strings.Repeat("[", 65) + strings.Repeat("]", 65), parser.Ack, nil, "payload is nested too deep"},
+		{"too many arguments", `["e"` + strings.Repeat(",0", 129) + "]", parser.Event, nil, "too many arguments"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var u packet.Unit
+			data := []byte(tt.data)
+			err := u.Read(tt.typ, data, tt.attachments, limits)
+			if tt.err != "" {
+				if pe, ok := errors.AsType[*parser.Error](err); !ok || pe.Reason != tt.err {
+					t.Errorf("%v, want %s", err, tt.err)
+				}
+				return
+			}
+			clear(data)
+			if err != nil || u.Type != tt.typ || string(u.Data) != tt.data || len(u.Binary) != len(tt.attachments) || len(u.Placeholders) != len(u.Binary) {
+				t.Errorf("%v; %+v", err, u.Packet)
+			}
+		})
+	}
+}

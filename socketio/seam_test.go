@@ -1,0 +1,258 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// twoNodes runs f with two nodes of a bus.
+func twoNodes(t *testing.T, o socketio.Options, f func(here, there *site)) {
+	t.Helper()
+	b := new(bus)
+	o.Adapter = b.join
+	inBubble(t, &o, func(here *site) {
+		there, end := newSite(t, &o)
+		there.t = here.t
+		defer end()
+		f(here, there)
+	})
+}
+
+// aLocal returns the Local of a server of its own.
+func aLocal(t *testing.T, o socketio.Options) (io *socketio.Server, l *socketio.Local) {
+	t.Helper()
+	o.Adapter = func(x *socketio.Local) (socketio.Adapter, error) {
+		l = x
+		return new(bus).join(x)
+	}
+	o.Logger = slog.New(slog.DiscardHandler)
+	return newServer(t, &o), l
+}
+
+// What comes from a broker is judged before anybody gets it.
+func TestLocalJudges(t *testing.T) {
+	_, l := aLocal(t, socketio.Options{})
+	for _, data := range []string{"", "{}", "[]", `["connect"]`, "[\"\xff\"]", `["e",]`, `["e"] 1`} {
+		e := socketio.Encoded{Data: []byte(data)}
+		if err := l.Broadcast(socketio.Target{}, e); err == nil {
+			t.Errorf("Broadcast takes %q", data)
+		}
+		if _, _, err := l.Call(socketio.Target{}, e); err == nil {
+			t.Errorf("Call takes %q", data)
+		}
+		if err := l.ServerSideEvent(e, nil); err == nil {
+			t.Errorf("ServerSideEvent takes %q", data)
+		}
+	}
+}
+
+// A socket of another node can be called like one of this node.
+func TestCallRemoteSocket(t *testing.T) {
+	twoNodes(t, socketio.Options{}, func(here, there *site) {
+		r := here.client()
+		synctest.Wait()
+		list, err := there.io.FetchSockets(here.t.Context())
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		answer := make(chan string)
+		go func() {
+			a, err := socketio.Call[*socketio.Args](here.t.Context(), &list[0], "q", 1)
+			var data []byte
+			if err != nil || a.Len() != 1 || a.Decode(0, &data) != nil {
+				t.Errorf("%v, %v", a, err)
+			}
+			answer <- string(data)
+		}()
+		r.want(`20["q",1]`)
+		r.send(`62-0[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]`)
+		r.sendBinary("second")
+		r.sendBinary("first")
+		if got := <-answer; got != "first" {
+			t.Errorf("answer %q", got)
+		}
+		go func() {
+			a, err := socketio.Call[any](here.t.Context(), &list[0], "q")
+			answer <- fmt.Sprint(a, err)
+		}()
+		r.want(`21["q"]`)
+		r.send("31[]")
+		if got := <-answer; got != "<nil><nil>" && got != "<nil> <nil>" {
+			t.Errorf("an acknowledgement without arguments: %s", got)
+		}
+		r.c.CloseNow()
+		synctest.Wait()
+		if _, err := socketio.Call[any](here.t.Context(), &list[0], "q"); err == nil {
+			t.Error("a socket that is gone has answered")
+		}
+		if _, err := socketio.Call[any](here.t.Context(), new(socketio.RemoteSocket), "q"); err == nil {
+			t.Error("a RemoteSocket of nobody has answered")
+		}
+	})
+}
+
+// Events of other servers are handled one after the other, whatever a handler does, and
+// not on the adapter's goroutine; those that are too many are refused.
+func TestServerEventQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		io, l := aLocal(t, socketio.Options{Limits: socketio.Limits{HandlerQueueBytes: 1000}})
+		defer io.Shutdown(context.Background())
+		hold := make(chan struct{})
+		var handled []string
+		io.OnServerEvent("e", func(e *socketio.ServerEvent) {
+			var what string
+			if err := e.Decode(0, &what); err != nil {
+				t.Error(err)
+			}
+			<-hold
+			handled = append(handled, what)
+			switch what {
+			case "panic":
+				panic(what)
+			case "exit":
+				runtime.Goexit()
+			case "unencodable":
+				if err := e.Ack(func() {}); err == nil {
+					t.Error("a function was encoded")
+				}
+				e.Ack("first")
+				e.Ack("second")
+			}
+			if e.Ack(what) != nil {
+				t.Error("Ack failed")
+			}
+		})
+		var answers []string
+		add := func(what string) error {
+			return l.ServerSideEvent(socketio.Encoded{Data: fmt.Appendf(nil, `["e",%q]`, what)}, func(e socketio.Encoded) {
+				answers = append(answers, string(e.Data))
+			})
+		}
+		if err := l.ServerSideEvent(socketio.Encoded{Data: []byte(`["nobody's"]`)}, nil); err != nil {
+			t.Error(err)
+		}
+		var err error
+		for _, what := range []string{"panic", "exit", "unencodable", "plain"} {
+			err = errors.Join(err, add(what))
+		}
+		if err == nil || !strings.Contains(err.Error(), "HandlerQueueBytes") {
+			t.Errorf("the queue has no end: %v", err)
+		}
+		synctest.Wait()
+		close(hold)
+		synctest.Wait()
+		if err := add("plain"); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if want := []string{"panic", "exit", "unencodable", "plain"}; !slices.Equal(handled, want) {
+			t.Errorf("handled %q, want %q", handled, want)
+		}
+		if want := []string{`"first"`, `"plain"`}; !slices.Equal(answers, want) {
+			t.Errorf("answers %q, want %q", answers, want)
+		}
+	})
+}
+
+// Arguments that can't be encoded are refused, wherever they are meant to go.
+func TestUnencodableFromHere(t *testing.T) {
+	twoNodes(t, socketio.Options{}, func(here, _ *site) {
+		ctx := context.Background()
+		for name, err := range map[string]error{
+			"Emit": here.io.Emit("e", func() {}), "ServerSideEmit": here.io.ServerSideEmit("e", func() {}),
+			"ServerSideCall": second(here.io.ServerSideCall(ctx, "e", func() {})),
+			"CallAll":        second(socketio.CallAll[any](ctx, here.io, "e", func() {})),
+		} {
+			if err == nil {
+				t.Errorf("%s has sent a function", name)
+			}
+		}
+	})
+}
+
+// A watcher notes what its RoomWatcher is told.
+type watcher struct {
+	*node
+	mu      sync.Mutex
+	changes []string
+	within  func()
+}
+
+func (w *watcher) RoomsChanged(opened, closed []string) {
+	slices.Sort(opened)
+	slices.Sort(closed)
+	w.mu.Lock()
+	w.changes = append(w.changes, fmt.Sprint(opened, closed))
+	within := w.within
+	w.within = nil
+	w.mu.Unlock()
+	if within != nil {
+		within()
+	}
+}
+
+func (w *watcher) took() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	changes := w.changes
+	w.changes = nil
+	return changes
+}
+
+// A RoomWatcher is told of the first member of a room and of the end of the last, in
+// order, and of nothing that has changed back meanwhile.
+func TestRoomWatcher(t *testing.T) {
+	w := new(watcher)
+	o := &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := new(bus).join(l)
+		w.node = a.(*node)
+		return w, err
+	}}
+	inBubble(t, o, func(s *site) {
+		sockets, clients := people(s, "a", "b")
+		a, b := sockets["a"], sockets["b"]
+		want := func(what string, list ...string) {
+			t.Helper()
+			synctest.Wait()
+			if got := w.took(); !slices.Equal(got, list) {
+				t.Errorf("%s: told %q, want %q", what, got, list)
+			}
+		}
+		ids := []string{fmt.Sprintf("[%s] []", a.ID()), "[a all] []", fmt.Sprintf("[%s] []", b.ID()), "[b] []"}
+		want("two sockets", ids...)
+		a.Leave("all")
+		want("not the last one")
+		b.Leave("all")
+		want("the last one", "[] [all]")
+		a.Join("x", b.ID())
+		want("a room that is a socket's", "[x] []")
+		w.within = func() { // somebody else's changes wait for this call
+			a.Join("y")
+			a.Leave("y")
+			a.Join("z")
+		}
+		a.Join("w")
+		want("changes during a call", "[w] []", "[z] []")
+		clients["b"].c.CloseNow()
+		want("a socket ends whose room has another member", "[] [b]")
+		a.Leave(b.ID())
+		want("its room is empty", fmt.Sprintf("[] [%s]", b.ID()))
+		w.within = func() { panic("watcher") }
+		func() {
+			defer func() { recover() }()
+			a.Join("after a panic")
+		}()
+		a.Join("next")
+		want("after a panic", "[after a panic] []", "[next] []")
+	})
+}
