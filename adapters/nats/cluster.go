@@ -1,0 +1,240 @@
+package natsadapter
+
+import (
+	"context"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/parleyws/parley/adapters/internal/cluster"
+)
+
+// A Cluster is this node's connection with the other nodes, for one socketio.Server. Its
+// methods may be called from any goroutine.
+type Cluster struct {
+	o        Options
+	subjects subjects
+	link     string // the name of this connection
+	nc       *nats.Conn
+	gate     *gate
+	queue    queue
+	counters counters
+
+	uids       atomic.Uint64
+	maxPayload atomic.Int64 // of a message, as the server says
+	greeting   atomic.Bool  // a greet is in the queue
+	back       chan struct{}
+
+	heartbeats, unheard *nats.Subscription // of all links; what the server says of silent ones
+
+	done chan struct{} // closed when the reader is to end
+	all  sync.WaitGroup
+
+	mu         sync.RWMutex
+	up         chan struct{} // closed while there is a connection
+	subs       map[*nats.Subscription]*namespace
+	namespaces map[*namespace]struct{}
+	members    map[string]*member // by link
+	told       string             // the error that was logged last, since there is a connection
+}
+
+type counters struct{ published, received, dropped, refused, gaps atomic.Uint64 }
+
+// Stats says what a Cluster has done since it was made.
+type Stats struct {
+	Published uint64 // messages handed to NATS
+	Received  uint64 // messages of other nodes
+	Dropped   uint64 // messages for other nodes that were not handed to NATS: the queue was full, or the message larger than NATS allows
+	Refused   uint64 // messages of other nodes that break a rule, or for which there is no room
+	Gaps      uint64 // times that messages may have been lost, to this node or from it: the connection was lost
+	Nodes     int    // other nodes of which is known that they are there
+	Waiting   int64  // bytes that wait until NATS takes them
+}
+
+// New connects with a NATS server, or with one of several whose URLs are separated by
+// commas. It returns without an error also if no server can be reached: the Cluster then
+// goes on trying, and Ready tells when it has succeeded.
+func New(url string, o *Options) (*Cluster, error) {
+	resolved, err := o.resolve()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{
+		o: resolved, subjects: subjects{resolved.Prefix}, link: cluster.NewUID(), gate: newGate(),
+		queue: queue{limit: resolved.QueueBytes, wake: make(chan struct{}, 1)},
+		back:  make(chan struct{}, 1), done: make(chan struct{}), up: make(chan struct{}),
+		subs: make(map[*nats.Subscription]*namespace), namespaces: make(map[*namespace]struct{}), members: make(map[string]*member),
+	}
+	c.maxPayload.Store(math.MaxInt64)
+	options, err := c.connection(url)
+	if err != nil {
+		return nil, err
+	}
+	if c.nc, err = options.Connect(); err != nil {
+		return nil, err
+	}
+	if err := c.start(); err != nil {
+		c.nc.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// start subscribes to what concerns links, and starts the reader and the writer.
+func (c *Cluster) start() (err error) {
+	if c.heartbeats, err = c.nc.ChanSubscribe(c.subjects.links(), c.gate.messages); err != nil {
+		return err
+	}
+	if c.unheard, err = c.nc.ChanSubscribe(c.subjects.gone(c.link, "*"), c.gate.messages); err != nil {
+		return err
+	}
+	// Nobody needs what comes here: that somebody hears it is the answer.
+	if _, err = c.nc.ChanSubscribe(c.subjects.link(c.link), c.gate.messages); err != nil {
+		return err
+	}
+	c.all.Go(c.read)
+	c.all.Go(c.write)
+	return nil
+}
+
+// read is the reader, the goroutine that handles what comes.
+func (c *Cluster) read() {
+	var d decoder
+	for {
+		select {
+		case m := <-c.gate.messages:
+			c.handle(&d, m)
+			c.gate.taken()
+		case <-c.done:
+			return
+		}
+	}
+}
+
+func (c *Cluster) handle(d *decoder, m *nats.Msg) {
+	c.mu.RLock()
+	n := c.subs[m.Sub]
+	c.mu.RUnlock()
+	if n == nil {
+		c.linkMessage(m)
+		return
+	}
+	c.counters.received.Add(1)
+	message, err := d.decode(m.Data)
+	if err == nil {
+		err = n.receive(message)
+	}
+	if err != nil {
+		c.counters.refused.Add(1)
+	}
+}
+
+// connected is called when there is a connection, the first or a new one.
+func (c *Cluster) connected(nc *nats.Conn) {
+	c.maxPayload.Store(nc.MaxPayload())
+	c.mu.Lock()
+	for _, m := range c.members {
+		m.heard = time.Now() // nobody could be heard
+	}
+	if !isClosed(c.up) {
+		close(c.up)
+	}
+	c.told = ""
+	c.mu.Unlock()
+	c.o.Logger.Info("socket.io: connected with NATS", "server", nc.ConnectedUrlRedacted())
+	select {
+	case c.back <- struct{}{}:
+	default:
+	}
+	c.greet()
+}
+
+// lost is called when the connection is lost, or closed.
+func (c *Cluster) lost(err error) {
+	c.mu.Lock()
+	was := isClosed(c.up)
+	if was {
+		c.up = make(chan struct{})
+	}
+	c.mu.Unlock()
+	if was && !isClosed(c.done) {
+		c.counters.gaps.Add(1)
+		c.o.Logger.Warn("socket.io: connection with NATS lost", "error", err)
+	}
+}
+
+// failed is called with errors that have no caller.
+func (c *Cluster) failed(err error) {
+	c.mu.Lock()
+	fresh, up := c.told != err.Error(), isClosed(c.up)
+	c.told = err.Error()
+	c.mu.Unlock()
+	if isClosed(c.done) {
+		return
+	}
+	if up {
+		c.counters.gaps.Add(1)
+	}
+	if fresh {
+		c.o.Logger.Warn("socket.io: NATS", "error", err)
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// Ready waits until there is a connection. It returns the error of ctx if that ends first.
+func (c *Cluster) Ready(ctx context.Context) error {
+	c.mu.RLock()
+	up := c.up
+	c.mu.RUnlock()
+	select {
+	case <-up:
+		return nil
+	case <-c.done:
+		return errClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Stats says what c has done so far.
+func (c *Cluster) Stats() Stats {
+	c.mu.RLock()
+	nodes := len(c.members)
+	c.mu.RUnlock()
+	n := &c.counters
+	return Stats{
+		Published: n.published.Load(), Received: n.received.Load(), Dropped: n.dropped.Load(),
+		Refused: n.refused.Load(), Gaps: n.gaps.Load(), Nodes: nodes, Waiting: c.queue.bytes.Load(),
+	}
+}
+
+// Close ends the connection, after the Shutdown of the Server. What was published before
+// still leaves. If ctx ends first Close drops what is left, and returns the error of ctx.
+func (c *Cluster) Close(ctx context.Context) error {
+	last := op{action: end, done: make(chan struct{})}
+	if c.queue.add(last) != nil {
+		<-c.done
+		return nil
+	}
+	var err error
+	select {
+	case <-last.done:
+		err = c.flush(ctx)
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	close(c.done)
+	c.nc.Close()
+	c.all.Wait()
+	return err
+}
