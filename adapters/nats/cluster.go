@@ -2,7 +2,9 @@ package natsadapter
 
 import (
 	"context"
+	"errors"
 	"math"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,9 +25,11 @@ type Cluster struct {
 	counters counters
 
 	uids       atomic.Uint64
-	maxPayload atomic.Int64 // of a message, as the server says
-	greeting   atomic.Bool  // a greet is in the queue
-	back       chan struct{}
+	maxPayload atomic.Int64  // of a message, as the server says
+	greeting   atomic.Bool   // the writer is to say Hello in all namespaces
+	beating    atomic.Bool   // the writer is to send a heartbeat
+	holding    atomic.Bool   // the queue may have to wait for the other nodes
+	back       chan struct{} // there is a connection again
 
 	heartbeats, unheard *nats.Subscription // of all links; what the server says of silent ones
 
@@ -37,7 +41,9 @@ type Cluster struct {
 	subs       map[*nats.Subscription]*namespace
 	namespaces map[*namespace]struct{}
 	members    map[string]*member // by link
-	told       string             // the error that was logged last, since there is a connection
+	since      time.Time          // when the last connection was made
+	gap        bool               // something was lost on it, which is counted
+	told       string             // the error that was logged last
 }
 
 type counters struct{ published, received, dropped, refused, gaps atomic.Uint64 }
@@ -68,6 +74,7 @@ func New(url string, o *Options) (*Cluster, error) {
 		subs: make(map[*nats.Subscription]*namespace), namespaces: make(map[*namespace]struct{}), members: make(map[string]*member),
 	}
 	c.maxPayload.Store(math.MaxInt64)
+	c.holding.Store(true)
 	options, err := c.connection(url)
 	if err != nil {
 		return nil, err
@@ -135,13 +142,10 @@ func (c *Cluster) handle(d *decoder, m *nats.Msg) {
 func (c *Cluster) connected(nc *nats.Conn) {
 	c.maxPayload.Store(nc.MaxPayload())
 	c.mu.Lock()
-	for _, m := range c.members {
-		m.heard = time.Now() // nobody could be heard
-	}
+	c.since, c.gap, c.told = time.Now(), false, ""
 	if !isClosed(c.up) {
 		close(c.up)
 	}
-	c.told = ""
 	c.mu.Unlock()
 	c.o.Logger.Info("socket.io: connected with NATS", "server", nc.ConnectedUrlRedacted())
 	select {
@@ -157,28 +161,39 @@ func (c *Cluster) lost(err error) {
 	was := isClosed(c.up)
 	if was {
 		c.up = make(chan struct{})
+		c.holding.Store(true)
+		c.lose()
 	}
 	c.mu.Unlock()
 	if was && !isClosed(c.done) {
-		c.counters.gaps.Add(1)
 		c.o.Logger.Warn("socket.io: connection with NATS lost", "error", err)
 	}
 }
 
-// failed is called with errors that have no caller.
-func (c *Cluster) failed(err error) {
-	c.mu.Lock()
-	fresh, up := c.told != err.Error(), isClosed(c.up)
-	c.told = err.Error()
-	c.mu.Unlock()
-	if isClosed(c.done) {
-		return
-	}
-	if up {
+// lose counts that something may have been lost on the connection. Called with mu held.
+func (c *Cluster) lose() {
+	if !c.gap && !isClosed(c.done) {
+		c.gap = true
 		c.counters.gaps.Add(1)
 	}
+}
+
+// failed is called with errors of the connection.
+func (c *Cluster) failed(nc *nats.Conn, err error) {
+	c.mu.Lock()
+	fresh := c.told != err.Error() && !isClosed(c.done)
+	c.told = err.Error()
+	if isClosed(c.up) {
+		c.lose()
+	}
+	c.mu.Unlock()
 	if fresh {
 		c.o.Logger.Warn("socket.io: NATS", "error", err)
+	}
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		// What could not be written in time is lost, and nats.go goes on. The server
+		// may be another one's by now.
+		_ = nc.ForceReconnect()
 	}
 }
 
@@ -196,6 +211,9 @@ func (c *Cluster) Ready(ctx context.Context) error {
 	c.mu.RLock()
 	up := c.up
 	c.mu.RUnlock()
+	if isClosed(up) && !isClosed(c.done) {
+		return nil
+	}
 	select {
 	case <-up:
 		return nil

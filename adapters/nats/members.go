@@ -71,7 +71,8 @@ func (c *Cluster) forget(n *namespace, uid string) {
 }
 
 // heartbeat takes note of the heartbeat of a link. One that is new, or has come back, is
-// asked for its namespaces.
+// asked for its namespaces. One that is heard for the first time on this connection hears
+// this node too.
 func (c *Cluster) heartbeat(link string) {
 	if !isUID(link+"0") || len(link) != linkLength {
 		c.counters.refused.Add(1)
@@ -84,12 +85,16 @@ func (c *Cluster) heartbeat(link string) {
 		m = new(member)
 		c.members[link] = m
 	}
+	back := m != nil && m.heard.Before(c.since)
 	if m != nil {
 		m.heard = time.Now()
 	}
 	c.mu.Unlock()
 	if fresh {
 		c.greet()
+	} else if back {
+		c.beating.Store(true)
+		c.queue.stir()
 	}
 }
 
@@ -130,7 +135,7 @@ func (c *Cluster) beat(all bool) {
 	var ask, gone []string
 	c.mu.RLock()
 	for link, m := range c.members {
-		switch silent := now.Sub(m.heard); {
+		switch silent := min(now.Sub(m.heard), now.Sub(c.since)); { // before there was a connection nobody could be heard
 		case silent > goneTime:
 			gone = append(gone, link)
 		case all || silent > silentTime:
@@ -164,9 +169,8 @@ func (c *Cluster) linkMessage(m *nats.Msg) {
 // or gone. It does not wait.
 func (c *Cluster) Probe() { _ = c.queue.add(op{action: probe}) }
 
-// greet makes the writer say Hello in all namespaces, once.
+// greet makes the writer say Hello in all namespaces.
 func (c *Cluster) greet() {
-	if !c.greeting.Swap(true) {
-		_ = c.queue.add(op{action: greet})
-	}
+	c.greeting.Store(true)
+	c.queue.stir()
 }

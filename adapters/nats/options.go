@@ -66,7 +66,7 @@ const (
 	pingTime     = 10 * time.Second // a server that answers none of two pings is given up
 	flushTime    = 10 * time.Second // a server that takes nothing for that long is given up
 	firstRetry   = 50 * time.Millisecond
-	greatestWait = 2 * time.Second // between two rounds of attempts to connect
+	greatestWait = time.Second // between two rounds of attempts to connect
 )
 
 // connection returns the options of the connection.
@@ -111,7 +111,7 @@ func (c *Cluster) listen(o *nats.Options) {
 		}
 	}
 	o.AsyncErrorCB = func(nc *nats.Conn, s *nats.Subscription, err error) {
-		c.failed(err)
+		c.failed(nc, err)
 		if failed != nil {
 			failed(nc, s, err)
 		}

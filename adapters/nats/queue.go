@@ -22,14 +22,13 @@ const (
 	toJoined               // publish to all nodes, since they make sockets join op.rooms
 	open                   // subscribe the namespace, and say Hello
 	shut                   // publish op.message, and unsubscribe the namespace
-	greet                  // say Hello in all namespaces
 	probe                  // ask whether the other nodes are there
 	end                    // nothing comes afterwards
 )
 
 // An op is something that the writer has to do, in its turn.
 type op struct {
-	namespace *namespace // nil for greet, probe and end
+	namespace *namespace // nil for probe and end
 	action    action
 	to        string // a subject, or a room
 	rooms     []string

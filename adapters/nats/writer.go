@@ -3,6 +3,8 @@ package natsadapter
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -18,13 +20,17 @@ const JoinTime = 2 * time.Second
 // more all events go to all nodes meanwhile.
 const maxJoined = 10_000
 
+const (
+	holdTime = 1500 * time.Millisecond // how long other nodes are awaited when there is a connection again
+	holdTick = 50 * time.Millisecond   // how often to look
+)
+
 // retryTime is after how long the writer tries again what could not be published, if
 // nobody says that the connection is back.
 const retryTime = 100 * time.Millisecond
 
 // write is the writer, the goroutine that uses the connection: nats.go may keep those who
-// publish or subscribe waiting while the server does not read. Rooms are subscribed to
-// before whatever is in the queue at the time is published.
+// publish or subscribe waiting while the server does not read.
 func (c *Cluster) write() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -36,7 +42,7 @@ func (c *Cluster) write() {
 			c.beat(false)
 		}
 		for {
-			c.subscribe()
+			c.attend()
 			if ops = c.queue.take(ops[:0]); len(ops) == 0 {
 				break
 			}
@@ -70,20 +76,13 @@ func (c *Cluster) do(o *op) {
 	case open:
 		c.open(n)
 	case shut:
-		c.send(o)
+		if o.message != nil && c.nc.Publish(n.all, *o.message) == nil { // without a connection nobody needs to know
+			c.counters.published.Add(1)
+		}
+		c.queue.bytes.Add(-int64(o.size()))
+		o.release()
 		c.shut(n)
 		close(o.done)
-	case greet:
-		c.greeting.Store(false)
-		c.mu.RLock()
-		all := make([]*namespace, 0, len(c.namespaces))
-		for n := range c.namespaces {
-			all = append(all, n)
-		}
-		c.mu.RUnlock()
-		for _, n := range all {
-			c.hello(n)
-		}
 	case probe:
 		c.beat(true)
 	case end:
@@ -95,23 +94,22 @@ func (c *Cluster) do(o *op) {
 func (c *Cluster) send(o *op) {
 	defer c.queue.bytes.Add(-int64(o.size()))
 	defer o.release()
-	if o.message == nil {
-		return
-	}
-	n := o.namespace
-	for !n.dropped.Load() {
+	for !o.namespace.dropped.Load() {
+		if c.holding.Load() && c.hold() {
+			c.await(holdTick)
+			continue
+		}
 		err := c.nc.Publish(c.subjectOf(o), *o.message)
 		switch {
 		case err == nil:
 			c.counters.published.Add(1)
 			return
 		case errors.Is(err, nats.ErrReconnectBufExceeded):
-			c.await()
+			c.await(retryTime)
 			continue
 		case !errors.Is(err, nats.ErrMaxPayload) && !errors.Is(err, nats.ErrConnectionClosed):
 			// The server takes nothing: what nats.go had gathered is lost.
-			c.counters.gaps.Add(1)
-			_ = c.nc.ForceReconnect()
+			c.failed(c.nc, err)
 		}
 		break
 	}
@@ -119,16 +117,55 @@ func (c *Cluster) send(o *op) {
 }
 
 // await waits until it is worth trying again to publish.
-func (c *Cluster) await() {
-	timer := time.NewTimer(retryTime)
+func (c *Cluster) await(d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-c.back:
 	case <-c.queue.wake:
-		c.subscribe()
 	case <-timer.C:
+	}
+	c.attend()
+}
+
+// attend does what does not wait for its turn in the queue: it says that the node is there
+// when there is a new connection, and subscribes to rooms that were opened. So rooms are
+// subscribed to before what is in the queue at the time is published.
+func (c *Cluster) attend() {
+	if c.greeting.Swap(false) {
+		c.beat(false)
+		c.mu.RLock()
+		all := slices.Collect(maps.Keys(c.namespaces))
+		c.mu.RUnlock()
+		for _, n := range all {
+			c.hello(n)
+		}
+	}
+	if c.beating.Swap(false) {
 		c.beat(false)
 	}
+	c.subscribe()
+}
+
+// hold reports whether what is in the queue had better wait: there is no connection, or
+// there is one again but not yet with all nodes that were there before. They would miss it.
+func (c *Cluster) hold() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if !isClosed(c.done) {
+		if !isClosed(c.up) {
+			return true
+		}
+		if time.Since(c.since) < holdTime {
+			for _, m := range c.members {
+				if m.heard.Before(c.since) {
+					return true
+				}
+			}
+		}
+	}
+	c.holding.Store(false)
+	return false
 }
 
 // subjectOf returns the subject of an op's message.
@@ -157,9 +194,6 @@ func (c *Cluster) subjectOf(o *op) string {
 			return s.Subject
 		}
 		return n.room + token(o.to)
-	}
-	if o.action == shut {
-		return n.all
 	}
 	return o.to
 }

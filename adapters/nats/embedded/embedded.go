@@ -84,9 +84,10 @@ func (c *Cluster) connect(ctx context.Context, o *Options, so *server.Options) e
 		}
 	}
 	adapter := o.Adapter
-	adapter.NATS = append(slices.Clip(adapter.NATS), nats.InProcessServer(c.server), nats.UserInfo(so.Username, so.Password))
+	// A connection in memory (nats.InProcessServer) has no buffer, and costs a quarter more.
+	adapter.NATS = append(slices.Clip(adapter.NATS), nats.UserInfo(so.Username, so.Password))
 	var err error
-	if c.adapter, err = natsadapter.New("nats://in-process", &adapter); err != nil {
+	if c.adapter, err = natsadapter.New(c.server.ClientURL(), &adapter); err != nil {
 		return err
 	}
 	c.log.watch(c.adapter)

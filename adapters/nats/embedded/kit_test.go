@@ -35,6 +35,8 @@ type node struct {
 	c   *embedded.Cluster
 	io  *socketio.Server
 	url string
+
+	watcher socketio.RoomWatcher // the adapter of the root namespace
 }
 
 func start(t testing.TB, o embedded.Options) *node {
@@ -48,7 +50,12 @@ func start(t testing.TB, o embedded.Options) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{t: t, c: c, io: serve(t, c)}
+	n := &node{t: t, c: c}
+	n.io = serve(t, func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := c.Adapter(l)
+		n.watcher = a.(socketio.RoomWatcher)
+		return a, err
+	})
 	web := httptest.NewServer(n.io)
 	n.url = web.URL
 	t.Cleanup(func() {
@@ -65,8 +72,8 @@ func (n *node) stop() {
 	n.c.Close(ctx)
 }
 
-func serve(t testing.TB, c *embedded.Cluster) *socketio.Server {
-	io, err := socketio.NewServer(&socketio.Options{Adapter: c.Adapter, Logger: quiet()})
+func serve(t testing.TB, adapter func(*socketio.Local) (socketio.Adapter, error)) *socketio.Server {
+	io, err := socketio.NewServer(&socketio.Options{Adapter: adapter, Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}

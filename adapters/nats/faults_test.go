@@ -1,0 +1,456 @@
+package natsadapter_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	natsadapter "github.com/parleyws/parley/adapters/nats"
+	"github.com/parleyws/parley/socketio"
+)
+
+// port returns a port that is free.
+func port(t testing.TB) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// kill ends a process as the operating system does when it must.
+func (p *process) kill() {
+	p.cmd.Process.Kill()
+	p.cmd.Wait()
+}
+
+// traffic emits numbered events until it is told to stop, and returns how many, and how many
+// of them were dropped.
+func (n *node) traffic(stop <-chan struct{}, room string) (emitted, dropped int) {
+	ticker := time.NewTicker(500 * time.Microsecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return emitted, dropped
+		case <-ticker.C:
+			if err := n.io.To(room).Emit("n", 0, emitted); err != nil {
+				dropped++
+			}
+			emitted++
+		}
+	}
+}
+
+// numbers reads what has come so far: numbers that must rise.
+func (c *client) numbers(last int) (newest, count int) {
+	c.t.Helper()
+	for {
+		select {
+		case got := <-c.got:
+			var from, i int
+			if _, err := fmt.Sscanf(got, "n %d %d", &from, &i); err != nil || i <= last {
+				c.t.Fatalf("got %q after %d", got, last)
+			}
+			last = i
+			count++
+		default:
+			return last, count
+		}
+	}
+}
+
+// A NATS server that is killed and started again, 20 times, under traffic: whoever is on the
+// emitting node gets everything, the others nothing twice and all in order, and both
+// nodes are back within 5 s.
+func TestServerKilled(t *testing.T) {
+	at := port(t)
+	fork20 := func() *process { return fork(t, fmt.Sprint("server ", at)) }
+	s := fork20()
+	a, b := start(t, s.url, nil), start(t, s.url, nil)
+	ready(t, a, b)
+	here, there := a.dial("x"), b.dial("x")
+	rounds := 20
+	if testing.Short() {
+		rounds = 4
+	}
+	var goroutines int
+	stop, ended := make(chan struct{}), make(chan [2]int, 1)
+	go func() {
+		emitted, dropped := a.traffic(stop, "x")
+		ended <- [2]int{emitted, dropped}
+	}()
+	last, total := -1, 0
+	arrives := func() {
+		t.Helper()
+		began := time.Now()
+		until(t, "events arrive", func() bool {
+			newest, n := there.numbers(last)
+			last, total = newest, total+n
+			return n > 0
+		})
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("nothing came for %v", took)
+		}
+	}
+	for round := range rounds {
+		arrives()
+		check(t, a.c.Ready(t.Context()))
+		check(t, b.c.Ready(t.Context()))
+		s.kill()
+		last = drained(t, there, last, &total, round+1, a, b)
+		s = fork20()
+		arrives()
+		if round == 1 {
+			goroutines = runtime.NumGoroutine()
+		}
+	}
+	arrives()
+	close(stop)
+	result := <-ended
+	emitted, dropped := result[0], result[1]
+	until(t, "all has arrived", func() bool {
+		newest, n := there.numbers(last)
+		last, total = newest, total+n
+		return last == emitted-1
+	})
+	for i := range emitted {
+		here.want(fmt.Sprint("n 0 ", i))
+	}
+	sa, sb := a.c.Stats(), b.c.Stats()
+	t.Logf("%d emitted, %d dropped, %d arrived; %+v; %+v", emitted, dropped, total, sa, sb)
+	if lost := emitted - dropped - total; lost > 50*rounds {
+		t.Errorf("%d are lost", lost)
+	}
+	if sa.Gaps != uint64(rounds) || sb.Gaps != uint64(rounds) || sa.Dropped != uint64(dropped) || total > emitted-dropped {
+		t.Error("the counters are wrong")
+	}
+	if now := runtime.NumGoroutine(); now > goroutines+5 {
+		t.Errorf("%d goroutines after %d", now, goroutines)
+	}
+}
+
+// drained waits until the nodes know that the connection is lost, and reads what has come.
+func drained(t *testing.T, c *client, last int, total *int, losses int, nodes ...*node) (newest int) {
+	t.Helper()
+	for _, n := range nodes {
+		until(t, "the loss is noticed", func() bool { return n.c.Stats().Gaps >= uint64(losses) })
+	}
+	newest, count := c.numbers(last)
+	*total += count
+	return newest
+}
+
+// Connections that are cut come back by themselves, and everything goes on in order.
+func TestConnectionsCut(t *testing.T) {
+	s := serve(t, nil)
+	a, b := start(t, s.ClientURL(), nil), start(t, s.ClientURL(), nil)
+	ready(t, a, b)
+	there := b.dial("x")
+	interest(t, s, "parley.ns./.room.x", 1)
+	last, next := -1, 0
+	for round := range 10 {
+		z, err := s.Connz(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gaps := a.c.Stats().Gaps + b.c.Stats().Gaps
+		for _, c := range z.Conns {
+			if err := s.DisconnectClientByID(c.Cid); err != nil {
+				t.Fatal(err)
+			}
+		}
+		until(t, "both are back", func() bool {
+			return a.c.Stats().Gaps+b.c.Stats().Gaps == gaps+2 && a.c.Ready(t.Context()) == nil && b.c.Ready(t.Context()) == nil
+		})
+		interest(t, s, "parley.ns./.room.x", 1)
+		for range 100 {
+			check(t, a.io.To("x").Emit("n", 0, next))
+			next++
+		}
+		until(t, fmt.Sprint("all of round ", round), func() bool {
+			last, _ = there.numbers(last)
+			return last == next-1
+		})
+	}
+	ready(t, a, b)
+}
+
+// A server that is away from the start: the node serves its own clients, and what it has
+// emitted meanwhile reaches the others, in order, as far as the queue can hold it.
+func TestServerAway(t *testing.T) {
+	at := port(t)
+	url := fmt.Sprintf("nats://127.0.0.1:%d", at)
+	a, b := start(t, url, nil), start(t, url, &natsadapter.Options{Logger: quiet(), QueueBytes: 10_000})
+	here, there := a.dial("x"), b.dial("x")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := a.c.Ready(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Ready: %v", err)
+	}
+	if _, err := a.io.Nodes(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Nodes: %v", err)
+	}
+	for i := range 1000 {
+		check(t, a.io.To("x").Emit("n", 0, i))
+		here.want(fmt.Sprint("n 0 ", i))
+	}
+	dropped := uint64(0)
+	for i := range 1000 {
+		if err := b.io.To("x").Emit("m", i); errors.Is(err, natsadapter.ErrQueueFull) {
+			dropped++
+		} else if err != nil {
+			t.Error(err)
+		}
+		there.want(fmt.Sprint("m ", i))
+	}
+	if st := b.c.Stats(); dropped == 0 || st.Dropped != dropped || st.Waiting > 10_000 {
+		t.Errorf("%d dropped; %+v", dropped, st)
+	}
+	s := serve(t, func(o *server.Options) { o.Port = at })
+	ready(t, a, b)
+	interest(t, s, "parley.ns./.room.x", 2)
+	until(t, "nothing waits", func() bool { return a.c.Stats().Waiting+b.c.Stats().Waiting == 0 })
+	check(t, b.io.To("x").Emit("last"))
+	last := -1
+	for got := range here.got { // a's own have been read; b's that were not dropped come in order
+		if got == "last" {
+			break
+		}
+		var i int
+		if _, err := fmt.Sscanf(got, "m %d", &i); err != nil || i <= last {
+			t.Fatalf("got %q after %d", got, last)
+		}
+		last = i
+	}
+	if st := b.c.Stats(); st.Dropped != dropped {
+		t.Errorf("more was dropped: %+v", st)
+	}
+}
+
+// A server that takes nothing does not make anybody wait. What it can't take waits, then is
+// dropped and counted; the rest arrives in order.
+func TestServerStopped(t *testing.T) {
+	s := fork(t, fmt.Sprint("server ", port(t)))
+	a, b := start(t, s.url, &natsadapter.Options{Logger: quiet(), QueueBytes: 1 << 20}), start(t, s.url, nil)
+	ready(t, a, b)
+	there := b.dial("x")
+	check(t, b.io.In("x").SocketsJoin("known"))
+	until(t, "the room is known", func() bool { _ = a.io.To("x").Emit("first"); return len(there.got) > 0 })
+	until(t, "nothing waits", func() bool { return a.c.Stats().Waiting == 0 })
+	pause(s)
+	text := strings.Repeat("x", 10_000)
+	emitted, dropped := 0, 0
+	slowest := time.Duration(0)
+	for dropped < 100 {
+		began := time.Now()
+		if err := a.io.To("x").Emit("n", emitted, text); err != nil {
+			dropped++
+		}
+		emitted++
+		slowest = max(slowest, time.Since(began))
+		if emitted > 1_000_000 {
+			t.Fatal("nothing is ever dropped")
+		}
+	}
+	if slowest > time.Second {
+		t.Errorf("an Emit took %v", slowest)
+	}
+	joins := make(chan error, 1)
+	go func() { joins <- b.io.In("x").SocketsJoin("another") }()
+	check(t, <-joins)
+	resume(s)
+	until(t, "nothing waits", func() bool { return a.c.Stats().Waiting == 0 })
+	check(t, a.io.To("x").Emit("last"))
+	last, count := -1, 0
+	for got := range there.got {
+		if got == "first" {
+			continue
+		}
+		if got == "last" {
+			break
+		}
+		var i int
+		if _, err := fmt.Sscanf(got, "n %d", &i); err != nil || i <= last {
+			t.Fatalf("got %.20q after %d", got, last)
+		}
+		last = i
+		count++
+	}
+	if st := a.c.Stats(); st.Dropped != uint64(dropped) || count != emitted-dropped || st.Gaps > 0 {
+		t.Errorf("%d of %d dropped, %d arrived; %+v", dropped, emitted, count, st)
+	}
+}
+
+// A node that takes nothing is cut off by the server. That is counted, and what comes
+// afterwards is in order.
+func TestSlowNode(t *testing.T) {
+	s := serve(t, func(o *server.Options) { o.MaxPending, o.WriteDeadline = 1<<20, 100*time.Millisecond })
+	a, b := start(t, s.ClientURL(), nil), start(t, s.ClientURL(), nil)
+	ready(t, a, b)
+	there := b.dial("x")
+	interest(t, s, "parley.ns./.room.x", 1)
+	release := b.c.Hold()
+	text := strings.Repeat("x", 10_000)
+	next := 0
+	for range 4000 {
+		check(t, a.io.To("x").Emit("n", 0, next, text))
+		next++
+		if next%100 == 0 {
+			until(t, "it is published", func() bool { return a.c.Stats().Waiting == 0 })
+		}
+	}
+	until(t, "the node is cut off", func() bool { return s.NumSlowConsumers() > 0 })
+	release()
+	until(t, "the node is back", func() bool { return b.c.Stats().Gaps == 1 && b.c.Ready(t.Context()) == nil })
+	interest(t, s, "parley.ns./.room.x", 1)
+	check(t, a.io.To("x").Emit("n", 0, next))
+	last, count := -1, 0
+	until(t, "the last one comes", func() bool {
+		newest, n := there.numbers(last)
+		last, count = newest, count+n
+		return last == next
+	})
+	t.Logf("%d of %d arrived", count, next+1)
+	if st := b.c.Stats(); st.Refused > 0 || st.Gaps != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// A node that is killed while a request waits for it is noticed in a few seconds.
+func TestNodeKilled(t *testing.T) {
+	s := serve(t, nil)
+	a, b := start(t, s.ClientURL(), nil), fork(t, s.ClientURL())
+	until(t, "the other node is known", func() bool { n, _ := a.io.Nodes(t.Context()); return n == 2 })
+	ended := make(chan error, 1)
+	published := a.c.Stats().Published
+	go func() {
+		_, err := a.io.ServerSideCall(t.Context(), "mute")
+		ended <- err
+	}()
+	until(t, "the request is published", func() bool { return a.c.Stats().Published > published })
+	b.kill()
+	killed := time.Now()
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "left the cluster") {
+		t.Errorf("the request: %v", err)
+	}
+	took := time.Since(killed)
+	t.Logf("noticed after %v", took)
+	if n, err := a.io.Nodes(t.Context()); n != 1 || err != nil || took > 9*time.Second {
+		t.Errorf("%d nodes, %v, after %v", n, err, took)
+	}
+}
+
+// What anybody publishes does no harm.
+func TestHostile(t *testing.T) {
+	s := serve(t, nil)
+	a := start(t, s.ClientURL(), nil)
+	c := a.dial("x")
+	ready(t, a)
+	nc, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	uid := "\x11" + "0123456789abcdef1"
+	sent := []string{
+		"", "{}", "\x01\x03\x00", "\x01\x03\x00" + uid + "\x00\x00\x05[\"n\",", "\x01\x03\x00" + uid + "\x00\x00\x03[0]x\x00",
+		"\x01\x03\x00" + uid + "\x00\x00\x0f[\"disconnect\"]x\x00", "\x01\x01\x00\x11../..*.>.abcdefg1", "\x01\x07\x08" + uid + "\x01q\x00\x00\x00",
+	}
+	for _, m := range sent {
+		for _, subject := range []string{"parley.ns./.all", "parley.ns./.room.x"} {
+			check(t, nc.Publish(subject, []byte(m)))
+		}
+	}
+	for i := range 20_000 {
+		check(t, nc.Publish("parley.links", fmt.Appendf(nil, "%016x", i)))
+	}
+	check(t, nc.Publish("parley.links", []byte("not a link")))
+	check(t, nc.Publish("parley.ns./.room.x", []byte("\x01\x03\x00"+uid+"\x01\x01x\x00\x08[\"well\"]\x00")))
+	c.want("well")
+	until(t, "what nobody hears is forgotten", func() bool { return a.c.Stats().Nodes == 0 })
+	if st := a.c.Stats(); st.Refused < uint64(2*len(sent)-2) || st.Gaps > 0 {
+		t.Errorf("%+v", st)
+	}
+	if err := a.io.To("x").Emit("big", make([]byte, 2<<20)); !errors.Is(err, nats.ErrMaxPayload) {
+		t.Errorf("an event larger than the server takes: %v", err)
+	}
+	if st := a.c.Stats(); st.Dropped != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// Close ends everything in every state.
+func TestClose(t *testing.T) {
+	at := port(t)
+	c, err := natsadapter.New(fmt.Sprintf("nats://127.0.0.1:%d", at), &natsadapter.Options{Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, c.Close(t.Context()))
+	check(t, c.Close(t.Context()))
+	if err := c.Ready(t.Context()); err == nil {
+		t.Error("Ready after Close")
+	}
+	if _, err := socketio.NewServer(&socketio.Options{Adapter: c.Adapter, Logger: quiet()}); err == nil {
+		t.Error("Adapter after Close")
+	}
+
+	away := start(t, fmt.Sprintf("nats://127.0.0.1:%d", at), nil)
+	check(t, away.io.Emit("lost"))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	away.io.Shutdown(ctx)
+	if err := away.c.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Close: %v", err)
+	}
+	if st := away.c.Stats(); st.Dropped == 0 {
+		t.Errorf("%+v", st)
+	}
+
+	// What was published before still arrives.
+	s := serve(t, nil)
+	a, b := start(t, s.ClientURL(), nil), start(t, s.ClientURL(), nil)
+	ready(t, a, b)
+	in := b.dial("x")
+	interest(t, s, "parley.ns./.room.x", 1)
+	for i := range 1000 {
+		check(t, a.io.To("x").Emit("n", 0, i))
+	}
+	check(t, a.io.Shutdown(t.Context()))
+	check(t, a.c.Close(t.Context()))
+	numbered(t, in, 1, 1000)
+	ready(t, b)
+}
+
+// Namespaces that come and go, here and there, under the same name.
+func TestNamespaces(t *testing.T) {
+	s := serve(t, nil)
+	a, b := start(t, s.ClientURL(), nil), start(t, s.ClientURL(), nil)
+	ready(t, a, b)
+	for i := range 20 {
+		name := fmt.Sprint("/n.* ", i%2)
+		for _, n := range []*node{a, b} {
+			if count, err := n.io.Of(name).Nodes(t.Context()); err != nil || count < 1 {
+				t.Fatal(count, err)
+			}
+		}
+		until(t, "both know each other", func() bool {
+			n, _ := a.io.Of(name).Nodes(t.Context())
+			m, _ := b.io.Of(name).Nodes(t.Context())
+			return n == 2 && m == 2
+		})
+	}
+	if names := a.io.Namespaces(); !slices.Contains(names, "/n.* 1") {
+		t.Error(names)
+	}
+}
