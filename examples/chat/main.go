@@ -10,12 +10,10 @@ package main
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,11 +23,9 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/examples/chat/page"
 	"github.com/parleyws/parley/socketio"
 )
-
-//go:embed page
-var files embed.FS
 
 // graceTime bounds how long a shutdown waits for clients to be told.
 const graceTime = 5 * time.Second
@@ -80,13 +76,9 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 
 // serve serves Socket.IO at /socket.io/ and the page at all other paths.
 func serve(ctx context.Context, listener net.Listener, io *socketio.Server) error {
-	page, err := fs.Sub(files, "page")
-	if err != nil {
-		return err
-	}
 	mux := http.NewServeMux()
 	io.Register(mux)
-	mux.Handle("/", http.FileServerFS(page))
+	mux.Handle("/", http.FileServerFS(page.Files))
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
@@ -98,7 +90,7 @@ func serve(ctx context.Context, listener net.Listener, io *socketio.Server) erro
 	// The sessions end first, because their requests wait for events.
 	ending, cancel := context.WithTimeout(context.Background(), graceTime)
 	defer cancel()
-	err = io.Shutdown(ending)
+	err := io.Shutdown(ending)
 	if err = errors.Join(err, web.Shutdown(ending)); errors.Is(err, context.DeadlineExceeded) {
 		return nil // clients that were not told notice the end by themselves
 	}
