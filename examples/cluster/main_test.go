@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// patience bounds steps that hang only if something is wrong.
+const patience = 30 * time.Second
+
+// start runs the command with nodes on free ports, and returns their URLs.
+func start(t *testing.T, nodes int, args ...string) (urls []string) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	out, w := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, append([]string{"-addr", "127.0.0.1:0", "-nodes", fmt.Sprint(nodes)}, args...), w, io.Discard)
+		w.Close()
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error("run:", err)
+		}
+	})
+	lines := bufio.NewReader(out)
+	for range nodes {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		url, found := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+		if !found {
+			t.Fatalf("it says %q", line)
+		}
+		urls = append(urls, url)
+	}
+	go io.Copy(io.Discard, lines)
+	return urls
+}
+
+// A client notes what it receives.
+type client struct {
+	*socketio.Client
+	got    chan any
+	people chan int
+}
+
+func dial(t *testing.T, url, name string) *client {
+	t.Helper()
+	c := &client{got: make(chan any, 100), people: make(chan int, 100)}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var err error
+	c.Client, err = socketio.Dial(ctx, url, &socketio.DialOptions{
+		Logger: slog.New(slog.DiscardHandler),
+		Auth:   map[string]string{"name": name},
+		Setup: func(s *socketio.Client) {
+			socketio.On2(s, "receive-message", func(_ context.Context, message any, _ person) error { c.got <- message; return nil })
+			socketio.On2(s, "people", func(_ context.Context, _ string, list []person) error { c.people <- len(list); return nil })
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (c *client) next(t *testing.T) any {
+	t.Helper()
+	select {
+	case m := <-c.got:
+		return m
+	case <-time.After(patience):
+		t.Fatal("nothing came")
+		return nil
+	}
+}
+
+// Clients of different nodes share a room: text, binary data, and both in one value.
+func TestCluster(t *testing.T) {
+	urls := start(t, 3)
+	ann, bob := dial(t, urls[0], "Ann"), dial(t, urls[2], "Bob")
+	join := func(c *client) []person {
+		people, err := socketio.Call[[]person](t.Context(), c, "join-room", "tea")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return people
+	}
+	join(ann)
+	if people := join(bob); len(people) != 2 || people[0].Name != "Ann" || people[1].Name != "Bob" {
+		t.Errorf("in the room: %v", people)
+	}
+	for i, m := range []any{"hello ☕", []byte{0, 255, 128}, map[string]any{"file": []byte("x"), "name": "y"}, 1.5} {
+		from, to := ann, bob
+		if i%2 == 1 {
+			from, to = bob, ann
+		}
+		if _, err := socketio.Call[bool](t.Context(), from, "message", message{"tea", m}); err != nil {
+			t.Fatal(err)
+		}
+		if got := to.next(t); fmt.Sprintf("%T %v", got, got) != fmt.Sprintf("%T %v", m, m) {
+			t.Errorf("got %T %v, want %T %v", got, got, m, m)
+		}
+	}
+	if _, err := socketio.Call[bool](t.Context(), ann, "message", message{"tea", nil}); err == nil {
+		t.Error("a message of nothing is sent")
+	}
+	if _, err := socketio.Call[[]person](t.Context(), ann, "leave-room", "tea"); err != nil {
+		t.Fatal(err)
+	}
+	for last := 0; last != 1; { // Bob is told that Ann has left
+		select {
+		case last = <-bob.people:
+		case <-time.After(patience):
+			t.Fatal("nobody has left")
+		}
+	}
+	response, err := http.Get(urls[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if got := response.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/html") {
+		t.Errorf("the page is %s", got)
+	}
+}
+
+// Nodes whose broker is away serve all the same.
+func TestBrokerAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for the broker")
+	}
+	urls := start(t, 1, "-nats", "nats://127.0.0.1:1")
+	ann, bob := dial(t, urls[0], "Ann"), dial(t, urls[0], "Bob")
+	for _, c := range []*client{ann, bob} {
+		if err := c.Emit("join-room", "tea"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ann.Emit("message", message{"tea", "hi"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFollowing(t *testing.T) {
+	for _, tt := range []struct {
+		addr string
+		i    int
+		want string
+	}{
+		{"127.0.0.1:3000", 0, "127.0.0.1:3000"}, {"127.0.0.1:3000", 2, "127.0.0.1:3002"}, {"[::1]:80", 1, "[::1]:81"}, {":0", 3, ":0"},
+	} {
+		if got, err := following(tt.addr, tt.i); got != tt.want || err != nil {
+			t.Errorf("following(%q, %d) = %q, %v; want %q", tt.addr, tt.i, got, err, tt.want)
+		}
+	}
+}
+
+func TestBadArguments(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	for _, args := range [][]string{
+		{"-none"}, {"-nodes", "0"}, {"-nodes", "101"}, {"-addr", "nowhere"}, {"-addr", "127.0.0.1:x"},
+		{"-addr", busy.Addr().String()}, {"-nats", "nats://%"},
+	} {
+		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
+			t.Errorf("run %q: no error", args)
+		}
+	}
+}
