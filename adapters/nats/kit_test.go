@@ -54,7 +54,7 @@ func serve(t testing.TB, set func(*server.Options)) *server.Server {
 // A node is a Socket.IO server of a cluster.
 type node struct {
 	t   testing.TB
-	c   *natsadapter.Cluster
+	c   *natsadapter.Broker
 	io  *socketio.Server
 	url string
 }

@@ -39,7 +39,7 @@ func isUID(uid string) bool {
 
 // met takes note of a node that has a namespace. It returns false if there are too many,
 // or if that is no node's name.
-func (c *Cluster) met(n *namespace, uid string) bool {
+func (c *Broker) met(n *namespace, uid string) bool {
 	c.mu.RLock()
 	_, known := n.peers[uid]
 	c.mu.RUnlock()
@@ -63,7 +63,7 @@ func (c *Cluster) met(n *namespace, uid string) bool {
 }
 
 // forget takes note of a node that has left a namespace.
-func (c *Cluster) forget(n *namespace, uid string) {
+func (c *Broker) forget(n *namespace, uid string) {
 	c.mu.Lock()
 	delete(n.peers, uid)
 	c.mu.Unlock()
@@ -73,7 +73,7 @@ func (c *Cluster) forget(n *namespace, uid string) {
 // heartbeat takes note of the heartbeat of a link. One that is new, or has come back, is
 // asked for its namespaces. One that is heard for the first time on this connection hears
 // this node too.
-func (c *Cluster) heartbeat(link string) {
+func (c *Broker) heartbeat(link string) {
 	if !isUID(link+"0") || len(link) != linkLength {
 		c.counters.refused.Add(1)
 		return
@@ -99,7 +99,7 @@ func (c *Cluster) heartbeat(link string) {
 }
 
 // lostLink forgets a link, and all nodes of its in all namespaces.
-func (c *Cluster) lostLink(link string) {
+func (c *Broker) lostLink(link string) {
 	type gone struct {
 		n   *namespace
 		uid string
@@ -127,7 +127,7 @@ func (c *Cluster) lostLink(link string) {
 
 // beat sends the heartbeat, and asks for links that have been silent, or for all of them.
 // Called by the writer.
-func (c *Cluster) beat(all bool) {
+func (c *Broker) beat(all bool) {
 	if c.nc.Publish(c.subjects.links(), []byte(c.link)) != nil {
 		all = false // there is no connection to ask
 	}
@@ -153,7 +153,7 @@ func (c *Cluster) beat(all bool) {
 }
 
 // linkMessage handles what comes on the subjects of links. Called by the reader.
-func (c *Cluster) linkMessage(m *nats.Msg) {
+func (c *Broker) linkMessage(m *nats.Msg) {
 	switch m.Sub {
 	case c.heartbeats:
 		c.heartbeat(string(m.Data))
@@ -164,13 +164,13 @@ func (c *Cluster) linkMessage(m *nats.Msg) {
 	}
 }
 
-// Probe asks whether the other nodes are still there, which a Cluster does by itself when
+// Probe asks whether the other nodes are still there, which a Broker does by itself when
 // one has been silent for a while. It is for those who know sooner that one may have come
 // or gone. It does not wait.
-func (c *Cluster) Probe() { _ = c.queue.add(op{action: probe}) }
+func (c *Broker) Probe() { _ = c.queue.add(op{action: probe}) }
 
 // greet makes the writer say Hello in all namespaces.
-func (c *Cluster) greet() {
+func (c *Broker) greet() {
 	c.greeting.Store(true)
 	c.queue.stir()
 }

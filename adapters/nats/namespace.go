@@ -15,7 +15,7 @@ import (
 
 // A namespace is one that this node has. It is the cluster.Transport of its node.
 type namespace struct {
-	c    *Cluster
+	c    *Broker
 	node *cluster.Node
 	all  string // the subject of all nodes that have it
 	room string // what the subjects of rooms begin with
@@ -25,7 +25,7 @@ type namespace struct {
 	dropped atomic.Bool   // what is in the queue is dropped
 
 	changed map[string]bool     // rooms; guarded by queue.mu
-	peers   map[string]struct{} // the other nodes that have it, by UID; guarded by Cluster.mu
+	peers   map[string]struct{} // the other nodes that have it, by UID; guarded by Broker.mu
 
 	// The writer's:
 	subscribed []*nats.Subscription          // all, and answers to this node
@@ -44,9 +44,15 @@ type adapter struct {
 // RoomsChanged implements socketio.RoomWatcher.
 func (a adapter) RoomsChanged(opened, closed []string) { a.n.c.queue.change(a.n, opened, closed) }
 
-// Adapter connects a namespace: it is the Adapter of socketio.Options. A Cluster is for one
+// hasSubject reports whether a room has a subject of its own.
+func (c *Broker) hasSubject(room string) bool { return c.o.SocketRooms || len(room) != idLength }
+
+// idLength is how long the id of a socket is, in bytes.
+const idLength = 20
+
+// Adapter connects a namespace: it is the Adapter of socketio.Options. A Broker is for one
 // Server. It does not wait.
-func (c *Cluster) Adapter(l *socketio.Local) (socketio.Adapter, error) {
+func (c *Broker) Adapter(l *socketio.Local) (socketio.Adapter, error) {
 	n := &namespace{
 		c: c, all: c.subjects.all(l.Name()), room: c.subjects.rooms(l.Name()), to: c.subjects.nodes(l.Name()),
 		settled: make(chan struct{}), peers: make(map[string]struct{}), rooms: make(map[string]*nats.Subscription),
@@ -63,7 +69,7 @@ func (c *Cluster) Adapter(l *socketio.Local) (socketio.Adapter, error) {
 func (n *namespace) Publish(m *cluster.Message) error {
 	o := op{namespace: n, action: publish, to: n.all}
 	switch {
-	case m.Type == cluster.Broadcast && m.Request == "" && isOne(m.Target.Rooms):
+	case m.Type == cluster.Broadcast && m.Request == "" && isOne(m.Target.Rooms) && n.c.hasSubject(m.Target.Rooms[0]):
 		o.action, o.to = toRoom, m.Target.Rooms[0]
 	case m.Type == cluster.Join:
 		o.action, o.rooms = toJoined, slices.Clone(m.Rooms)
@@ -135,7 +141,7 @@ func (n *namespace) Close(ctx context.Context) error {
 	}
 	if n.c.queue.add(o) != nil {
 		o.release()
-		return nil // the Cluster is closed: nothing is left
+		return nil // the Broker is closed: nothing is left
 	}
 	select {
 	case <-o.done:
@@ -158,6 +164,9 @@ func (n *namespace) receive(m *cluster.Message) error {
 	}
 	if m.Type == cluster.Hello {
 		return n.Send(m.UID, &cluster.Message{Type: cluster.Alive, UID: n.node.UID()})
+	}
+	if rooms := m.Target.Rooms; m.Type == cluster.Broadcast && m.Request == "" && len(rooms) > 0 && !slices.ContainsFunc(rooms, n.node.Local().HasRoom) {
+		return nil
 	}
 	return n.node.Receive(m)
 }

@@ -10,7 +10,7 @@ import (
 // NATS is away or slow: it does not reach the other nodes.
 var ErrQueueFull = errors.New("natsadapter: the queue for NATS is full")
 
-// errClosed is the error of what is published after Cluster.Close.
+// errClosed is the error of what is published after Broker.Close.
 var errClosed = errors.New("natsadapter: closed")
 
 // An action is what an op makes the writer do.
@@ -121,6 +121,9 @@ func (q *queue) change(n *namespace, opened, closed []string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	note := func(room string, open bool) {
+		if !n.c.hasSubject(room) {
+			return
+		}
 		if was, noted := n.changed[room]; noted && was != open {
 			delete(n.changed, room)
 			return

@@ -31,7 +31,7 @@ const retryTime = 100 * time.Millisecond
 
 // write is the writer, the goroutine that uses the connection: nats.go may keep those who
 // publish or subscribe waiting while the server does not read.
-func (c *Cluster) write() {
+func (c *Broker) write() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	var ops []op
@@ -68,7 +68,7 @@ func (c *Cluster) write() {
 const maxOps = 4096
 
 // do does what an op says.
-func (c *Cluster) do(o *op) {
+func (c *Broker) do(o *op) {
 	n := o.namespace
 	switch o.action {
 	case publish, toRoom, toJoined:
@@ -91,7 +91,7 @@ func (c *Cluster) do(o *op) {
 }
 
 // send publishes the message of an op. While there is no connection it waits.
-func (c *Cluster) send(o *op) {
+func (c *Broker) send(o *op) {
 	defer c.queue.bytes.Add(-int64(o.size()))
 	defer o.release()
 	for !o.namespace.dropped.Load() {
@@ -117,7 +117,7 @@ func (c *Cluster) send(o *op) {
 }
 
 // await waits until it is worth trying again to publish.
-func (c *Cluster) await(d time.Duration) {
+func (c *Broker) await(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -131,7 +131,7 @@ func (c *Cluster) await(d time.Duration) {
 // attend does what does not wait for its turn in the queue: it says that the node is there
 // when there is a new connection, and subscribes to rooms that were opened. So rooms are
 // subscribed to before what is in the queue at the time is published.
-func (c *Cluster) attend() {
+func (c *Broker) attend() {
 	if c.greeting.Swap(false) {
 		c.beat(false)
 		c.mu.RLock()
@@ -149,7 +149,7 @@ func (c *Cluster) attend() {
 
 // hold reports whether what is in the queue had better wait: there is no connection, or
 // there is one again but not yet with all nodes that were there before. They would miss it.
-func (c *Cluster) hold() bool {
+func (c *Broker) hold() bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if !isClosed(c.done) {
@@ -169,7 +169,7 @@ func (c *Cluster) hold() bool {
 }
 
 // subjectOf returns the subject of an op's message.
-func (c *Cluster) subjectOf(o *op) string {
+func (c *Broker) subjectOf(o *op) string {
 	n := o.namespace
 	switch o.action {
 	case toJoined:
@@ -217,7 +217,7 @@ func (n *namespace) hasJoined(room string) bool {
 }
 
 // open subscribes a namespace.
-func (c *Cluster) open(n *namespace) {
+func (c *Broker) open(n *namespace) {
 	c.mu.Lock()
 	c.namespaces[n] = struct{}{}
 	c.mu.Unlock()
@@ -231,7 +231,7 @@ func (c *Cluster) open(n *namespace) {
 
 // hello says that this node has a namespace. What it can't say now it says when the
 // connection is back.
-func (c *Cluster) hello(n *namespace) {
+func (c *Broker) hello(n *namespace) {
 	message, err := appendMessage(nil, &cluster.Message{Type: cluster.Hello, UID: n.node.UID()})
 	if err != nil || c.nc.Publish(n.all, message) != nil {
 		return
@@ -243,7 +243,7 @@ func (c *Cluster) hello(n *namespace) {
 }
 
 // shut ends the subscriptions of a namespace.
-func (c *Cluster) shut(n *namespace) {
+func (c *Broker) shut(n *namespace) {
 	c.mu.Lock()
 	delete(c.namespaces, n)
 	c.mu.Unlock()
@@ -258,7 +258,7 @@ func (c *Cluster) shut(n *namespace) {
 
 // subscribe subscribes to rooms that were opened, and ends the subscriptions of those that
 // were closed.
-func (c *Cluster) subscribe() {
+func (c *Broker) subscribe() {
 	for _, change := range c.queue.changes() {
 		n := change.namespace
 		if n.rooms == nil {
@@ -281,7 +281,7 @@ func (c *Cluster) subscribe() {
 
 // listenTo subscribes to a subject, whose messages are for n. It fails only if the
 // connection was closed.
-func (c *Cluster) listenTo(n *namespace, subject string) *nats.Subscription {
+func (c *Broker) listenTo(n *namespace, subject string) *nats.Subscription {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s, err := c.nc.ChanSubscribe(subject, c.gate.messages)
@@ -292,7 +292,7 @@ func (c *Cluster) listenTo(n *namespace, subject string) *nats.Subscription {
 	return s
 }
 
-func (c *Cluster) unlisten(s *nats.Subscription) {
+func (c *Broker) unlisten(s *nats.Subscription) {
 	c.mu.Lock()
 	delete(c.subs, s)
 	c.mu.Unlock()
@@ -300,7 +300,7 @@ func (c *Cluster) unlisten(s *nats.Subscription) {
 }
 
 // flush waits until the server has got what was published.
-func (c *Cluster) flush(ctx context.Context) error {
+func (c *Broker) flush(ctx context.Context) error {
 	if !c.nc.IsConnected() {
 		return nil
 	}

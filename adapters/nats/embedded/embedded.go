@@ -37,7 +37,7 @@ import (
 // A Cluster is this node of a cluster, for one socketio.Server. Its methods may be called
 // from any goroutine.
 type Cluster struct {
-	adapter *natsadapter.Cluster
+	adapter *natsadapter.Broker
 	server  *server.Server
 	log     *log
 	others  int // how many nodes are dialed

@@ -17,11 +17,11 @@ import (
 // who is there.
 type log struct {
 	to      *slog.Logger
-	lost    atomic.Uint64         // connections with other nodes
+	lost    atomic.Int64          // connections with other nodes
 	failure atomic.Pointer[error] // nil: none
 
 	mu      sync.Mutex
-	adapter *natsadapter.Cluster // nil: not yet, or not any more
+	adapter *natsadapter.Broker // nil: not yet, or not any more
 	timer   *time.Timer
 	turn    int // in askTimes
 	told    map[string]bool
@@ -37,7 +37,7 @@ const maxTold = 100
 func newLog(to *slog.Logger) *log { return &log{to: to, told: make(map[string]bool)} }
 
 // watch makes l tell a of changes, from now on.
-func (l *log) watch(a *natsadapter.Cluster) {
+func (l *log) watch(a *natsadapter.Broker) {
 	l.mu.Lock()
 	l.adapter = a
 	l.mu.Unlock()

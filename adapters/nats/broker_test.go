@@ -164,6 +164,30 @@ func numbered(t testing.TB, in *client, senders, each int) {
 	}
 }
 
+// The rooms of sockets have subjects only if the option says so, and get their events anyway.
+func TestSocketRooms(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		t.Run(fmt.Sprint(on), func(t *testing.T) {
+			s := serve(t, nil)
+			o := &natsadapter.Options{Logger: quiet(), SocketRooms: on}
+			a, b := start(t, s.ClientURL(), o), start(t, s.ClientURL(), o)
+			ready(t, a, b)
+			in := b.dial("x")
+			interest(t, s, "parley.ns./.room.x", 1)
+			id, want := in.ID(), 0
+			if on {
+				want = 1
+			}
+			interest(t, s, "parley.ns./.room."+id, want)
+			check(t, a.io.To(id).Emit("you"))
+			in.want("you")
+			in.Close()
+			interest(t, s, "parley.ns./.room.x", 0)
+			interest(t, s, "parley.ns./.room."+id, 0)
+		})
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	for name, o := range map[string]*natsadapter.Options{
 		"prefix": {Prefix: "a..b"}, "wildcard": {Prefix: "a.*"}, "bytes": {QueueBytes: -1}, "time": {RequestTime: -1},

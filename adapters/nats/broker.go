@@ -13,9 +13,9 @@ import (
 	"github.com/parleyws/parley/adapters/internal/cluster"
 )
 
-// A Cluster is this node's connection with the other nodes, for one socketio.Server. Its
+// A Broker is this node's connection with the other nodes, for one socketio.Server. Its
 // methods may be called from any goroutine.
-type Cluster struct {
+type Broker struct {
 	o        Options
 	subjects subjects
 	link     string // the name of this connection
@@ -46,28 +46,28 @@ type Cluster struct {
 	told       string             // the error that was logged last
 }
 
-type counters struct{ published, received, dropped, refused, gaps atomic.Uint64 }
+type counters struct{ published, received, dropped, refused, gaps atomic.Int64 }
 
-// Stats says what a Cluster has done since it was made.
+// Stats says what a Broker has done since it was made.
 type Stats struct {
-	Published uint64 // messages handed to NATS
-	Received  uint64 // messages of other nodes
-	Dropped   uint64 // messages for other nodes that were not handed to NATS: the queue was full, or the message larger than NATS allows
-	Refused   uint64 // messages of other nodes that break a rule, or for which there is no room
-	Gaps      uint64 // times that messages may have been lost, to this node or from it: the connection was lost
-	Nodes     int    // other nodes of which is known that they are there
-	Waiting   int64  // bytes that wait until NATS takes them
+	Published int64 // messages handed to NATS
+	Received  int64 // messages of other nodes
+	Dropped   int64 // messages for other nodes that were not handed to NATS: the queue was full, or the message larger than NATS allows
+	Refused   int64 // messages of other nodes that break a rule, or for which there is no room
+	Gaps      int64 // times that messages may have been lost, to this node or from it: the connection was lost
+	Nodes     int   // other nodes of which is known that they are there
+	Waiting   int64 // bytes that wait until NATS takes them
 }
 
 // New connects with a NATS server, or with one of several whose URLs are separated by
-// commas. It returns without an error also if no server can be reached: the Cluster then
+// commas. It returns without an error also if no server can be reached: the Broker then
 // goes on trying, and Ready tells when it has succeeded.
-func New(url string, o *Options) (*Cluster, error) {
+func New(url string, o *Options) (*Broker, error) {
 	resolved, err := o.resolve()
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{
+	c := &Broker{
 		o: resolved, subjects: subjects{resolved.Prefix}, link: cluster.NewUID(), gate: newGate(),
 		queue: queue{limit: resolved.QueueBytes, wake: make(chan struct{}, 1)},
 		back:  make(chan struct{}, 1), done: make(chan struct{}), up: make(chan struct{}),
@@ -90,7 +90,7 @@ func New(url string, o *Options) (*Cluster, error) {
 }
 
 // start subscribes to what concerns links, and starts the reader and the writer.
-func (c *Cluster) start() (err error) {
+func (c *Broker) start() (err error) {
 	if c.heartbeats, err = c.nc.ChanSubscribe(c.subjects.links(), c.gate.messages); err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (c *Cluster) start() (err error) {
 }
 
 // read is the reader, the goroutine that handles what comes.
-func (c *Cluster) read() {
+func (c *Broker) read() {
 	var d decoder
 	for {
 		select {
@@ -120,7 +120,7 @@ func (c *Cluster) read() {
 	}
 }
 
-func (c *Cluster) handle(d *decoder, m *nats.Msg) {
+func (c *Broker) handle(d *decoder, m *nats.Msg) {
 	c.mu.RLock()
 	n := c.subs[m.Sub]
 	c.mu.RUnlock()
@@ -139,7 +139,7 @@ func (c *Cluster) handle(d *decoder, m *nats.Msg) {
 }
 
 // connected is called when there is a connection, the first or a new one.
-func (c *Cluster) connected(nc *nats.Conn) {
+func (c *Broker) connected(nc *nats.Conn) {
 	c.maxPayload.Store(nc.MaxPayload())
 	c.mu.Lock()
 	c.since, c.gap, c.told = time.Now(), false, ""
@@ -156,7 +156,7 @@ func (c *Cluster) connected(nc *nats.Conn) {
 }
 
 // lost is called when the connection is lost, or closed.
-func (c *Cluster) lost(err error) {
+func (c *Broker) lost(err error) {
 	c.mu.Lock()
 	was := isClosed(c.up)
 	if was {
@@ -171,7 +171,7 @@ func (c *Cluster) lost(err error) {
 }
 
 // lose counts that something may have been lost on the connection. Called with mu held.
-func (c *Cluster) lose() {
+func (c *Broker) lose() {
 	if !c.gap && !isClosed(c.done) {
 		c.gap = true
 		c.counters.gaps.Add(1)
@@ -179,7 +179,7 @@ func (c *Cluster) lose() {
 }
 
 // failed is called with errors of the connection.
-func (c *Cluster) failed(nc *nats.Conn, err error) {
+func (c *Broker) failed(nc *nats.Conn, err error) {
 	c.mu.Lock()
 	fresh := c.told != err.Error() && !isClosed(c.done)
 	c.told = err.Error()
@@ -207,7 +207,7 @@ func isClosed(c <-chan struct{}) bool {
 }
 
 // Ready waits until there is a connection. It returns the error of ctx if that ends first.
-func (c *Cluster) Ready(ctx context.Context) error {
+func (c *Broker) Ready(ctx context.Context) error {
 	c.mu.RLock()
 	up := c.up
 	c.mu.RUnlock()
@@ -225,7 +225,7 @@ func (c *Cluster) Ready(ctx context.Context) error {
 }
 
 // Stats says what c has done so far.
-func (c *Cluster) Stats() Stats {
+func (c *Broker) Stats() Stats {
 	c.mu.RLock()
 	nodes := len(c.members)
 	c.mu.RUnlock()
@@ -238,7 +238,7 @@ func (c *Cluster) Stats() Stats {
 
 // Close ends the connection, after the Shutdown of the Server. What was published before
 // still leaves. If ctx ends first Close drops what is left, and returns the error of ctx.
-func (c *Cluster) Close(ctx context.Context) error {
+func (c *Broker) Close(ctx context.Context) error {
 	last := op{action: end, done: make(chan struct{})}
 	if c.queue.add(last) != nil {
 		<-c.done
