@@ -16,6 +16,14 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
+// real skips a test that starts servers, unless all the tests of adapters are run.
+func real(t *testing.T) {
+	t.Helper()
+	if os.Getenv("PARLEY_BROKERS") != "required" {
+		t.Skip("takes its time: see ./check cluster")
+	}
+}
+
 // ask sends a command that has to succeed, and compares the reply.
 func ask(t *testing.T, s *Server, want any, command ...string) {
 	t.Helper()
@@ -25,6 +33,7 @@ func ask(t *testing.T, s *Server, want any, command ...string) {
 }
 
 func TestRedis(t *testing.T) {
+	real(t)
 	s := Redis(t, "--maxmemory", "64mb")
 	ask(t, s, "OK", "SET", "k", "v\r\n")
 	ask(t, s, "v\r\n", "GET", "k")
@@ -53,6 +62,7 @@ func TestRedis(t *testing.T) {
 }
 
 func TestPause(t *testing.T) {
+	real(t)
 	s := Redis(t)
 	s.Pause()
 	var timeout net.Error
@@ -69,6 +79,7 @@ func TestPause(t *testing.T) {
 }
 
 func TestCluster(t *testing.T) {
+	real(t)
 	c := RedisCluster(t)
 	if len(c.Addrs()) != 3 {
 		t.Fatalf("addresses %q", c.Addrs())
@@ -90,6 +101,7 @@ func TestCluster(t *testing.T) {
 }
 
 func TestFailover(t *testing.T) {
+	real(t)
 	f := RedisFailover(t)
 	if len(f.Addrs()) != 3 {
 		t.Fatalf("addresses %q", f.Addrs())
@@ -111,6 +123,7 @@ func TestFailover(t *testing.T) {
 }
 
 func TestProxy(t *testing.T) {
+	real(t)
 	s := Redis(t)
 	p := NewProxy(t, s.Addr())
 	c := dial(t, p)

@@ -132,9 +132,15 @@ func (f *Failover) Switch(t testing.TB) (master, replica *Server) {
 		return err
 	})
 	f.awaitMaster(t, heir)
-	await(t, "the old master to become a replica", func() error {
-		return has(old, "role:slave\r\n", "INFO", "replication")
-	})
+	// A sentinel does the same, but not before it has looked at the old master for some
+	// seconds.
+	must(t, old, "REPLICAOF", "127.0.0.1", strconv.Itoa(heir.port))
+	for _, kind := range []string{"normal", "pubsub"} {
+		if _, err := old.Do("CLIENT", "KILL", "TYPE", kind); err != nil {
+			t.Fatalf("brokertest: CLIENT KILL: %v", err)
+		}
+	}
+	awaitLink(t, old)
 	return heir, old
 }
 
