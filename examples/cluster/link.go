@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	natsadapter "github.com/parleyws/parley/adapters/nats"
 	"github.com/parleyws/parley/adapters/nats/embedded"
+	redisadapter "github.com/parleyws/parley/adapters/redis"
+	"github.com/parleyws/parley/adapters/redisstreams"
 	"github.com/parleyws/parley/socketio"
+	"github.com/redis/go-redis/v9"
 )
 
 // A link connects a node with the others. All adapters have these methods.
@@ -26,6 +30,30 @@ type way struct {
 // ways are all that go by a broker.
 var ways = []way{
 	{"nats", "connect the nodes over the NATS server at this `url`", overNATS},
+	{"redis", "connect the nodes by publish and subscribe of the Redis server at this `host:port`", overRedis},
+	{"redis-streams", "connect the nodes by a stream of the Redis server at this `host:port`", overStreams},
+}
+
+func overRedis(_ context.Context, addr string, _ []link, log *slog.Logger) (link, error) {
+	client := redis.NewClient(&redis.Options{Addr: addr})
+	b, err := redisadapter.New(client, &redisadapter.Options{Logger: log})
+	return withClient{b, client}, err
+}
+
+func overStreams(_ context.Context, addr string, _ []link, log *slog.Logger) (link, error) {
+	client := redis.NewClient(&redis.Options{Addr: addr})
+	s, err := redisstreams.New(client, &redisstreams.Options{Logger: log})
+	return withClient{s, client}, err
+}
+
+// withClient is a link over Redis, with a client of its own.
+type withClient struct {
+	link
+	client *redis.Client
+}
+
+func (l withClient) Close(ctx context.Context) error {
+	return errors.Join(l.link.Close(ctx), l.client.Close())
 }
 
 func overNATS(_ context.Context, url string, _ []link, log *slog.Logger) (link, error) {
