@@ -48,6 +48,7 @@ var layers = []layer{
 	{dir: "parser", banned: []string{"net", "io", "sync", "time", "context"}},
 	{dir: "socketio", ours: []string{"engineio", "parser", "socketio/internal/packet"}},
 	{dir: "socketio/internal/packet", ours: []string{"parser"}, banned: []string{"net", "io", "sync", "time", "context"}},
+	{dir: "socketio/adaptertest", ours: []string{"engineio", "handshake", "internal/pipe", "socketio"}},
 	{dir: "internal"},
 	{dir: "internal/inflate", banned: []string{"net", "io", "sync", "time", "context"}},
 	{dir: "wstest", ours: []string{"mask", "frame", "handshake", "conn", "internal/pipe"}},
