@@ -102,10 +102,3 @@ func BenchmarkRoomMemory(b *testing.B) {
 	b.ReportMetric(float64(heap()-before)/rooms, "B/room")
 	runtime.KeepAlive(names)
 }
-
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapInuse + m.StackInuse
-}

@@ -84,6 +84,7 @@ func TestServerKilled(t *testing.T) {
 		rounds = 4
 	}
 	var goroutines int
+	var memory uint64
 	stop, ended := make(chan struct{}), make(chan [2]int, 1)
 	go func() {
 		emitted, dropped := a.traffic(stop, "x")
@@ -111,7 +112,7 @@ func TestServerKilled(t *testing.T) {
 		s = fork20()
 		arrives()
 		if round == 1 {
-			goroutines = runtime.NumGoroutine()
+			goroutines, memory = runtime.NumGoroutine(), heap()
 		}
 	}
 	arrives()
@@ -137,6 +138,17 @@ func TestServerKilled(t *testing.T) {
 	if now := runtime.NumGoroutine(); now > goroutines+5 {
 		t.Errorf("%d goroutines after %d", now, goroutines)
 	}
+	if now := heap(); now > memory+8<<20 {
+		t.Errorf("%d bytes after %d", now, memory)
+	}
+}
+
+// heap returns how much memory is in use, in bytes.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse + m.StackInuse
 }
 
 // drained waits until the nodes know that the connection is lost, and reads what has come.

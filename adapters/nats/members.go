@@ -18,7 +18,7 @@ const (
 	tick       = time.Second             // between heartbeats
 	silentTime = 2500 * time.Millisecond // after which a silent link is asked for
 	goneTime   = 10 * time.Second        // after which it is forgotten without an answer
-	settleTime = 250 * time.Millisecond  // that other nodes get to answer a first Hello
+	settleTime = 100 * time.Millisecond  // that other nodes get to answer a first Hello
 )
 
 // A member is the link of another node.
