@@ -29,31 +29,39 @@ type way struct {
 
 // ways are all that go by a broker.
 var ways = []way{
+	{"redis", "connect the nodes by pub/sub of the Redis at this `host:port`, as Node's @socket.io/redis-adapter", overRedis},
+	{"redis-streams", "connect the nodes by streams of the Redis at this `host:port`, as Node's @socket.io/redis-streams-adapter", overStreams},
 	{"nats", "connect the nodes over the NATS server at this `url`", overNATS},
-	{"redis", "connect the nodes by publish and subscribe of the Redis server at this `host:port`", overRedis},
-	{"redis-streams", "connect the nodes by a stream of the Redis server at this `host:port`", overStreams},
 }
 
 func overRedis(_ context.Context, addr string, _ []link, log *slog.Logger) (link, error) {
 	client := redis.NewClient(&redis.Options{Addr: addr})
-	b, err := redisadapter.New(client, &redisadapter.Options{Logger: log})
-	return withClient{b, client}, err
+	l, err := redisadapter.New(client, &redisadapter.Options{Logger: log})
+	return ofClient(client, l, err)
 }
 
 func overStreams(_ context.Context, addr string, _ []link, log *slog.Logger) (link, error) {
 	client := redis.NewClient(&redis.Options{Addr: addr})
-	s, err := redisstreams.New(client, &redisstreams.Options{Logger: log})
-	return withClient{s, client}, err
+	l, err := redisstreams.New(client, &redisstreams.Options{Logger: log})
+	return ofClient(client, l, err)
 }
 
-// withClient is a link over Redis, with a client of its own.
-type withClient struct {
+// A redisLink is a link with the client that it uses.
+type redisLink struct {
 	link
 	client *redis.Client
 }
 
-func (l withClient) Close(ctx context.Context) error {
-	return errors.Join(l.link.Close(ctx), l.client.Close())
+func ofClient(client *redis.Client, l link, err error) (link, error) {
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return redisLink{l, client}, nil
+}
+
+// Close closes the client too.
+func (r redisLink) Close(ctx context.Context) error {
+	return errors.Join(r.link.Close(ctx), r.client.Close())
 }
 
 func overNATS(_ context.Context, url string, _ []link, log *slog.Logger) (link, error) {

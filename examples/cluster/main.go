@@ -3,8 +3,7 @@
 // connect with each other; with a broker they are also connected with whoever else is there.
 //
 //	cd examples/cluster && go run . -nodes 3 [-addr 127.0.0.1:3000] [-v]
-//
-// -nats url, -redis host:port or -redis-streams host:port names a broker.
+//	    [-redis host:port | -redis-streams host:port | -nats url]
 //
 // The nodes listen on the address and on the ports that follow it, and print where. Each
 // serves the page of examples/chat: open the addresses of two nodes in two tabs.

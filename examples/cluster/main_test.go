@@ -8,10 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/parleyws/parley/socketio"
 )
 
@@ -89,9 +92,56 @@ func (c *client) next(t *testing.T) any {
 	}
 }
 
-// Clients of different nodes share a room: text, binary data, and both in one value.
+// The nodes by themselves, and over each broker.
 func TestCluster(t *testing.T) {
-	urls := start(t, 3)
+	t.Run("embedded", func(t *testing.T) { share(t) })
+	t.Run("redis", func(t *testing.T) { share(t, "-redis", startRedis(t)) })
+	t.Run("redis-streams", func(t *testing.T) { share(t, "-redis-streams", startRedis(t)) })
+	t.Run("nats", func(t *testing.T) {
+		s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Start()
+		t.Cleanup(s.Shutdown)
+		if !s.ReadyForConnections(patience) {
+			t.Fatal("the NATS server does not start")
+		}
+		share(t, "-nats", s.ClientURL())
+	})
+}
+
+// startRedis starts a Redis server on a free port, and returns its address.
+func startRedis(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		if os.Getenv("PARLEY_BROKERS") == "required" {
+			t.Fatal(err)
+		}
+		t.Skip("not run: redis-server is missing (Debian's package redis-server)")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().(*net.TCPAddr)
+	l.Close()
+	cmd := exec.Command(path, "--bind", "127.0.0.1", "--port", fmt.Sprint(addr.Port), "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return addr.String() // the nodes wait for it
+}
+
+// share lets clients of different nodes share a room: text, binary data, and both in one
+// value.
+func share(t *testing.T, args ...string) {
+	urls := start(t, 3, args...)
 	ann, bob := dial(t, urls[0], "Ann"), dial(t, urls[2], "Bob")
 	join := func(c *client) []person {
 		people, err := socketio.Call[[]person](t.Context(), c, "join-room", "tea")
@@ -179,6 +229,7 @@ func TestBadArguments(t *testing.T) {
 	for _, args := range [][]string{
 		{"-none"}, {"-nodes", "0"}, {"-nodes", "101"}, {"-addr", "nowhere"}, {"-addr", "127.0.0.1:x"},
 		{"-addr", busy.Addr().String()}, {"-nats", "nats://%"},
+		{"-nats", "nats://127.0.0.1:1", "-redis", "127.0.0.1:1"},
 	} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("run %q: no error", args)
