@@ -183,6 +183,7 @@ func TestCallbacksWithoutLocks(t *testing.T) {
 		{"level of the log", "Enabled", post("x")},
 		{"log of a panic", "engine.io: receiver panicked", post("4panic")},
 		{"log of a panic on WebSocket", "engine.io: receiver panicked", websocket("4panic")},
+		{"Foreign", "Foreign", func(m *meddler, c *http.Client) { m.request(c, "GET", "&sid=other", "") }},
 		{"log of a NewID that fails", "engine.io: NewID failed", func(m *meddler, c *http.Client) {
 			m.request(c, "GET", "&fail=1", "")
 		}},
@@ -208,6 +209,7 @@ func TestCallbacksWithoutLocks(t *testing.T) {
 						}
 						return "a-long-session-id-" + strconv.Itoa(int(ids.Add(1))), nil
 					},
+					Foreign: func(*http.Request, string) http.Handler { m.call("Foreign"); return nil },
 				},
 			}
 			if strings.Contains(tt.name, "silent") {

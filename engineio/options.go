@@ -67,6 +67,10 @@ type Hooks struct {
 	// NewID returns the id of a new session. An id must be hard to guess and
 	// not in use. The default is 20 bytes from crypto/rand, in base64.
 	NewID func(r *http.Request) (string, error)
+	// Foreign is called with a request for a session that is not here, which another
+	// node may have: it returns who serves the request, or nil, and then the request is
+	// refused. It adds all fields of the response itself. nil refuses all. See Relay.
+	Foreign func(r *http.Request, sid string) http.Handler
 	// Subprotocol chooses one of the subprotocols that a WebSocket request offers,
 	// "" for none. nil chooses the first: a browser that has offered some closes
 	// the connection if none of them is chosen.

@@ -64,13 +64,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	q := r.URL.Query()
+	if h := s.foreign(r, q.Get("sid")); h != nil {
+		h.ServeHTTP(w, r)
+		return
+	}
 	if s.AnswerCORS(w, r) {
 		return
 	}
 	if s.o.Hooks.Header != nil {
 		s.o.Hooks.Header(w.Header(), r)
 	}
-	q := r.URL.Query()
 	var refused *Refusal
 	if sid := q.Get("sid"); sid != "" || q.Has("sid") {
 		refused = s.serveSession(w, r, sid, q.Get("transport"), q.Get("EIO"))
@@ -80,6 +84,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if refused != nil {
 		s.refuse(w, r, refused)
 	}
+}
+
+// foreign returns who serves a request for a session of another node, nil if it is for this
+// one. Preflights are answered here.
+func (s *Server) foreign(r *http.Request, sid string) http.Handler {
+	if s.o.Hooks.Foreign == nil || sid == "" || r.Method == http.MethodOptions || s.session(sid) != nil {
+		return nil
+	}
+	return s.o.Hooks.Foreign(r, sid)
 }
 
 // Register makes mux serve the server's path, with and without its slash at the end:

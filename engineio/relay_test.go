@@ -1,0 +1,207 @@
+package engineio_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/parleyws/parley/engineio"
+)
+
+// A fleet is nodes behind a load balancer that gives each request to the next one.
+type fleet struct {
+	nodes map[string]*httptest.Server
+	front *httptest.Server
+	next  atomic.Int64
+}
+
+// echoing is a Receiver that sends back what it gets.
+type echoing struct{ s *engineio.Session }
+
+func (e echoing) Message(data []byte, binary bool) { e.s.Send(engineio.NewMessage(data, binary)) }
+func (e echoing) Closed(engineio.Reason)           {}
+
+func newFleet(t testing.TB, keepAlive bool, o engineio.Options, names ...string) *fleet {
+	t.Helper()
+	f := &fleet{nodes: make(map[string]*httptest.Server)}
+	peers := func(node string) *url.URL {
+		s := f.nodes[node]
+		if s == nil {
+			return nil
+		}
+		u, _ := url.Parse(s.URL)
+		return u
+	}
+	for _, name := range names {
+		// Unless connections are kept none is left when the test ends.
+		relay, err := engineio.NewRelay(name, peers, &http.Transport{DisableKeepAlives: !keepAlive, MaxIdleConnsPerHost: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Hooks.NewID, o.Hooks.Foreign = relay.NewID, relay.Foreign
+		s, err := engineio.NewServer(func(s *engineio.Session) engineio.Receiver { return echoing{s} }, &o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.nodes[name] = httptest.NewServer(s)
+		t.Cleanup(func() { s.Shutdown(t.Context()); f.nodes[name].Close() })
+	}
+	f.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.nodes[names[int(f.next.Add(1))%len(names)]].Config.Handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(f.front.Close)
+	return f
+}
+
+// heard is a Receiver that hands on what it gets.
+type heard chan string
+
+func (h heard) Message(data []byte, binary bool) { h <- string(data) }
+func (h heard) Closed(engineio.Reason)           {}
+
+// A session works whichever node its requests reach: on long-polling, and from the
+// upgrade on.
+func TestRelay(t *testing.T) {
+	for _, transports := range [][]string{{"polling"}, {"polling", "websocket"}} {
+		t.Run(strings.Join(transports, " "), func(t *testing.T) {
+			f := newFleet(t, false, engineio.Options{}, "a", "b", "c")
+			messages := make(heard, 100)
+			c, err := engineio.Dial(t.Context(), f.front.URL, func(*engineio.Client) engineio.Receiver { return messages },
+				&engineio.DialOptions{Transports: transports, HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			const most = 20
+			for i := range most {
+				want := fmt.Sprintf("message %d ü", i)
+				if err := c.Send(engineio.NewMessage([]byte(want), i%2 == 1)); err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case got := <-messages:
+					if got != want {
+						t.Errorf("got %q, want %q", got, want)
+					}
+				case <-time.After(time.Minute):
+					t.Fatal("no answer")
+				}
+			}
+		})
+	}
+}
+
+// What is passed on, and what is not.
+func TestRelayRules(t *testing.T) {
+	f := newFleet(t, false, engineio.Options{CORS: &engineio.CORS{Origins: []string{"https://page.example"}}}, "a", "b")
+	do := func(node, method, sid, body string, header ...string) (int, string, http.Header) {
+		t.Helper()
+		target := f.nodes[node].URL + "/engine.io/?EIO=4&transport=polling"
+		if sid != "" {
+			target += "&sid=" + url.QueryEscape(sid)
+		}
+		r, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close = true
+		r.Header.Set("Origin", "https://page.example")
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, _ := io.ReadAll(answer.Body)
+		return answer.StatusCode, string(text), answer.Header
+	}
+	_, open, _ := do("a", "GET", "", "")
+	_, after, _ := strings.Cut(open, `"sid":"`)
+	sid, _, _ := strings.Cut(after, `"`)
+	if !strings.HasPrefix(sid, "a.") || len(sid) < 20 {
+		t.Fatalf("open packet %q", open)
+	}
+	status, text, header := do("b", "POST", sid, "4hello")
+	if status != 200 || text != "ok" {
+		t.Errorf("POST: %d %q", status, text)
+	}
+	if got := header.Values("Access-Control-Allow-Origin"); len(got) != 1 {
+		t.Errorf("Access-Control-Allow-Origin is there %d times", len(got))
+	}
+	if _, text, _ := do("b", "GET", sid, ""); text != "4hello" {
+		t.Errorf("GET: %q", text)
+	}
+	if status, _, header := do("b", "OPTIONS", sid, "", "Access-Control-Request-Method", "POST"); status != 204 || header.Get("Access-Control-Allow-Origin") == "" {
+		t.Errorf("a preflight: %d", status)
+	}
+	const unknown = `{"code":1,"message":"Session ID unknown"}`
+	for _, tt := range []struct{ name, node, sid string }{
+		{"its own node has not got it", "a", "a.unknown"},
+		{"a node that is not there", "b", "nowhere.unknown"},
+		{"no node", "b", "unknown"},
+		{"a name that is none", "b", "a/../b.unknown"},
+		{"an empty name", "b", ".unknown"},
+		{"the node that is named has not got it", "b", "a.unknown"},
+	} {
+		if status, text, _ := do(tt.node, "GET", tt.sid, ""); status != 400 || strings.TrimSpace(text) != unknown {
+			t.Errorf("%s: %d %q", tt.name, status, text)
+		}
+	}
+	if status, _, _ := do("b", "GET", sid, "", "Parley-Relayed", "c"); status != 400 {
+		t.Errorf("passed on twice: %d", status)
+	}
+	f.nodes["a"].Close()
+	if status, _, _ := do("b", "GET", sid, ""); status != http.StatusBadGateway {
+		t.Errorf("a node that does not answer: %d", status)
+	}
+}
+
+func TestNewRelay(t *testing.T) {
+	nobody := func(string) *url.URL { return nil }
+	for _, name := range []string{"", "a.b", "ü", "a/b", strings.Repeat("x", 33)} {
+		if _, err := engineio.NewRelay(name, nobody, nil); err == nil {
+			t.Errorf("a node is named %q", name)
+		}
+	}
+	if _, err := engineio.NewRelay("a", nil, nil); err == nil {
+		t.Error("no peers")
+	}
+}
+
+// A message and its answer on long-polling: two requests, to the right node and to the
+// wrong one.
+func BenchmarkRelay(b *testing.B) {
+	for _, node := range []string{"a", "b"} {
+		b.Run(map[string]string{"a": "right", "b": "wrong"}[node], func(b *testing.B) {
+			f := newFleet(b, true, engineio.Options{}, "a", "b")
+			do := func(method, url, body string) string {
+				r, _ := http.NewRequestWithContext(b.Context(), method, url, strings.NewReader(body))
+				answer, err := http.DefaultClient.Do(r)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer answer.Body.Close()
+				text, _ := io.ReadAll(answer.Body)
+				return string(text)
+			}
+			const query = "/engine.io/?EIO=4&transport=polling"
+			_, after, _ := strings.Cut(do("GET", f.nodes["a"].URL+query, ""), `"sid":"`)
+			sid, _, _ := strings.Cut(after, `"`)
+			target := f.nodes[node].URL + query + "&sid=" + sid
+			for b.Loop() {
+				do("POST", target, "4hello")
+				if got := do("GET", target, ""); !strings.HasPrefix(got, "4hello") {
+					b.Fatal(got)
+				}
+			}
+		})
+	}
+}
