@@ -20,13 +20,15 @@ import (
 type logBus struct {
 	bus
 	late bool // deliver is called after Append, by release
+	side bool // or at once, but on another goroutine
 
 	order    sync.Mutex // held during deliveries
 	entries  []socketio.Missed
 	sessions map[string]socketio.Session
 	waiting  []func()
 	changed  []string
-	failing  error // of Append, Take and Resume
+	turn     chan struct{} // closed when the delivery before has ended, on another goroutine
+	failing  error         // of Append, Take and Resume
 }
 
 type logNode struct {
@@ -68,9 +70,23 @@ func (n *logNode) Append(t socketio.Target, event socketio.Encoded, deliver func
 			}
 		}
 	}
-	if b.late {
+	switch {
+	case b.late:
 		b.waiting = append(b.waiting, f)
-	} else {
+	case b.side:
+		turn := b.turn
+		done := make(chan struct{})
+		b.turn = done
+		go func() {
+			defer close(done)
+			if turn != nil {
+				<-turn
+			}
+			b.order.Lock()
+			defer b.order.Unlock()
+			f()
+		}()
+	default:
 		f()
 	}
 	return nil
@@ -135,9 +151,9 @@ func inLog(t *testing.T, b *logBus, r *socketio.Recovery, f func(here, there *si
 // A client whose node has gone comes back to another one, with all that it had and
 // missed; whether events are delivered at once or later.
 func TestLogRecovery(t *testing.T) {
-	for _, late := range []bool{false, true} {
-		b := &logBus{late: late}
+	for _, b := range []*logBus{{}, {late: true}, {side: true}} {
 		inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+			b.turn = nil
 			sockets := here.sockets(func(s *socketio.Socket) { s.Join("room"); s.Set("name", "Ann") })
 			returned := there.sockets(nil)
 			r := here.client()
@@ -153,6 +169,7 @@ func TestLogRecovery(t *testing.T) {
 				emit()
 				data[0]++ // the caller's again
 				b.release()
+				synctest.Wait()
 			}
 			last := ""
 			for i, want := range []string{"first", "second", "third"} {
@@ -177,6 +194,7 @@ func TestLogRecovery(t *testing.T) {
 				there.io.Except("room").Emit("not missed")
 			}
 			b.release()
+			synctest.Wait()
 			again, sid := there.comeBack(r.pid, last)
 			back := <-returned
 			if sid != r.sid || again.pid != r.pid || !back.Recovered() || back.Value("name") != "Ann" || !slices.Equal(back.Rooms(), old.Rooms()) && len(back.Rooms()) != 2 {
@@ -301,9 +319,9 @@ func TestLogReturnsTwice(t *testing.T) {
 
 // Handlers of OnAnyOutgoing get every event, from wherever it comes and whenever.
 func TestLogOutgoing(t *testing.T) {
-	for _, late := range []bool{false, true} {
-		b := &logBus{late: late}
+	for _, b := range []*logBus{{}, {late: true}, {side: true}} {
 		inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+			b.turn = nil
 			var seen []string
 			sockets := here.sockets(func(s *socketio.Socket) {
 				s.OnAnyOutgoing(func(event string, args []any) { seen = append(seen, fmt.Sprintf("%s %s", event, args[0])) })

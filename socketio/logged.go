@@ -71,51 +71,55 @@ func (r *logged) append(t *Target, o *outgoing) error {
 	return err
 }
 
-// A logDelivery is an event that a Log delivers here when it has an offset.
+// A logDelivery is an event that a Log delivers here when it has an offset. Append and
+// deliver may end in any order: whichever is the last one calls the handlers of
+// OnAnyOutgoing, and releases the event.
 type logDelivery struct {
 	r *logged
 	t Target
 	o outgoing
 
-	mu        sync.Mutex
-	returned  bool // Append has
-	delivered bool
-	to        []*Socket // whose handlers of OnAnyOutgoing wait for Append to return
+	mu       sync.Mutex
+	begun    bool // deliver has been called
+	returned bool // Append has
+	over     bool // deliver has returned
+	to       []*Socket
 }
 
 // deliver is what Append gets.
 func (d *logDelivery) deliver(offset string) {
 	d.mu.Lock()
-	again, late := d.delivered, d.returned
-	d.delivered = true
+	again := d.begun
+	d.begun = true
 	d.mu.Unlock()
 	if again {
 		return
 	}
 	to := d.r.deliver(&d.t, &d.o, offset)
-	if late {
+	d.mu.Lock()
+	d.to, d.over = to, true
+	last := d.returned
+	d.mu.Unlock()
+	if last {
 		for _, s := range to {
 			d.o.notifyLater(s)
 		}
 		d.o.release()
-		return
 	}
-	d.to = to // Append has not returned: it calls deliver itself, or waits for whoever does
 }
 
 // appended is called when Append has returned.
 func (d *logDelivery) appended() {
 	d.mu.Lock()
 	d.returned = true
-	over := d.delivered
+	last := d.over
 	d.mu.Unlock()
-	if !over {
-		return
+	if last {
+		for _, s := range d.to {
+			d.o.notify(s)
+		}
+		d.o.release()
 	}
-	for _, s := range d.to {
-		d.o.notify(s)
-	}
-	d.o.release()
 }
 
 // deliver sends an event with an offset, "" for none, to the sockets of this node that t
@@ -195,11 +199,11 @@ func (r *logged) claim(s *Socket) bool {
 	if err != nil {
 		r.n.server.o.Logger.Warn("socket.io: adapter", "namespace", r.n.name, "error", err)
 	}
-	if !ok || err != nil {
+	if !ok || err != nil || session.ID == "" {
 		return false
 	}
 	s.id, s.recovered = session.ID, true
-	s.track.pid, s.track.log = session.PID, &logTrack{claimed: &session, offset: claim.Offset}
+	s.track.pid, s.track.log = claim.PID, &logTrack{claimed: &session, offset: claim.Offset}
 	s.mu.Lock()
 	s.data = maps.Clone(session.Data) // the session is saved again if the client is lost before it is let in
 	s.mu.Unlock()
