@@ -188,6 +188,45 @@ func TestSocketRooms(t *testing.T) {
 	}
 }
 
+// A client that was away for a moment gets what other nodes have sent to its room meanwhile,
+// although nobody was in it. Rooms that nobody comes back to are closed in the end.
+func TestRecovery(t *testing.T) {
+	s := serve(t, nil)
+	a := start(t, s.ClientURL(), nil)
+	b := startRecovering(t, s.ClientURL(), nil, &socketio.Recovery{MaxAge: 3 * time.Second})
+	ready(t, a, b)
+	in := b.dial("x")
+	interest(t, s, "parley.ns./.room.x", 1)
+	want := func(names ...string) {
+		t.Helper()
+		for _, want := range names {
+			select {
+			case got := <-in.got: // with its offset
+				if name, _, _ := strings.Cut(got, " "); name != want {
+					t.Fatalf("got %q, want %q", got, want)
+				}
+			case <-time.After(patience):
+				t.Fatalf("nothing came, want %q", want)
+			}
+		}
+	}
+	check(t, a.io.To("x").Emit("before"))
+	want("before")
+	b.cut()
+	until(t, "the client is lost", func() bool { return b.io.Count() == 0 })
+	check(t, a.io.To("x").Emit("room"))
+	check(t, a.io.To("x", "y").Emit("rooms"))
+	check(t, a.io.Emit("all"))
+	want("room", "rooms", "all")
+	if !in.Recovered() {
+		t.Error("the client was not recovered")
+	}
+	check(t, a.io.To("x").Emit("after"))
+	want("after")
+	in.Close()
+	interest(t, s, "parley.ns./.room.x", 0)
+}
+
 func TestNewRefuses(t *testing.T) {
 	for name, o := range map[string]*natsadapter.Options{
 		"prefix": {Prefix: "a..b"}, "wildcard": {Prefix: "a.*"}, "bytes": {QueueBytes: -1}, "time": {RequestTime: -1},

@@ -33,6 +33,10 @@
 // events for a room go to all nodes for JoinTime after a node has made sockets elsewhere
 // join it. So does Join and then whatever the node publishes to make others answer.
 //
+// With Options.Recovery of the server a client that comes back to its own node also gets
+// what other nodes have sent meanwhile: rooms keep their subscriptions for
+// Recovery.MaxAge, a day at most.
+//
 // A node that does not answer any more is forgotten when its NATS server says that nobody
 // hears it: after about three seconds, and at once with package embedded. Requests that
 // wait for it, such as FetchSockets, return with what has come and an error.

@@ -13,7 +13,7 @@ func (c *Broker) Rooms() int {
 func (c *Broker) Subscribe(rooms []string) {
 	c.mu.RLock()
 	for n := range c.namespaces {
-		c.queue.change(n, rooms, nil)
+		c.queue.change(n, rooms, nil, nil)
 	}
 	c.mu.RUnlock()
 	for c.Rooms() < len(rooms) {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,9 +59,16 @@ type node struct {
 	c   *natsadapter.Broker
 	io  *socketio.Server
 	url string
+
+	cut func() // the connections of all clients
 }
 
 func start(t testing.TB, url string, o *natsadapter.Options) *node {
+	t.Helper()
+	return startRecovering(t, url, o, nil)
+}
+
+func startRecovering(t testing.TB, url string, o *natsadapter.Options, r *socketio.Recovery) *node {
 	t.Helper()
 	if o == nil {
 		o = &natsadapter.Options{Logger: quiet()}
@@ -69,7 +78,7 @@ func start(t testing.TB, url string, o *natsadapter.Options) *node {
 		t.Fatal(err)
 	}
 	n := &node{t: t, c: c}
-	n.io, err = socketio.NewServer(&socketio.Options{Adapter: c.Adapter, Logger: quiet()})
+	n.io, err = socketio.NewServer(&socketio.Options{Adapter: c.Adapter, Logger: quiet(), Recovery: r})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,8 +87,11 @@ func start(t testing.TB, url string, o *natsadapter.Options) *node {
 		socketio.Handle(s, "join", func(_ context.Context, room string) (bool, error) { return true, s.Join(room) })
 		socketio.Handle(s, "leave", func(_ context.Context, room string) (bool, error) { s.Leave(room); return true, nil })
 	})
-	web := httptest.NewServer(n.io)
-	n.url = web.URL
+	web := httptest.NewUnstartedServer(n.io)
+	tap := &tap{Listener: web.Listener}
+	web.Listener = tap
+	web.Start()
+	n.url, n.cut = web.URL, tap.cut
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -88,6 +100,32 @@ func start(t testing.TB, url string, o *natsadapter.Options) *node {
 		c.Close(ctx)
 	})
 	return n
+}
+
+// A tap is a listener whose connections can be cut, also those that are not HTTP any more.
+type tap struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func (t *tap) Accept() (net.Conn, error) {
+	c, err := t.Listener.Accept()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil {
+		t.conns = append(t.conns, c)
+	}
+	return c, err
+}
+
+func (t *tap) cut() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.conns {
+		c.Close()
+	}
+	t.conns = nil
 }
 
 // ready waits until the nodes know each other.

@@ -21,10 +21,12 @@ type namespace struct {
 	room string // what the subjects of rooms begin with
 	to   string // what the subjects of nodes begin with
 
+	missed  time.Duration // for how long clients that were lost may come back and want what they have missed; 0: never
 	settled chan struct{} // closed when the other nodes have had time to answer the first Hello
 	dropped atomic.Bool   // what is in the queue is dropped
 
 	changed map[string]bool     // rooms; guarded by queue.mu
+	over    bool                // Close was called: Local is used no more; guarded by queue.mu
 	peers   map[string]struct{} // the other nodes that have it, by UID; guarded by Broker.mu
 
 	// The writer's:
@@ -41,11 +43,24 @@ type adapter struct {
 	n *namespace
 }
 
-// RoomsChanged implements socketio.RoomWatcher.
-func (a adapter) RoomsChanged(opened, closed []string) { a.n.c.queue.change(a.n, opened, closed) }
+// RoomsChanged implements socketio.RoomWatcher. Rooms that clients may come back to keep
+// their subscriptions.
+func (a adapter) RoomsChanged(opened, closed []string) {
+	n, q := a.n, &a.n.c.queue
+	if n.missed == 0 || len(closed) == 0 {
+		q.change(n, opened, closed, nil)
+		return
+	}
+	q.change(n, opened, nil, nil)
+	closed = slices.Clone(closed)
+	time.AfterFunc(n.missed, func() { q.change(n, nil, closed, n.node.Local().HasRoom) })
+}
 
 // hasSubject reports whether a room has a subject of its own.
 func (c *Broker) hasSubject(room string) bool { return c.o.SocketRooms || len(room) != idLength }
+
+// maxMissed bounds for how long a room keeps its subscription after its last member.
+const maxMissed = 24 * time.Hour
 
 // idLength is how long the id of a socket is, in bytes.
 const idLength = 20
@@ -56,6 +71,9 @@ func (c *Broker) Adapter(l *socketio.Local) (socketio.Adapter, error) {
 	n := &namespace{
 		c: c, all: c.subjects.all(l.Name()), room: c.subjects.rooms(l.Name()), to: c.subjects.nodes(l.Name()),
 		settled: make(chan struct{}), peers: make(map[string]struct{}), rooms: make(map[string]*nats.Subscription),
+	}
+	if r, ok := l.Recovery(); ok {
+		n.missed = min(r.MaxAge, maxMissed)
 	}
 	uid := c.link + strconv.FormatUint(c.uids.Add(1), 36)
 	n.node = cluster.New(uid, l, n, cluster.Options{RequestTime: c.o.RequestTime})
@@ -135,6 +153,9 @@ func (n *namespace) Nodes(ctx context.Context) (int, []string, error) {
 
 // Close implements cluster.Transport.
 func (n *namespace) Close(ctx context.Context) error {
+	n.c.queue.mu.Lock()
+	n.over = true
+	n.c.queue.mu.Unlock()
 	o := op{namespace: n, action: shut, to: n.all, done: make(chan struct{})}
 	if err := n.encode(&o, &cluster.Message{Type: cluster.Gone, UID: n.node.UID()}); err != nil {
 		o.release()
@@ -165,7 +186,7 @@ func (n *namespace) receive(m *cluster.Message) error {
 	if m.Type == cluster.Hello {
 		return n.Send(m.UID, &cluster.Message{Type: cluster.Alive, UID: n.node.UID()})
 	}
-	if rooms := m.Target.Rooms; m.Type == cluster.Broadcast && m.Request == "" && len(rooms) > 0 && !slices.ContainsFunc(rooms, n.node.Local().HasRoom) {
+	if rooms := m.Target.Rooms; n.missed == 0 && m.Type == cluster.Broadcast && m.Request == "" && len(rooms) > 0 && !slices.ContainsFunc(rooms, n.node.Local().HasRoom) {
 		return nil
 	}
 	return n.node.Receive(m)

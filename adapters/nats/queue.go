@@ -116,10 +116,14 @@ func (q *queue) stir() {
 }
 
 // change notes rooms that were opened and closed. A room that changes back before the
-// writer has seen it is forgotten.
-func (q *queue) change(n *namespace, opened, closed []string) {
+// writer has seen it is forgotten. A room that is open again, as far as open can say, is not
+// closed.
+func (q *queue) change(n *namespace, opened, closed []string, open func(room string) bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.closed || n.over {
+		return
+	}
 	note := func(room string, open bool) {
 		if !n.c.hasSubject(room) {
 			return
@@ -138,7 +142,10 @@ func (q *queue) change(n *namespace, opened, closed []string) {
 		note(room, true)
 	}
 	for _, room := range closed {
-		note(room, false)
+		// Asked with mu held: whoever opens the room afterwards notes it after this.
+		if open == nil || !open(room) {
+			note(room, false)
+		}
 	}
 	q.stir()
 }
