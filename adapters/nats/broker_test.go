@@ -210,6 +210,8 @@ func TestRecovery(t *testing.T) {
 			}
 		}
 	}
+	// A session over long-polling would not notice that its connections are cut.
+	until(t, "the client is on WebSocket", func() bool { return in.Transport() == "websocket" })
 	check(t, a.io.To("x").Emit("before"))
 	want("before")
 	b.cut()
