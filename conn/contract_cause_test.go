@@ -93,6 +93,19 @@ var ends = []end{
 	}},
 }
 
+// limits are those that bring an end about. Only the peer that is to be found dead is
+// looked after: another end may take its time on a busy machine.
+func (e *end) limits() *conn.Options {
+	l := conn.Limits{
+		PingInterval: -1, CloseTimeout: 400 * time.Millisecond,
+		MessageTime: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond, QueueMessages: 4,
+	}
+	if e.name == "dead peer" {
+		l.PingInterval, l.PingTimeout = 400*time.Millisecond, 400*time.Millisecond
+	}
+	return limits(l)
+}
+
 // read reads until the connection ends.
 func (l *link) read() {
 	l.c.Each(context.Background(), func(conn.Message) error { return nil })
@@ -102,10 +115,7 @@ func TestFirstCauseIsKept(t *testing.T) {
 	for _, e := range ends {
 		t.Run(e.name, func(t *testing.T) {
 			overKinds(t, e.kinds, func(t *testing.T, s streamCase) {
-				l := s.link(t, limits(conn.Limits{
-					PingInterval: 400 * time.Millisecond, PingTimeout: 400 * time.Millisecond, CloseTimeout: 400 * time.Millisecond,
-					MessageTime: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond, QueueMessages: 4,
-				}), 8<<10)
+				l := s.link(t, e.limits(), 8<<10)
 				want := e.end(l)
 				if want == "" {
 					l.Fatal("it ended with nobody's error")
@@ -160,10 +170,7 @@ func TestCauseOfWaitingCalls(t *testing.T) {
 		}
 		t.Run(e.name, func(t *testing.T) {
 			overKinds(t, e.kinds, func(t *testing.T, s streamCase) {
-				l := s.link(t, limits(conn.Limits{
-					PingInterval: 400 * time.Millisecond, PingTimeout: 400 * time.Millisecond, CloseTimeout: 400 * time.Millisecond,
-					MessageTime: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond, QueueMessages: 4,
-				}), 8<<10)
+				l := s.link(t, e.limits(), 8<<10)
 				waiting := map[string]<-chan error{"Ping": call(func() error { return l.c.Ping(context.Background()) })}
 				l.settle()
 				if _, err := l.p.Next(); err != nil {
