@@ -50,7 +50,8 @@ type Adapter interface {
 }
 
 // A RoomWatcher is an Adapter that wants to know which rooms have members on this
-// node, the rooms of the sockets' ids among them.
+// node, the rooms of the sockets' ids among them. A client that may come back, with
+// Options.Recovery, remains a member.
 type RoomWatcher interface {
 	Adapter
 	// RoomsChanged is told of rooms that have got their first member, and of rooms

@@ -24,6 +24,7 @@ type track struct {
 	lost  uint64      // number of the first event after its end
 	back  *lostClient // the client that has come back, until the socket is connected; nil: a new one
 	from  uint64      // number of the first event that it may have missed
+	rooms []string    // of the client that has come back, which stay open until unclaim
 	log   *logTrack   // instead of all numbers, if the adapter is a Log
 }
 
@@ -90,12 +91,14 @@ func (r *recovery) unclaim(s *Socket) {
 	s.mu.Lock()
 	again := s.state == over && s.reason.recoverable()
 	s.mu.Unlock()
+	defer r.n.rooms.tell()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c := s.track.back; c != nil && again {
 		r.remember(c)
 	}
 	s.track.back = nil
+	r.n.rooms.unkeep(s.track.rooms)
 }
 
 // remember adds c to the lost clients, in the order in which they were lost. The
@@ -111,6 +114,7 @@ func (r *recovery) remember(c *lostClient) {
 	} else {
 		r.clients[c.pid] = r.lost.InsertAfter(c, e)
 	}
+	r.n.rooms.keep(c.rooms)
 	if !r.holding {
 		r.holding = true
 		r.n.server.mu.Lock()
@@ -160,7 +164,7 @@ func (r *recovery) claim(s *Socket) bool {
 	}
 	c := r.remove(e)
 	s.id, s.recovered = c.id, true
-	s.track.pid, s.track.back, s.track.from = c.pid, c, from
+	s.track.pid, s.track.back, s.track.from, s.track.rooms = c.pid, c, from, c.rooms
 	s.mu.Lock()
 	s.data = maps.Clone(c.data) // c is remembered again if the client is lost before it is let in
 	s.mu.Unlock()

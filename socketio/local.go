@@ -15,7 +15,8 @@ type Local struct{ n *Namespace }
 // Name returns the namespace's name, which begins with a slash.
 func (l *Local) Name() string { return l.n.name }
 
-// HasRoom reports whether a socket of this node is in a room.
+// HasRoom reports whether a socket of this node is in a room, or was and its client may
+// come back.
 func (l *Local) HasRoom(room string) bool { return l.n.rooms.has(room) }
 
 // Rooms returns the rooms that sockets of this node are in, sorted.

@@ -28,8 +28,8 @@ type keeper interface {
 	// the client has not come back, or if an event that it may have missed is not there
 	// any more.
 	claim(s *Socket) bool
-	// unclaim remembers a client again that a socket has claimed, if the client was lost
-	// once more before it was let in. If it was sent away it may not come back.
+	// unclaim is the end of a successful claim. It remembers the client again if that was
+	// lost once more before it was let in. If it was sent away it may not come back.
 	unclaim(s *Socket)
 	// resume connects a socket that has claimed what its client had, and sends the
 	// events that the client has missed. Nothing is broadcast meanwhile. entered is

@@ -100,6 +100,7 @@ func (r *recovery) broadcast(t *Target, o *outgoing) {
 	for _, s := range r.deliver(t, o) {
 		o.notify(s)
 	}
+	r.n.rooms.tell() // clients may have been forgotten
 }
 
 // deliver is broadcast without the handlers of OnAnyOutgoing. It returns the sockets
@@ -137,14 +138,15 @@ func (r *recovery) forget(now time.Time) {
 		if c := e.Value.(*lostClient); r.lost.Len() <= r.o.Sessions && now.Sub(c.at) <= r.o.MaxAge {
 			break
 		}
-		r.remove(e)
+		r.n.rooms.unkeep(r.remove(e).rooms)
 	}
 	if r.timer == nil && !r.stopped && (r.events.n > 0 || r.holding) {
 		r.timer = time.AfterFunc(r.o.MaxAge+time.Second, r.tidy)
 	}
 }
 
-// remove forgets a client and returns it.
+// remove takes a client off those that are lost, and returns it. Its rooms stay open
+// until the caller calls unkeep.
 func (r *recovery) remove(e *list.Element) *lostClient {
 	c := r.lost.Remove(e).(*lostClient)
 	delete(r.clients, c.pid)
@@ -161,6 +163,7 @@ func (r *recovery) tidy() {
 	}
 	r.forget(time.Now())
 	r.mu.Unlock()
+	r.n.rooms.tell()
 	if unused {
 		r.n.server.unuse(r.n)
 	}

@@ -7,12 +7,13 @@ import (
 )
 
 // rooms says which sockets of this node are in which rooms of a namespace. A socket
-// is in the room of its own id from add to remove. After add, join, leave and remove
-// the caller calls tell, once it holds no lock.
+// is in the room of its own id from add to remove. After add, join, leave, remove,
+// keep and unkeep the caller calls tell, once it holds no lock.
 type rooms struct {
 	mu      sync.RWMutex
 	sockets map[string]*Socket              // by id
 	members map[string]map[*Socket]struct{} // by room; empty rooms are left out
+	kept    map[string]int                  // by room: how many clients may come back to it; see keep
 	watcher roomWatch
 }
 
@@ -40,7 +41,7 @@ func (r *rooms) add(s *Socket, welcome func()) {
 // enter adds s to the members of a room. Called with mu held.
 func (r *rooms) enter(s *Socket, room string) {
 	if r.members[room] == nil {
-		if r.sockets[room] == nil {
+		if !r.open(room) {
 			r.note(room, true)
 		}
 		r.members[room] = make(map[*Socket]struct{})
@@ -48,10 +49,43 @@ func (r *rooms) enter(s *Socket, room string) {
 	r.members[room][s] = struct{}{}
 }
 
-// open reports whether a room has members. Called with mu held.
-func (r *rooms) open(room string) bool { return r.sockets[room] != nil || r.members[room] != nil }
+// keep takes note of a client that may come back to rooms. They stay open, so that other
+// nodes' events for them, which the client then misses, come to this node.
+func (r *rooms) keep(names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range names {
+		if !r.open(name) {
+			r.note(name, true)
+		}
+		if r.kept == nil {
+			r.kept = make(map[string]int)
+		}
+		r.kept[name]++
+	}
+}
 
-// has reports whether a room has members.
+// unkeep undoes keep, when the client has come back or was forgotten.
+func (r *rooms) unkeep(names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range names {
+		if r.kept[name]--; r.kept[name] > 0 {
+			continue
+		}
+		if delete(r.kept, name); !r.open(name) {
+			r.note(name, false)
+		}
+	}
+}
+
+// open reports whether a room has members, or clients that may come back to it. Called
+// with mu held.
+func (r *rooms) open(room string) bool {
+	return r.sockets[room] != nil || r.members[room] != nil || r.kept[room] > 0
+}
+
+// has reports whether a room is open.
 func (r *rooms) has(room string) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -152,7 +186,7 @@ func (r *rooms) leave(s *Socket, names []string) {
 func (r *rooms) drop(s *Socket, room string) {
 	if delete(r.members[room], s); len(r.members[room]) == 0 {
 		delete(r.members, room)
-		if r.sockets[room] == nil {
+		if !r.open(room) {
 			r.note(room, false)
 		}
 	}

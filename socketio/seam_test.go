@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/socketio"
 )
@@ -255,4 +256,44 @@ func TestRoomWatcher(t *testing.T) {
 		a.Join("next")
 		want("after a panic", "[after a panic] []", "[next] []")
 	})
+}
+
+// The rooms of a client that may come back stay open, so that an adapter goes on
+// bringing what the client misses; until the client is in them again, or was forgotten.
+func TestRoomWatcherKeepsRooms(t *testing.T) {
+	w := new(watcher)
+	o := &socketio.Options{Recovery: &socketio.Recovery{MaxAge: time.Minute}, Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := new(bus).join(l)
+		w.node = a.(*node)
+		return w, err
+	}}
+	inBubble(t, o, func(s *site) {
+		_, clients := people(s, "a")
+		r := clients["a"]
+		synctest.Wait()
+		w.took()
+		want := func(what string, open bool, list ...string) {
+			t.Helper()
+			synctest.Wait()
+			if got := w.took(); !slices.Equal(got, list) || w.local.HasRoom("all") != open {
+				t.Errorf("%s: told %q, want %q; the room is open: %t", what, got, list, !open)
+			}
+		}
+		r.cut()
+		want("a client is lost", true)
+		again, sid := s.comeBack(r.pid, "")
+		if sid != r.sid {
+			t.Fatal("it has not come back")
+		}
+		want("it has come back", true)
+		again.cut()
+		want("it is lost again", true)
+		time.Sleep(3 * time.Minute)
+		want("it was forgotten", false, fmt.Sprintf("[] [%s]", strings.Join(sorted(sid, "a", "all"), " ")))
+	})
+}
+
+func sorted(list ...string) []string {
+	slices.Sort(list)
+	return list
 }

@@ -156,14 +156,16 @@ func (n *Node) Fetch(ctx context.Context, t socketio.Target) ([]socketio.RemoteS
 // ask makes a request, and waits until it is complete.
 func (n *Node) ask(ctx context.Context, q *request, m *Message) error {
 	defer n.requests.end(q)
-	if err := n.transport.Publish(m); err != nil {
-		return err
-	}
+	// A node that comes after this need not answer; one that came between the other way
+	// round would be waited for in vain.
 	nodes, uids, err := n.transport.Nodes(ctx)
 	if err != nil {
 		return err
 	}
 	n.requests.expect(q, nodes, uids)
+	if err := n.transport.Publish(m); err != nil {
+		return err
+	}
 	select {
 	case <-q.done:
 		return q.err
