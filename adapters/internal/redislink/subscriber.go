@@ -156,6 +156,9 @@ func (s *Subscriber) change(c change) {
 		return // all that is wanted follows when there is a connection
 	}
 	s.changes = append(s.changes, c)
+	if c.kind == sunsubscribe {
+		s.leaving[c.name]++
+	}
 	if len(s.changes) > maxChanges && len(s.changes) > 2*len(s.channels) {
 		s.conn.Close()
 		s.conn, s.changes = nil, nil
