@@ -2,8 +2,7 @@ package natsadapter_test
 
 import (
 	"context"
-	"fmt"
-	"sync/atomic"
+	"crypto/rand"
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -11,28 +10,38 @@ import (
 	"github.com/parleyws/parley/socketio/adaptertest"
 )
 
-// The suite that any adapter has to pass, on three nodes and a NATS server.
+// The adapter does what an adapter must do.
 func TestSuite(t *testing.T) {
-	s := serve(t, func(o *server.Options) { o.MaxPayload = 64 << 20 })
-	for _, on := range []bool{false, true} {
-		t.Run(fmt.Sprint("SocketRooms=", on), func(t *testing.T) {
-			if on && testing.Short() {
-				t.Skip("it is nearly the same")
-			}
-			var clusters atomic.Int64
+	url := serve(t, func(o *server.Options) { o.MaxPayload = 8 << 20 }).ClientURL()
+	for name, o := range map[string]natsadapter.Options{
+		"as it is":                  {},
+		"with subjects for sockets": {SocketRooms: true},
+	} {
+		t.Run(name, func(t *testing.T) {
 			adaptertest.Run(t, adaptertest.Suite{
-				NoRooms: true, LateRooms: true,
 				Cluster: func(t *testing.T) func() adaptertest.Factory {
-					o := &natsadapter.Options{Prefix: fmt.Sprint("c", clusters.Add(1)), Logger: quiet(), SocketRooms: on, QueueBytes: 256 << 20}
+					prefix := rand.Text()
 					return func() adaptertest.Factory {
-						c, err := natsadapter.New(s.ClientURL(), o)
+						o := o
+						o.Prefix, o.Logger = prefix, quiet()
+						b, err := natsadapter.New(url, &o)
 						if err != nil {
 							t.Fatal(err)
 						}
-						t.Cleanup(func() { check(t, c.Close(context.Background())) })
-						return c.Adapter
+						t.Cleanup(func() {
+							ctx, cancel := context.WithTimeout(context.Background(), patience)
+							defer cancel()
+							if err := b.Close(ctx); err != nil {
+								t.Error("Close:", err)
+							}
+							if s := b.Stats(); s.Dropped+s.Refused+s.Gaps > 0 {
+								t.Errorf("%+v", s)
+							}
+						})
+						return b.Adapter
 					}
 				},
+				NoRooms: true,
 			})
 		})
 	}

@@ -39,11 +39,6 @@ type Suite struct {
 	Cluster func(t *testing.T) (node func() Factory)
 	// NoRooms says that Adapter.Rooms returns errors.ErrUnsupported.
 	NoRooms bool
-	// LateRooms says that a node which gets the first member of a room may miss what is
-	// sent to the room at the same time: that the adapter, for instance, subscribes to
-	// rooms when they get members, and does not wait for the broker. What is sent to a room
-	// may also overtake what is sent to another one, or to all.
-	LateRooms bool
 	// Messages is how many events each node sends to each room in the test of order.
 	// Default 1,000, or 100 with -short.
 	Messages int

@@ -82,9 +82,6 @@ func testJoin(c *cluster) {
 // testJoinThenEmit makes sockets join a room, emits to it at once, makes them leave, and
 // emits again.
 func testJoinThenEmit(c *cluster) {
-	if c.LateRooms {
-		c.Skip("Suite.LateRooms is set")
-	}
 	c.standard()
 	want := wants{}
 	for i := range 100 {
@@ -157,13 +154,11 @@ func testDisconnect(c *cluster) {
 		}
 	}
 	id := c.client("a1").id
-	if !c.LateRooms {
-		c.ok(c.nodes[0].io.To(id).Emit("the last words"))
-	}
+	c.ok(c.nodes[0].io.To(id).Emit("the last words"))
 	c.ok(c.nodes[0].io.In(id).DisconnectSockets(false))
 	gone := c.client("a1")
 	wantEnd("a socket", "a1")
-	if got := gone.seen(); !c.LateRooms && !slices.Equal(got, []string{line("the last words")}) {
+	if got := gone.seen(); !slices.Equal(got, []string{line("the last words")}) {
 		c.Errorf("before it was disconnected it has got %q", got)
 	}
 	c.ok(c.nodes[0].io.In(c.client("b1").id).DisconnectSockets(true))

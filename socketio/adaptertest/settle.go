@@ -13,8 +13,10 @@ import (
 
 // settle waits until what was sent before has arrived: in each namespace, from each node
 // that has it, an event to all and one to each room, which come after whatever was sent to
-// the same room before. They are sent again to those who have not got them after a while, since the
-// adapter of a Suite with LateRooms may lose them.
+// the same room before. They are sent
+// again to those who have not got them after a while: an adapter may subscribe to the rooms
+// of its node's sockets, and a socket that has just joined a room misses what is sent
+// meanwhile.
 func (c *cluster) settle() {
 	c.Helper()
 	c.rounds++

@@ -4,31 +4,35 @@ import (
 	"context"
 	"testing"
 
-	natsadapter "github.com/parleyws/parley/adapters/nats"
 	"github.com/parleyws/parley/adapters/nats/embedded"
 	"github.com/parleyws/parley/socketio/adaptertest"
 )
 
-// The suite that any adapter has to pass, on nodes that know the first one.
+// The adapter does what an adapter must do.
 func TestSuite(t *testing.T) {
 	adaptertest.Run(t, adaptertest.Suite{
-		NoRooms: true, LateRooms: true,
 		Cluster: func(t *testing.T) func() adaptertest.Factory {
 			var peers []string
 			return func() adaptertest.Factory {
-				c, err := embedded.Start(t.Context(), &embedded.Options{Peers: peers, Adapter: natsadapter.Options{Logger: quiet(), QueueBytes: 256 << 20}})
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				defer cancel()
+				o := embedded.Options{Peers: peers}
+				o.Adapter.Logger = quiet()
+				c, err := embedded.Start(ctx, &o)
 				if err != nil {
 					t.Fatal(err)
 				}
-				t.Cleanup(func() { c.Close(context.Background()) })
-				if peers == nil {
-					peers = []string{c.Addr().String()}
-				}
-				if err := c.Ready(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				peers = append(peers, c.Addr().String())
+				t.Cleanup(func() {
+					ctx, cancel := context.WithTimeout(context.Background(), patience)
+					defer cancel()
+					if err := c.Close(ctx); err != nil {
+						t.Error("Close:", err)
+					}
+				})
 				return c.Adapter
 			}
 		},
+		NoRooms: true,
 	})
 }
