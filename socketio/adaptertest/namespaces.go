@@ -93,6 +93,13 @@ func testNamespacesComeAndGo(c *cluster) {
 		}
 		stays.forget()
 		c.leave(cl)
+		// What is emitted by a node without clients keeps the namespace there for a minute.
+		eventually(c.T, c.patience, "the namespace to go", func() error {
+			if c.nodes[0].has(name) {
+				return errIs("it is there", "gone")
+			}
+			return nil
+		})
 		between := wants{}
 		for j := range 50 {
 			c.ok(c.nodes[1].io.Of(name).To("R").Emit("between", i, j))
