@@ -91,9 +91,7 @@ func describe(s socketio.RemoteSocket) string {
 		return err.Error()
 	}
 	data := make(map[string]any)
-	for name, value := range s.Data {
-		data[name] = value
-	}
+	maps.Copy(data, s.Data)
 	rooms := slices.Sorted(slices.Values(s.Rooms))
 	return fmt.Sprintf("%s in %q, data %s, handshake %s", s.ID, rooms, appendValue(nil, data), handshake)
 }
