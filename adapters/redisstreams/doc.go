@@ -18,11 +18,26 @@
 //
 // # What is guaranteed
 //
-// Sockets of the server itself get an event at once, whether or not Redis is there. The
+// Sockets of the server itself get an event at once, whether or not Redis is there; see
+// below for the exception. The
 // others get the events of a server in the order in which they were emitted, and none
 // twice. A server whose connection to Redis has failed goes on reading where it was, so
 // that it loses nothing, unless the stream was trimmed or lost meanwhile: that is a gap,
 // which is counted. Publish and subscribe has no memory: there each failure is a gap.
 // While Redis is away, Options.QueueBytes of events wait for it; more are dropped, and
 // counted. Requests that have acknowledgements are the way to know.
+//
+// # Clients that come back
+//
+// If socketio.Options.Recovery is set, a client that was away for a moment may come back
+// to any server, in Go or in Node, also when its own has been shut down (but not when that
+// was killed): it has its id, rooms and data again, and gets the events that it has missed.
+// Sessions are kept under keys that begin with "sio:session:". Options.MaxLen bounds what a
+// client may have missed: one that was away for longer connects anew.
+//
+// The offset of an event is the id of its entry, as in Node. So with Recovery sockets of the
+// server itself get an event only when its entry comes back from Redis: leaving a room right
+// after an event was emitted to it may be faster than the event. If Redis is away they get
+// events at once, and if it is slow after a second, then without offsets. A client that is
+// lost in just these moments may get such an event again when it comes back.
 package redisstreams

@@ -10,7 +10,8 @@ var (
 // An entry is what a stream has, as far as it matters. Its memory is used again.
 type entry struct {
 	id, uid, namespace, typ, data []byte
-	large                         bool // the data was too large and is left out
+	number                        []byte // of an event that clients may miss; servers in Node have none
+	large                         bool   // the data was too large and is left out
 	name                          []byte
 }
 
@@ -39,6 +40,7 @@ func (r *reader) entries(f func(*entry)) (n int, err error) {
 func (r *reader) next() error {
 	e := &r.entry
 	e.uid, e.namespace, e.typ, e.large = e.uid[:0], e.namespace[:0], e.typ[:0], false
+	e.number = e.number[:0]
 	if e.data = e.data[:0]; cap(e.data) > maxKept {
 		e.data = nil
 	}
@@ -76,6 +78,8 @@ func (r *reader) field() (err error) {
 		e.namespace, err = a.Word(e.namespace[:0], maxField)
 	case "type":
 		e.typ, err = a.Word(e.typ[:0], maxField)
+	case "n":
+		e.number, err = a.Word(e.number[:0], maxField)
 	case "data":
 		var ok bool
 		e.data, ok, err = a.WordOrSkip(e.data[:0], r.s.o.MaxMessage)

@@ -7,12 +7,12 @@ require (
 	github.com/parleyws/parley v0.0.0
 	github.com/parleyws/parley/adapters/internal/nodewire v0.0.0
 	github.com/parleyws/parley/adapters/internal/redislink v0.0.0
+	github.com/parleyws/parley/parser/msgpack v0.0.0
 	github.com/redis/go-redis/v9 v9.23.0
 )
 
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	github.com/parleyws/parley/parser/msgpack v0.0.0 // indirect
 	github.com/philhofer/fwd v1.2.0 // indirect
 	github.com/tinylib/msgp v1.6.5 // indirect
 	go.uber.org/atomic v1.12.0 // indirect

@@ -23,7 +23,8 @@ type reader struct {
 	dial  func(context.Context) (net.Conn, error)
 	ready chan struct{} // closed once the position is known
 
-	position string // the id of the last entry that was read; "": not known yet
+	position string // the id of the last entry that was read; "": not known yet. Others read it with s.mu held
+	start    string // the first position, from ready on
 	conn     net.Conn
 	answers  *redislink.Answers
 	command  []byte
@@ -81,9 +82,12 @@ func (r *reader) session(ctx context.Context, up func()) error {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	r.conn, r.answers = conn, redislink.NewAnswers(conn)
 	if r.position == "" {
-		if r.position, err = r.last(); err != nil {
+		last, err := r.last()
+		if err != nil {
 			return err
 		}
+		r.start = last
+		r.move(last)
 		close(r.ready)
 	} else if err := r.resume(); err != nil {
 		return err
@@ -188,15 +192,19 @@ func appendCommand(b []byte, words ...string) []byte {
 
 // hand hands an entry over, and moves on.
 func (r *reader) hand(e *entry) {
-	r.position = string(e.id)
-	if len(e.namespace) == 0 {
-		return // somebody else's
-	}
 	s := r.s
 	s.mu.RLock()
+	r.position = string(e.id)
 	to := s.spaces[string(e.namespace)]
 	s.mu.RUnlock()
-	if to == nil || string(e.uid) == to.node.UID() {
+	if to == nil {
+		return // somebody else's
+	}
+	if to.log != nil && string(e.typ) == typeBroadcast {
+		to.log.take(r.position, e)
+		return
+	}
+	if string(e.uid) == to.node.UID() {
 		return
 	}
 	t, err := strconv.ParseUint(string(e.typ), 10, 8)
@@ -211,6 +219,13 @@ func (r *reader) hand(e *entry) {
 		}
 		to.receive(r.decoder.DecodeData(cluster.Type(t), r.uid, e.data))
 	}
+}
+
+// move sets the position.
+func (r *reader) move(id string) {
+	r.s.mu.RLock()
+	defer r.s.mu.RUnlock()
+	r.position = id
 }
 
 // last returns the id of the last entry.
@@ -247,7 +262,8 @@ func (r *reader) resume() error {
 	switch {
 	case less(last, r.position):
 		// Redis has forgotten the stream, or what it had last.
-		r.position = last
+		r.move(last)
+		r.s.rewind(r.name, last)
 		r.gap("the stream has begun anew")
 	case r.position != origin:
 		// The entries after position are there, or others after those.

@@ -24,10 +24,12 @@ type space struct {
 	publisher *redislink.Publisher
 	public    string       // the channel of all servers
 	own       string       // the channel for answers
+	log       *eventLog    // nil unless clients may come back
 	synced    atomic.Int64 // the connection on which both are subscribed to
 
 	mu      sync.Mutex
 	head    []byte // of the commands that add an entry
+	counted []byte // the same with a number
 	encoder nodewire.Encoder
 	data    []byte // these two are memory
 	command []byte
@@ -38,9 +40,9 @@ func (s *Streams) open(l *socketio.Local, stream string) (socketio.Adapter, erro
 	uid := cluster.NewUID()
 	sp := &space{s: s, local: l, publisher: s.publishers[stream], public: s.o.ChannelPrefix + "#" + l.Name() + "#"}
 	sp.own = sp.public + uid + "#"
-	sp.head = redislink.AppendCommand(nil, 14)
+	sp.head, sp.counted = redislink.AppendCommand(nil, 14), redislink.AppendCommand(nil, 16)
 	for _, word := range []string{"XADD", stream, "MAXLEN", "~", strconv.Itoa(s.o.MaxLen), "*", "uid", uid, "nsp", l.Name(), "type"} {
-		sp.head = redislink.AppendWord(sp.head, word)
+		sp.head, sp.counted = redislink.AppendWord(sp.head, word), redislink.AppendWord(sp.counted, word)
 	}
 	sp.node = cluster.New(uid, l, sp, s.o.node())
 	s.mu.Lock()
@@ -48,26 +50,46 @@ func (s *Streams) open(l *socketio.Local, stream string) (socketio.Adapter, erro
 	if s.closed {
 		return nil, redislink.ErrClosed
 	}
+	recovery, recovers := l.Recovery()
+	if recovers {
+		sp.log = newEventLog(sp, s.reader(stream), recovery)
+	}
 	s.spaces[l.Name()] = sp
 	s.channels[sp.public], s.channels[sp.own] = sp, sp
 	s.subscriber.Subscribe(sp.public, sp.own)
+	if recovers {
+		return sp.log, nil
+	}
 	return sp.node, nil
 }
 
 // Publish implements cluster.Transport. What is answered goes by publish and subscribe,
 // the rest by the stream.
-func (sp *space) Publish(m *cluster.Message) (err error) {
+func (sp *space) Publish(m *cluster.Message) error {
 	if m.Request != "" || m.Type == cluster.ServerEvent {
 		return sp.publish(m, sp.public)
 	}
+	return sp.add(m, 0)
+}
+
+// add adds an entry to the stream, with a number unless that is 0.
+func (sp *space) add(m *cluster.Message, number uint64) (err error) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	defer sp.trim()
 	if sp.data, err = sp.encoder.AppendData(sp.data[:0], m); err != nil {
 		return err
 	}
-	b := append(sp.command[:0], sp.head...)
+	head := sp.head
+	if number > 0 {
+		head = sp.counted
+	}
+	b := append(sp.command[:0], head...)
 	b = redislink.AppendWord(b, strconv.Itoa(int(m.Type)))
+	if number > 0 {
+		b = redislink.AppendWord(b, "n")
+		b = redislink.AppendWord(b, strconv.FormatUint(number, 10))
+	}
 	b = redislink.AppendWord(b, "data")
 	sp.command = redislink.AppendWord(b, sp.data)
 	return sp.publisher.Send(sp.command)

@@ -3,6 +3,7 @@ package redisstreams
 import (
 	"context"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -26,6 +27,7 @@ type Streams struct {
 	probe      string             // a channel of this server alone
 
 	received, refused, gaps atomic.Int64
+	unsaved                 atomic.Int64 // sessions, on a cluster
 
 	decoder nodewire.Decoder // the subscriber's goroutine has it
 
@@ -96,6 +98,22 @@ func (s *Streams) Adapter(l *socketio.Local) (socketio.Adapter, error) {
 	return s.open(l, stream)
 }
 
+// reader returns the reader of a stream.
+func (s *Streams) reader(stream string) *reader {
+	return s.readers[slices.IndexFunc(s.readers, func(r *reader) bool { return r.name == stream })]
+}
+
+// rewind tells the namespaces of a stream that it has begun anew.
+func (s *Streams) rewind(stream, last string) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, sp := range s.spaces {
+		if sp.log != nil && sp.log.reader.name == stream {
+			sp.log.rewind(last)
+		}
+	}
+}
+
 // Ready waits until Redis can be reached, all streams are read, and all channels of the
 // namespaces are subscribed to. From then on nothing of other servers is missed.
 func (s *Streams) Ready(ctx context.Context) error {
@@ -116,8 +134,8 @@ func (s *Streams) Ready(ctx context.Context) error {
 
 // Stats counts what a Streams has done since New.
 type Stats struct {
-	Published int64 // messages that Redis has taken
-	// Dropped counts messages that were not published, or perhaps not: the queue was full,
+	Published int64 // messages, and sessions of clients, that Redis has taken
+	// Dropped counts those that were not published, or perhaps not: the queue was full,
 	// Redis has refused them, or the connection has ended before Redis had answered.
 	Dropped  int64
 	Received int64 // messages that came, without the own ones
@@ -130,7 +148,7 @@ type Stats struct {
 
 // Stats returns the counters.
 func (s *Streams) Stats() Stats {
-	stats := Stats{Received: s.received.Load(), Refused: s.refused.Load(), Gaps: s.gaps.Load()}
+	stats := Stats{Dropped: s.unsaved.Load(), Received: s.received.Load(), Refused: s.refused.Load(), Gaps: s.gaps.Load()}
 	for _, p := range s.distinct() {
 		published, dropped := p.Counts()
 		stats.Published += published

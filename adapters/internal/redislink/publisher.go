@@ -144,6 +144,13 @@ func (p *Publisher) Ready(ctx context.Context) error {
 	}
 }
 
+// Up reports whether there is a connection, as far as is known.
+func (p *Publisher) Up() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.conn != nil
+}
+
 // Reset ends the connection, so that another one is made.
 func (p *Publisher) Reset() {
 	p.mu.Lock()
