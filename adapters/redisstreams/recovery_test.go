@@ -73,7 +73,7 @@ func (f *front) node() *node {
 }
 
 func (n *node) end() {
-	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	n.io.Shutdown(ctx)
 	ctx, cancel = context.WithTimeout(context.Background(), 2*time.Second)

@@ -151,8 +151,12 @@ func (f *flow) read() {
 				return
 			}
 			switch line[0] {
-			case '+': // PONG
-				pings++
+			case '+': // PONG, or OK: what SET answers
+				if string(line) == "+OK" {
+					good++
+				} else {
+					pings++
+				}
 			case '$': // what XADD answers
 				n, err := number(line)
 				if err == nil && n >= 0 && n <= maxLine {
