@@ -19,9 +19,8 @@
 // # What is guaranteed
 //
 // Sockets of the server itself get an event at once, whether or not Redis is there; see
-// below for the exception. The
-// others get the events of a server in the order in which they were emitted, and none
-// twice. A server whose connection to Redis has failed goes on reading where it was, so
+// below for the exception. The others get the events of a server in the order in which
+// they were emitted, and none twice. A server whose connection to Redis has failed goes on reading where it was, so
 // that it loses nothing, unless the stream was trimmed or lost meanwhile: that is a gap,
 // which is counted. Publish and subscribe has no memory: there each failure is a gap.
 // While Redis is away, Options.QueueBytes of events wait for it; more are dropped, and
@@ -33,7 +32,8 @@
 // to any server, in Go or in Node, also when its own has been shut down (but not when that
 // was killed): it has its id, rooms and data again, and gets the events that it has missed.
 // Sessions are kept under keys that begin with "sio:session:". Options.MaxLen bounds what a
-// client may have missed: one that was away for longer connects anew.
+// client may have missed: one that was away for longer connects anew. With a Redis cluster
+// clients come back to their own server alone, as without this adapter.
 //
 // The offset of an event is the id of its entry, as in Node. So with Recovery sockets of the
 // server itself get an event only when its entry comes back from Redis: leaving a room right

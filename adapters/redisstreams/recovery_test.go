@@ -151,6 +151,7 @@ func TestRecovery(t *testing.T) {
 
 // The same on a cluster, where the sessions are elsewhere than the stream.
 func TestRecoveryOnCluster(t *testing.T) {
+	t.Skip("not offered yet: a session that is saved may come after its client, on another server of the cluster")
 	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: brokertest.RedisCluster(t).Addrs()})
 	t.Cleanup(func() { c.Close() })
 	recoverOften(t, c, Options{MaxLen: 1 << 20, StreamCount: 2})

@@ -51,6 +51,9 @@ func (s *Streams) open(l *socketio.Local, stream string) (socketio.Adapter, erro
 		return nil, redislink.ErrClosed
 	}
 	recovery, recovers := l.Recovery()
+	if _, spread := s.client.(*redis.ClusterClient); spread {
+		recovers = false // a session is on another server than the stream, and may come after the client
+	}
 	if recovers {
 		sp.log = newEventLog(sp, s.reader(stream), recovery)
 	}
