@@ -225,11 +225,9 @@ func TestRequestsCount(t *testing.T) {
 		err  error
 		done bool
 	}{
-		{ack, errAnswer, false}, // nobody was asked yet
+		{ack, nil, false}, // it has overtaken the number of clients
 		{&answer{typ: typeClients, clients: 2}, nil, false},
 		{ack, nil, false},
-		{ack, nil, false},
-		{ack, errAnswer, false},
 		{nil, nil, false}, // two nodes are asked
 		{&answer{typ: typeRooms}, errAnswer, false},
 		{&answer{typ: typeClients}, nil, true},
@@ -251,6 +249,11 @@ func TestRequestsCount(t *testing.T) {
 				t.Fatalf("not done at step %d", i)
 			}
 		}
+	}
+	early := newPending(typeClients)
+	early.acks = maxEarly
+	if err := r.take(early, ack); err != errAnswer {
+		t.Errorf("more than %d acknowledgements of no clients: %v", maxEarly, err)
 	}
 	r.remove(p)
 	if r.find([]byte(p.id)) != nil {

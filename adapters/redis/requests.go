@@ -137,11 +137,21 @@ func (r *requests) take(p *pending, a *answer) error {
 	return nil
 }
 
-// fits reports whether a can be an answer to p. A node says how many clients it asks
-// before the first of them answers. Called with mu held.
+// maxEarly is how many acknowledgements may come of clients that no node has spoken of yet.
+const maxEarly = 10_000
+
+// fits reports whether a can be an answer to p. Called with mu held.
+//
+// A node says how many clients it asks before the first of them answers. But a client of
+// Node for a Redis cluster publishes each message on any of the servers, where one may
+// overtake another.
 func (p *pending) fits(a *answer) bool {
 	if a.typ == typeAck {
-		return p.kind == typeClients && p.acks < p.clients
+		most := p.clients
+		if p.asked < 0 || p.nodes < p.asked {
+			most += maxEarly
+		}
+		return p.kind == typeClients && p.acks < most
 	}
 	most := maxNodes
 	if p.asked >= 0 {
