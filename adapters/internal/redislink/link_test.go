@@ -298,7 +298,7 @@ func TestConnectionsCut(t *testing.T) {
 func TestClients(t *testing.T) {
 	t.Run("cluster", func(t *testing.T) {
 		if testing.Short() {
-			t.Skip("slow")
+			t.Skip("starting a cluster of Redis takes seconds")
 		}
 		c := brokertest.RedisCluster(t)
 		client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.Addrs()})
@@ -307,7 +307,7 @@ func TestClients(t *testing.T) {
 	})
 	t.Run("sentinel", func(t *testing.T) {
 		if testing.Short() {
-			t.Skip("slow")
+			t.Skip("starting sentinels takes seconds")
 		}
 		f := brokertest.RedisFailover(t)
 		client := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: brokertest.MasterName, SentinelAddrs: f.Addrs()})
