@@ -165,6 +165,33 @@ func TestServerEventQueue(t *testing.T) {
 	})
 }
 
+// late is an adapter to which an event comes while it is being closed.
+type late struct {
+	*node
+	l *socketio.Local
+}
+
+func (a *late) Close(context.Context) error {
+	return a.l.ServerSideEvent(socketio.Encoded{Data: []byte(`["late"]`)}, nil)
+}
+
+// Shutdown waits for the handlers of events that came until the adapter was closed.
+func TestShutdownWaitsForServerEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		io := newServer(t, &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+			return &late{new(node), l}, nil
+		}})
+		handled := false // read without a lock: the detector sees whether Shutdown has waited
+		io.OnServerEvent("late", func(*socketio.ServerEvent) {
+			<-time.After(time.Minute)
+			handled = true
+		})
+		if err := io.Shutdown(t.Context()); err != nil || !handled {
+			t.Fatalf("%v, handled: %v", err, handled)
+		}
+	})
+}
+
 // Arguments that can't be encoded are refused, wherever they are meant to go.
 func TestUnencodableFromHere(t *testing.T) {
 	twoNodes(t, socketio.Options{}, func(here, _ *site) {

@@ -335,6 +335,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if e := waitFor(ctx, &s.detaching); err == nil {
 		err = e
 	}
+	// Events of other servers came until then.
+	if e := s.work.wait(ctx); err == nil {
+		err = e
+	}
 	return err
 }
 
