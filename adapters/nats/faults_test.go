@@ -31,24 +31,6 @@ func (p *process) kill() {
 	p.cmd.Wait()
 }
 
-// traffic emits numbered events until it is told to stop, and returns how many, and how many
-// of them were dropped.
-func (n *node) traffic(stop <-chan struct{}, room string) (emitted, dropped int) {
-	ticker := time.NewTicker(500 * time.Microsecond)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-stop:
-			return emitted, dropped
-		case <-ticker.C:
-			if err := n.io.To(room).Emit("n", 0, emitted); err != nil {
-				dropped++
-			}
-			emitted++
-		}
-	}
-}
-
 // numbers reads what has come so far: numbers that must rise.
 func (c *client) numbers(last int) (newest, count int) {
 	c.t.Helper()
@@ -67,94 +49,12 @@ func (c *client) numbers(last int) (newest, count int) {
 	}
 }
 
-// A NATS server that is killed and started again, 20 times, under traffic: whoever is on the
-// emitting node gets everything, the others nothing twice and all in order, and both
-// nodes are back within 5 s.
-func TestServerKilled(t *testing.T) {
-	at := port(t)
-	fork20 := func() *process { return fork(t, fmt.Sprint("server ", at)) }
-	s := fork20()
-	a, b := start(t, s.url, nil), start(t, s.url, nil)
-	ready(t, a, b)
-	here, there := a.dial("x"), b.dial("x")
-	rounds := 20
-	if testing.Short() {
-		rounds = 4
-	}
-	var goroutines int
-	var memory uint64
-	stop, ended := make(chan struct{}), make(chan [2]int, 1)
-	go func() {
-		emitted, dropped := a.traffic(stop, "x")
-		ended <- [2]int{emitted, dropped}
-	}()
-	last, total := -1, 0
-	arrives := func() {
-		t.Helper()
-		began := time.Now()
-		until(t, "events arrive", func() bool {
-			newest, n := there.numbers(last)
-			last, total = newest, total+n
-			return n > 0
-		})
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("nothing came for %v", took)
-		}
-	}
-	for round := range rounds {
-		arrives()
-		check(t, a.c.Ready(t.Context()))
-		check(t, b.c.Ready(t.Context()))
-		s.kill()
-		last = drained(t, there, last, &total, round+1, a, b)
-		s = fork20()
-		arrives()
-		if round == 1 {
-			goroutines, memory = runtime.NumGoroutine(), heap()
-		}
-	}
-	arrives()
-	close(stop)
-	result := <-ended
-	emitted, dropped := result[0], result[1]
-	until(t, "all has arrived", func() bool {
-		newest, n := there.numbers(last)
-		last, total = newest, total+n
-		return last == emitted-1
-	})
-	for i := range emitted {
-		here.want(fmt.Sprint("n 0 ", i))
-	}
-	sa, sb := a.c.Stats(), b.c.Stats()
-	t.Logf("%d emitted, %d dropped, %d arrived; %+v; %+v", emitted, dropped, total, sa, sb)
-	if sa.Gaps != int64(rounds) || sb.Gaps != int64(rounds) || sa.Dropped != int64(dropped) || total > emitted-dropped {
-		t.Error("the counters are wrong")
-	}
-	if now := runtime.NumGoroutine(); now > goroutines+5 {
-		t.Errorf("%d goroutines after %d", now, goroutines)
-	}
-	if now := heap(); now > memory+8<<20 {
-		t.Errorf("%d bytes after %d", now, memory)
-	}
-}
-
 // heap returns how much memory is in use, in bytes.
 func heap() uint64 {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return m.HeapInuse + m.StackInuse
-}
-
-// drained waits until the nodes know that the connection is lost, and reads what has come.
-func drained(t *testing.T, c *client, last int, total *int, losses int, nodes ...*node) (newest int) {
-	t.Helper()
-	for _, n := range nodes {
-		until(t, "the loss is noticed", func() bool { return n.c.Stats().Gaps >= int64(losses) })
-	}
-	newest, count := c.numbers(last)
-	*total += count
-	return newest
 }
 
 // What was emitted while the server was away also reaches nodes that come back later than the

@@ -1,10 +1,8 @@
 package redisadapter_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/parleyws/parley/adapters/internal/brokertest"
 	redisadapter "github.com/parleyws/parley/adapters/redis"
@@ -45,58 +43,5 @@ func TestCluster(t *testing.T) {
 			}
 			u.want("joined")
 		}
-	}
-}
-
-// When another server becomes the master all go there.
-func TestFailover(t *testing.T) {
-	if testing.Short() {
-		t.Skip("slow")
-	}
-	f := brokertest.RedisFailover(t)
-	nodes := make([]*node, 2)
-	users := make([]*user, len(nodes))
-	for i := range nodes {
-		client := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: brokertest.MasterName, SentinelAddrs: f.Addrs()})
-		t.Cleanup(func() { client.Close() })
-		nodes[i] = newNode(t, client, redisadapter.Options{})
-		users[i] = nodes[i].join("/", "blue")
-	}
-	both := func(when string) {
-		t.Helper()
-		for _, n := range nodes {
-			check(t, n.io.Emit(when))
-			for _, u := range users {
-				u.want(when)
-			}
-		}
-	}
-	both("before")
-	for _, name := range []string{"switched", "killed"} {
-		if name == "switched" {
-			f.Switch(t)
-		} else {
-			f.KillMaster(t)
-		}
-		begin := time.Now()
-		ctx := within(t, patience)
-		for _, n := range nodes {
-			for { // until both are connected to the new master, and not to the one that was
-				count, err := n.io.Nodes(ctx)
-				if err == nil && count == len(nodes) {
-					break
-				}
-				if ctx.Err() != nil {
-					t.Fatal(errors.Join(err, ctx.Err()))
-				}
-			}
-		}
-		if d := time.Since(begin); d > 5*time.Second {
-			t.Errorf("%s: together again after %v", name, d)
-		}
-		for _, n := range nodes {
-			n.ready()
-		}
-		both(name)
 	}
 }

@@ -19,69 +19,6 @@ func within(t testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
-// The broker is killed and stopped under traffic: sockets of the own node get everything at
-// once, those of the other node nothing twice, and all is well again within 5 s.
-func TestFaults(t *testing.T) {
-	broker := brokertest.Redis(t)
-	client := newClient(t, broker.Addr())
-	a, b := newNode(t, client, redisadapter.Options{}), newNode(t, client, redisadapter.Options{})
-	x, y := a.join("/", "blue"), b.join("/", "blue")
-	sent := 0
-	emit := func(n int) {
-		t.Helper()
-		for range n {
-			begin := time.Now()
-			check(t, a.io.To("blue").Emit("n", sent))
-			x.want(fmt.Sprint("n ", sent))
-			if d := time.Since(begin); d > time.Second {
-				t.Errorf("delivered to the own socket after %v", d)
-			}
-			sent++
-		}
-	}
-	for range 3 {
-		emit(100)
-		broker.Kill()
-		emit(100)
-		broker.Restart()
-		emit(100)
-		begin := time.Now()
-		a.ready()
-		b.ready()
-		if d := time.Since(begin); d > 5*time.Second {
-			t.Errorf("ready again after %v", d)
-		}
-		emit(100)
-	}
-	broker.Pause()
-	emit(100)
-	broker.Resume()
-	a.ready()
-	check(t, a.io.To("blue").Emit("end"))
-	last, came := -1, 0
-	for got := range y.events {
-		if got == "end" {
-			break
-		}
-		var i int
-		if _, err := fmt.Sscanf(got, "n %d", &i); err != nil || i <= last {
-			t.Fatalf("%q after %d", got, last)
-		}
-		last = i
-		came++
-	}
-	for _, n := range []*node{a, b} {
-		if s := n.broker.Stats(); s.Gaps < 3 || s.Refused != 0 {
-			t.Errorf("%+v", s)
-		}
-	}
-	s := a.broker.Stats()
-	if missing := sent - came; missing < 0 || came < 400 {
-		t.Errorf("%d of %d came; %+v", came, sent, s)
-	}
-	t.Logf("%d of %d came; %+v", came, sent, s)
-}
-
 // Requests end when their time is up while the broker is away, and when a node that was
 // counted does not answer; what has come is returned.
 func TestRequestsFail(t *testing.T) {

@@ -120,10 +120,10 @@ func (n *namespace) addressed(t *socketio.Target) bool {
 
 func (in *intake) deliver(n *namespace, m *message) error {
 	event, err := in.d.event(m, n.local.Name())
-	if err != nil || !n.enter() {
+	if err != nil || !n.users.Enter() {
 		return err
 	}
-	defer n.leave()
+	defer n.users.Leave()
 	return n.local.Broadcast(m.target, event)
 }
 

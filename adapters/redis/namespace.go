@@ -3,10 +3,10 @@ package redisadapter
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/parleyws/parley/adapters/internal/cluster"
 	"github.com/parleyws/parley/socketio"
 )
 
@@ -23,15 +23,10 @@ type namespace struct {
 
 	requests requests
 	joined   joined
-	synced   atomic.Int64 // the connection on which the namespace is subscribed to
-
-	mu     sync.Mutex
-	busy   int // users of local
-	calls  int // of these, those that wait
-	closed bool
-	idle   chan struct{} // closed when busy is 0; nil: nobody waits for that
-	over   context.Context
-	end    context.CancelFunc
+	synced   atomic.Int64  // the connection on which the namespace is subscribed to
+	users    cluster.Users // of local
+	over     context.Context
+	end      context.CancelFunc
 }
 
 func newNamespace(b *Broker, l *socketio.Local) *namespace {
@@ -221,66 +216,8 @@ func (n *namespace) await(ctx context.Context, p *pending) error {
 func (n *namespace) Close(ctx context.Context) error {
 	n.end()
 	n.b.remove(n)
-	err := n.b.pub.Flush(ctx)
-	n.mu.Lock()
-	n.closed = true
-	if n.busy == 0 {
-		n.mu.Unlock()
-		return err
-	}
-	if n.idle == nil {
-		n.idle = make(chan struct{})
-	}
-	idle := n.idle
-	n.mu.Unlock()
-	select {
-	case <-idle:
-		return err
-	case <-ctx.Done():
-		return errors.Join(err, ctx.Err())
-	}
-}
-
-// enter counts one more user of local. It returns false if there may be none.
-func (n *namespace) enter() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return false
-	}
-	n.busy++
-	return true
+	return errors.Join(n.b.pub.Flush(ctx), n.users.Close(ctx))
 }
 
 // maxCalls is how many requests of other nodes may be worked on at once.
 const maxCalls = 10_000
-
-// enterCall is enter for one that waits, if there may be one more.
-func (n *namespace) enterCall() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed || n.calls >= maxCalls {
-		return false
-	}
-	n.busy++
-	n.calls++
-	return true
-}
-
-// leave is the end of enter.
-func (n *namespace) leave() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.busy--; n.busy == 0 && n.idle != nil {
-		close(n.idle)
-		n.idle = nil
-	}
-}
-
-// leaveCall is the end of enterCall.
-func (n *namespace) leaveCall() {
-	n.mu.Lock()
-	n.calls--
-	n.mu.Unlock()
-	n.leave()
-}

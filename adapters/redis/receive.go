@@ -43,10 +43,10 @@ func (in *intake) request(n *namespace, payload []byte) error {
 	if q.UID == n.uid {
 		return errOwn
 	}
-	if !n.enter() {
+	if !n.users.Enter() {
 		return nil
 	}
-	defer n.leave()
+	defer n.users.Leave()
 	return n.perform(&q)
 }
 
@@ -79,11 +79,11 @@ func (n *namespace) perform(q *request) error {
 		if q.RequestID == "" {
 			return errForm
 		}
-		if !n.enterCall() {
+		if !n.users.EnterCall(maxCalls) {
 			return errCalls
 		}
 		go func() {
-			defer n.leaveCall()
+			defer n.users.LeaveCall()
 			n.describe(q)
 		}()
 		return nil
@@ -141,10 +141,10 @@ func (n *namespace) serverEvent(q *request) error {
 	}
 	id := q.RequestID
 	return n.local.ServerSideEvent(event, func(value socketio.Encoded) {
-		if !n.enter() {
+		if !n.users.Enter() {
 			return
 		}
-		defer n.leave()
+		defer n.users.Leave()
 		text, err := encodeJSON(struct {
 			Type      int             `json:"type"`
 			RequestID string          `json:"requestId"`
@@ -163,12 +163,12 @@ func (in *intake) call(n *namespace, m *message) error {
 	if err != nil {
 		return err
 	}
-	if !n.enterCall() {
+	if !n.users.EnterCall(maxCalls) {
 		return errCalls
 	}
 	clients, wait, err := n.local.Call(m.target, event)
 	if err != nil {
-		n.leaveCall()
+		n.users.LeaveCall()
 		return err
 	}
 	uid, id, timeout := string(m.uid), string(m.id), m.timeout
@@ -184,11 +184,11 @@ func (in *intake) call(n *namespace, m *message) error {
 		n.reply(uid, text)
 	}
 	if clients == 0 {
-		n.leaveCall()
+		n.users.LeaveCall()
 		return nil
 	}
 	go func() {
-		defer n.leaveCall()
+		defer n.users.LeaveCall()
 		ctx, cancel := context.WithTimeout(n.over, timeout)
 		defer cancel()
 		// What is missing is missing for the other node too, which has the same time.

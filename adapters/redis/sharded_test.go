@@ -185,55 +185,6 @@ func (u *user) numbered() (came int) {
 	}
 }
 
-// The broker is killed and stopped under traffic; see TestFaults.
-func TestShardedFaults(t *testing.T) {
-	broker := brokertest.Redis(t)
-	client := newClient(t, broker.Addr())
-	a, b := newShardedNode(t, client, redisadapter.ShardedOptions{}), newShardedNode(t, client, redisadapter.ShardedOptions{})
-	x, y := a.join("/", "blue"), b.join("/", "blue")
-	sent := 0
-	emit := func(n int) {
-		t.Helper()
-		for range n {
-			begin := time.Now()
-			check(t, a.io.To("blue").Emit("n", sent))
-			x.want(fmt.Sprint("n ", sent))
-			if d := time.Since(begin); d > time.Second {
-				t.Errorf("delivered to the own socket after %v", d)
-			}
-			sent++
-		}
-	}
-	const kills = 3
-	for range kills {
-		emit(200)
-		broker.Kill()
-		emit(200)
-		broker.Restart()
-		begin := time.Now()
-		a.ready()
-		b.ready()
-		if d := time.Since(begin); d > 5*time.Second {
-			t.Errorf("ready again after %v", d)
-		}
-		emit(200)
-	}
-	before := b.broker.Stats().Gaps
-	broker.Pause()
-	emit(200)
-	<-time.After(4 * time.Second) // longer than clients wait by default
-	emit(200)
-	broker.Resume()
-	a.ready()
-	b.ready()
-	check(t, a.io.To("blue").Emit("end"))
-	came := y.numbered()
-	s := a.broker.Stats()
-	if gaps := b.broker.Stats().Gaps; before != kills || gaps != before || came < 1000 || sent+1 != int(s.Published+s.Dropped) {
-		t.Errorf("%d of %d came; %d gaps, %d before the pause; %+v", came, sent, gaps, before, s)
-	}
-}
-
 // On a Redis cluster the channels are spread over all servers. Events of each room come in
 // order.
 func TestShardedCluster(t *testing.T) {

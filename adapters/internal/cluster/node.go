@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/parleyws/parley/socketio"
@@ -62,14 +61,9 @@ type Node struct {
 	transport Transport
 	o         Options
 	requests  requests
-
-	mu     sync.Mutex
-	busy   int           // calls of Receive, and of what they have started
-	calls  int           // events that wait for acknowledgements
-	closed bool          // Local is used no more
-	idle   chan struct{} // closed when busy is 0; nil: nobody waits for that
-	over   context.Context
-	end    context.CancelFunc
+	users     Users // of local: calls of Receive, and what they have started
+	over      context.Context
+	end       context.CancelFunc
 }
 
 // New makes a Node for a namespace. uid comes from NewUID.
@@ -181,45 +175,7 @@ var errClosed = errors.New("socket.io: adapter is closed")
 // Close implements socketio.Adapter.
 func (n *Node) Close(ctx context.Context) error {
 	n.end()
-	err := n.transport.Close(ctx)
-	n.mu.Lock()
-	n.closed = true
-	if n.busy == 0 {
-		n.mu.Unlock()
-		return err
-	}
-	if n.idle == nil {
-		n.idle = make(chan struct{})
-	}
-	idle := n.idle
-	n.mu.Unlock()
-	select {
-	case <-idle:
-		return err
-	case <-ctx.Done():
-		return errors.Join(err, ctx.Err())
-	}
-}
-
-// enter counts one more user of Local. It returns false if there may be none.
-func (n *Node) enter() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return false
-	}
-	n.busy++
-	return true
-}
-
-// leave is the end of enter.
-func (n *Node) leave() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.busy--; n.busy == 0 && n.idle != nil {
-		close(n.idle)
-		n.idle = nil
-	}
+	return errors.Join(n.transport.Close(ctx), n.users.Close(ctx))
 }
 
 // NodeGone tells n that another node is there no more: requests don't wait for it.

@@ -18,10 +18,10 @@ var (
 // of one node are given to Receive one after the other, in the order in which they were
 // sent. Receive does not wait. An error says why m was refused.
 func (n *Node) Receive(m *Message) error {
-	if m.UID == n.uid || !n.enter() {
+	if m.UID == n.uid || !n.users.Enter() {
 		return nil
 	}
-	defer n.leave()
+	defer n.users.Leave()
 	switch m.Type {
 	case Broadcast:
 		if m.Request != "" {
@@ -53,12 +53,12 @@ func (n *Node) call(m *Message) error {
 	if m.UID == "" {
 		return errNobody
 	}
-	if !n.mayCall() {
+	if !n.users.EnterCall(n.o.Calls) {
 		return errCalls
 	}
 	clients, wait, err := n.local.Call(m.Target, m.Event)
 	if err != nil {
-		n.called()
+		n.users.LeaveCall()
 		return err
 	}
 	uid, request, timeout := m.UID, m.Request, m.Timeout
@@ -67,11 +67,11 @@ func (n *Node) call(m *Message) error {
 	}
 	err = n.transport.Send(uid, &Message{Type: Clients, UID: n.uid, Request: request, Count: clients})
 	if clients == 0 {
-		n.called()
+		n.users.LeaveCall()
 		return err
 	}
 	go func() {
-		defer n.called()
+		defer n.users.LeaveCall()
 		ctx, cancel := context.WithTimeout(n.over, timeout)
 		defer cancel()
 		// What is missing is missing for the other node too, which has the same time.
@@ -81,26 +81,6 @@ func (n *Node) call(m *Message) error {
 		})
 	}()
 	return err
-}
-
-// mayCall counts one more event that waits for acknowledgements, if there may be one.
-func (n *Node) mayCall() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.calls >= n.o.Calls {
-		return false
-	}
-	n.calls++
-	n.busy++
-	return true
-}
-
-// called is the end of mayCall.
-func (n *Node) called() {
-	n.mu.Lock()
-	n.calls--
-	n.mu.Unlock()
-	n.leave()
 }
 
 func (n *Node) fetch(m *Message) error {
@@ -116,8 +96,8 @@ func (n *Node) serverEvent(m *Message) error {
 	}
 	uid, request := m.UID, m.Request
 	return n.local.ServerSideEvent(m.Event, func(answer socketio.Encoded) {
-		if n.enter() {
-			defer n.leave()
+		if n.users.Enter() {
+			defer n.users.Leave()
 			_ = n.transport.Send(uid, &Message{Type: ServerAnswer, UID: n.uid, Request: request, Answer: answer})
 		}
 	})
