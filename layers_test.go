@@ -53,6 +53,7 @@ var layers = []layer{
 	{dir: "internal/inflate", banned: []string{"net", "io", "sync", "time", "context"}},
 	{dir: "wstest", ours: []string{"mask", "frame", "handshake", "conn", "internal/pipe"}},
 	{dir: "adapters/internal/brokertest"},
+	{dir: "adapters/internal/faulttest", ours: []string{"adapters/internal/brokertest", "engineio", "socketio"}},
 	{dir: "adapters/internal/cluster", ours: []string{"parser", "socketio"}},
 	{dir: "autobahn", ours: []string{"*"}},
 	{dir: "examples", ours: []string{"*"}},
