@@ -28,6 +28,9 @@ type peer struct {
 	owed int     // bytes that are still to be written
 	at   int     // position in the frame that is written next
 	sent []burst // bursts in flight, the oldest first
+
+	count
+	part []byte // the beginning of an incomplete frame of collect
 }
 
 // A burst is a number of messages that were sent at once.

@@ -57,6 +57,13 @@ func main() {
 			}
 			return g.run(w)
 		},
+		"collect": func(args json.RawMessage) (any, error) {
+			var n Numbers
+			if err := json.Unmarshal(args, &n); err != nil {
+				return nil, err
+			}
+			return g.collect(n)
+		},
 		"rest": func(args json.RawMessage) (any, error) {
 			var seconds float64
 			if err := json.Unmarshal(args, &seconds); err != nil {

@@ -14,6 +14,8 @@ func (r *report) build() error {
 	}
 	for _, args := range [][]string{
 		{"build", "-o", r.dir + "/", "./load", "./servers/..."},
+		// A module of its own: clients of brokers are no business of the other programs.
+		{"build", "-C", "servers/cluster", "-o", r.dir + "/", ".", "github.com/nats-io/nats-server/v2"},
 		{"test", "-c", "-o", r.path("bench.test"), "."},
 		{"-C", "..", "test", "-c", "-o", r.path("text.test"), "./conn/internal/text"},
 	} {
@@ -31,7 +33,9 @@ func (r *report) installNode() error {
 		r.absent["node"] = "there is no Node.js on this machine"
 		return nil
 	}
-	if _, err := os.Stat("servers/node/node_modules"); err == nil {
+	if want, err := os.Stat("servers/node/package-lock.json"); err != nil {
+		return err
+	} else if is, err := os.Stat("servers/node/node_modules/.package-lock.json"); err == nil && !is.ModTime().Before(want.ModTime()) {
 		return nil
 	}
 	if _, err := exec.LookPath("npm"); err != nil {

@@ -37,6 +37,12 @@ func (r *report) charts() (all []chart) {
 		{"broadcast, one recipient of 2,000", "S3", cpuTime},
 		{"memory of an idle client", "S4", kilobytes},
 	}))
+	add(r.bars("nodes.svg", "Two nodes: processor time of a node, an event", []panel{
+		{"publish an event", "nodes publish", cpuTime},
+		{"deliver an event to one client", "nodes 1", cpuTime},
+		{"deliver an event to 50 clients, each", "nodes 50", cpuTime},
+		{"no client of the room on the node", "nodes 0", cpuTime},
+	}))
 	for _, g := range growths {
 		add(r.lines(g))
 	}

@@ -34,6 +34,7 @@ type plan struct {
 	idle    int     // connections for M1
 	few     int     // connections for M2 and S4; M3 has a tenth of them
 	many    int     // Socket.IO clients of a broadcast
+	events  int     // numbered events between two nodes; a tenth of them for many recipients
 	growth  int     // connections of the greatest step; 0 means that growth is not measured
 
 	turns int           // rounds of a load against another version for each round
@@ -41,8 +42,8 @@ type plan struct {
 }
 
 var (
-	full  = plan{rounds: 5, bench: "100ms", seconds: 0.6, idle: 10000, few: 2000, many: 2000, growth: 10000, turns: 16, rest: keptAlive}
-	quick = plan{rounds: 1, bench: "200x", short: true, seconds: 0.05, idle: 200, few: 100, many: 50, turns: 1, rest: settle}
+	full  = plan{rounds: 5, bench: "100ms", seconds: 0.6, idle: 10000, few: 2000, many: 2000, events: 60_000, growth: 10000, turns: 16, rest: keptAlive}
+	quick = plan{rounds: 1, bench: "200x", short: true, seconds: 0.05, idle: 200, few: 100, many: 50, events: 500, turns: 1, rest: settle}
 )
 
 // A report is one run.
@@ -60,7 +61,7 @@ type report struct {
 func main() {
 	isQuick := flag.Bool("quick", false, "see that everything works, and judge allocations alone")
 	rounds := flag.Int("rounds", 0, "measure so many times; 0: as planned")
-	only := flag.String("only", "PLMSG", "measure these `letters` of ids alone, G being growth: no whole report")
+	only := flag.String("only", "PLMSNG", "measure these `letters` of ids alone, G being growth: no whole report")
 	profiles := flag.String("profiles", "", "profile our servers in a run of their own, into this `directory`")
 	dirs := flag.String("against", "", "instead, compare with Parley as it is in these `directories`, by commas")
 	ids := flag.String("trials", "", "with -against: these `rows` alone, by commas")
@@ -123,6 +124,7 @@ func (r *report) measure() error {
 		{"L", r.loopback},
 		{"M", r.memory},
 		{"S", r.socketIO},
+		{"N", r.nodes},
 		{"G", r.growing},
 	} {
 		if !strings.Contains(r.only, part.letter) {

@@ -134,12 +134,17 @@ const methodText = `
   this and now that, and waking a processor that sleeps takes longer than all else.
 - M: resident memory from /proc after two collections and debug.FreeOSMemory, less that with %d connections,
   over the connections that came since: %d for M1 and S5, %d for M2 and S4, %d for M3.
+- N: two nodes, their broker and the load generator, a process each; the broker is a new one in every round. One node
+  emits %d events of a text and a number to a room, a tenth of them for 50 recipients, whose clients are on the other one; it
+  keeps at most a thousand ahead of the broker. The figures of N1 and N2 are from the same run. The time of a node is getrusage's again, taken when all has come and neither
+  node has anything left to do, after a run that does not count. "parley, embedded" has the NATS server in the node, and its time with it. N4 would be
+  zero but for what any process takes that runs. N6 is the sum of all rounds and of the rows above it: the numbers tell what is missing.
 - The rivals are used as their documentation recommends for speed: see servers/ for what that is, and go.mod and
   servers/node/package-lock.json for the versions.
 `
 
 func (r *report) method(w io.Writer) {
-	fmt.Fprintf(w, methodText, firstConns, r.idle, r.few, r.few/10)
+	fmt.Fprintf(w, methodText, firstConns, r.idle, r.few, r.few/10, r.events)
 	if r.load.busy > 0.9 {
 		fmt.Fprintf(w, "- The load generator was busy for up to %.0f %% of its thread: where it was above 90 %%, marked below, rates and waiting times "+
 			"are bounded by it as well as by the server. The server's time a message is not.\n", 100*r.load.busy)
@@ -156,7 +161,7 @@ func (r *report) every(w io.Writer) {
 	for i := range rows {
 		if work := rows[i].work; !slices.Contains(done, work) {
 			done = append(done, work)
-			for _, m := range []metric{nanoseconds, cpuTime, median, slowest, throughput, calls, kilobytes, allocations, generatorBusy} {
+			for _, m := range []metric{nanoseconds, cpuTime, median, slowest, throughput, calls, kilobytes, allocations, lost, doubled, reordered, generatorBusy} {
 				r.figuresOf(w, work, m)
 			}
 		}

@@ -37,6 +37,15 @@ func (r *results) add(work, lib string, m metric, v float64) {
 	r.figures[k] = append(r.figures[k], v)
 }
 
+// sum adds to a figure that is the sum of all rounds.
+func (r *results) sum(work, lib string, m metric, n int) {
+	k := key{work, lib, m}
+	if r.figures[k] == nil {
+		r.figures[k] = []float64{0}
+	}
+	r.figures[k][0] += float64(n)
+}
+
 // excuse records the failure of a rival, after which the report goes on. A
 // failure of Parley ends the report.
 func (r *results) excuse(work, lib string, err error) error {
@@ -71,10 +80,15 @@ func (r *results) figure(work, lib string, m metric) (f figure, ok bool) {
 	return figure{median: middle, least: v[0], greatest: v[len(v)-1], rounds: len(v)}, true
 }
 
-// best returns the least median of some libraries, and the name of its library.
+// best returns the best median of some libraries, and the name of its library.
 func (r *results) best(work string, m metric, among []string) (lib string, f figure, ok bool) {
 	for _, l := range among {
-		if g, has := r.figure(work, l, m); has && (!ok || g.median < f.median) {
+		g, has := r.figure(work, l, m)
+		better := g.median < f.median
+		if m == throughput {
+			better = g.median > f.median
+		}
+		if has && (!ok || better) {
 			lib, f, ok = l, g, true
 		}
 	}

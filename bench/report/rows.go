@@ -10,6 +10,7 @@ type row struct {
 	rivals  []string // the best of these is the bar
 
 	most   float64 // goal: at most this many times the bar; 0 means no such goal
+	least  float64 // goal: at least this many times the bar
 	plus   float64 // goal: at most this much more than the bar
 	limits []limit // further limits on figures
 }
@@ -36,6 +37,11 @@ const (
 	kilobytes   metric = "KB" // resident memory of a connection, in units of 1,024 bytes
 	megabytes   metric = "MB" // resident memory of a server, in units of 1,024 KB
 	throughput  metric = "messages/s"
+
+	// Of these a figure is the sum of all rounds.
+	lost      metric = "lost"
+	doubled   metric = "doubled"
+	reordered metric = "reordered"
 )
 
 var (
@@ -50,7 +56,7 @@ var (
 )
 
 // rows lists the rows and their goals. Their ids are in ids.
-var rows = []row{
+var rows = append([]row{
 	{id: "P1", measure: "mask 16 B", work: "P1", metric: nanoseconds, rivals: masks, most: 1},
 	{id: "P2", measure: "mask 125 B", work: "P2", metric: nanoseconds, rivals: masks, most: 0.87},
 	{id: "P3", measure: "mask 1 KB, aligned, beside a copy", work: "P3a", metric: nanoseconds, rivals: []string{"copy"}, most: 1.05},
@@ -102,12 +108,13 @@ var rows = []row{
 	{id: "S3", measure: "Socket.IO broadcast, 100 B, one recipient of 2,000", work: "S3", metric: cpuTime, rivals: []string{"socket.io"}, most: 0.5},
 	{id: "S4", measure: "Socket.IO, idle client", work: "S4", metric: kilobytes, rivals: []string{"socket.io"}, most: 0.3},
 	{id: "S5", measure: "Socket.IO client, idle, of 10,000 in a process", work: "S5", metric: kilobytes, rivals: []string{"socket.io-client"}, most: 0.8},
-}
+}, nodeRows()...)
 
 // ids lists all ids. A report must cover each of them.
 var ids = []string{
 	"P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P14", "P15", "P16", "P17",
 	"P18", "P19", "P20", "P21", "L1", "L2", "L3", "L4", "L5", "M1", "M2", "M3", "S1", "S2", "S3", "S4", "S5",
+	"N1", "N2", "N3", "N4", "N5", "N6",
 }
 
 const us = "parley"

@@ -37,18 +37,19 @@ func (r *results) judge(w *row) verdict {
 		return v
 	}
 	v.ours = format(own.median, w.metric)
-	if hasBar {
+	if hasBar && bar.median > 0 {
 		v.ratio = fmt.Sprintf("%.2f", own.median/bar.median)
 		if own.median/bar.median < 0.1 {
 			v.ratio = fmt.Sprintf("%.3f", own.median/bar.median)
 		}
 	}
 	switch {
-	case !hasBar && (w.most > 0 || w.plus > 0):
+	case !hasBar && (w.most > 0 || w.least > 0 || w.plus > 0):
 		return v
-	case w.most == 0 && w.plus == 0 && len(w.limits) == 0:
+	case w.most == 0 && w.least == 0 && w.plus == 0 && len(w.limits) == 0:
 		v.met = stated
 	case w.most > 0 && round(own.median/bar.median) > w.most,
+		w.least > 0 && round(own.median/bar.median) < w.least,
 		w.plus > 0 && own.median-bar.median > w.plus,
 		!r.withinLimits(w, lib, &v):
 		v.met = notMet
@@ -94,6 +95,9 @@ func (r *row) goal() string {
 	if r.most > 0 {
 		parts = append(parts, fmt.Sprintf("%.3gx", r.most))
 	}
+	if r.least > 0 {
+		parts = append(parts, fmt.Sprintf("%.3gx or more", r.least))
+	}
 	if r.plus > 0 {
 		parts = append(parts, "+ "+format(r.plus, r.metric))
 	}
@@ -122,6 +126,11 @@ func format(v float64, m metric) string {
 			s = strings.TrimSuffix(s, "s")
 		}
 		return s
+	case m == lost || m == doubled || m == reordered:
+		if v == 0 {
+			return "none " + unit
+		}
+		return thousands(v) + " " + unit
 	case m == calls:
 		return fmt.Sprintf("%.3g", v)
 	case m == nanoseconds && v >= 1000:
@@ -190,14 +199,16 @@ func (r *results) reason(w *row) string {
 	return ""
 }
 
-// regressed returns the rows whose limits on allocations and writes do not
-// hold. These limits can be judged on a busy machine.
+// onBusyMachines lists the metrics that can be judged on a busy machine.
+var onBusyMachines = []metric{allocations, writes, lost, doubled, reordered}
+
+// regressed returns the rows whose limits on metrics of onBusyMachines do not hold.
 func (r *results) regressed() (lines []string) {
 	for i := range rows {
 		w := rows[i]
-		w.most, w.plus = 0, 0
+		w.most, w.least, w.plus = 0, 0, 0
 		w.limits = slices.DeleteFunc(slices.Clone(w.limits), func(l limit) bool {
-			return l.metric != allocations && l.metric != writes
+			return !slices.Contains(onBusyMachines, l.metric)
 		})
 		if len(w.limits) == 0 {
 			continue

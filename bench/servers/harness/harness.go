@@ -56,7 +56,7 @@ func Run(serve func(net.Listener, Work) error) {
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate()}})
 	}
 	go func() { fail(serve(l, work)) }()
-	proc.Serve(address, map[string]proc.Handler{"cpu": cpu, "memory": proc.Memory, "profile": profile})
+	proc.Serve(address, map[string]proc.Handler{"cpu": CPU, "memory": proc.Memory, "profile": Profile})
 }
 
 // HTTP is like Run, for libraries that upgrade requests of net/http.
@@ -72,9 +72,9 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// cpu answers with the processor time that this process has used, in
+// CPU answers with the processor time that this process has used, in
 // nanoseconds.
-func cpu(json.RawMessage) (any, error) {
+func CPU(json.RawMessage) (any, error) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return nil, err
@@ -82,9 +82,9 @@ func cpu(json.RawMessage) (any, error) {
 	return u.Utime.Nano() + u.Stime.Nano(), nil
 }
 
-// profile starts to write a profile of the processor time to a file. Without a
+// Profile starts to write a profile of the processor time to a file. Without a
 // file name it stops.
-func profile(args json.RawMessage) (any, error) {
+func Profile(args json.RawMessage) (any, error) {
 	var file string
 	if err := json.Unmarshal(args, &file); err != nil {
 		return nil, err

@@ -29,11 +29,11 @@ export function obey(hello, others = {}) {
   lines.on('close', () => process.exit())
 }
 
-// serve listens and calls attach with the HTTP server.
-export function serve(attach) {
+// serve listens, calls attach with the HTTP server, and answers commands.
+export function serve(attach, others) {
   const server = createServer()
   attach(server)
   server.listen(0, '127.0.0.1', 4096, () => {
-    obey(`127.0.0.1:${server.address().port}`)
+    obey(`127.0.0.1:${server.address().port}`, others)
   })
 }
