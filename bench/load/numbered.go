@@ -15,12 +15,13 @@ import (
 
 // Numbers says what collect waits for: events whose last argument is a number.
 type Numbers struct {
-	Count   int     // numbers below it are expected, on every connection
+	First   int     // lesser numbers belong to what was sent before, and don't count
+	Count   int     // so many numbers are expected, on every connection
 	None    bool    // none of them is expected
 	Silence float64 // seconds without any byte after which what has not come is lost
 }
 
-// A Tally is what came. An event with the number Count ends a connection's part of it.
+// A Tally is what came. The event after those expected ends a connection's part of it.
 type Tally struct {
 	Events    int     // without those that end it
 	Seconds   float64 // from the call of collect to the last event
@@ -34,7 +35,7 @@ type Tally struct {
 type count struct {
 	Numbers
 	seen  []uint64 // a bit for each number
-	next  int      // the greatest number that has come, and one
+	next  int      // how many numbers there are up to the greatest that has come
 	ended bool
 
 	events, doubled, reordered int
@@ -147,13 +148,17 @@ func (p *peer) event(text []byte) error {
 	return p.add(n)
 }
 
-func (c *count) add(n int) error {
+func (c *count) add(number int) error {
+	n := number - c.First
+	if n < 0 {
+		return nil
+	}
 	if n == c.Count {
 		c.ended, c.next = true, n // it is the last one
 		return nil
 	}
-	if n < 0 || n > c.Count || c.None {
-		return fmt.Errorf("an event that was for nobody here came: number %d", n)
+	if n > c.Count || c.None {
+		return fmt.Errorf("an event that was for nobody here came: number %d", number)
 	}
 	c.events++
 	bit := uint64(1) << (n % 64)

@@ -22,8 +22,9 @@ func TestNumbers(t *testing.T) {
 		{name: "doubled", came: []int{0, 1, 1, 2, 3, 0, 4, 3}, want: Tally{Events: 7, Doubled: 3}},
 		{name: "reordered", came: []int{0, 2, 1, 4, 3}, want: Tally{Events: 4, Reordered: 2}},
 		{name: "no end", came: []int{0, 1, 2, 3}, want: Tally{Events: 4, Lost: 1}},
+		{name: "late ones of before", came: []int{-1, 0, -2, 1, 2, 3, 4}, want: Tally{Events: 4}},
 		{name: "for nobody", came: []int{4}, none: true},
-		{name: "too great", came: []int{5}, error: "number 5"},
+		{name: "too great", came: []int{5}, error: "number 15"},
 		{name: "not for us", came: []int{0}, none: true, error: "for nobody"},
 	} {
 		var stream []byte
@@ -32,7 +33,7 @@ func TestNumbers(t *testing.T) {
 			stream = append(stream, text...)
 		}
 		for size := 1; size <= len(stream); size++ {
-			p := &peer{count: count{Numbers: Numbers{Count: 4, None: c.none}, seen: make([]uint64, 1)}}
+			p := &peer{count: count{Numbers: Numbers{First: 10, Count: 4, None: c.none}, seen: make([]uint64, 1)}}
 			var err error
 			for rest := stream; len(rest) > 0 && err == nil; {
 				n := min(size, len(rest))
@@ -56,7 +57,7 @@ func TestNumbers(t *testing.T) {
 
 func texts(numbers []int) (all []string) {
 	for _, n := range numbers {
-		all = append(all, fmt.Sprintf(`42["message","hello, you",%d]`, n))
+		all = append(all, fmt.Sprintf(`42["message","hello, you",%d]`, 10+n))
 	}
 	return all
 }

@@ -64,6 +64,7 @@ func (r *report) nodes() error {
 type cluster struct {
 	broker   *broker // nil: there is none
 	from, to *server
+	number   int // of the next event
 }
 
 // cluster starts two nodes and measures them once.
@@ -185,18 +186,20 @@ func (r *report) connectMembers(c *cluster, clients int) error {
 }
 
 const (
-	attempts = 20
-	patient  = 5.   // seconds without an event after which those that miss are lost
-	hasty    = 0.25 // while it is not known that the nodes are connected
+	attempts = 20  // at a warm-up
+	patient  = 5.  // seconds without an event after which those that miss are lost
+	hasty    = 0.5 // while it is not known that the nodes are connected
 )
 
 // publish lets a node publish numbered events, and waits for them.
 func (r *report) publish(c *cluster, clients, events int, silence float64) (t tally, err error) {
+	first := c.number
+	c.number += events + 1
 	collected := make(chan error, 1)
 	go func() {
-		collected <- r.load.Call("collect", map[string]any{"Count": events, "None": clients == 0, "Silence": silence}, &t)
+		collected <- r.load.Call("collect", map[string]any{"First": first, "Count": events, "None": clients == 0, "Silence": silence}, &t)
 	}()
-	err = c.from.Call("publish", map[string]any{"Room": "room", "Count": events}, nil)
+	err = c.from.Call("publish", map[string]any{"Room": "room", "First": first, "Count": events}, nil)
 	return t, errors.Join(err, <-collected)
 }
 

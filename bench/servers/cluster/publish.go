@@ -19,8 +19,8 @@ const pause = 100 * time.Microsecond
 // publish emits so many numbered events to a room, and then the next number to the room "end".
 func publish(io *socketio.Server, b broker, args json.RawMessage) (any, error) {
 	var work struct {
-		Room  string
-		Count int
+		Room         string
+		First, Count int
 	}
 	if err := json.Unmarshal(args, &work); err != nil {
 		return nil, err
@@ -32,9 +32,9 @@ func publish(io *socketio.Server, b broker, args json.RawMessage) (any, error) {
 				time.Sleep(pause)
 			}
 		}
-		if err := io.To(work.Room).Emit("message", text, i); err != nil {
+		if err := io.To(work.Room).Emit("message", text, work.First+i); err != nil {
 			return nil, err
 		}
 	}
-	return nil, io.To("end").Emit("message", text, work.Count)
+	return nil, io.To("end").Emit("message", text, work.First+work.Count)
 }

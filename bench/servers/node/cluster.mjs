@@ -32,16 +32,16 @@ const text = 'hello, this is a message'
 const half = 500 // of the events that Redis may still have to take when the next one is emitted
 
 // publish emits numbered events to a room, and then the next number to the room "end".
-async function publish({ Room, Count }) {
+async function publish({ Room, First, Count }) {
   let taken = null
   for (let i = 0; i < Count; i++) {
     if (i > 0 && i % half === 0) {
       await taken
       taken = client.ping()
     }
-    io.to(Room).emit('message', text, i)
+    io.to(Room).emit('message', text, First + i)
   }
-  io.to('end').emit('message', text, Count)
+  io.to('end').emit('message', text, First + Count)
   await client.ping()
   return null
 }
