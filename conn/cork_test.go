@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 )
@@ -61,6 +64,86 @@ func TestCork(t *testing.T) {
 		}
 		want(n)
 	})
+}
+
+// What is sent between Hold and Release leaves in one write, not before Release, unless
+// it gets too much or the connection is closed. It does not count as unsent, but what the
+// stream does not take does.
+func TestHold(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		count    int
+		size     int  // of each, and six digits
+		cork     bool // besides
+		close    bool // while it is held
+		at, last int  // writes before and after Release
+	}{
+		{name: "one", count: 1, last: 1},
+		{name: "many", count: 400, last: 1},
+		{name: "nothing"},
+		{name: "half of the queue", count: 800, at: 1, last: 1},
+		{name: "64 KiB", count: 300, size: 400, at: 1, last: 2},
+		{name: "corked too", count: 400, cork: true, at: 1, last: 1},
+		{name: "closed", count: 400, close: true, at: 1, last: 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := pipe.New()
+				stream := &countingConn{Conn: a}
+				s := must(conn.New(&handshake.Result{Conn: stream}, conn.RoleServer, nil))
+				c := must(conn.New(&handshake.Result{Conn: b}, conn.RoleClient, nil))
+				defer c.CloseNow()
+				defer s.CloseNow()
+				text := func(i int) string { return fmt.Sprintf("%s%06d", strings.Repeat("a", tt.size), i) }
+				var reading sync.WaitGroup
+				defer reading.Wait()
+				reading.Go(func() {
+					for i := range tt.count {
+						if _, p, err := c.Read(context.Background()); err != nil || string(p) != text(i) {
+							t.Errorf("read %q, %v; want %d", p, err, i)
+							c.CloseNow()
+							return
+						}
+					}
+					if tt.close {
+						c.Read(context.Background())
+					}
+				})
+				first, second := s.Hold(), s.Hold()
+				var cork conn.Cork
+				if tt.cork {
+					cork = s.Cork()
+				}
+				for i := range tt.count {
+					if err := s.Send(conn.NewPrepared(conn.Text, []byte(text(i)))); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if tt.close {
+					s.Close(frame.StatusNormalClosure, "")
+				}
+				first.Release()
+				synctest.Wait()
+				if n := int(stream.writes.Load()); n < tt.at || tt.at == 0 && n > 0 {
+					t.Errorf("%d writes before Release, want %d", n, tt.at)
+				}
+				if s.Unsent() {
+					t.Error("it is unsent, though nobody has to wait for it")
+				}
+				cork.Release()
+				second.Release()
+				synctest.Wait()
+				if n := int(stream.writes.Load()); n < tt.last || tt.at == 0 && n > tt.last {
+					t.Errorf("%d writes, want %d", n, tt.last)
+				}
+				reading.Wait()
+				c.CloseNow()
+				s.CloseNow()
+				<-c.Done()
+				<-s.Done()
+			})
+		})
+	}
 }
 
 // A message of up to 64 KiB leaves in one write, with its header.

@@ -29,7 +29,7 @@ type outbound struct {
 	deflate *deflation       // nil: off
 	try     stream.TryWriter // the stream; nil: it can't be tried
 	token   atomic.Uint32    // see out_token.go
-	corks   atomic.Int32     // how many want output held back; see out_cork.go
+	corks   atomic.Int32     // who wants output held back: Corks in the lower 16 bits, Holds above; see out_cork.go
 	serial  bool             // frames are made with mu held: they draw masking keys, or refer to one another
 	ahead   bool             // the read that delivers has corked; belongs to it
 	onFull  Overflow

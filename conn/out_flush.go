@@ -48,7 +48,7 @@ func (o *outbound) writeNow(p []byte) (int, error) {
 // Called with mu held, which is given up meanwhile.
 func (o *outbound) push() error {
 	if o.try == nil {
-		if !o.pending.empty() {
+		if !o.pending.empty() && !o.held() {
 			o.startFlusher()
 		}
 		return nil
@@ -61,6 +61,8 @@ func (o *outbound) push() error {
 func (o *outbound) pushNow() error {
 	switch {
 	case o.pending.empty():
+		return nil
+	case o.held():
 		return nil
 	case o.corked():
 		o.startFlusher()
@@ -76,9 +78,17 @@ func (o *outbound) pushNow() error {
 	return o.wrote(b, err)
 }
 
-// corked reports whether what is pending is held back.
+// corked reports whether what is pending is held back. Nothing is held that would fill the
+// queue, and nobody is about to empty it.
 func (o *outbound) corked() bool {
-	return o.corks.Load() > 0 && o.pending.len() < maxBatch && o.c.life.is(open)
+	corks := o.corks.Load()
+	return corks > 0 && o.pending.len() < maxBatch && o.c.life.is(open) && (corks%oneHold > 0 || !o.halfFull())
+}
+
+// halfFull reports whether half of what may be queued is.
+func (o *outbound) halfFull() bool {
+	frames, bytes := o.pending.queued()
+	return frames > o.c.limits.QueueMessages/2 || bytes > o.c.limits.QueueBytes/2
 }
 
 // commit sends what is pending for a writer that has appended a frame of a

@@ -41,7 +41,10 @@ func (c *Conn) Unsent() bool {
 	}
 	o.mu.Lock()
 	defer o.unlock()
-	return o.active() || o.message.held // a message that waits for its end delays others
+	if o.message.held { // a message that waits for its end delays others
+		return true
+	}
+	return o.active() && (o.writing() || o.flushing || o.partial || !o.held())
 }
 
 // Flush waits until nothing is unsent: all that was written or sent has gone to the
