@@ -202,6 +202,16 @@ func (s *Session) Cork() Cork {
 	return s.ws.Load().Cork()
 }
 
+// Hold is Cork for a caller that blocks at nothing before Release, as conn.Conn.Hold is.
+func (s *Session) Hold() Cork {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != upgraded {
+		return Cork{}
+	}
+	return s.ws.Load().Hold()
+}
+
 // begin gets the session's receiver from the server's open and makes the session
 // known. The client learns of the session later.
 func (s *Session) begin() {

@@ -22,14 +22,17 @@ func (l *Local) HasRoom(room string) bool { return l.n.rooms.has(room) }
 // Rooms returns the rooms that sockets of this node are in, sorted.
 func (l *Local) Rooms() []string { return l.n.rooms.all() }
 
-// Broadcast delivers an event to the sockets of this node that t addresses.
-func (l *Local) Broadcast(t Target, event Encoded) error {
+// Broadcast delivers an event to the sockets of this node that t addresses. An adapter that
+// reads many events at once uses a Batch instead.
+func (l *Local) Broadcast(t Target, event Encoded) error { return l.broadcast(nil, t, event) }
+
+func (l *Local) broadcast(b *Batch, t Target, event Encoded) error {
 	o, err := l.n.server.wire.incoming(l.n.name, event)
 	if err != nil {
 		return err
 	}
 	defer o.release()
-	l.n.broadcast(&t, &o)
+	l.n.broadcast(&t, &o, b)
 	return nil
 }
 

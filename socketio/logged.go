@@ -137,7 +137,7 @@ func (r *logged) deliver(t *Target, o *outgoing, offset string) []*Socket {
 			}
 		}
 	}
-	to.send(e, t.Flags.Volatile)
+	to.send(e, t.Flags.Volatile, nil)
 	return to.sockets
 }
 

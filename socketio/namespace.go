@@ -263,7 +263,7 @@ func (n *Namespace) emit(t *Target, o *outgoing, a Adapter) error {
 		return r.append(t, o)
 	}
 	defer o.release()
-	n.broadcast(t, o)
+	n.broadcast(t, o, nil)
 	if a == nil {
 		return nil
 	}
@@ -271,30 +271,31 @@ func (n *Namespace) emit(t *Target, o *outgoing, a Adapter) error {
 }
 
 // broadcast delivers an event to the sockets of this node that t addresses.
-func (n *Namespace) broadcast(t *Target, o *outgoing) {
+func (n *Namespace) broadcast(t *Target, o *outgoing, b *Batch) {
 	if n.recovery != nil && !t.Flags.Volatile && n.logged() == nil {
-		n.recovery.broadcast(t, o)
+		n.recovery.broadcast(t, o, b)
 		return
 	}
 	e := o.emission(n, nil, t.Flags)
 	list := lists.Get().(*recipients)
 	list.sockets = n.rooms.selected(list.sockets[:0], t)
 	for _, s := range list.sockets {
-		o.notify(s)
+		b.notify(o, s)
 	}
-	list.send(e, t.Flags.Volatile)
+	list.send(e, t.Flags.Volatile, b)
 	clear(list.sockets)
 	lists.Put(list)
 }
 
-// send sends e to all recipients.
-func (r *recipients) send(e *emission, volatile bool) {
+// send sends e to all recipients, in a batch unless that is nil.
+func (r *recipients) send(e *emission, volatile bool, b *Batch) {
 	r.sessions = r.sessions[:0]
 	for _, s := range r.sockets {
 		if !volatile || s.session.Writable() {
 			r.sessions = append(r.sessions, s.session)
 		}
 	}
+	b.hold(r.sessions)
 	engineio.SendAll(r.sessions, e.messages...)
 	clear(r.sessions)
 }

@@ -96,16 +96,16 @@ func newRecovery(n *Namespace, o Recovery) *recovery {
 func (r *recovery) end() uint64 { return r.first + uint64(r.events.n) }
 
 // broadcast delivers an event to the sockets of this node, and keeps it.
-func (r *recovery) broadcast(t *Target, o *outgoing) {
-	for _, s := range r.deliver(t, o) {
-		o.notify(s)
+func (r *recovery) broadcast(t *Target, o *outgoing, b *Batch) {
+	for _, s := range r.deliver(t, o, b) {
+		b.notify(o, s)
 	}
 	r.n.rooms.tell() // clients may have been forgotten
 }
 
 // deliver is broadcast without the handlers of OnAnyOutgoing. It returns the sockets
 // that the event was sent to.
-func (r *recovery) deliver(t *Target, o *outgoing) []*Socket {
+func (r *recovery) deliver(t *Target, o *outgoing, b *Batch) []*Socket {
 	r.mu.Lock()
 	defer r.mu.Unlock() // also if Options.Parser panics
 	number := r.end()
@@ -121,7 +121,7 @@ func (r *recovery) deliver(t *Target, o *outgoing) []*Socket {
 			s.track.next = number + 1
 		}
 	}
-	to.send(e, false)
+	to.send(e, false, b)
 	return to.sockets
 }
 

@@ -1,0 +1,155 @@
+package socketio_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// What a batch delivers arrives in order, by Flush at the latest, and with it what comes
+// from elsewhere and from volatile events.
+func TestBatch(t *testing.T) {
+	var l *socketio.Local
+	o := socketio.Options{Adapter: func(x *socketio.Local) (socketio.Adapter, error) {
+		l = x
+		return new(bus).join(x)
+	}}
+	for _, tt := range []struct {
+		name string
+		o    socketio.Options
+	}{{"plain", socketio.Options{}}, {"recovery", socketio.Options{Recovery: &socketio.Recovery{}}}} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := o
+			o.Recovery = tt.o.Recovery
+			inBubble(t, &o, func(s *site) {
+				r, polling := s.client(), s.poller()
+				polling.post("40")
+				_, _, _ = s.request("GET", polling.query, "")
+				var got []string
+				go func() {
+					for range 6 {
+						p := r.read()
+						got = append(got, p)
+					}
+				}()
+				var b socketio.Batch
+				send := func(b *socketio.Batch, i int, f socketio.Flags) {
+					t.Helper()
+					event := socketio.Encoded{Data: fmt.Appendf(nil, `["e",%d]`, i)}
+					if err := b.Broadcast(l, socketio.Target{Flags: f}, event); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for i := range 3 {
+					b.More(true)
+					send(&b, i, socketio.Flags{Volatile: i == 1})
+				}
+				send(nil, 3, socketio.Flags{}) // as if it came from this node
+				b.More(false)
+				send(&b, 4, socketio.Flags{})
+				synctest.Wait()
+				if len(got) > 0 {
+					t.Errorf("%q has come before Flush", got)
+				}
+				b.Flush()
+				synctest.Wait()
+				if len(got) != 5 {
+					t.Errorf("%q has come", got)
+				}
+				send(&b, 5, socketio.Flags{})
+				synctest.Wait()
+				for i, p := range got {
+					if want := fmt.Sprintf(`2["e",%d`, i); len(p) < len(want) || p[:len(want)] != want {
+						t.Errorf("%q, want %s", p, want)
+					}
+				}
+				if len(got) != 6 {
+					t.Errorf("%d packets", len(got))
+				}
+				_, body, _ := s.request("GET", polling.query, "")
+				if body == "" {
+					t.Error("a client on long-polling has got nothing")
+				}
+			})
+		})
+	}
+}
+
+// However much an adapter has at hand, what is held leaves in between, and nothing is held
+// while a handler runs.
+func TestBatchLeaves(t *testing.T) {
+	var l *socketio.Local
+	o := socketio.Options{Adapter: func(x *socketio.Local) (socketio.Adapter, error) {
+		l = x
+		return new(bus).join(x)
+	}}
+	const clients, events = 64, 64
+	inBubble(t, &o, func(s *site) {
+		var sockets []*socketio.Socket
+		s.io.OnConnect(func(x *socketio.Socket) { sockets = append(sockets, x) }) // one after the other
+		var came [clients]int
+		for i := range clients {
+			r := s.client()
+			go func() {
+				for range events + 2 {
+					r.read()
+					came[i]++
+				}
+			}()
+		}
+		want := func(n int) {
+			t.Helper()
+			synctest.Wait()
+			for i := range came {
+				if came[i] != n {
+					t.Fatalf("client %d has got %d events, want %d", i, came[i], n)
+				}
+			}
+		}
+		var b socketio.Batch
+		for range events {
+			b.More(true)
+			b.Broadcast(l, socketio.Target{}, encodedEvent)
+		}
+		want(0)
+		b.More(true)
+		want(events)
+		b.Broadcast(l, socketio.Target{}, encodedEvent)
+		want(events)
+		asked := false
+		for _, x := range sockets {
+			x.OnAnyOutgoing(func(string, []any) {
+				if !asked {
+					asked = true
+					want(events + 1)
+				}
+			})
+		}
+		b.Broadcast(l, socketio.Target{}, encodedEvent)
+		b.Flush()
+		if want(events + 2); !asked {
+			t.Error("the handler was not called")
+		}
+	})
+}
+
+// A batch holds nothing of sessions that have ended.
+func TestBatchOfEnded(t *testing.T) {
+	var l *socketio.Local
+	o := socketio.Options{Adapter: func(x *socketio.Local) (socketio.Adapter, error) {
+		l = x
+		return new(bus).join(x)
+	}}
+	inBubble(t, &o, func(s *site) {
+		r := s.client()
+		var b socketio.Batch
+		b.More(true)
+		b.Broadcast(l, socketio.Target{}, encodedEvent)
+		s.io.DisconnectSockets(true)
+		r.want(`2["y"]`) // it leaves before the end
+		b.Flush()
+		b.Flush()
+	})
+}
