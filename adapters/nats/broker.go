@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/parleyws/parley/adapters/internal/cluster"
+	"github.com/parleyws/parley/socketio"
 )
 
 // A Broker is this node's connection with the other nodes, for one socketio.Server. Its
@@ -106,13 +107,24 @@ func (c *Broker) start() (err error) {
 	return nil
 }
 
+// batchMessages is how many messages of other nodes may be handled before what they bring
+// leaves for the clients.
+const batchMessages = 256
+
 // read is the reader, the goroutine that handles what comes.
 func (c *Broker) read() {
 	var d decoder
-	for {
+	var b socketio.Batch
+	defer b.Flush()
+	for i := 0; ; i++ {
 		select {
 		case m := <-c.gate.messages:
-			c.handle(&d, m)
+			more := len(c.gate.messages) > 0
+			b.More(more)
+			c.handle(&d, &b, m)
+			if !more || i%batchMessages == 0 {
+				b.Flush()
+			}
 			c.gate.taken()
 		case <-c.done:
 			return
@@ -120,7 +132,7 @@ func (c *Broker) read() {
 	}
 }
 
-func (c *Broker) handle(d *decoder, m *nats.Msg) {
+func (c *Broker) handle(d *decoder, b *socketio.Batch, m *nats.Msg) {
 	c.mu.RLock()
 	n := c.subs[m.Sub]
 	c.mu.RUnlock()
@@ -131,7 +143,7 @@ func (c *Broker) handle(d *decoder, m *nats.Msg) {
 	c.counters.received.Add(1)
 	message, err := d.decode(m.Data)
 	if err == nil {
-		err = n.receive(message)
+		err = n.receive(b, message)
 	}
 	if err != nil {
 		c.counters.refused.Add(1)

@@ -174,8 +174,8 @@ func (n *namespace) Close(ctx context.Context) error {
 	}
 }
 
-// receive does what a message of another node says. Called by the reader alone.
-func (n *namespace) receive(m *cluster.Message) error {
+// receive does what a message of another node says, in a batch. Called by the reader alone.
+func (n *namespace) receive(b *socketio.Batch, m *cluster.Message) error {
 	if m.Type == cluster.Gone {
 		n.c.forget(n, m.UID)
 		return nil
@@ -189,5 +189,5 @@ func (n *namespace) receive(m *cluster.Message) error {
 	if rooms := m.Target.Rooms; n.missed == 0 && m.Type == cluster.Broadcast && m.Request == "" && len(rooms) > 0 && !slices.ContainsFunc(rooms, n.node.Local().HasRoom) {
 		return nil
 	}
-	return n.node.Receive(m)
+	return n.node.Receive(b, m)
 }

@@ -11,6 +11,7 @@ import (
 
 // An intake takes what the subscriber reads, on its goroutine.
 type intake struct {
+	socketio.Batch
 	b *Broker
 	d decoder
 }
@@ -124,7 +125,7 @@ func (in *intake) deliver(n *namespace, m *message) error {
 		return err
 	}
 	defer n.users.Leave()
-	return n.local.Broadcast(m.target, event)
+	return in.Broadcast(n.local, m.target, event)
 }
 
 // judge counts a message, and says once for each connection why one was refused.

@@ -141,6 +141,7 @@ func (s *Sharded) Close(ctx context.Context) error {
 
 // A shardReader takes what comes by one connection.
 type shardReader struct {
+	socketio.Batch
 	s    *Sharded
 	d    nodewire.Decoder
 	told bool // of a refused message, since the connection was made
@@ -163,7 +164,7 @@ func (r *shardReader) Message(_, channel, payload []byte) {
 		case !strings.HasPrefix(string(channel), h.public):
 			err = errNamespace
 		default:
-			err = h.node.Receive(m)
+			err = h.node.Receive(&r.Batch, m)
 		}
 	}
 	s.received.Add(1)

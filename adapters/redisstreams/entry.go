@@ -25,7 +25,9 @@ const (
 // that come before an error have been handed over.
 func (r *reader) entries(f func(*entry)) (n int, err error) {
 	n, err = r.answers.Array()
-	for range n {
+	defer r.batch.Flush()
+	for i := range n {
+		r.batch.More(i < n-1)
 		if err := r.next(); err != nil {
 			return 0, err
 		}

@@ -148,12 +148,12 @@ func (l *eventLog) take(id string, e *entry) {
 	}
 	sp := l.sp
 	if e.large || len(e.uid) == 0 {
-		sp.receive(nil, errEntry)
+		sp.receive(nil, nil, errEntry)
 		return
 	}
 	m, err := l.decoder.DecodeData(cluster.Broadcast, string(e.uid), e.data)
 	if err != nil || m.Request != "" || m.Target.Flags.Volatile {
-		sp.receive(m, err)
+		sp.receive(nil, m, err)
 		return
 	}
 	sp.s.received.Add(1)

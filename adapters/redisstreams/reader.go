@@ -12,6 +12,7 @@ import (
 	"github.com/parleyws/parley/adapters/internal/cluster"
 	"github.com/parleyws/parley/adapters/internal/nodewire"
 	"github.com/parleyws/parley/adapters/internal/redislink"
+	"github.com/parleyws/parley/socketio"
 )
 
 // A reader reads a stream, from where it ended when the reader came. All but ready
@@ -31,6 +32,7 @@ type reader struct {
 	entry    entry
 	uid      string // of the last entry: most come from few servers
 	decoder  nodewire.Decoder
+	batch    socketio.Batch
 }
 
 func newReader(s *Streams, name string) *reader {
@@ -80,7 +82,7 @@ func (r *reader) session(ctx context.Context, up func()) error {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	r.conn, r.answers = conn, redislink.NewAnswers(conn)
+	r.conn, r.answers = conn, redislink.NewAnswers(conn, r.batch.Flush)
 	if r.position == "" {
 		last, err := r.last()
 		if err != nil {
@@ -210,14 +212,15 @@ func (r *reader) hand(e *entry) {
 	t, err := strconv.ParseUint(string(e.typ), 10, 8)
 	switch {
 	case e.large:
-		to.receive(nil, errLarge)
+		to.receive(&r.batch, nil, errLarge)
 	case err != nil || len(e.uid) == 0:
-		to.receive(nil, errEntry)
+		to.receive(&r.batch, nil, errEntry)
 	default:
 		if r.uid != string(e.uid) {
 			r.uid = string(e.uid)
 		}
-		to.receive(r.decoder.DecodeData(cluster.Type(t), r.uid, e.data))
+		m, err := r.decoder.DecodeData(cluster.Type(t), r.uid, e.data)
+		to.receive(&r.batch, m, err)
 	}
 }
 

@@ -164,12 +164,12 @@ func (sp *space) Close(ctx context.Context) error {
 }
 
 // receive takes a message of another server, or why there is none.
-func (sp *space) receive(m *cluster.Message, err error) {
+func (sp *space) receive(b *socketio.Batch, m *cluster.Message, err error) {
 	if err == nil {
 		if m.UID == sp.node.UID() {
 			return
 		}
-		err = sp.node.Receive(m)
+		err = sp.node.Receive(b, m)
 	}
 	sp.s.received.Add(1)
 	if err != nil {

@@ -199,8 +199,14 @@ func (h *handler) Message(_, channel, payload []byte) {
 	if err == nil && namespace != to.local.Name() {
 		err = errNamespace
 	}
-	to.receive(m, err)
+	to.receive(nil, m, err)
 }
+
+// More implements redislink.Handler. What comes here is answered, and leaves at once.
+func (h *handler) More(bool) {}
+
+// Flush implements redislink.Handler.
+func (h *handler) Flush() {}
 
 // Lost implements redislink.Handler.
 func (h *handler) Lost() { h.gaps.Add(1) }

@@ -14,10 +14,11 @@ var (
 	errNobody error = &parser.Error{Reason: "cluster message without its sender or request"}
 )
 
-// Receive does what m says, if another node has sent it. Nothing of m is kept. Messages
-// of one node are given to Receive one after the other, in the order in which they were
-// sent. Receive does not wait. An error says why m was refused.
-func (n *Node) Receive(m *Message) error {
+// Receive does what m says, in a batch unless that is nil, if another node has sent it.
+// Nothing of m is kept. Messages of one node are given to Receive one after the other, in
+// the order in which they were sent. Receive does not wait. An error says why m was
+// refused.
+func (n *Node) Receive(b *socketio.Batch, m *Message) error {
 	if m.UID == n.uid || !n.users.Enter() {
 		return nil
 	}
@@ -27,7 +28,7 @@ func (n *Node) Receive(m *Message) error {
 		if m.Request != "" {
 			return n.call(m)
 		}
-		return n.local.Broadcast(m.Target, m.Event)
+		return b.Broadcast(n.local, m.Target, m.Event)
 	case Join:
 		return n.local.Join(m.Target, m.Rooms)
 	case Leave:

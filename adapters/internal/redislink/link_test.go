@@ -27,6 +27,9 @@ type station struct {
 	lost  chan struct{}
 }
 
+func (*station) More(bool) {}
+func (*station) Flush()    {}
+
 func (s *station) Message(pattern, channel, payload []byte) {
 	s.heard <- string(pattern) + "|" + string(channel) + "=" + string(payload)
 }

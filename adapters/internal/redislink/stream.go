@@ -44,8 +44,22 @@ func (a Answer) Error() string { return "redis: " + string(a) }
 // specification, version 2). It is used by one goroutine at a time.
 type Answers struct{ r *replies }
 
-// NewAnswers returns the Answers of a connection.
-func NewAnswers(conn net.Conn) *Answers { return &Answers{newReplies(conn, 64<<10)} }
+// NewAnswers returns the Answers of a connection. before is called before each read of it,
+// which may wait.
+func NewAnswers(conn net.Conn, before func()) *Answers {
+	return &Answers{newReplies(&watched{conn, before}, 64<<10)}
+}
+
+// A watched reader says when it is about to read.
+type watched struct {
+	io.Reader
+	before func()
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	w.before()
+	return w.Reader.Read(p)
+}
 
 // Array reads the head of an array, whose elements follow. n is -1 for nil. An error that
 // Redis has answered is an Answer.

@@ -8,7 +8,9 @@ import (
 // read reads what comes until the connection ends (Redis protocol specification,
 // "Pub/sub"): arrays, each of which begins with what it is.
 func (s *Subscriber) read(in io.Reader) error {
-	r := newReplies(in, 64<<10)
+	flush := s.o.Handler.Flush
+	defer flush()
+	r := newReplies(&watched{in, flush}, 64<<10)
 	m := incoming{s: s, r: r}
 	for {
 		line, err := r.line()
@@ -102,5 +104,8 @@ func (m *incoming) message() (err error) {
 	if err != nil {
 		return err
 	}
-	return m.r.payload(n, func(payload []byte) { h.Message(m.pattern, m.channel, payload) })
+	return m.r.payload(n, func(payload []byte) {
+		h.More(m.r.r.Buffered() > n+2)
+		h.Message(m.pattern, m.channel, payload)
+	})
 }

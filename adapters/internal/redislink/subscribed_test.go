@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,11 +19,39 @@ type counter struct {
 	sum int
 }
 
+func (*counter) More(bool) {}
+func (*counter) Flush()    {}
+
 func (c *counter) Message(_, channel, payload []byte) { c.sum += len(channel) + len(payload) }
 func (c *counter) Lost()                              {}
 func (c *counter) Refused(_ []byte, size int) {
 	if size <= 1000 {
 		c.t.Errorf("%d bytes are too many", size)
+	}
+}
+
+// A diary is a Handler that writes down what it is told.
+type diary struct {
+	counter
+	said []string
+}
+
+func (d *diary) More(more bool)         { d.said = append(d.said, fmt.Sprint("more ", more)) }
+func (d *diary) Flush()                 { d.said = append(d.said, "flush") }
+func (d *diary) Message(_, _, p []byte) { d.said = append(d.said, string(p)) }
+
+// A Handler is told whether there is more at hand, and before each read.
+func TestMore(t *testing.T) {
+	const a, b = "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\na\r\n", "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\nb\r\n"
+	d := &diary{counter: counter{t: t}}
+	s := &Subscriber{o: SubscriberOptions{Handler: d, MaxMessage: 1000}}
+	chunks := io.MultiReader(strings.NewReader(a+b), strings.NewReader(a), strings.NewReader(b+a[:5]), strings.NewReader(a[5:]))
+	if err := s.read(chunks); err != io.EOF {
+		t.Error(err)
+	}
+	want := "flush, more true, a, more false, b, flush, more false, a, flush, more true, b, flush, more false, a, flush, flush"
+	if got := strings.Join(d.said, ", "); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

@@ -15,6 +15,10 @@ type Handler interface {
 	// Message takes a message. pattern is empty unless it has come by a pattern.
 	// The arguments are valid until Message returns.
 	Message(pattern, channel, payload []byte)
+	// More is called before Message, and says whether further bytes are at hand after it.
+	More(more bool)
+	// Flush is called before each read of the connection, which may wait, and at its end.
+	Flush()
 	// Lost is told that the connection has ended: messages may have been missed.
 	Lost()
 	// Refused is told of a message that was too large, and was skipped.
