@@ -53,6 +53,7 @@ type report struct {
 	began time.Time
 	dir   string // folder of the programs
 	only  string
+	names []string // of the nodes that are measured; nil: all
 	load  *generator
 
 	profiles string // directory for profiles of our servers; "" means none
@@ -62,12 +63,16 @@ func main() {
 	isQuick := flag.Bool("quick", false, "see that everything works, and judge allocations alone")
 	rounds := flag.Int("rounds", 0, "measure so many times; 0: as planned")
 	only := flag.String("only", "PLMSNG", "measure these `letters` of ids alone, G being growth: no whole report")
+	nodes := flag.String("nodes", "", "of N measure these `names` alone, such as \"parley, sharded\", by semicolons: no whole report")
 	profiles := flag.String("profiles", "", "profile our servers in a run of their own, into this `directory`")
 	dirs := flag.String("against", "", "instead, compare with Parley as it is in these `directories`, by commas")
 	ids := flag.String("trials", "", "with -against: these `rows` alone, by commas")
 	out := flag.String("o", "", "write to this `directory`; by default here, with -quick nowhere")
 	flag.Parse()
 	r := &report{plan: full, results: newResults(), began: time.Now(), only: *only, profiles: *profiles}
+	if *nodes != "" {
+		r.names = strings.Split(*nodes, ";")
+	}
 	if *isQuick {
 		r.plan = quick
 	} else if *out == "" {

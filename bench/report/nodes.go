@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,6 +52,9 @@ func (r *report) nodes() error {
 	}
 	for round := range r.rounds {
 		for _, l := range clusters {
+			if r.names != nil && !slices.Contains(r.names, l.name) {
+				continue
+			}
 			r.progress("nodes: %s, round %d of %d", l.name, round+1, r.rounds)
 			if err := r.excuse("nodes", l.name, r.cluster(l, round == 0)); err != nil {
 				return err
