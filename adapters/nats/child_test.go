@@ -17,22 +17,14 @@ import (
 
 // childVariable makes the test binary a process beside the test: a NATS server with a node
 // if it is "server", a NATS server alone on a port if that follows, a node if it is the URL
-// of a NATS server. It does what it is told, one line each:
-//
-//	clients URL ROOM N   N clients connect with the Socket.IO server at URL and join a room
-//	join ROOM            a client of this node joins a room
-//	emit ROOM N          N numbered events go to a room
-//	await N              N events have come to the clients
-//	exit                 the process ends
-//
-// and says "done".
+// of a NATS server. It says the URL of the NATS server, and runs until it is killed, or the
+// test has ended.
 const childVariable = "PARLEY_TEST_CHILD"
 
 // A process is a child, seen from the test.
 type process struct {
 	t   testing.TB
 	cmd *exec.Cmd
-	in  io.Writer
 	out *bufio.Reader
 	url string // of its NATS server
 }
@@ -42,8 +34,7 @@ func fork(t testing.TB, url string) *process {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childVariable+"="+url)
 	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
+	if _, err := cmd.StdinPipe(); err != nil { // it ends with this process
 		t.Fatal(err)
 	}
 	out, err := cmd.StdoutPipe()
@@ -53,7 +44,7 @@ func fork(t testing.TB, url string) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: cmd, in: in, out: bufio.NewReader(out)}
+	p := &process{t: t, cmd: cmd, out: bufio.NewReader(out)}
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
@@ -69,23 +60,6 @@ func (p *process) line() string {
 		p.t.Fatal("the other process:", err)
 	}
 	return strings.TrimSpace(line)
-}
-
-// tell tells the process to do something.
-func (p *process) tell(format string, v ...any) {
-	p.t.Helper()
-	if _, err := fmt.Fprintf(p.in, format+"\n", v...); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// do is tell, and waits until it is done.
-func (p *process) do(format string, v ...any) {
-	p.t.Helper()
-	p.tell(format, v...)
-	if line := p.line(); line != "done" {
-		p.t.Fatalf("the other process says %q", line)
-	}
 }
 
 // childT is the testing.TB of a child.
@@ -116,35 +90,5 @@ func child() {
 	n.io.OnServerEvent("mute", func(*socketio.ServerEvent) {})
 	_ = n.io.Emit("here")
 	fmt.Println(url)
-	var clients []*client
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		var verb, room, at string
-		var count int
-		switch verb, _, _ = strings.Cut(lines.Text(), " "); verb {
-		case "clients":
-			fmt.Sscan(lines.Text(), &verb, &at, &room, &count)
-			for range count {
-				other := &node{t: t, url: at}
-				clients = append(clients, other.dial(room))
-			}
-		case "join":
-			fmt.Sscan(lines.Text(), &verb, &room)
-			clients = append(clients, n.dial(room))
-		case "emit":
-			fmt.Sscan(lines.Text(), &verb, &room, &count)
-			for i := range count {
-				check(t, n.io.To(room).Emit("n", 0, i))
-			}
-		case "await":
-			fmt.Sscan(lines.Text(), &verb, &count)
-			for _, c := range clients {
-				for range count {
-					<-c.got
-				}
-			}
-		case "exit":
-			return
-		}
-		fmt.Println("done")
-	}
+	io.Copy(io.Discard, os.Stdin)
 }

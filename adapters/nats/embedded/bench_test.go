@@ -1,9 +1,10 @@
+//go:build unix
+
 package embedded_test
 
 import (
 	"fmt"
 	"runtime"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -16,40 +17,6 @@ func spent() time.Duration {
 	var r syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
-
-// What an event costs all that is in the process: the node that emits it, both servers and
-// the other node with its client, or without one in the room.
-func BenchmarkTwoNodes(b *testing.B) {
-	for _, room := range []string{"x", "nobody"} {
-		b.Run("to="+room, func(b *testing.B) {
-			a := start(b, embedded.Options{})
-			o := start(b, embedded.Options{Peers: []string{a.c.Addr().String()}})
-			a.knows(2)
-			got := o.dial("x")
-			until(b, "the room is known", func() bool { _ = a.io.To("x").Emit("n", 0); return len(got) > 0 })
-			for len(got) > 0 {
-				<-got
-			}
-			text := strings.Repeat("x", 100)
-			b.ReportAllocs()
-			began := spent()
-			for i := 0; b.Loop(); i++ {
-				if err := a.io.To(room).Emit("n", i, text); err != nil {
-					b.Fatal(err)
-				}
-				if i%1000 == 999 {
-					until(b, "it is published", func() bool { return a.c.Stats().Waiting == 0 })
-				}
-			}
-			if room == "x" {
-				for range b.N {
-					<-got
-				}
-			}
-			b.ReportMetric(float64(spent()-began)/float64(b.N)/1000, "cpu-us/op")
-		})
-	}
 }
 
 // What a node costs in memory, and a room of its: in its connection, its server, and the
