@@ -2,6 +2,7 @@ package nodewire
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -28,46 +29,78 @@ const (
 
 // message reads a whole message.
 func (r *reader) message() (namespace string, err error) {
-	// The data comes before what it is, so it is read once all is known.
+	b := r.b
+	if err = r.parts(true); err == errTwice {
+		r.b, r.i, *r.m = b, 0, cluster.Message{}
+		err = r.parts(false)
+	}
+	if err != nil {
+		return "", err
+	}
+	return r.d.namespace, nil
+}
+
+// errTwice is the error of parts for a message that is to be read with its data last.
+var errTwice = errors.New("a part of a cluster message comes twice")
+
+// parts reads the parts of a message. If early is set it reads the data where it is, once the type is
+// known, as in what Node writes. Otherwise it reads the data last: of several parts of
+// the same name the last one counts.
+func (r *reader) parts(early bool) error {
 	var data []byte
-	err = r.object(func(name []byte) error {
+	hasUID, hasNamespace, done := false, false, false
+	err := r.object(func(name []byte) (err error) {
 		if r.null() {
 			return nil
 		}
 		switch string(name) {
 		case "type":
+			if done {
+				return errTwice
+			}
 			n, err := r.number()
 			if err != nil || n < 1 || n > float64(cluster.Gone) || n != math.Trunc(n) {
 				return errType
 			}
 			r.m.Type = cluster.Type(n)
-			return nil
 		case "uid":
-			return r.text(&r.m.UID)
+			hasUID = true
+			err = r.text(&r.d.uid)
 		case "nsp":
-			return r.text(&namespace)
+			hasNamespace = true
+			err = r.text(&r.d.namespace)
 		case "data":
-			var err error
+			switch {
+			case done:
+				return errTwice
+			case early && data == nil && r.m.Type != 0:
+				done = true
+				return r.data()
+			}
 			data, err = r.skip()
-			return err
+		default:
+			_, err = r.skip()
 		}
-		_, err := r.skip()
 		return err
 	})
 	if err == nil {
 		err = r.end()
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
-	if r.m.UID == "" || namespace == "" || r.m.Type == 0 {
-		return "", errMissing
+	if !hasUID || r.d.uid == "" || !hasNamespace || r.d.namespace == "" || r.m.Type == 0 {
+		return errMissing
 	}
-	if len(data) == 0 {
-		return namespace, hasNoData(r.m.Type)
+	r.m.UID = r.d.uid
+	switch {
+	case done:
+		return nil
+	case len(data) == 0:
+		return hasNoData(r.m.Type)
 	}
 	r.b, r.i = data, 0
-	return namespace, r.data()
+	return r.data()
 }
 
 // text reads a string into s. What follows an s that is right already costs nothing.
@@ -262,6 +295,10 @@ func (r *reader) list(memory int) ([]string, error) {
 			b, err := r.str()
 			if err != nil {
 				return err
+			}
+			if n := len(list); n < cap(list) && list[:n+1][n] == string(b) {
+				list = list[:n+1] // as in the message before
+				return nil
 			}
 			list = append(list, string(b))
 			return nil

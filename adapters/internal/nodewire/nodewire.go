@@ -84,6 +84,8 @@ type Decoder struct {
 	binary []byte        // what was base64
 	m      cluster.Message
 	lists  [3][]string // the memory of rooms, except, and the rooms of joins
+
+	uid, namespace string // of the last message: most come from few nodes
 }
 
 // Decode reads a message, JSON or MessagePack. The message, without its Sockets, is valid

@@ -214,6 +214,10 @@ func (s *scanner) null() bool {
 
 // number reads a number.
 func (s *scanner) number() (float64, error) {
+	if c := s.next(); c >= '0' && c <= '9' && s.i+1 < len(s.b) && !literal(s.b[s.i+1]) { // most are one digit
+		s.i++
+		return float64(c - '0'), nil
+	}
 	text, err := s.skip()
 	if err != nil {
 		return 0, err
