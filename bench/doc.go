@@ -14,8 +14,10 @@
 //	go run ./report -quick            # checks that everything works: ./check bench
 //	go run ./report -profiles DIR     # also profiles our servers
 //	go run ./report -against DIR      # instead, compares with another checkout of Parley
+//	go run ./report -only N -o DIR    # the rows for many nodes alone, which need redis-server
 //
-// The directory servers holds a small program for each library, and load holds the load
+// The directory servers holds a small program for each library (that of the adapters, cluster, is a
+// module of its own), and load holds the load
 // generator. Package proc connects the report to both. The directory report holds the
 // measurements, the goals (rows.go) and the drawing.
 package bench

@@ -25,10 +25,19 @@ func (r *report) write(dir string) error {
 	}
 	var b strings.Builder
 	r.markdown(&b, charts)
-	return os.WriteFile(filepath.Join(dir, "REPORT.md"), []byte(b.String()), 0o666)
+	return os.WriteFile(filepath.Join(dir, r.file()), []byte(b.String()), 0o666)
+}
+
+// file returns the name of the report's file. One that is not about all has a name of its own.
+func (r *report) file() string {
+	if r.only == letters {
+		return "REPORT.md"
+	}
+	return "REPORT-" + r.only + ".md"
 }
 
 func (r *report) markdown(w io.Writer, charts []chart) {
+	rows := rowsOf(r.only)
 	verdicts := make([]verdict, len(rows))
 	counts := make(map[string]int)
 	for i := range rows {
@@ -62,6 +71,7 @@ func table(w io.Writer, verdicts []verdict) {
 // absences writes why rows were not measured.
 func (r *report) absences(w io.Writer) {
 	var lines []string
+	rows := rowsOf(r.only)
 	for i := range rows {
 		row := &rows[i]
 		why := r.reason(row)
@@ -119,32 +129,42 @@ func cpuModel() string {
 	return "unknown"
 }
 
-const methodText = `
-## How it was measured
-
-- P: benchmarks of this module (and of conn for what it does not export), over streams in memory:
-  ` + "`go test -bench . -count 10`" + ` here prints the same for benchstat. "by hand" is a frame loop on gobwas' header
-  functions: without rules, UTF-8 check or locks, it is nobody's API, but a fair bar.
-- L and S: a server process and a load generator over loopback. The generator is one thread that waits
-  with epoll and sends frames made beforehand. A server's time is getrusage's, user and system, over all messages;
-  system calls are those that strace counts on a run of their own: it makes servers slow, so that they find more
-  in their sockets and wait less. "bare loop" is the limit: the same
-  system calls and next to nothing else, one write for all that a read brought.
-- L5: server and generator share one processor, and have one each in the row below. Left to itself the kernel does now
-  this and now that, and waking a processor that sleeps takes longer than all else.
-- M: resident memory from /proc after two collections and debug.FreeOSMemory, less that with %d connections,
-  over the connections that came since: %d for M1 and S5, %d for M2 and S4, %d for M3.
-- N: two nodes, their broker and the load generator, a process each; the broker is a new one in every round. One node
-  emits %d events of a text and a number to a room, a tenth of them for 50 recipients, whose clients are on the other one; it
-  keeps at most a thousand ahead of the broker. The figures of N1 and N2 are from the same run. The time of a node is getrusage's again, taken when all has come and neither
-  node has anything left to do, after a run that does not count. "parley, embedded" has the NATS server in the node, and its time with it. N4 would be
-  zero but for what any process takes that runs. N6 is the sum of all rounds and of the rows above it: the numbers tell what is missing.
-- The rivals are used as their documentation recommends for speed: see servers/ for what that is, and go.mod and
-  servers/node/package-lock.json for the versions.
-`
+// methods says how the rows with some letters were measured.
+func (r *report) methods() []struct{ letters, text string } {
+	return []struct{ letters, text string }{
+		{"P", `P: benchmarks of this module (and of conn for what it does not export), over streams in memory:
+` + "`go test -bench . -count 10`" + ` here prints the same for benchstat. "by hand" is a frame loop on gobwas' header
+functions: without rules, UTF-8 check or locks, it is nobody's API, but a fair bar.`},
+		{"LS", `L and S: a server process and a load generator over loopback. The generator is one thread that waits
+with epoll and sends frames made beforehand. A server's time is getrusage's, user and system, over all messages;
+system calls are those that strace counts on a run of their own: it makes servers slow, so that they find more
+in their sockets and wait less. "bare loop" is the limit: the same
+system calls and next to nothing else, one write for all that a read brought.`},
+		{"L", `L5: server and generator share one processor, and have one each in the row below. Left to itself the kernel does now
+this and now that, and waking a processor that sleeps takes longer than all else.`},
+		{"MS", fmt.Sprintf(`M: resident memory from /proc after two collections and debug.FreeOSMemory, less that with %d connections,
+over the connections that came since: %d for M1 and S5, %d for M2 and S4, %d for M3.`, firstConns, r.idle, r.few, r.few/10)},
+		{"N", fmt.Sprintf(`N: two nodes, their broker and the load generator are a process each, on the same processors; nodes and broker are
+new in each round. One node emits %d events of a text and a number to a room, whose clients are on the other node;
+for 50 clients it is a tenth of them. It is at most a thousand events ahead of the broker. A node's time is getrusage's, taken
+when all has come and the node has nothing left to do, after a run that does not count. N1, N2 and N5 are of the same
+runs.`, r.events)},
+		{"N", `N2, N3 and N5: events come faster than they can be handled, as at any full load. What comes at once for the same client
+leaves together with ours.`},
+		{"N", `N4: even a process that has nothing to do takes a little, which is all there is where a limit stands. N6: the sum of all
+rounds, told by the numbers. N7 is of the runs of N1, with one client. A node on "parley, embedded" has the NATS server in it, so its time is the server's too.`},
+		{letters, `The rivals are used as their documentation recommends for speed: see servers/ for what that is, and go.mod and
+servers/node/package-lock.json for the versions.`},
+	}
+}
 
 func (r *report) method(w io.Writer) {
-	fmt.Fprintf(w, methodText, firstConns, r.idle, r.few, r.few/10, r.events)
+	fmt.Fprint(w, "\n## How it was measured\n\n")
+	for _, m := range r.methods() {
+		if strings.ContainsAny(r.only, m.letters) {
+			fmt.Fprintf(w, "- %s\n", strings.ReplaceAll(m.text, "\n", "\n  "))
+		}
+	}
 	if r.load.busy > 0.9 {
 		fmt.Fprintf(w, "- The load generator was busy for up to %.0f %% of its thread: where it was above 90 %%, marked below, rates and waiting times "+
 			"are bounded by it as well as by the server. The server's time a message is not.\n", 100*r.load.busy)
@@ -158,6 +178,7 @@ func (r *report) every(w io.Writer) {
 	fmt.Fprint(w, "\n## Every figure\n\nThe median and, behind it, the least and the greatest of the rounds.\n\n"+
 		"| work | figure | who | median | least | greatest | rounds |\n|---|---|---|---|---|---|---|\n")
 	var done []string
+	rows := rowsOf(r.only)
 	for i := range rows {
 		if work := rows[i].work; !slices.Contains(done, work) {
 			done = append(done, work)

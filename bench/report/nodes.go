@@ -161,6 +161,7 @@ func (r *report) between(c *cluster, name string, clients, events int) error {
 	r.add(fmt.Sprint("nodes ", clients), name, cpuTime, each(func(s spent) int64 { return s.to }, events*max(1, clients)))
 	if clients == 1 {
 		r.add("nodes publish", name, cpuTime, each(func(s spent) int64 { return s.from }, events))
+		r.load.busy = max(r.load.busy, float64(t.CPU)/1e9/t.Seconds)
 		r.add("nodes rate", name, throughput, float64(t.Events)/t.Seconds)
 		r.add("nodes rate", name, generatorBusy, float64(t.CPU)/1e9/t.Seconds)
 		if c.broker != nil {

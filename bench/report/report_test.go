@@ -29,11 +29,11 @@ func TestMissing(t *testing.T) {
 			r.add(w.work, w.ours(), w.metric, 1)
 		}
 	}
-	if got := r.missing(); !slices.Equal(got, []string{"P3"}) {
+	if got := r.missing(letters); !slices.Equal(got, []string{"P3"}) {
 		t.Errorf("got %q, want P3", got)
 	}
 	r.absent["P3"] = "no time"
-	if got := r.missing(); got != nil {
+	if got := r.missing(letters); got != nil {
 		t.Errorf("got %q, want none", got)
 	}
 }

@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // A row is a line of the report: some work, and the goal for Parley.
 type row struct {
 	id      string
@@ -114,10 +116,20 @@ var rows = append([]row{
 var ids = []string{
 	"P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P14", "P15", "P16", "P17",
 	"P18", "P19", "P20", "P21", "L1", "L2", "L3", "L4", "L5", "M1", "M2", "M3", "S1", "S2", "S3", "S4", "S5",
-	"N1", "N2", "N3", "N4", "N5", "N6",
+	"N1", "N2", "N3", "N4", "N5", "N6", "N7",
 }
 
 const us = "parley"
+
+// rowsOf returns the rows whose ids begin with one of some letters.
+func rowsOf(letters string) (some []row) {
+	for i := range rows {
+		if strings.Contains(letters, rows[i].id[:1]) {
+			some = append(some, rows[i])
+		}
+	}
+	return some
+}
 
 func (r *row) ours() string {
 	if r.own != "" {

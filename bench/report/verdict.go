@@ -163,10 +163,10 @@ func thousands(v float64) string {
 	return s
 }
 
-// missing returns the ids that have neither a figure of Parley nor a reason.
-func (r *results) missing() (without []string) {
+// missing returns the ids, of those that begin with some letters, that have neither a figure of Parley nor a reason.
+func (r *results) missing(letters string) (without []string) {
 	for _, id := range ids {
-		if !r.covers(id) {
+		if strings.Contains(letters, id[:1]) && !r.covers(id) {
 			without = append(without, id)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // measured returns a report with a figure for everything.
 func measured() *report {
-	r := &report{plan: full, results: newResults(), began: time.Now(), load: new(generator)}
+	r := &report{plan: full, results: newResults(), began: time.Now(), load: new(generator), only: letters}
 	for i, w := range rows {
 		for j, lib := range append([]string{w.ours(), bare.name}, w.rivals...) {
 			if w.metric == lost {
@@ -75,6 +75,29 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// A report about some rows has a file of its own, and nothing of the others.
+func TestWriteSome(t *testing.T) {
+	r := measured()
+	r.only = "NM"
+	dir := t.TempDir()
+	if err := r.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "REPORT-NM.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		if want := strings.Contains(r.only, id[:1]); strings.Contains(string(text), "\n| "+id+" | ") != want {
+			t.Errorf("a line for %s: %t, want %t", id, !want, want)
+		}
+	}
+	delete(r.figures, key{"L2", us, cpuTime})
+	if err := r.judgement(); err != nil {
+		t.Error("what it is not about is missing:", err)
+	}
+}
+
 // The command fails if an id lacks its figure, and names the id.
 func TestJudgement(t *testing.T) {
 	r := measured()
@@ -109,7 +132,7 @@ func TestChartsAreNumbers(t *testing.T) {
 
 // Without figures there are no charts, and every row says so.
 func TestWriteNothing(t *testing.T) {
-	r := &report{plan: quick, results: newResults(), began: time.Now(), load: new(generator)}
+	r := &report{plan: quick, results: newResults(), began: time.Now(), load: new(generator), only: letters}
 	r.absent["S"] = "there is no Node.js"
 	dir := t.TempDir()
 	if err := r.write(dir); err != nil {
