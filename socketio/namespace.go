@@ -276,14 +276,16 @@ func (n *Namespace) broadcast(t *Target, o *outgoing, b *Batch) {
 		n.recovery.broadcast(t, o, b)
 		return
 	}
-	e := o.emission(n, nil, t.Flags)
 	list := lists.Get().(*recipients)
 	list.sockets = n.rooms.selected(list.sockets[:0], t)
-	for _, s := range list.sockets {
-		b.notify(o, s)
+	if len(list.sockets) > 0 { // of many nodes few have members of a room
+		e := o.emission(n, nil, t.Flags)
+		for _, s := range list.sockets {
+			b.notify(o, s)
+		}
+		list.send(e, t.Flags.Volatile, b)
+		clear(list.sockets)
 	}
-	list.send(e, t.Flags.Volatile, b)
-	clear(list.sockets)
 	lists.Put(list)
 }
 
