@@ -3,10 +3,14 @@
 // connect with each other; with a broker they are also connected with whoever else is there.
 //
 //	cd examples/cluster && go run . -nodes 3 [-addr 127.0.0.1:3000] [-v]
-//	    [-redis host:port | -redis-streams host:port | -nats url]
+//	    [-redis host:port | -redis-streams host:port | -nats url] [-relay]
 //
 // The nodes listen on the address and on the ports that follow it, and print where. Each
 // serves the page of examples/chat: open the addresses of two nodes in two tabs.
+//
+// The id of a session begins with the port of its node, so that a load balancer can tell
+// where it is. With -relay a node passes requests for a session of another one on, so that
+// the load balancer need not know; balancers/ has configurations for each way.
 //
 // SIGTERM and an interrupt end it gracefully.
 package main
@@ -20,12 +24,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"strconv"
 	"syscall"
 	"time"
 
+	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/examples/chat/page"
 	"github.com/parleyws/parley/socketio"
 )
@@ -62,6 +68,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	flags.SetOutput(log)
 	nodes := flags.Int("nodes", 1, "start this many `nodes`")
 	addr := flags.String("addr", "127.0.0.1:3000", "listen on this `host:port`, and the following ports")
+	relay := flags.Bool("relay", false, "pass requests that reach the wrong node on to the right one of this process")
 	verbose := flags.Bool("v", false, "log what happens")
 	given := make(map[string]*string)
 	for _, w := range ways {
@@ -81,7 +88,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	if *verbose {
 		level = slog.LevelInfo
 	}
-	c := &cluster{log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), failed: make(chan error, *nodes)}
+	c := &cluster{relay: *relay, log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), failed: make(chan error, *nodes)}
 	defer c.close()
 	if err := c.start(ctx, w, at, *addr, *nodes); err != nil {
 		return err
@@ -99,6 +106,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 
 // A cluster is all nodes of the process.
 type cluster struct {
+	relay  bool
 	log    *slog.Logger
 	links  []link
 	nodes  []*node
@@ -120,11 +128,9 @@ func (c *cluster) start(ctx context.Context, w way, at, addr string, nodes int) 
 			return err
 		}
 		c.links = append(c.links, l)
-		n, err := newNode(addr, i, l, c.log)
-		if err != nil {
+		if err := c.add(addr, i, l); err != nil {
 			return err
 		}
-		c.nodes = append(c.nodes, n)
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
@@ -140,24 +146,50 @@ func (c *cluster) start(ctx context.Context, w way, at, addr string, nodes int) 
 	return nil
 }
 
-// newNode makes the i-th node, which listens i ports after that of addr.
-func newNode(addr string, i int, l link, log *slog.Logger) (*node, error) {
+// add adds the i-th node, which listens i ports after that of addr.
+func (c *cluster) add(addr string, i int, l link) error {
 	addr, err := following(addr, i)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	n := new(node)
-	if n.io, err = newChat(&socketio.Options{Adapter: l.Adapter, Logger: log}); err != nil {
-		return nil, err
-	}
 	if n.listener, err = net.Listen("tcp", addr); err != nil {
-		return nil, err
+		return err
+	}
+	o := &socketio.Options{Adapter: l.Adapter, Logger: c.log}
+	relay, err := engineio.NewRelay(n.name(), c.url, nil)
+	if err == nil {
+		o.Engine.Hooks.NewID = relay.NewID
+		if c.relay {
+			o.Engine.Hooks.Foreign = relay.Foreign
+		}
+		n.io, err = newChat(o)
+	}
+	if err != nil {
+		return errors.Join(err, n.listener.Close())
 	}
 	mux := http.NewServeMux()
 	n.io.Register(mux)
 	mux.Handle("/", http.FileServerFS(page.Files))
 	n.web = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	return n, nil
+	c.nodes = append(c.nodes, n)
+	return nil
+}
+
+// name returns the name that the ids of the node's sessions begin with: its port.
+func (n *node) name() string {
+	return strconv.Itoa(n.listener.Addr().(*net.TCPAddr).Port)
+}
+
+// url returns where a node of this process is, nil if there is none with that name. The
+// nodes don't change once they serve.
+func (c *cluster) url(name string) *url.URL {
+	for _, n := range c.nodes {
+		if n.name() == name {
+			return &url.URL{Scheme: "http", Host: n.listener.Addr().String()}
+		}
+	}
+	return nil
 }
 
 // following returns addr with a port that is i greater. Port 0 stays, and is any port.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +21,64 @@ import (
 
 // patience bounds steps that hang only if something is wrong.
 const patience = 30 * time.Second
+
+// argsVariable makes the test's program the command, with the arguments of its value. It ends
+// with its standard input, which is when the test ends at the latest.
+const argsVariable = "PARLEY_CLUSTER_ARGS"
+
+func TestMain(m *testing.M) {
+	if args := os.Getenv(argsVariable); args != "" {
+		go func() {
+			io.Copy(io.Discard, os.Stdin)
+			os.Exit(1)
+		}()
+		os.Args = append(os.Args[:1], strings.Fields(args)...)
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// startProcess runs the command with one node as a process of its own. It returns the node's
+// URL, and what kills the process.
+func startProcess(t *testing.T, args ...string) (url string, kill func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), argsVariable+"="+strings.Join(args, " "))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill = sync.OnceFunc(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		in.Close()
+	})
+	t.Cleanup(kill)
+	return listening(t, bufio.NewReader(out)), kill
+}
+
+// listening reads where a node listens.
+func listening(t *testing.T, r *bufio.Reader) (url string) {
+	t.Helper()
+	line, err := r.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, found := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if !found {
+		t.Fatalf("it says %q", line)
+	}
+	return url
+}
 
 // start runs the command with nodes on free ports, and returns their URLs.
 func start(t *testing.T, nodes int, args ...string) (urls []string) {
@@ -39,15 +98,7 @@ func start(t *testing.T, nodes int, args ...string) (urls []string) {
 	})
 	lines := bufio.NewReader(out)
 	for range nodes {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		url, found := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
-		if !found {
-			t.Fatalf("it says %q", line)
-		}
-		urls = append(urls, url)
+		urls = append(urls, listening(t, lines))
 	}
 	go io.Copy(io.Discard, lines)
 	return urls
@@ -62,19 +113,23 @@ type client struct {
 
 func dial(t *testing.T, url, name string) *client {
 	t.Helper()
-	c := &client{got: make(chan any, 100), people: make(chan int, 100)}
+	return dialWith(t, url, &socketio.DialOptions{
+		Logger: slog.New(slog.DiscardHandler),
+		Auth:   map[string]string{"name": name},
+	})
+}
+
+func dialWith(t *testing.T, url string, o *socketio.DialOptions) *client {
+	t.Helper()
+	c := &client{got: make(chan any, 1000), people: make(chan int, 1000)}
+	o.Setup = func(s *socketio.Client) {
+		socketio.On2(s, "receive-message", func(_ context.Context, message any, _ person) error { c.got <- message; return nil })
+		socketio.On2(s, "people", func(_ context.Context, _ string, list []person) error { c.people <- len(list); return nil })
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var err error
-	c.Client, err = socketio.Dial(ctx, url, &socketio.DialOptions{
-		Logger: slog.New(slog.DiscardHandler),
-		Auth:   map[string]string{"name": name},
-		Setup: func(s *socketio.Client) {
-			socketio.On2(s, "receive-message", func(_ context.Context, message any, _ person) error { c.got <- message; return nil })
-			socketio.On2(s, "people", func(_ context.Context, _ string, list []person) error { c.people <- len(list); return nil })
-		},
-	})
-	if err != nil {
+	if c.Client, err = socketio.Dial(ctx, url, o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
@@ -97,18 +152,22 @@ func TestCluster(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) { share(t) })
 	t.Run("redis", func(t *testing.T) { share(t, "-redis", startRedis(t)) })
 	t.Run("redis-streams", func(t *testing.T) { share(t, "-redis-streams", startRedis(t)) })
-	t.Run("nats", func(t *testing.T) {
-		s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Start()
-		t.Cleanup(s.Shutdown)
-		if !s.ReadyForConnections(patience) {
-			t.Fatal("the NATS server does not start")
-		}
-		share(t, "-nats", s.ClientURL())
-	})
+	t.Run("nats", func(t *testing.T) { share(t, "-nats", startNATS(t)) })
+}
+
+// startNATS starts a NATS server in this process, and returns its URL.
+func startNATS(t *testing.T) string {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(s.Shutdown)
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("the NATS server does not start")
+	}
+	return s.ClientURL()
 }
 
 // startRedis starts a Redis server on a free port, and returns its address.
