@@ -24,6 +24,7 @@ import (
 
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/examples/chat/page"
+	"github.com/parleyws/parley/examples/chat/rooms"
 	"github.com/parleyws/parley/socketio"
 )
 
@@ -59,7 +60,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		level = slog.LevelInfo
 	}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
-	io, err := newChat(&socketio.Options{
+	io, err := rooms.NewServer(&socketio.Options{
 		Engine: engineio.Options{CORS: &cors},
 		Logger: logger,
 	})

@@ -6,7 +6,7 @@
 //	    [-redis host:port | -redis-streams host:port | -nats url] [-relay]
 //
 // The nodes listen on the address and on the ports that follow it, and print where. Each
-// serves the page of examples/chat: open the addresses of two nodes in two tabs.
+// is the chat of examples/chat, with its page: open the addresses of two nodes in two tabs.
 //
 // The id of a session begins with the port of its node, so that a load balancer can tell
 // where it is. With -relay a node passes requests for a session of another one on, so that
@@ -33,6 +33,7 @@ import (
 
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/examples/chat/page"
+	"github.com/parleyws/parley/examples/chat/rooms"
 	"github.com/parleyws/parley/socketio"
 )
 
@@ -163,7 +164,7 @@ func (c *cluster) add(addr string, i int, l link) error {
 		if c.relay {
 			o.Engine.Hooks.Foreign = relay.Foreign
 		}
-		n.io, err = newChat(o)
+		n.io, err = rooms.NewServer(o)
 	}
 	if err != nil {
 		return errors.Join(err, n.listener.Close())

@@ -104,6 +104,17 @@ func start(t *testing.T, nodes int, args ...string) (urls []string) {
 	return urls
 }
 
+// What the chat sends and gets.
+type message struct {
+	Room    string `json:"room"`
+	Message any    `json:"message"`
+}
+
+type person struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
 // A client notes what it receives.
 type client struct {
 	*socketio.Client

@@ -1,20 +1,35 @@
-package main
+// Package rooms is the server of the chat: what its events do. It knows nothing of other
+// nodes. With an Adapter in the options In, To and FetchSockets reach the sockets of all of
+// them, as in examples/cluster.
+package rooms
 
 import (
 	"cmp"
 	"context"
+	"hash/maphash"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/parleyws/parley/socketio"
 )
 
-// A message is a text that a client sends to a room.
+// A message is what a client sends to a room: a text, or anything else that an event can
+// carry, with binary data at any depth.
 type message struct {
 	Room    string `json:"room"`
-	Message string `json:"message"`
+	Message any    `json:"message"`
+}
+
+// valid reports whether there is something to send. The limits of the server's options bound
+// all but texts.
+func (m message) valid() bool {
+	if text, ok := m.Message.(string); ok {
+		return text != "" && len(text) <= maxText
+	}
+	return m.Message != nil
 }
 
 // A person is a member of a room.
@@ -25,10 +40,13 @@ type person struct {
 
 // The limits on what clients may send.
 const (
-	maxName    = 40
-	maxRoom    = 60
-	maxMessage = 4000
+	maxName = 40
+	maxRoom = 60
+	maxText = 4000
 )
+
+// fetchTime is how long other nodes may take to say who is in a room.
+const fetchTime = time.Second
 
 // errLength is told to the client.
 var errLength error = &socketio.Error{Message: "empty or too long"}
@@ -38,17 +56,20 @@ type chat struct {
 	io  *socketio.Server
 	log *slog.Logger
 
-	// mu is held while the people in a room are listed and the list is sent, so
-	// that the last list that a client gets is the current one.
-	mu sync.Mutex
+	// One of the locks, chosen by the room's name, is held while the people in a room are
+	// listed and the list is sent, so that the last list that a client gets is the current
+	// one. Other rooms need not wait for it.
+	locks [64]sync.Mutex
+	seed  maphash.Seed
 }
 
-func newChat(o *socketio.Options) (*socketio.Server, error) {
+// NewServer returns a Socket.IO server for the chat. The options must have a Logger.
+func NewServer(o *socketio.Options) (*socketio.Server, error) {
 	io, err := socketio.NewServer(o)
 	if err != nil {
 		return nil, err
 	}
-	c := &chat{io: io, log: o.Logger}
+	c := &chat{io: io, log: o.Logger, seed: maphash.MakeSeed()}
 	io.OnConnect(c.connected)
 	return io, nil
 }
@@ -74,10 +95,10 @@ func (c *chat) connected(s *socketio.Socket) {
 		return c.announce(ctx, room)
 	})
 	socketio.Handle(s, "message", func(_ context.Context, m message) (bool, error) {
-		if m.Message == "" || len(m.Message) > maxMessage {
+		if !m.valid() {
 			return false, errLength
 		}
-		c.log.Info("message", "id", me.ID, "room", m.Room, "octets", len(m.Message))
+		c.log.Info("message", "id", me.ID, "room", m.Room)
 		return true, s.To(m.Room).Emit("receive-message", m.Message, me) // to all in the room but s
 	})
 	socketio.On(s, "typing", func(_ context.Context, room string) error {
@@ -110,13 +131,17 @@ func name(s *socketio.Socket) string {
 	return "Guest " + s.ID()[:4]
 }
 
-// announce sends the list of the people in a room to the room.
+// announce sends the list of the people in a room, on all nodes, to the room. If not all
+// nodes answer it has those that are known.
 func (c *chat) announce(ctx context.Context, room string) ([]person, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	lock := &c.locks[maphash.String(c.seed, room)%uint64(len(c.locks))]
+	lock.Lock()
+	defer lock.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
 	sockets, err := c.io.In(room).FetchSockets(ctx)
 	if err != nil {
-		return nil, err
+		c.log.Warn("not all people are known", "room", room, "error", err)
 	}
 	people := []person{}
 	for _, s := range sockets {
