@@ -20,8 +20,10 @@ import (
 //
 // A request on the wrong node costs about three times as much as one on the right node, for
 // both nodes together (BenchmarkRelay), and takes a round trip between them longer; a
-// WebSocket that begins on the wrong node stays on both. Clients learn the names of nodes, but not their addresses. The methods
-// may be called from any goroutine.
+// WebSocket that begins on the wrong node stays on both. A load balancer that reads the name
+// in the parameter sid can choose the right node: docs/scaling.md has configurations. Clients
+// learn the names of nodes, but not their addresses. The methods may be called from any
+// goroutine.
 type Relay struct {
 	node  string
 	peers func(node string) *url.URL

@@ -94,12 +94,19 @@ func (l *log) Noticef(format string, v ...any) {
 		l.mu.Lock()
 		open := l.adapter != nil
 		l.mu.Unlock()
-		if open {
+		if open && wasRoute(text) {
 			l.lost.Add(1)
 			l.to.Warn("socket.io: connection with another node has ended", "server", text)
 		}
 		l.changed()
 	}
+}
+
+// wasRoute reports whether a connection that has ended was in use. When two nodes dial each
+// other at once there are two connections; the node that finds the second one closes it as a
+// duplicate, often before the other node knows who is at its end.
+func wasRoute(closed string) bool {
+	return strings.Contains(closed, "Remote: ") && !strings.Contains(closed, "Duplicate Route")
 }
 
 // Warnf implements server.Logger.
