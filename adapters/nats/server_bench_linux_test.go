@@ -132,11 +132,12 @@ func load(b *testing.B, nodes, together int) {
 }
 
 // BenchmarkSubscriptions is what a subscription to a room takes of the NATS server's memory: of
-// a subject that nobody else has, and of one that other nodes have already.
+// a subject that nobody else has, and of one that other nodes have already; and of its
+// processor time.
 func BenchmarkSubscriptions(b *testing.B) {
 	const rooms, nodes = 50_000, 10
 	server := fork(b, "server -1")
-	before, first := server.resident(), 0.0
+	before, first, begin := server.resident(), 0.0, server.cpu()
 	for n := range nodes {
 		r := newRaw(b, server)
 		var all []byte
@@ -153,5 +154,6 @@ func BenchmarkSubscriptions(b *testing.B) {
 	for b.Loop() { // it is done once
 	}
 	b.ReportMetric(first, "B/first")
+	b.ReportMetric(float64((server.cpu()-begin).Nanoseconds())/1e3/(rooms*nodes), "nats-cpu-us/subscription")
 	b.ReportMetric((server.resident()-before)/rooms/(nodes-1), "B/further")
 }

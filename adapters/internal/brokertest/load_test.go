@@ -189,12 +189,13 @@ func (r *reader) stream() {
 }
 
 // BenchmarkSubscriptions is what a subscription to a room takes of the Redis server's memory: of
-// a channel that nobody else has, and of one that other nodes have already.
+// a channel that nobody else has, and of one that other nodes have already; and of its
+// processor time.
 func BenchmarkSubscriptions(b *testing.B) {
 	const rooms, together, nodes = 50_000, 500, 10
 	s := Redis(b)
 	used := func() float64 { return info(b, s, "memory", "used_memory") }
-	before, first := used(), 0.0
+	before, first, begin := used(), 0.0, cpu(b, s)
 	for n := range nodes {
 		l := newLink(b, s)
 		for i := 0; i < rooms; i += together {
@@ -217,5 +218,6 @@ func BenchmarkSubscriptions(b *testing.B) {
 	for b.Loop() { // it is done once
 	}
 	b.ReportMetric(first, "B/first")
+	b.ReportMetric((cpu(b, s)-begin)*1e6/(rooms*nodes), "redis-cpu-us/subscription")
 	b.ReportMetric((used()-before)/rooms/(nodes-1), "B/further")
 }

@@ -34,7 +34,7 @@ type Traffic struct {
 
 // Simulate spreads the members of so many rooms over the nodes, and lets each send an event.
 func (f Fleet) Simulate(random *rand.Rand, rooms int) Traffic {
-	delivered, here := make([]int, f.Nodes), make([]int, f.Nodes)
+	delivered, here := make([]int64, f.Nodes), make([]int64, f.Nodes)
 	reached := 0
 	for range rooms {
 		clear(here)
@@ -46,16 +46,16 @@ func (f Fleet) Simulate(random *rand.Rand, rooms int) Traffic {
 				reached++
 			}
 			// Each member gets what the others send.
-			delivered[node] += members * (f.Room - 1)
+			delivered[node] += members * int64(f.Room-1)
 		}
 	}
-	most, sum := 0, 0
+	most, sum := int64(0), int64(0)
 	for _, n := range delivered {
 		most, sum = max(most, n), sum+n
 	}
 	t := Traffic{Reached: float64(reached) / float64(rooms), Busiest: 1}
 	if sum > 0 {
-		t.Busiest = float64(most*f.Nodes) / float64(sum)
+		t.Busiest = float64(most) * float64(f.Nodes) / float64(sum)
 	}
 	return t
 }
