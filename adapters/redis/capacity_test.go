@@ -85,11 +85,17 @@ func TestCapacity(t *testing.T) {
 }
 
 // output returns how many bytes a server has sent in all.
-func output(t *testing.T, s *brokertest.Server) float64 {
+func output(t testing.TB, s *brokertest.Server) float64 {
 	t.Helper()
-	answer, err := s.Do("INFO", "stats")
+	return info(t, s, "stats", "total_net_output_bytes")
+}
+
+// info returns a number of those that INFO has.
+func info(t testing.TB, s *brokertest.Server, section, name string) float64 {
+	t.Helper()
+	answer, err := s.Do("INFO", section)
 	check(t, err)
-	_, rest, _ := strings.Cut(answer.(string), "total_net_output_bytes:")
+	_, rest, _ := strings.Cut(answer.(string), name+":")
 	text, _, _ := strings.Cut(rest, "\r\n")
 	n, err := strconv.ParseFloat(text, 64)
 	check(t, err)
