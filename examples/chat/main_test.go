@@ -122,7 +122,7 @@ func TestChat(t *testing.T) {
 	// Only the others in the room get the message. A message that is refused has no
 	// effect.
 	bob.send(`421["message",{"room":"tea","message":""}]`)
-	bob.want(`431[{"error":"empty or too long"}]`)
+	bob.want(`431[{"error":"no message"}]`)
 	bob.send(`42["message",{"room":"coffee","message":"nobody hears this"}]`)
 	bob.send(`42["typing","tea"]`)
 	ann.want(`42["typing",{"id":"` + bob.id + `","name":"Bob"}]`)

@@ -17,19 +17,10 @@ import (
 )
 
 // A message is what a client sends to a room: a text, or anything else that an event can
-// carry, with binary data at any depth.
+// carry, with binary data at any depth. The limits of the server's options bound it.
 type message struct {
 	Room    string `json:"room"`
 	Message any    `json:"message"`
-}
-
-// valid reports whether there is something to send. The limits of the server's options bound
-// all but texts.
-func (m message) valid() bool {
-	if text, ok := m.Message.(string); ok {
-		return text != "" && len(text) <= maxText
-	}
-	return m.Message != nil
 }
 
 // A person is a member of a room.
@@ -42,14 +33,16 @@ type person struct {
 const (
 	maxName = 40
 	maxRoom = 60
-	maxText = 4000
 )
 
 // fetchTime is how long other nodes may take to say who is in a room.
 const fetchTime = time.Second
 
-// errLength is told to the client.
-var errLength error = &socketio.Error{Message: "empty or too long"}
+// Errors that the client is told.
+var (
+	errRoom    error = &socketio.Error{Message: "empty or too long"}
+	errMessage error = &socketio.Error{Message: "no message"}
+)
 
 // A chat holds no messages, and no rooms: the Socket.IO server keeps the rooms.
 type chat struct {
@@ -83,7 +76,7 @@ func (c *chat) connected(s *socketio.Socket) {
 
 	socketio.Handle(s, "join-room", func(ctx context.Context, room string) ([]person, error) {
 		if room == "" || len(room) > maxRoom {
-			return nil, errLength
+			return nil, errRoom
 		}
 		if err := s.Join(room); err != nil {
 			return nil, err
@@ -95,8 +88,8 @@ func (c *chat) connected(s *socketio.Socket) {
 		return c.announce(ctx, room)
 	})
 	socketio.Handle(s, "message", func(_ context.Context, m message) (bool, error) {
-		if !m.valid() {
-			return false, errLength
+		if m.Message == nil || m.Message == "" {
+			return false, errMessage
 		}
 		c.log.Info("message", "id", me.ID, "room", m.Room)
 		return true, s.To(m.Room).Emit("receive-message", m.Message, me) // to all in the room but s
