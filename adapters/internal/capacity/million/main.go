@@ -54,8 +54,10 @@ func run(args []string, out io.Writer) error {
 		}
 		f := capacity.Fleet{Nodes: *nodes, Clients: *clients, Room: size, Rate: 1 / every.Seconds()}
 		t := f.Simulate(rand.New(rand.NewPCG(1, uint64(size))), rooms)
-		fmt.Fprintf(out, "\nRooms of %d, each on %.1f of %d nodes (formula: %.1f); %s events and %s deliveries a second.\n\n",
-			size, t.Reached, f.Nodes, f.Reached(), short(f.Events()), short(f.Events()*float64(size-1)))
+		all := float64(f.Clients) / float64(size)
+		fmt.Fprintf(out, "\n%s rooms of %d, each on %.1f of %d nodes (formula: %.1f), %s on each node; %s events and %s deliveries a second.\n\n",
+			short(all), size, t.Reached, f.Nodes, f.Reached(), short(all*t.Reached/float64(f.Nodes)),
+			short(f.Events()), short(f.Events()*float64(size-1)))
 		table(out, f, t, m)
 	}
 	return nil
