@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -107,16 +108,19 @@ func (b balancer) start(t *testing.T, nodes []string) map[string]string {
 	return urls
 }
 
-// freePort returns a port on which nobody listens. It may be taken before its use.
+// freePort returns a port on which nobody listens. It lies below those that the system gives
+// to connections by itself, so that hardly anybody takes it before its use.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := fmt.Sprint(10240 + rand.IntN(12_000))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	t.Fatal("no free port")
+	return ""
 }
 
 func eventually(t *testing.T, what string, true func() bool) {

@@ -191,13 +191,8 @@ func startRedis(t *testing.T) string {
 		}
 		t.Skip("not run: redis-server is missing (Debian's package redis-server)")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().(*net.TCPAddr)
-	l.Close()
-	cmd := exec.Command(path, "--bind", "127.0.0.1", "--port", fmt.Sprint(addr.Port), "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	port := freePort(t)
+	cmd := exec.Command(path, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +200,7 @@ func startRedis(t *testing.T) string {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
-	return addr.String() // the nodes wait for it
+	return "127.0.0.1:" + port // the nodes wait for it
 }
 
 // share lets clients of different nodes share a room: text, binary data, and both in one
