@@ -186,8 +186,5 @@ func (n *namespace) receive(b *socketio.Batch, m *cluster.Message) error {
 	if m.Type == cluster.Hello {
 		return n.Send(m.UID, &cluster.Message{Type: cluster.Alive, UID: n.node.UID()})
 	}
-	if rooms := m.Target.Rooms; n.missed == 0 && m.Type == cluster.Broadcast && m.Request == "" && len(rooms) > 0 && !slices.ContainsFunc(rooms, n.node.Local().HasRoom) {
-		return nil
-	}
 	return n.node.Receive(b, m)
 }

@@ -61,6 +61,7 @@ type Node struct {
 	transport Transport
 	o         Options
 	requests  requests
+	keeps     bool  // clients may come back to this node, which keeps what they miss
 	users     Users // of local: calls of Receive, and what they have started
 	over      context.Context
 	end       context.CancelFunc
@@ -70,6 +71,7 @@ type Node struct {
 func New(uid string, l *socketio.Local, t Transport, o Options) *Node {
 	n := &Node{uid: uid, local: l, transport: t, o: o.withDefaults()}
 	n.over, n.end = context.WithCancel(context.Background())
+	_, n.keeps = l.Recovery()
 	return n
 }
 

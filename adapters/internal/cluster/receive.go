@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 
 	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio"
@@ -27,6 +28,9 @@ func (n *Node) Receive(b *socketio.Batch, m *Message) error {
 	case Broadcast:
 		if m.Request != "" {
 			return n.call(m)
+		}
+		if !n.keeps && len(m.Target.Rooms) > 0 && !slices.ContainsFunc(m.Target.Rooms, n.local.HasRoom) {
+			return nil // judging what is for nobody here is what costs most
 		}
 		return b.Broadcast(n.local, m.Target, m.Event)
 	case Join:
