@@ -30,11 +30,12 @@ type namespace struct {
 	peers   map[string]struct{} // the other nodes that have it, by UID; guarded by Broker.mu
 
 	// The writer's:
-	subscribed []*nats.Subscription          // all, and answers to this node
-	rooms      map[string]*nats.Subscription // those that have members here
-	joined     map[string]time.Time          // rooms that sockets elsewhere were made to join, and until when events for them go to all
-	joinedAny  time.Time                     // until when all events go to all; joined got too large
-	greeted    bool
+	subscribed            []*nats.Subscription          // all, and answers to this node
+	rooms                 map[string]*nats.Subscription // those that have members here
+	joined                map[string]time.Time          // rooms that sockets elsewhere were made to join, and until when events for them go to all
+	joinedAny             time.Time                     // until when all events go to all; joined got too large
+	greeted               bool
+	lastRoom, lastSubject string // of the last event for a room that has no members here
 }
 
 // adapter is what a Server gets.

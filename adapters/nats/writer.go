@@ -193,7 +193,10 @@ func (c *Broker) subjectOf(o *op) string {
 		if s := n.rooms[o.to]; s != nil {
 			return s.Subject
 		}
-		return n.room + token(o.to)
+		if n.lastRoom != o.to || n.lastSubject == "" {
+			n.lastRoom, n.lastSubject = o.to, n.room+token(o.to)
+		}
+		return n.lastSubject
 	}
 	return o.to
 }
