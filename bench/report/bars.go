@@ -15,7 +15,7 @@ type panel struct {
 const (
 	panelWidth = 420.
 	barHeight  = 22.
-	nameWidth  = 132.
+	nameWidth  = 142.
 	valueWidth = 84.
 )
 

@@ -138,10 +138,10 @@ func (t *tally) clean() bool { return t.Lost+t.Doubled+t.Reordered == 0 }
 
 // between measures events for some clients of the other node.
 func (r *report) between(c *cluster, name string, clients, events int) error {
-	if err := r.connectMembers(c, clients); err != nil {
+	defer r.load.close()
+	if err := r.connectMembers(c, clients, events/10); err != nil {
 		return err
 	}
-	defer r.load.close()
 	before, err := c.spent()
 	if err != nil {
 		return err
@@ -171,9 +171,10 @@ func (r *report) between(c *cluster, name string, clients, events int) error {
 	return nil
 }
 
-// connectMembers connects clients of the room and warms everything up, until the nodes know of each
-// other and of the room. If there shall be none, a client that is not in the room tells when all has come.
-func (r *report) connectMembers(c *cluster, clients int) error {
+// connectMembers connects clients of the room, waits until the nodes know of each other and of
+// the room, and warms up with some events. If there shall be no clients, one that is not in
+// the room tells when all has come.
+func (r *report) connectMembers(c *cluster, clients, events int) error {
 	t := target{Address: c.to.address, Conns: clients, SocketIO: true, Greeting: `42["join",["room","end"]]`}
 	if clients == 0 {
 		t.Conns, t.Greeting = 1, `42["join",["end"]]`
@@ -181,9 +182,16 @@ func (r *report) connectMembers(c *cluster, clients int) error {
 	if err := r.load.connect(t); err != nil {
 		return err
 	}
-	events := r.events / 10
+	if err := r.untilClean(c, clients, 0, hasty); err != nil {
+		return err
+	}
+	return r.untilClean(c, clients, events, patient)
+}
+
+// untilClean publishes until all comes.
+func (r *report) untilClean(c *cluster, clients, events int, silence float64) error {
 	for range attempts {
-		if t, err := r.publish(c, clients, events, hasty); err != nil || t.clean() {
+		if t, err := r.publish(c, clients, events, silence); err != nil || t.clean() {
 			return err
 		}
 	}
@@ -245,10 +253,10 @@ func (r *report) profileNodes(c *cluster, name string) error {
 	if err := os.MkdirAll(r.profiles, 0o777); err != nil {
 		return err
 	}
-	if err := r.connectMembers(c, 1); err != nil {
+	defer r.load.close()
+	if err := r.connectMembers(c, 1, r.events/10); err != nil {
 		return err
 	}
-	defer r.load.close()
 	_, adapter, _ := strings.Cut(name, ", ")
 	nodes := map[string]*server{"N1 ": c.from, "N2 ": c.to}
 	for id, s := range nodes {
