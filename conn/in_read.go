@@ -79,8 +79,18 @@ func (c *Conn) CloseRead(ctx context.Context) context.Context {
 		ctx = context.WithoutCancel(ctx)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		cancel(c.Each(ctx, func(Message) error { return c.in.fail(errNotExpected) }))
-	}()
+	go func() { cancel(c.in.expectNothing(ctx)) }()
 	return ctx
+}
+
+// expectNothing waits for the end. A message is one.
+func (in *inbound) expectNothing(ctx context.Context) error {
+	if err := in.begin(ctx); err != nil {
+		return err
+	}
+	defer in.giveUpTurn()
+	if _, err := in.next(ctx, message.Whole); err != nil {
+		return err
+	}
+	return in.fail(errNotExpected)
 }

@@ -199,9 +199,11 @@ func (j *lifeJudge) readEnd() moment {
 
 // broken reports whether a write ended the connection for the application. Where
 // deadlines do not work the stream is closed under a write without progress, and
-// only the call that wrote is sure to say so.
+// only the call that wrote is sure to say so; if that was none of the application's, only
+// the time since the last byte does.
 func (j *lifeJudge) broken() bool {
 	return j.stream.writeEnd == j.left || j.cause == causeStalled || j.cause == causeWriteFault ||
+		j.stream.out.stalled(j.limits.WriteTimeout, j.left) ||
 		slices.ContainsFunc(j.all, func(r *callRecord) bool { return r.end == j.left && lifeCauseOf(r.err) == causeStalled })
 }
 
@@ -304,11 +306,12 @@ func (j *lifeJudge) judgeAtEnd(r *callRecord) {
 	}
 }
 
-// idleFrom returns t, or when the callbacks of r that ran at t ended.
+// idleFrom returns t, or when the callbacks of r that ran at t ended; where deadlines do not
+// work, that began as late as a read may return.
 func (j *lifeJudge) idleFrom(t moment, r *callRecord) moment {
 	if r.op == opEach {
 		for _, b := range j.busy {
-			if b.from <= t && t < b.to {
+			if b.from <= t+j.script.kind.grace() && t < b.to {
 				t = b.to
 			}
 		}
@@ -555,7 +558,11 @@ func (j *lifeJudge) mayDrop(r *callRecord) bool {
 	if j.script.options.Overflow == conn.OverflowDropOldest || j.cause == causeQueueFull {
 		return true
 	}
-	return slices.ContainsFunc(j.all, func(w *callRecord) bool { // it waits for the end of a message
+	return slices.ContainsFunc(j.all, func(w *callRecord) bool {
+		if errors.Is(w.err, conn.ErrQueueFull) { // the cause, had another end not come first
+			return true
+		}
+		// It waits for the end of a message.
 		return w.op == opWriter && w.size > 60<<10 && w.start <= r.end && w.end >= r.start
 	})
 }

@@ -66,7 +66,6 @@ type callRecord struct {
 	unknown int // messages that were taken of which nobody saw the number
 	nested  bool
 	onward  bool // the goroutine reads until it is told of the end
-	corked  bool
 }
 
 // A lifeDelivery is a message, or the beginning of one, that the application got.
@@ -261,9 +260,15 @@ func (a *lifeActor) call(k lifeCall, wg *sync.WaitGroup) {
 	case opCork:
 		held := a.c.Cork()
 		for range k.count {
-			a.write(ctx, k, opWrite).corked = true
+			a.write(ctx, k, opWrite)
 		}
 		a.sleep(k.pause)
+		held.Release()
+	case opHold: // whoever holds does not wait: nothing but Send
+		held := a.c.Hold()
+		for range k.count {
+			a.write(ctx, k, opSend)
+		}
 		held.Release()
 	case opClose:
 		a.close(false)

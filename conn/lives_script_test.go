@@ -53,6 +53,7 @@ const (
 	opSend
 	opPing
 	opCork
+	opHold
 	opClose
 	opCloseNow
 	opCloseRead
@@ -61,7 +62,7 @@ const (
 )
 
 var lifeOpNames = [...]string{
-	"Read", "Read to the end", "Each", "Reader", "Reader.Read", "Write", "Writer", "Writer.Write", "WritePrepared", "Send", "Ping", "Cork",
+	"Read", "Read to the end", "Each", "Reader", "Reader.Read", "Write", "Writer", "Writer.Write", "WritePrepared", "Send", "Ping", "Cork", "Hold",
 	"Close", "CloseNow", "CloseRead", "NetConn.Read", "NetConn.Write",
 }
 
@@ -256,7 +257,7 @@ func (g lifeGenerator) actor(s *lifeScript, i int) (calls []lifeCall) {
 }
 
 var lifeOps = []lifeOp{
-	opRead, opRead, opRead, opEach, opEach, opReader, opReader, opWrite, opWrite, opWrite, opWriter, opPrepared, opSend, opSend, opPing, opCork,
+	opRead, opRead, opRead, opEach, opEach, opReader, opReader, opWrite, opWrite, opWrite, opWriter, opPrepared, opSend, opSend, opPing, opCork, opHold,
 }
 
 func (g lifeGenerator) call(s *lifeScript) lifeCall {

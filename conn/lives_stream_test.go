@@ -101,6 +101,18 @@ func (p passage) when(pos int) moment {
 	return never
 }
 
+// stalled reports whether nothing had passed for d at t, but for what a write that was given
+// up at t had got rid of.
+func (p passage) stalled(d time.Duration, t moment) bool {
+	before := moment(0)
+	for _, m := range p {
+		if m.at < t {
+			before = m.at
+		}
+	}
+	return t >= before+d
+}
+
 // last returns when the last byte passed that had by t.
 func (p passage) last(t moment) (at moment) {
 	for _, m := range p {

@@ -48,7 +48,7 @@ func octets(n int) []byte { return bytes.Repeat([]byte{0, 255, 128, 10}, n/4) }
 // Greater integers are not among them: Node's classic adapter sends them modulo 2^64.
 var values = map[string]struct{ sent, want []any }{
 	"none":      {},
-	"simple":    {sent: []any{nil, true, "", "ä€🎈", 0, -1, 1.5, 1e-7, 1<<53 - 1, -1<<53 + 1, 1 << 31, -1 << 31}},
+	"simple":    {sent: []any{nil, true, "", "ä€🎈", 0, -1, 1.5, 1e-7, int64(1<<53 - 1), int64(-1<<53 + 1), int64(1 << 31), -1 << 31}},
 	"nested":    {sent: []any{map[string]any{"a": []any{1, map[string]any{"b": []any{}}}, "ключ": "\u2028"}, []any{}, map[string]any{}}},
 	"octets":    {sent: []any{octets(8), []byte{}, octets(300)}},
 	"in depth":  {sent: []any{map[string]any{"a": []any{octets(4), 1, map[string]any{"b": octets(8)}}}, "x", octets(70_000)}},
