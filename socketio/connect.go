@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"time"
@@ -39,32 +40,16 @@ type connectAnswer struct {
 // that has come back gets what it had before that.
 func (s *Socket) connect() {
 	s.name()
-	n, k := s.namespace, s.namespace.keeper()
-	middleware, handlers := n.registered()
-	again := k != nil && k.claim(s)
-	if again {
-		defer k.unclaim(s)
-	}
-	if again && !n.recovery.o.RunMiddleware {
-		middleware = nil
-	}
-	for _, f := range middleware {
-		if err := f(s.Context(), s); err != nil {
-			s.refuse(err)
-			return
-		}
-	}
-	entered, err := false, error(nil)
+	k := s.namespace.keeper()
+	middleware, handlers := s.namespace.registered()
+	entered := false
 	switch {
 	case k == nil:
-		entered = s.enter()
-	case again:
-		entered, err = k.resume(s)
+		entered = s.passes(middleware) && s.enter()
+	case k.claim(s):
+		entered = s.comeBack(k, middleware)
 	default:
-		entered = k.enter(s)
-	}
-	if err != nil {
-		s.conn.violation(err)
+		entered = s.passes(middleware) && k.enter(s)
 	}
 	if !entered {
 		return
@@ -75,6 +60,50 @@ func (s *Socket) connect() {
 	for _, f := range handlers {
 		f(s)
 	}
+}
+
+// passes runs the middleware. It refuses the socket, and returns false, if one of these
+// does.
+func (s *Socket) passes(middleware []func(context.Context, *Socket) error) bool {
+	for _, f := range middleware {
+		if err := f(s.Context(), s); err != nil {
+			s.refuse(err)
+			return false
+		}
+	}
+	return true
+}
+
+// comeBack connects a socket that has claimed what its client had. It returns false if
+// the socket is refused or over.
+func (s *Socket) comeBack(k keeper, middleware []func(context.Context, *Socket) error) bool {
+	defer k.unclaim(s) // also if the middleware panics
+	run := s.namespace.recovery.o.RunMiddleware
+	if run && !s.passes(middleware) {
+		return false
+	}
+	entered, err := k.resume(s)
+	switch {
+	case err == nil:
+		return entered
+	case run: // the middleware has seen the client as it was: let that try again
+		s.conn.violation(err)
+		return false
+	}
+	s.namespace.server.o.Logger.Info("socket.io: a client that has come back is new", "namespace", s.namespace.name, "error", err)
+	k.unclaim(s)
+	s.anew()
+	return s.passes(middleware) && k.enter(s)
+}
+
+// anew takes what the client had away from a socket that nobody has seen yet.
+func (s *Socket) anew() {
+	s.namespace.rooms.leave(s, s.Rooms())
+	s.mu.Lock()
+	s.data = nil
+	s.mu.Unlock()
+	s.recovered = false
+	s.name()
 }
 
 // breath is how long breathe waits. Tests that look at virtual time set it to 0.
@@ -148,7 +177,7 @@ func (s *Socket) ended(wasConnected bool) {
 	n.rooms.remove(s)
 	n.rooms.tell()
 	if r := n.logged(); r != nil && r.watcher != nil {
-		r.watcher.SessionChanged(s.id)
+		r.watcher.SessionEnded(s.id)
 	}
 	tell(h.disconnect)
 }

@@ -32,18 +32,22 @@ type Log interface {
 	Take(ctx context.Context, pid, offset string) (s Session, ok bool, err error)
 	// Resume calls enter, between two deliveries, with the events that the client of a
 	// session may have missed, in order; offset is as in Take. It returns an error, and
-	// has not called enter, if one of them is not there any more.
+	// has not called enter, if one of them is not there any more. The client is new then.
 	Resume(ctx context.Context, s Session, offset string, enter func(iter.Seq[Missed])) error
 }
 
 // A SessionWatcher is a Log that also keeps the sessions of clients that are connected, for
-// the case that this node is killed.
+// the case that this node is killed. Its methods are called with no lock held and must not
+// wait.
 type SessionWatcher interface {
 	Log
-	// SessionChanged is told that a socket has connected, or has ended, or that its rooms
-	// or data have changed: Local.Session says what they are. It is called with no lock
-	// held and must not wait.
+	// SessionChanged is told that a socket has connected, or that its rooms or data have
+	// changed: Local.Session says what they are.
 	SessionChanged(id string)
+	// SessionEnded is told that a socket has ended, after Save if its client may come
+	// back. It is also told of a session that Take has returned, if its client was not
+	// let in.
+	SessionEnded(id string)
 }
 
 // A Session is what a client gets back.
@@ -55,7 +59,7 @@ type Session struct {
 	// Offsets of events, "" if nothing had been delivered on this node before:
 	Connected string // the last event before the client had connected
 	Sent      string // the last that the client was sent; "": none
-	Lost      string // the last event before it was lost; "" too while it is connected
+	Lost      string // the last event before it was lost; while it is connected: the last one
 }
 
 // From returns the offset after which a client may have missed events, if it has received

@@ -171,7 +171,11 @@ func (r *logged) session(s *Socket) Session {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := s.track.log
-	return Session{s.id, s.track.pid, rooms, data, t.connected, t.sent, t.lost}
+	last := t.lost
+	if s.track.stage == alive {
+		last = r.last
+	}
+	return Session{s.id, s.track.pid, rooms, data, t.connected, t.sent, last}
 }
 
 func (r *logged) awaits(s *Socket) bool {
@@ -219,11 +223,19 @@ func (r *logged) unclaim(s *Socket) {
 	again := s.state == over && s.reason.recoverable()
 	s.mu.Unlock()
 	r.mu.Lock()
-	claimed := s.track.log.claimed
-	s.track.log.claimed = nil
+	t := s.track.log
+	if t == nil || t.claimed == nil { // it is new by now, or was let in
+		r.mu.Unlock()
+		return
+	}
+	claimed := t.claimed
+	t.claimed = nil
 	r.mu.Unlock()
-	if claimed != nil && again {
+	if again {
 		r.log.Save(*claimed)
+	}
+	if r.watcher != nil {
+		r.watcher.SessionEnded(claimed.ID)
 	}
 }
 

@@ -1,0 +1,73 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// A SessionWatcher is told of all that changes a session.
+func TestSessionWatcher(t *testing.T) {
+	b := new(logBus)
+	inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+		sockets := here.sockets(nil)
+		r := here.client()
+		s := <-sockets
+		s.Join("a", "b")
+		there.io.Emit("e")
+		there.io.To("a").SocketsLeave("b")
+		s.Set("key", 1)
+		r.cut()
+		s.Set("key", 2)
+		if want := []string{"true 1 ", "true 3 ", "true 2 1", "true 2 1", "ended " + r.sid}; !slices.Equal(b.changed, want) {
+			t.Errorf("changes %q, want %q", b.changed, want)
+		}
+	})
+}
+
+// A client whose events have gone since its session was taken is new, and so it is for the
+// middleware. So is one that middleware then refuses.
+func TestLogNew(t *testing.T) {
+	b := &logBus{gone: true}
+	inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+		b.changed = nil
+		sockets := here.sockets(func(s *socketio.Socket) { s.Join("room"); s.Set("key", 1) })
+		returned := there.sockets(nil)
+		refused := false
+		there.io.Use(func(_ context.Context, s *socketio.Socket) error {
+			if s.Recovered() || s.Value("key") != nil || len(s.Rooms()) > 0 {
+				t.Errorf("recovered %t, rooms %q, value %v", s.Recovered(), s.Rooms(), s.Value("key"))
+			}
+			if refused {
+				return errors.New("no")
+			}
+			return nil
+		})
+		r := here.client()
+		s := <-sockets
+		s.Emit("e")
+		_, last := offset(t, r.read())
+		r.cut()
+		again, sid := there.comeBack(r.pid, last)
+		synctest.Wait()
+		if s := <-returned; sid == r.sid || again.pid == r.pid || s.ID() != sid || s.Recovered() {
+			t.Errorf("sid %q, pid %q; before %q, %q", sid, again.pid, r.sid, r.pid)
+		}
+		if got := there.io.Of("/").CountIn("room"); got != 0 {
+			t.Errorf("%d in the room", got)
+		}
+		if want := "ended " + r.sid; b.changed[len(b.changed)-2] != want {
+			t.Errorf("changes %q, want %q before the last", b.changed, want)
+		}
+		again.cut()
+		refused = true
+		r = there.dial()
+		r.send(fmt.Sprintf(`0{"pid":%q,"offset":%q}`, again.pid, ""))
+		r.want(`4{"message":"no"}`)
+	})
+}
