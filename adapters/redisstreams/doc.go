@@ -29,15 +29,22 @@
 // # Clients that come back
 //
 // If socketio.Options.Recovery is set, a client that was away for a moment may come back
-// to any server, in Go or in Node, also when its own has been shut down (but not when that
-// was killed): it has its id, rooms and data again, and gets the events that it has missed.
-// Sessions are kept under keys that begin with "sio:session:". Options.MaxLen bounds what a
-// client may have missed: one that was away for longer connects anew. With a Redis cluster
-// clients come back to their own server alone, as without this adapter.
+// to any server, in Go or in Node, also when its own has been shut down: it has its id,
+// rooms and data again, and gets the events that it has missed. Sessions are kept under keys
+// that begin with "sio:session:". Options.MaxLen bounds what a client may have missed: one
+// that was away for longer connects anew, and waits 0.3 seconds for that: its session
+// might be on its way.
+//
+// With Options.SurviveKill it also comes back when its server was killed, or was cut off
+// and still takes it for connected: a session has one owner, and the server that has lost
+// it ends its socket. With a Redis cluster clients come back to other servers with this option
+// alone, because there a session may reach Redis after its client.
 //
 // The offset of an event is the id of its entry, as in Node. So with Recovery sockets of the
 // server itself get an event only when its entry comes back from Redis: leaving a room right
 // after an event was emitted to it may be faster than the event. If Redis is away they get
-// events at once, and if it is slow after a second, then without offsets. A client that is
-// lost in just these moments may get such an event again when it comes back.
+// events at once, and if it is slow after a second; with Options.Immediate always at once.
+// The offset of such an event also has its number on this server, so that a client that comes
+// back to any server does not get it again when its entry has come. Servers in Node
+// don't understand these offsets; there the client is new.
 package redisstreams

@@ -22,6 +22,8 @@ func soon(t testing.TB) context.Context {
 
 var quiet = slog.New(slog.DiscardHandler)
 
+var silent = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+
 // A site is a server of a cluster.
 type site struct {
 	t       testing.TB

@@ -43,6 +43,22 @@ type Options struct {
 	// RequestTime is how long a request waits for the answers of other servers, unless
 	// its ctx ends before: FetchSockets, and counting the servers. Default 5 s.
 	RequestTime time.Duration
+	// SurviveKill keeps the sessions of connected clients in Redis too, so that with
+	// socketio.Options.Recovery a client comes back also when its server was killed. What
+	// it needs is written 50 ms after its rooms or data have changed, and again every 30
+	// seconds; what was changed since is lost. Off by default, because each client costs
+	// something while it stays; docs/scaling.md has the figures.
+	//
+	// Values that were given to Socket.Set are encoded at any time, on another goroutine,
+	// and must not be modified. Redis must allow the commands EVAL and GETRANGE. All
+	// servers in Go should have the same setting.
+	SurviveKill bool
+	// Immediate delivers events to the sockets of the server itself at once, although
+	// socketio.Options.Recovery is set: otherwise they wait for Redis, a second at most.
+	// Their offsets are then such that a client which goes to a server in Node is
+	// new, unless it has got an event of another server since. If the server is killed, what
+	// its own clients have got may be more than what other servers ever get.
+	Immediate bool
 	// Logger records when the connection with Redis is lost, and when it is back. nil is
 	// slog's default logger.
 	Logger *slog.Logger

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/parleyws/parley/adapters/internal/cluster"
@@ -26,6 +25,7 @@ type reader struct {
 
 	position string // the id of the last entry that was read; "": not known yet. Others read it with s.mu held
 	start    string // the first position, from ready on
+	done     progress
 	conn     net.Conn
 	answers  *redislink.Answers
 	command  []byte
@@ -71,9 +71,6 @@ func pause(ctx context.Context, attempt int) {
 	}
 }
 
-// origin is the position before all entries.
-const origin = "0-0"
-
 // session reads until the connection ends. It calls up once the position is known.
 func (r *reader) session(ctx context.Context, up func()) error {
 	conn, err := r.dial(ctx)
@@ -99,6 +96,9 @@ func (r *reader) session(ctx context.Context, up func()) error {
 	for {
 		from := r.position
 		n, missing, err := r.read(check)
+		if r.position != from {
+			r.done.set(r.position)
+		}
 		for range missing {
 			r.gap("the stream was trimmed before it was read")
 		}
@@ -206,6 +206,12 @@ func (r *reader) hand(e *entry) {
 		to.log.take(r.position, e)
 		return
 	}
+	if string(e.typ) == typeTaken {
+		if to.log != nil {
+			to.log.tell(e)
+		}
+		return
+	}
 	if string(e.uid) == to.node.UID() {
 		return
 	}
@@ -229,6 +235,7 @@ func (r *reader) move(id string) {
 	r.s.mu.RLock()
 	defer r.s.mu.RUnlock()
 	r.position = id
+	r.done.set(id)
 }
 
 // last returns the id of the last entry.
@@ -278,18 +285,4 @@ func (r *reader) resume() error {
 func (r *reader) gap(why string) {
 	r.s.gaps.Add(1)
 	r.log.Warn("redis: " + why)
-}
-
-// less reports whether the entry a comes before b.
-func less(a, b string) bool {
-	a1, a2 := parts(a)
-	b1, b2 := parts(b)
-	return a1 < b1 || a1 == b1 && a2 < b2
-}
-
-func parts(id string) (ms, n uint64) {
-	first, second, _ := strings.Cut(id, "-")
-	ms, _ = strconv.ParseUint(first, 10, 64)
-	n, _ = strconv.ParseUint(second, 10, 64)
-	return ms, n
 }

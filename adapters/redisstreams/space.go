@@ -1,6 +1,7 @@
 package redisstreams
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 	"sync"
@@ -51,7 +52,7 @@ func (s *Streams) open(l *socketio.Local, stream string) (socketio.Adapter, erro
 		return nil, redislink.ErrClosed
 	}
 	recovery, recovers := l.Recovery()
-	if _, spread := s.client.(*redis.ClusterClient); spread {
+	if _, spread := s.client.(*redis.ClusterClient); spread && !s.o.SurviveKill {
 		recovers = false // a session is on another server than the stream, and may come after the client
 	}
 	if recovers {
@@ -60,10 +61,13 @@ func (s *Streams) open(l *socketio.Local, stream string) (socketio.Adapter, erro
 	s.spaces[l.Name()] = sp
 	s.channels[sp.public], s.channels[sp.own] = sp, sp
 	s.subscriber.Subscribe(sp.public, sp.own)
-	if recovers {
-		return sp.log, nil
+	switch {
+	case !recovers:
+		return sp.node, nil
+	case sp.log.lives != nil:
+		return watchedLog{sp.log}, nil
 	}
-	return sp.node, nil
+	return sp.log, nil
 }
 
 // Publish implements cluster.Transport. What is answered goes by publish and subscribe,
@@ -72,20 +76,22 @@ func (sp *space) Publish(m *cluster.Message) error {
 	if m.Request != "" || m.Type == cluster.ServerEvent {
 		return sp.publish(m, sp.public)
 	}
-	return sp.add(m, 0)
+	_, err := sp.add(m, 0)
+	return err
 }
 
-// add adds an entry to the stream, with a number unless that is 0.
-func (sp *space) add(m *cluster.Message, number uint64) (err error) {
+// add adds an entry to the stream. With a number, unless that is 0, it returns the data of
+// the entry too.
+func (sp *space) add(m *cluster.Message, number uint64) (data []byte, err error) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	defer sp.trim()
 	if sp.data, err = sp.encoder.AppendData(sp.data[:0], m); err != nil {
-		return err
+		return nil, err
 	}
 	head := sp.head
 	if number > 0 {
-		head = sp.counted
+		head, data = sp.counted, bytes.Clone(sp.data)
 	}
 	b := append(sp.command[:0], head...)
 	b = redislink.AppendWord(b, strconv.Itoa(int(m.Type)))
@@ -95,7 +101,7 @@ func (sp *space) add(m *cluster.Message, number uint64) (err error) {
 	}
 	b = redislink.AppendWord(b, "data")
 	sp.command = redislink.AppendWord(b, sp.data)
-	return sp.publisher.Send(sp.command)
+	return data, sp.publisher.Send(sp.command)
 }
 
 // Send implements cluster.Transport.

@@ -27,7 +27,7 @@ type Streams struct {
 	probe      string             // a channel of this server alone
 
 	received, refused, gaps atomic.Int64
-	unsaved                 atomic.Int64 // sessions, on a cluster
+	saved, unsaved          atomic.Int64 // sessions, with SurviveKill
 
 	decoder nodewire.Decoder // the subscriber's goroutine has it
 
@@ -148,7 +148,7 @@ type Stats struct {
 
 // Stats returns the counters.
 func (s *Streams) Stats() Stats {
-	stats := Stats{Dropped: s.unsaved.Load(), Received: s.received.Load(), Refused: s.refused.Load(), Gaps: s.gaps.Load()}
+	stats := Stats{Published: s.saved.Load(), Dropped: s.unsaved.Load(), Received: s.received.Load(), Refused: s.refused.Load(), Gaps: s.gaps.Load()}
 	for _, p := range s.distinct() {
 		published, dropped := p.Counts()
 		stats.Published += published

@@ -1,0 +1,145 @@
+package redisstreams
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strconv"
+
+	"github.com/parleyws/parley/adapters/internal/cluster"
+	"github.com/parleyws/parley/adapters/internal/nodewire"
+	"github.com/parleyws/parley/adapters/internal/redislink"
+	"github.com/parleyws/parley/socketio"
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	errTrimmed = errors.New("redisstreams: the events that a client has missed are not in the stream any more")
+	errMany    = errors.New("redisstreams: a client has missed more than Recovery.EventBytes")
+	errAhead   = errors.New("redisstreams: more than Recovery.EventBytes of events of this server are not in the stream yet")
+)
+
+// Resume implements socketio.Log. What the client has received must have been delivered
+// here too: otherwise it would come again.
+func (l *eventLog) Resume(ctx context.Context, s socketio.Session, given string, enter func(iter.Seq[socketio.Missed])) error {
+	from, ok := parseOffset(s.From(given))
+	if !ok {
+		return errSession
+	}
+	before, _ := parseOffset(s.Connected)
+	if err := l.reader.done.reach(ctx, from.id); err != nil {
+		return err
+	}
+	// Events that come from now on are recorded. Those before are in the stream.
+	l.mu.Lock()
+	until := l.position
+	if until == "" {
+		until = l.reader.start
+	}
+	if l.resuming == 0 {
+		l.recent, l.bytes = nil, 0
+	}
+	first := len(l.recent)
+	l.resuming++
+	l.mu.Unlock()
+	list, err := l.missed(ctx, &s, from.id, until)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer func() {
+		if l.resuming--; l.resuming == 0 {
+			l.recent, l.bytes = nil, 0
+		}
+	}()
+	switch {
+	case err != nil:
+		return err
+	case l.closed:
+		return redislink.ErrClosed
+	case l.seen < l.dropped:
+		return errAhead
+	case l.bytes > l.recovery.EventBytes:
+		return errMany
+	}
+	list = slices.Concat(list, l.recent[first:], l.ahead)
+	last := later(l.reader.done.position(), l.position)
+	l.hold(s.ID, from)
+	l.hold(s.ID, before)
+	enter(func(yield func(socketio.Missed) bool) {
+		var d nodewire.Decoder
+		for _, e := range list {
+			if from.covers(&e) || before.covers(&e) {
+				continue
+			}
+			at := offset{e.id, from.uid, from.n}
+			if e.id == "" { // all that is in the stream comes before
+				at = offset{last, e.uid, e.number}
+			}
+			m, err := d.DecodeData(cluster.Broadcast, e.uid, e.data)
+			if err == nil && m.Request == "" && !m.Target.Flags.Volatile && !yield(socketio.Missed{Target: m.Target, Event: m.Event, Offset: at.String()}) {
+				return
+			}
+		}
+	})
+	return nil
+}
+
+// missed returns the events after from, up to until, that a session may want.
+func (l *eventLog) missed(ctx context.Context, s *socketio.Session, from, until string) (list []raw, err error) {
+	var d nodewire.Decoder
+	count, bytes := l.sp.s.o.ReadCount, 0
+	for cursor := from; ; {
+		// Each page begins with the entry that the one before has ended with: if that
+		// is there, so is what follows it.
+		page, err := l.sp.s.client.XRangeN(ctx, l.reader.name, cursor, "+", int64(count)+1).Result()
+		if err != nil {
+			return nil, err
+		}
+		full := len(page) > count
+		if cursor != origin {
+			if len(page) == 0 || page[0].ID != cursor {
+				return nil, errTrimmed
+			}
+			page = page[1:]
+		}
+		for _, x := range page {
+			cursor = x.ID
+			if less(until, cursor) {
+				break
+			}
+			e, ok := l.event(&x)
+			if !ok {
+				continue
+			}
+			if m, err := d.DecodeData(cluster.Broadcast, e.uid, e.data); err != nil || !wants(s, m.Target.Rooms) {
+				continue
+			}
+			if bytes += len(e.data) + 128; bytes > l.recovery.EventBytes {
+				return nil, errMany
+			}
+			list = append(list, e)
+		}
+		if full && less(cursor, until) {
+			continue
+		}
+		if from == origin {
+			if ok, err := l.has(ctx, origin); !ok || err != nil {
+				return nil, errors.Join(errTrimmed, err)
+			}
+		}
+		return list, nil
+	}
+}
+
+// event returns an entry if it is an event of the namespace.
+func (l *eventLog) event(x *redis.XMessage) (raw, bool) {
+	get := func(name string) string { s, _ := x.Values[name].(string); return s }
+	ok := get("nsp") == l.Local().Name() && get("type") == typeBroadcast && len(get("data")) <= l.sp.s.o.MaxMessage
+	number, _ := strconv.ParseUint(get("n"), 10, 64)
+	return raw{x.ID, get("uid"), number, []byte(get("data"))}, ok
+}
+
+func wants(s *socketio.Session, rooms []string) bool {
+	return len(rooms) == 0 || slices.Contains(rooms, s.ID) ||
+		slices.ContainsFunc(rooms, func(room string) bool { return slices.Contains(s.Rooms, room) })
+}
