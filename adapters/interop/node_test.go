@@ -85,8 +85,14 @@ type reply struct {
 // startProcess starts a process with an adapter of its own.
 func startProcess(t testing.TB, adapter, prefix string, redis ...string) *process {
 	t.Helper()
+	return runProcess(t, "--adapter", adapter, "--prefix", prefix, "--redis", strings.Join(redis, ","))
+}
+
+// runProcess starts a process with arguments.
+func runProcess(t testing.TB, args ...string) *process {
+	t.Helper()
 	needNode(t)
-	c := exec.Command("node", "../../interop/js/cluster.mjs", "--adapter", adapter, "--prefix", prefix, "--redis", strings.Join(redis, ","))
+	c := exec.Command("node", append([]string{"../../interop/js/cluster.mjs"}, args...)...)
 	c.Stderr = os.Stderr
 	in, err := c.StdinPipe()
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http/httptest"
 	"strconv"
 	"sync"
@@ -37,8 +36,14 @@ type ours struct {
 
 func startOurs(t testing.TB, b broker) *ours {
 	t.Helper()
+	return startOursWith(t, b, socketio.Options{})
+}
+
+func startOursWith(t testing.TB, b broker, options socketio.Options) *ours {
+	t.Helper()
 	o := &ours{t: t}
-	io, err := socketio.NewServer(&socketio.Options{Adapter: b.Adapter, Logger: slog.New(slog.DiscardHandler)})
+	options.Adapter, options.Logger = b.Adapter, quiet
+	io, err := socketio.NewServer(&options)
 	if err != nil {
 		t.Fatal(err)
 	}

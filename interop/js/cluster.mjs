@@ -1,12 +1,12 @@
 // One node of a cluster: a Socket.IO server with an adapter, or an emitter.
 //
-//   node cluster.mjs --adapter NAME --redis ADDRESS[,ADDRESS...] [--prefix PREFIX]
+//   node cluster.mjs --adapter NAME --redis ADDRESS[,ADDRESS...] [--prefix PREFIX] [--recovery]
 //
-// NAME is a key of adapters below. Several addresses are those of a Redis cluster. It prints
-// {"port": N} and then answers commands, each a line of JSON on standard input, {"id": N, "do":
-// NAME, ...}, by {"id": N, "result": VALUE} or {"id": N, "error": TEXT}. In values {"$octets":
-// BASE64}, {"$date": MILLISECONDS}, {"$number": "NaN"} and {"$undefined": true} stand for what JSON
-// does not have. It ends with its standard input.
+// NAME is a key of adapters below. Several addresses are those of a Redis cluster. With
+// --recovery clients may come back. It prints {"port": N} and then answers commands, each a line of
+// JSON on standard input, {"id": N, "do": NAME, ...}, by {"id": N, "result": VALUE} or {"id": N,
+// "error": TEXT}. In values {"$octets": BASE64}, {"$date": MILLISECONDS}, {"$number": "NaN"} and
+// {"$undefined": true} stand for what JSON does not have. It ends with its standard input.
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
@@ -17,7 +17,7 @@ import { createClient, createCluster } from "redis";
 import { Server } from "socket.io";
 
 const { values: flags } = parseArgs({
-  options: { adapter: { type: "string" }, redis: { type: "string" }, prefix: { type: "string", default: "socket.io" } },
+  options: { adapter: { type: "string" }, redis: { type: "string" }, prefix: { type: "string", default: "socket.io" }, recovery: { type: "boolean" } },
 });
 
 const addresses = flags.redis.split(",").map((address) => ({ url: `redis://${address}` }));
@@ -90,7 +90,8 @@ function target(space, { rooms = [], except = [], socket, volatile, uncompressed
 
 async function node() {
   const http = createServer();
-  const io = new Server(http, { adapter: await adapters[flags.adapter](), maxHttpBufferSize: 1e8 });
+  const io = new Server(http, { adapter: await adapters[flags.adapter](), maxHttpBufferSize: 1e8,
+    connectionStateRecovery: flags.recovery ? {} : undefined });
   serve(io);
   serve(io.of("/other"));
   await new Promise((listening) => http.listen(0, "127.0.0.1", listening));
