@@ -32,7 +32,9 @@ type Recovery struct {
 	Sessions int
 	// RunMiddleware runs the middleware for clients that come back, too, once
 	// they have their id, rooms and data back: it may refresh those, or refuse
-	// the client, who is then forgotten.
+	// the client, who is then forgotten. If an event that the client has missed
+	// turns out to be gone by then, the connection is closed and the client
+	// connects anew; otherwise it is new at once.
 	RunMiddleware bool
 }
 
