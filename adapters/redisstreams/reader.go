@@ -25,6 +25,7 @@ type reader struct {
 
 	position string // the id of the last entry that was read; "": not known yet. Others read it with s.mu held
 	start    string // the first position, from ready on
+	missing  string // a position whose entry is known to be missing
 	done     progress
 	conn     net.Conn
 	answers  *redislink.Answers
@@ -108,7 +109,7 @@ func (r *reader) session(ctx context.Context, up func()) error {
 		case n < r.s.o.ReadCount:
 			check = nil
 		// There is more than can be read at once. Was it too much for the stream?
-		case len(check) == 0 && from != origin:
+		case len(check) == 0 && from != origin && from != r.missing:
 			check = []string{from, r.position}
 		default:
 			check = []string{r.position}
@@ -277,6 +278,7 @@ func (r *reader) resume() error {
 		r.gap("the stream has begun anew")
 	case r.position != origin:
 		// The entries after position are there, or others after those.
+		r.missing = r.position
 		r.gap("the stream was trimmed before it was read")
 	}
 	return nil
