@@ -175,9 +175,10 @@ func (r *report) between(c *cluster, name string, clients, events int) error {
 // the room, and warms up with some events. If there shall be no clients, one that is not in
 // the room tells when all has come.
 func (r *report) connectMembers(c *cluster, clients, events int) error {
-	t := target{Address: c.to.address, Conns: clients, SocketIO: true, Greeting: `42["join",["room","end"]]`}
+	room, end := rooms(clients)
+	t := target{Address: c.to.address, Conns: clients, SocketIO: true, Greeting: fmt.Sprintf(`42["join",[%q,%q]]`, room, end)}
 	if clients == 0 {
-		t.Conns, t.Greeting = 1, `42["join",["end"]]`
+		t.Conns, t.Greeting = 1, fmt.Sprintf(`42["join",[%q]]`, end)
 	}
 	if err := r.load.connect(t); err != nil {
 		return err
@@ -188,9 +189,15 @@ func (r *report) connectMembers(c *cluster, clients, events int) error {
 	return r.untilClean(c, clients, events, patient)
 }
 
+// rooms returns the room of the clients, and the one of the last event. Each number of
+// clients has its own: clients that have just gone are still leaving theirs.
+func rooms(clients int) (room, end string) {
+	return fmt.Sprintf("room %d", clients), fmt.Sprintf("end %d", clients)
+}
+
 // untilClean publishes until all comes.
 func (r *report) untilClean(c *cluster, clients, events int, silence float64) error {
-	for range attempts {
+	for end := time.Now().Add(warmUpTime); time.Now().Before(end); {
 		if t, err := r.publish(c, clients, events, silence); err != nil || t.clean() {
 			return err
 		}
@@ -199,9 +206,9 @@ func (r *report) untilClean(c *cluster, clients, events int, silence float64) er
 }
 
 const (
-	attempts = 20  // at a warm-up
-	patient  = 5.  // seconds without an event after which those that miss are lost
-	hasty    = 0.5 // while it is not known that the nodes are connected
+	warmUpTime = 30 * time.Second // in which all must come once
+	patient    = 30.              // seconds without an event after which those that miss are lost
+	hasty      = 0.5              // while it is not known that the nodes are connected
 )
 
 // publish lets a node publish numbered events, and waits for them.
@@ -212,7 +219,8 @@ func (r *report) publish(c *cluster, clients, events int, silence float64) (t ta
 	go func() {
 		collected <- r.load.Call("collect", map[string]any{"First": first, "Count": events, "None": clients == 0, "Silence": silence}, &t)
 	}()
-	err = c.from.Call("publish", map[string]any{"Room": "room", "First": first, "Count": events}, nil)
+	room, end := rooms(clients)
+	err = c.from.Call("publish", map[string]any{"Room": room, "End": end, "First": first, "Count": events}, nil)
 	return t, errors.Join(err, <-collected)
 }
 

@@ -16,10 +16,11 @@ const window = 1000
 // pause is how long to wait when the window is full.
 const pause = 100 * time.Microsecond
 
-// publish emits so many numbered events to a room, and then the next number to the room "end".
+// publish emits so many numbered events to a room, and then the next number to the room
+// that ends it.
 func publish(io *socketio.Server, b broker, args json.RawMessage) (any, error) {
 	var work struct {
-		Room         string
+		Room, End    string
 		First, Count int
 	}
 	if err := json.Unmarshal(args, &work); err != nil {
@@ -36,5 +37,5 @@ func publish(io *socketio.Server, b broker, args json.RawMessage) (any, error) {
 			return nil, err
 		}
 	}
-	return nil, io.To("end").Emit("message", text, work.First+work.Count)
+	return nil, io.To(work.End).Emit("message", text, work.First+work.Count)
 }

@@ -31,8 +31,8 @@ let io
 const text = 'hello, this is a message'
 const half = 500 // of the events that Redis may still have to take when the next one is emitted
 
-// publish emits numbered events to a room, and then the next number to the room "end".
-async function publish({ Room, First, Count }) {
+// publish emits numbered events to a room, and then the next number to the room that ends it.
+async function publish({ Room, End, First, Count }) {
   let taken = null
   for (let i = 0; i < Count; i++) {
     if (i > 0 && i % half === 0) {
@@ -41,7 +41,7 @@ async function publish({ Room, First, Count }) {
     }
     io.to(Room).emit('message', text, First + i)
   }
-  io.to('end').emit('message', text, First + Count)
+  io.to(End).emit('message', text, First + Count)
   await client.ping()
   return null
 }
