@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -87,15 +88,15 @@ func TestBatchLeaves(t *testing.T) {
 	}}
 	const clients, events = 64, 64
 	inBubble(t, &o, func(s *site) {
-		var sockets []*socketio.Socket
-		s.io.OnConnect(func(x *socketio.Socket) { sockets = append(sockets, x) }) // one after the other
-		var came [clients]int
+		sockets := make(chan *socketio.Socket, clients)
+		s.io.OnConnect(func(x *socketio.Socket) { sockets <- x })
+		var came [clients]atomic.Int32
 		for i := range clients {
 			r := s.client()
 			go func() {
 				for range events + 2 {
 					r.read()
-					came[i]++
+					came[i].Add(1)
 				}
 			}()
 		}
@@ -103,8 +104,8 @@ func TestBatchLeaves(t *testing.T) {
 			t.Helper()
 			synctest.Wait()
 			for i := range came {
-				if came[i] != n {
-					t.Fatalf("client %d has got %d events, want %d", i, came[i], n)
+				if got := int(came[i].Load()); got != n {
+					t.Fatalf("client %d has got %d events, want %d", i, got, n)
 				}
 			}
 		}
@@ -119,7 +120,8 @@ func TestBatchLeaves(t *testing.T) {
 		b.Broadcast(l, socketio.Target{}, encodedEvent)
 		want(events)
 		asked := false
-		for _, x := range sockets {
+		close(sockets)
+		for x := range sockets {
 			x.OnAnyOutgoing(func(string, []any) {
 				if !asked {
 					asked = true
