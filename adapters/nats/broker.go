@@ -24,6 +24,7 @@ type Broker struct {
 	gate     *gate
 	queue    queue
 	counters counters
+	logging  *logging // nil: without JetStream
 
 	uids       atomic.Uint64
 	maxPayload atomic.Int64  // of a message, as the server says
@@ -34,8 +35,10 @@ type Broker struct {
 
 	heartbeats, unheard *nats.Subscription // of all links; what the server says of silent ones
 
-	done chan struct{} // closed when the reader is to end
-	all  sync.WaitGroup
+	done    chan struct{}   // closed when the reader is to end
+	closing context.Context // ends with done
+	stop    context.CancelFunc
+	all     sync.WaitGroup
 
 	mu         sync.RWMutex
 	up         chan struct{} // closed while there is a connection
@@ -47,7 +50,7 @@ type Broker struct {
 	told       string             // the error that was logged last
 }
 
-type counters struct{ published, received, dropped, refused, gaps atomic.Int64 }
+type counters struct{ published, received, dropped, refused, gaps, unlogged atomic.Int64 }
 
 // Stats says what a Broker has done since it was made.
 type Stats struct {
@@ -55,6 +58,7 @@ type Stats struct {
 	Received  int64 // messages of other nodes
 	Dropped   int64 // messages for other nodes that were not handed to NATS: the queue was full, or the message larger than NATS allows
 	Refused   int64 // messages of other nodes that break a rule, or for which there is no room
+	Unlogged  int64 // events of this node of which JetStream has not said that it keeps them
 	Gaps      int64 // times that messages may have been lost, to this node or from it: the connection was lost
 	Nodes     int   // other nodes of which is known that they are there
 	Waiting   int64 // bytes that wait until NATS takes them
@@ -74,6 +78,7 @@ func New(url string, o *Options) (*Broker, error) {
 		back:  make(chan struct{}, 1), done: make(chan struct{}), up: make(chan struct{}),
 		subs: make(map[*nats.Subscription]*namespace), namespaces: make(map[*namespace]struct{}), members: make(map[string]*member),
 	}
+	c.closing, c.stop = context.WithCancel(context.Background())
 	c.maxPayload.Store(math.MaxInt64)
 	c.holding.Store(true)
 	options, err := c.connection(url)
@@ -81,9 +86,11 @@ func New(url string, o *Options) (*Broker, error) {
 		return nil, err
 	}
 	if c.nc, err = options.Connect(); err != nil {
+		c.stop()
 		return nil, err
 	}
 	if err := c.start(); err != nil {
+		c.stop()
 		c.nc.Close()
 		return nil, err
 	}
@@ -101,6 +108,12 @@ func (c *Broker) start() (err error) {
 	// Nobody needs what comes here: that somebody hears it is the answer.
 	if _, err = c.nc.ChanSubscribe(c.subjects.link(c.link), c.gate.messages); err != nil {
 		return err
+	}
+	if c.o.JetStream != nil {
+		if c.logging, err = newLogging(c); err != nil {
+			return err
+		}
+		c.all.Go(c.logging.run)
 	}
 	c.all.Go(c.read)
 	c.all.Go(c.write)
@@ -137,12 +150,26 @@ func (c *Broker) handle(d *decoder, b *socketio.Batch, m *nats.Msg) {
 	n := c.subs[m.Sub]
 	c.mu.RUnlock()
 	if n == nil {
-		c.linkMessage(m)
+		if !c.logging.receive(m) {
+			c.linkMessage(m)
+		}
 		return
 	}
-	c.counters.received.Add(1)
+	sequence := sequenceOf(m)
+	if sequence > 0 && len(m.Data) == 0 && n.events != nil {
+		n.events.pass(sequence)
+		return
+	}
 	message, err := d.decode(m.Data)
-	if err == nil {
+	if err == nil && sequence > 0 && message.UID == n.node.UID() {
+		return // JetStream's answer says where it is
+	}
+	c.counters.received.Add(1)
+	switch {
+	case err != nil:
+	case sequence > 0 && n.events != nil:
+		err = n.events.receive(b, sequence, message, d.number)
+	default:
 		err = n.receive(b, message)
 	}
 	if err != nil {
@@ -177,6 +204,9 @@ func (c *Broker) lost(err error) {
 		c.lose()
 	}
 	c.mu.Unlock()
+	if was && c.logging != nil {
+		c.logging.lost()
+	}
 	if was && !isClosed(c.done) {
 		c.o.Logger.Warn("socket.io: connection with NATS lost", "error", err)
 	}
@@ -218,6 +248,13 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
+// isUp reports whether there is a connection.
+func (c *Broker) isUp() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return isClosed(c.up)
+}
+
 // Ready waits until there is a connection. It returns the error of ctx if that ends first.
 func (c *Broker) Ready(ctx context.Context) error {
 	c.mu.RLock()
@@ -244,7 +281,7 @@ func (c *Broker) Stats() Stats {
 	n := &c.counters
 	return Stats{
 		Published: n.published.Load(), Received: n.received.Load(), Dropped: n.dropped.Load(),
-		Refused: n.refused.Load(), Gaps: n.gaps.Load(), Nodes: nodes, Waiting: c.queue.bytes.Load(),
+		Refused: n.refused.Load(), Unlogged: n.unlogged.Load(), Gaps: n.gaps.Load(), Nodes: nodes, Waiting: c.queue.bytes.Load(),
 	}
 }
 
@@ -264,6 +301,7 @@ func (c *Broker) Close(ctx context.Context) error {
 		err = context.Cause(ctx)
 	}
 	close(c.done)
+	c.stop()
 	c.nc.Close()
 	c.all.Wait()
 	return err

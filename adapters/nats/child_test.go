@@ -16,17 +16,21 @@ import (
 )
 
 // childVariable makes the test binary a process beside the test: a NATS server with a node
-// if it is "server", a NATS server alone on a port if that follows, a node if it is the URL
-// of a NATS server. It says the URL of the NATS server, and runs until it is killed, or the
-// test has ended.
+// if it is "server", a NATS server alone on a port if that follows, one with JetStream if it
+// is "jetstream" and a port, a node if it is the URL of a NATS server. It says the URL of the
+// NATS server, and runs until it is killed, or the test has ended.
+//
+// If it is "recover" and a URL it is a node with JetStream, which says its own URL. For each
+// line that it is told it begins to emit numbered events of this name to the room "room".
 const childVariable = "PARLEY_TEST_CHILD"
 
 // A process is a child, seen from the test.
 type process struct {
 	t   testing.TB
 	cmd *exec.Cmd
+	in  io.Writer
 	out *bufio.Reader
-	url string // of its NATS server
+	url string // of its NATS server, or its own
 }
 
 func fork(t testing.TB, url string) *process {
@@ -34,7 +38,8 @@ func fork(t testing.TB, url string) *process {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childVariable+"="+url)
 	cmd.Stderr = os.Stderr
-	if _, err := cmd.StdinPipe(); err != nil { // it ends with this process
+	in, err := cmd.StdinPipe() // it ends with this process
+	if err != nil {
 		t.Fatal(err)
 	}
 	out, err := cmd.StdoutPipe()
@@ -44,7 +49,7 @@ func fork(t testing.TB, url string) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: cmd, out: bufio.NewReader(out)}
+	p := &process{t: t, cmd: cmd, in: in, out: bufio.NewReader(out)}
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
@@ -77,8 +82,22 @@ func (*childT) Fatalf(f string, v ...any) { panic(fmt.Sprintf(f, v...)) }
 func child() {
 	t := new(childT)
 	url := os.Getenv(childVariable)
-	if port, alone := strings.CutPrefix(url, "server "); alone {
-		s := serve(t, func(o *server.Options) { o.Port, _ = strconv.Atoi(port) })
+	kind, at, _ := strings.Cut(url, " ")
+	switch {
+	case kind == "recover":
+		n := startLogging(t, at)
+		_ = n.io.Emit("here")
+		n.located()
+		fmt.Println(n.url)
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			n.talk("room", lines.Text(), often)
+		}
+		return
+	case at != "":
+		s := serve(t, func(o *server.Options) {
+			o.Port, _ = strconv.Atoi(at)
+			o.JetStream, o.StoreDir = kind == "jetstream", os.Getenv("PARLEY_TEST_DIR")
+		})
 		fmt.Println(s.ClientURL())
 		io.Copy(io.Discard, os.Stdin)
 		return

@@ -95,7 +95,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{"JSON", `{"type":3}`, errVersion},
 		{"type 0", "\x01\x00\x00" + uid, errType},
 		{"type 14", "\x01\x0e\x00" + uid, errType},
-		{"flags", "\x01\x01\x10" + uid, errType},
+		{"flags", "\x01\x01\x20" + uid, errType},
+		{"number of what is no event", "\x01\x01\x10" + uid + "12345678", errType},
+		{"half a number", "\x01\x03\x101234", errShort},
+		{"number in place of the event", "\x01\x03\x10" + uid + "12345678", errShort},
 		{"no name", "\x01\x01\x00\x00", errUID},
 		{"only a link's name", "\x01\x01\x00\x100123456789abcdef", errUID},
 		{"long name", "\x01\x01\x00\x41" + strings.Repeat("a", 65), errUID},
@@ -113,6 +116,20 @@ func TestDecodeRefuses(t *testing.T) {
 		if m, err := new(decoder).decode([]byte(tt.message)); err != tt.err {
 			t.Errorf("%s: %+v, %v; want %v", tt.name, m, err, tt.err)
 		}
+	}
+}
+
+// An event has its number at the end.
+func TestNumber(t *testing.T) {
+	m := cluster.Message{Type: cluster.Broadcast, Event: socketio.Encoded{Data: []byte(`["e"]`)}}
+	b := makeRoom(encoded(t, &m))
+	setNumber(b, 7)
+	var d decoder
+	if got, err := d.decode(b); err != nil || d.number != 7 || plainText(got) != plainText(&m) {
+		t.Errorf("number %d, %+v, %v", d.number, got, err)
+	}
+	if _, err := d.decode(encoded(t, &m)); err != nil || d.number != 0 {
+		t.Errorf("number %d, %v", d.number, err)
 	}
 }
 

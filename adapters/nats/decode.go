@@ -34,15 +34,16 @@ var (
 // A decoder reads messages, whatever somebody has published. It is used by one goroutine.
 // It keeps the memory of its lists.
 type decoder struct {
-	m     cluster.Message
-	lists struct{ rooms, except, joins []string }
-	parts [][]byte
-	names map[string]string // names of nodes that have been read, each by itself
+	m      cluster.Message
+	number uint64 // of an event; 0: none
+	lists  struct{ rooms, except, joins []string }
+	parts  [][]byte
+	names  map[string]string // names of nodes that have been read, each by itself
 }
 
 // decode reads a message. It is valid until the next call, as long as b is not modified.
 func (d *decoder) decode(b []byte) (*cluster.Message, error) {
-	d.m = cluster.Message{}
+	d.m, d.number = cluster.Message{}, 0
 	if len(b) < 3 {
 		return nil, errShort
 	}
@@ -57,6 +58,16 @@ func (d *decoder) decode(b []byte) (*cluster.Message, error) {
 	m.Target.Flags = socketio.Flags{Volatile: flags&flagVolatile != 0, Uncompress: flags&flagUncompress != 0}
 	m.Connection = flags&flagConnection != 0
 	r := reader{b: b[3:]}
+	if flags&flagNumber != 0 {
+		at := len(r.b) - numberBytes
+		switch {
+		case m.Type != cluster.Broadcast:
+			return nil, errType
+		case at < 0:
+			return nil, errShort
+		}
+		d.number, r.b = binary.BigEndian.Uint64(r.b[at:]), r.b[:at]
+	}
 	uid := r.bytes()
 	if flags&flagRequest != 0 {
 		request := r.bytes()

@@ -33,11 +33,35 @@
 // events for a room go to all nodes for JoinTime after a node has made sockets elsewhere
 // join it. So does Join and then whatever the node publishes to make others answer.
 //
-// With Options.Recovery of the server a client that comes back to its own node also gets
-// what other nodes have sent meanwhile: rooms keep their subscriptions for
-// Recovery.MaxAge, a day at most.
-//
 // A node that does not answer any more is forgotten when its NATS server says that nobody
 // hears it: after about three seconds, and at once with package embedded. Requests that
 // wait for it, such as FetchSockets, return with what has come and an error.
+//
+// # Clients that come back
+//
+// With socketio.Options.Recovery a client that comes back to its own node also gets what
+// other nodes have sent meanwhile. With Options.JetStream it may come back to any node, also
+// when its own was shut down or killed: it has its id, rooms and data again, and gets the
+// events that it has missed, each once, and those of a node in their order.
+//
+// A node still delivers its own events at once, and waits for nothing. Events travel by a
+// stream of JetStream, which numbers them and publishes each again on the subject of its
+// room: so here too nodes spend nothing on rooms in which they have no member. The offset
+// of an event says what the stream had brought to the node by then, and which events of
+// its own the node had delivered.
+//
+// Sessions are written when clients connect, when their rooms or data change, and when they
+// are lost: what has changed in the last 10 ms may be missing if the node is killed then.
+// What a node has emitted and not handed over to NATS is lost with the node, as without
+// JetStream. A client whose node is still connected, but can't be reached by it, is taken
+// over.
+//
+// A client that would need an event that is not kept any more, or never was, joins anew.
+// So do all clients for which JetStream is not there at the moment, and all that were away
+// when streams in memory were lost. Meanwhile events go to the other nodes without it,
+// which Stats.Unlogged counts. Streams with replicas are not there for some seconds after
+// the server that leads them was killed.
+//
+// JetStream and all nodes must be in one cluster of NATS servers: by gateways and leaf nodes
+// events may overtake the subscriptions of a client that comes back.
 package natsadapter

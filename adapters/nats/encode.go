@@ -22,6 +22,9 @@ import (
 // is a varint (encoding/binary), a string is its length and its bytes, a list is its
 // length and its elements. An Encoded is its JSON as a string and the list of its
 // attachments, so that an event travels as it is in memory, and the reader copies nothing.
+//
+// At the end there are 8 bytes, big-endian, with the number of the event among those of its
+// node, if flagNumber is set.
 const version = 1
 
 // The flags.
@@ -30,6 +33,7 @@ const (
 	flagUncompress // of the Target
 	flagConnection // Message.Connection
 	flagRequest    // there is a request
+	flagNumber     // there is a number at the end
 	flagAll        = 1<<iota - 1
 )
 
@@ -85,6 +89,17 @@ func appendBody(b []byte, m *cluster.Message) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// numberBytes is the length of an event's number.
+const numberBytes = 8
+
+// makeRoom appends the place of a number to an event, which setNumber fills in.
+func makeRoom(b []byte) []byte {
+	b[2] |= flagNumber
+	return append(b, make([]byte, numberBytes)...)
+}
+
+func setNumber(b []byte, n uint64) { binary.BigEndian.PutUint64(b[len(b)-numberBytes:], n) }
 
 func appendString[S string | []byte | json.RawMessage](b []byte, s S) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)

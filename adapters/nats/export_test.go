@@ -1,6 +1,10 @@
 package natsadapter
 
-import "runtime"
+import (
+	"runtime"
+
+	"github.com/parleyws/parley/socketio"
+)
 
 // Rooms returns how many rooms are subscribed to, in all namespaces.
 func (c *Broker) Rooms() int {
@@ -26,3 +30,49 @@ func (c *Broker) Hold() (release func()) {
 	c.mu.Lock()
 	return c.mu.Unlock
 }
+
+// Located reports whether the position in the stream of events is known to a namespace.
+func (c *Broker) Located(name string) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for n := range c.namespaces {
+		if n.node.Local().Name() == name && n.events != nil {
+			return n.events.reached() > 0
+		}
+	}
+	return false
+}
+
+// Log returns the log of a namespace.
+func (c *Broker) Log(name string) socketio.Log {
+	for _, l := range c.logging.logs() {
+		if l.Local().Name() == name {
+			return l
+		}
+	}
+	return nil
+}
+
+// Sessions returns how many sessions of the root namespace this node keeps, and Flying how
+// many of them are being written.
+func (c *Broker) Sessions() int {
+	s := &c.Log("/").(*eventLog).sessions
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.kept)
+}
+
+func (c *Broker) Flying() int {
+	s := &c.Log("/").(*eventLog).sessions
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flying + len(s.dirty)
+}
+
+// Logs reports whether JetStream is there, and knows what is missing.
+func (c *Broker) Logs() bool {
+	return c.logging.state.Load() == ready && !c.Log("/").(*eventLog).hole.Load()
+}
+
+// Offset returns the offset of a position in the stream.
+func Offset(sequence uint64) string { return place{sequence: sequence}.String() }

@@ -61,6 +61,7 @@ type node struct {
 	url string
 
 	cut func() // the connections of all clients
+	end func()
 }
 
 func start(t testing.TB, url string, o *natsadapter.Options) *node {
@@ -92,14 +93,20 @@ func startRecovering(t testing.TB, url string, o *natsadapter.Options, r *socket
 	web.Listener = tap
 	web.Start()
 	n.url, n.cut = web.URL, tap.cut
-	t.Cleanup(func() {
+	n.end = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		n.io.Shutdown(ctx)
 		web.Close()
 		c.Close(ctx)
 	})
+	t.Cleanup(n.end)
 	return n
+}
+
+// located waits until the node knows where the stream of events is.
+func (n *node) located() {
+	until(n.t, "the stream is known", func() bool { return n.c.Located("/") })
 }
 
 // A tap is a listener whose connections can be cut, also those that are not HTTP any more.

@@ -21,11 +21,13 @@ type namespace struct {
 	room string // what the subjects of rooms begin with
 	to   string // what the subjects of nodes begin with
 
-	missed  time.Duration // for how long clients that were lost may come back and want what they have missed; 0: never
+	log     string        // what the subjects of the stream begin with
+	events  *eventLog     // nil: clients come back to their own node alone
 	settled chan struct{} // closed when the other nodes have had time to answer the first Hello
 	dropped atomic.Bool   // what is in the queue is dropped
 
 	changed map[string]bool     // rooms; guarded by queue.mu
+	held    map[string]int      // rooms that clients are coming back to, which stay open; guarded by queue.mu
 	over    bool                // Close was called: Local is used no more; guarded by queue.mu
 	peers   map[string]struct{} // the other nodes that have it, by UID; guarded by Broker.mu
 
@@ -44,24 +46,11 @@ type adapter struct {
 	n *namespace
 }
 
-// RoomsChanged implements socketio.RoomWatcher. Rooms that clients may come back to keep
-// their subscriptions.
-func (a adapter) RoomsChanged(opened, closed []string) {
-	n, q := a.n, &a.n.c.queue
-	if n.missed == 0 || len(closed) == 0 {
-		q.change(n, opened, closed, nil)
-		return
-	}
-	q.change(n, opened, nil, nil)
-	closed = slices.Clone(closed)
-	time.AfterFunc(n.missed, func() { q.change(n, nil, closed, n.node.Local().HasRoom) })
-}
+// RoomsChanged implements socketio.RoomWatcher.
+func (a adapter) RoomsChanged(opened, closed []string) { a.n.c.queue.change(a.n, opened, closed, nil) }
 
 // hasSubject reports whether a room has a subject of its own.
 func (c *Broker) hasSubject(room string) bool { return c.o.SocketRooms || len(room) != idLength }
-
-// maxMissed bounds for how long a room keeps its subscription after its last member.
-const maxMissed = 24 * time.Hour
 
 // idLength is how long the id of a socket is, in bytes.
 const idLength = 20
@@ -73,27 +62,37 @@ func (c *Broker) Adapter(l *socketio.Local) (socketio.Adapter, error) {
 		c: c, all: c.subjects.all(l.Name()), room: c.subjects.rooms(l.Name()), to: c.subjects.nodes(l.Name()),
 		settled: make(chan struct{}), peers: make(map[string]struct{}), rooms: make(map[string]*nats.Subscription),
 	}
-	if r, ok := l.Recovery(); ok {
-		n.missed = min(r.MaxAge, maxMissed)
-	}
 	uid := c.link + strconv.FormatUint(c.uids.Add(1), 36)
 	n.node = cluster.New(uid, l, n, cluster.Options{RequestTime: c.o.RequestTime})
+	a := adapter{n.node, n}
+	r, recovers := l.Recovery()
+	if recovers && c.logging != nil {
+		n.log = c.subjects.log(l.Name())
+		n.events = newEventLog(a, c.logging, r)
+	}
 	if err := c.queue.add(op{namespace: n, action: open}); err != nil {
 		return nil, err
 	}
-	return adapter{n.node, n}, nil
+	if n.events == nil {
+		return a, nil
+	}
+	c.logging.begin(r)
+	return n.events, nil
 }
 
 // Publish implements cluster.Transport.
-func (n *namespace) Publish(m *cluster.Message) error {
-	o := op{namespace: n, action: publish, to: n.all}
+func (n *namespace) Publish(m *cluster.Message) error { return n.publish(n.route(m), m) }
+
+// route returns an op that publishes m, without its message.
+func (n *namespace) route(m *cluster.Message) op {
+	o := op{namespace: n, action: publish, to: n.all, logged: n.events != nil}
 	switch {
 	case m.Type == cluster.Broadcast && m.Request == "" && isOne(m.Target.Rooms) && n.c.hasSubject(m.Target.Rooms[0]):
 		o.action, o.to = toRoom, m.Target.Rooms[0]
 	case m.Type == cluster.Join:
 		o.action, o.rooms = toJoined, slices.Clone(m.Rooms)
 	}
-	return n.publish(o, m)
+	return o
 }
 
 // isOne reports whether a list names one room, however often.
@@ -133,6 +132,9 @@ func (n *namespace) encode(o *op, m *cluster.Message) (err error) {
 	if *o.message, err = appendMessage((*o.message)[:0], m); err != nil {
 		return err
 	}
+	if o.logged && isEvent(m) {
+		*o.message = makeRoom(*o.message)
+	}
 	if int64(len(*o.message)) > n.c.maxPayload.Load() {
 		return nats.ErrMaxPayload
 	}
@@ -157,7 +159,7 @@ func (n *namespace) Close(ctx context.Context) error {
 	n.c.queue.mu.Lock()
 	n.over = true
 	n.c.queue.mu.Unlock()
-	o := op{namespace: n, action: shut, to: n.all, done: make(chan struct{})}
+	o := op{namespace: n, action: shut, to: n.all, logged: n.events != nil, done: make(chan struct{})}
 	if err := n.encode(&o, &cluster.Message{Type: cluster.Gone, UID: n.node.UID()}); err != nil {
 		o.release()
 	}

@@ -27,12 +27,15 @@ type Options struct {
 	// a cluster, and each socket that comes and goes changes them all. All nodes must have
 	// the same value. What has the length of a socket's id, 20 bytes, counts as such.
 	SocketRooms bool
+	// JetStream makes clients come back to any node, if socketio.Options.Recovery is set. nil:
+	// they come back to their own node alone.
+	JetStream *JetStream
 	// NATS are options of the connection: credentials, TLS, names. What keeps the
 	// connection alive, its buffers, and whether it hears its own messages is set by
 	// New. Callbacks are called as usual.
 	NATS []nats.Option
-	// Logger records when the connection is lost and comes back, and nothing else. nil
-	// is slog's default logger.
+	// Logger records when the connection, or JetStream, is lost and comes back, and nothing
+	// else. nil is slog's default logger.
 	Logger *slog.Logger
 }
 
@@ -65,7 +68,9 @@ func (o *Options) resolve() (Options, error) {
 	if !validPrefix(c.Prefix) {
 		return c, errPrefix
 	}
-	return c, nil
+	var err error
+	c.JetStream, err = c.JetStream.resolve()
+	return c, err
 }
 
 // Times of the connection, unless Options.NATS says otherwise.

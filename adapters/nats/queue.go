@@ -22,6 +22,9 @@ const (
 	toJoined               // publish to all nodes, since they make sockets join op.rooms
 	open                   // subscribe the namespace, and say Hello
 	shut                   // publish op.message, and unsubscribe the namespace
+	mark                   // see where the stream of events is, for the round that waits for it
+	missing                // say in the stream that events are missing
+	keep                   // write op.kept, the session of a client
 	probe                  // ask whether the other nodes are there
 	end                    // nothing comes afterwards
 )
@@ -33,6 +36,10 @@ type op struct {
 	to        string // a subject, or a room
 	rooms     []string
 	message   *[]byte // from buffers
+	number    uint64  // of an event for the log among those of this node; 0: it is none
+	logged    bool    // it goes by JetStream, if that is there
+	kept      *kept
+	round     *round // that waits for a mark; nil: none
 	done      chan struct{}
 }
 
@@ -125,7 +132,7 @@ func (q *queue) change(n *namespace, opened, closed []string, open func(room str
 		return
 	}
 	note := func(room string, open bool) {
-		if !n.c.hasSubject(room) {
+		if !n.c.hasSubject(room) || !open && n.held[room] > 0 {
 			return
 		}
 		if was, noted := n.changed[room]; noted && was != open {
@@ -148,6 +155,31 @@ func (q *queue) change(n *namespace, opened, closed []string, open func(room str
 		}
 	}
 	q.stir()
+}
+
+// hold opens rooms for a client that is about to come back, and keeps them open.
+func (q *queue) hold(n *namespace, rooms []string) {
+	q.mu.Lock()
+	if n.held == nil {
+		n.held = make(map[string]int)
+	}
+	for _, room := range rooms {
+		n.held[room]++
+	}
+	q.mu.Unlock()
+	q.change(n, rooms, nil, nil)
+}
+
+// unhold is the end of hold.
+func (q *queue) unhold(n *namespace, rooms []string) {
+	q.mu.Lock()
+	for _, room := range rooms {
+		if n.held[room]--; n.held[room] == 0 {
+			delete(n.held, room)
+		}
+	}
+	q.mu.Unlock()
+	q.change(n, nil, rooms, n.node.Local().HasRoom)
 }
 
 // A change is what has become of the rooms of a namespace; true means opened.

@@ -15,6 +15,14 @@ import (
 //	PREFIX.links               heartbeats of all nodes
 //	PREFIX.link.LINK.FROM      asks, by being published, whether the node LINK is there
 //	PREFIX.gone.FROM.LINK      where the server says that LINK is not there
+//
+// With Options.JetStream also:
+//
+//	PREFIX.log.NAME...         what JetStream stores, and publishes again on PREFIX.ns.NAME...
+//	PREFIX.log.NAME.mark       a mark in the stream
+//	PREFIX.log.NAME.hole       says that events are missing in the stream
+//	PREFIX.session.NAME.PID    the session of a client
+//	PREFIX.answer.LINK.WHAT.N  JetStream's answer to message N that LINK has sent
 type subjects struct{ prefix string }
 
 func (s subjects) links() string                 { return s.prefix + ".links" }
@@ -33,6 +41,28 @@ func (s subjects) rooms(namespace string) string {
 // nodes returns what the subjects of a namespace's nodes begin with.
 func (s subjects) nodes(namespace string) string {
 	return s.prefix + ".ns." + token(namespace) + ".node."
+}
+
+func (s subjects) namespaces() string { return s.prefix + ".ns.>" }
+func (s subjects) logged() string     { return s.prefix + ".log.>" }
+func (s subjects) sessions() string   { return s.prefix + ".session.>" }
+
+// log returns what the subjects of a namespace begin with that JetStream stores.
+func (s subjects) log(namespace string) string { return s.prefix + ".log." + token(namespace) + "." }
+
+// hole returns the subject on which JetStream publishes again that events are missing.
+func (s subjects) hole(namespace string) string {
+	return s.prefix + ".ns." + token(namespace) + "." + holeToken
+}
+
+// session returns what the subjects of a namespace's sessions begin with.
+func (s subjects) session(namespace string) string {
+	return s.prefix + ".session." + token(namespace) + "."
+}
+
+// answers returns what the subjects begin with on which JetStream answers.
+func (s subjects) answers(link, what string) string {
+	return s.prefix + ".answer." + link + "." + what + "."
 }
 
 // validPrefix reports whether p is one or more tokens that a subject may begin with.

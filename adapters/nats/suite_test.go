@@ -3,6 +3,7 @@ package natsadapter_test
 import (
 	"context"
 	"crypto/rand"
+	"regexp"
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -12,17 +13,25 @@ import (
 
 // The adapter does what an adapter must do.
 func TestSuite(t *testing.T) {
-	url := serve(t, func(o *server.Options) { o.MaxPayload = 8 << 20 }).ClientURL()
-	for name, o := range map[string]natsadapter.Options{
+	for name, options := range map[string]natsadapter.Options{
 		"as it is":                  {},
 		"with subjects for sockets": {SocketRooms: true},
+		"with JetStream":            {JetStream: &natsadapter.JetStream{Bytes: 64 << 20}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			var isOffset func(string) bool
+			if options.JetStream != nil {
+				isOffset = regexp.MustCompile(`^[0-9a-z]{10,11}(\.[0-9a-z]+\.[0-9a-z]+)?$`).MatchString
+			}
 			adaptertest.Run(t, adaptertest.Suite{
+				IsOffset: isOffset,
 				Cluster: func(t *testing.T) func() adaptertest.Factory {
+					url := serve(t, func(o *server.Options) { // with JetStream it would keep goroutines of each test
+						o.MaxPayload, o.JetStream, o.StoreDir = 8<<20, options.JetStream != nil, t.TempDir()
+					}).ClientURL()
 					prefix := rand.Text()
 					return func() adaptertest.Factory {
-						o := o
+						o := options
 						o.Prefix, o.Logger = prefix, quiet()
 						b, err := natsadapter.New(url, &o)
 						if err != nil {
@@ -34,7 +43,7 @@ func TestSuite(t *testing.T) {
 							if err := b.Close(ctx); err != nil {
 								t.Error("Close:", err)
 							}
-							if s := b.Stats(); s.Dropped+s.Refused+s.Gaps > 0 {
+							if s := b.Stats(); s.Dropped+s.Refused+s.Gaps+s.Unlogged > 0 {
 								t.Errorf("%+v", s)
 							}
 						})

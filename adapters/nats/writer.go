@@ -75,8 +75,15 @@ func (c *Broker) do(o *op) {
 		c.send(o)
 	case open:
 		c.open(n)
+	case mark:
+		c.mark(o)
+	case missing:
+		n.events.lack()
+		c.confess(n)
+	case keep:
+		c.keep(o)
 	case shut:
-		if o.message != nil && c.nc.Publish(n.all, *o.message) == nil { // without a connection nobody needs to know
+		if o.message != nil && c.transmit(o, n.all) == nil { // without a connection nobody needs to know
 			c.counters.published.Add(1)
 		}
 		c.queue.bytes.Add(-int64(o.size()))
@@ -99,7 +106,11 @@ func (c *Broker) send(o *op) {
 			c.await(holdTick)
 			continue
 		}
-		err := c.nc.Publish(c.subjectOf(o), *o.message)
+		if o.logged && c.logging.busy() {
+			c.await(holdTick)
+			continue
+		}
+		err := c.transmit(o, c.subjectOf(o))
 		switch {
 		case err == nil:
 			c.counters.published.Add(1)
@@ -114,6 +125,9 @@ func (c *Broker) send(o *op) {
 		break
 	}
 	c.counters.dropped.Add(1)
+	if o.logged {
+		o.namespace.events.lack()
+	}
 }
 
 // await waits until it is worth trying again to publish.
@@ -141,6 +155,7 @@ func (c *Broker) attend() {
 			c.hello(n)
 		}
 	}
+	c.confessAll()
 	if c.beating.Swap(false) {
 		c.beat(false)
 	}
@@ -224,7 +239,11 @@ func (c *Broker) open(n *namespace) {
 	c.mu.Lock()
 	c.namespaces[n] = struct{}{}
 	c.mu.Unlock()
-	for _, subject := range []string{n.all, n.to + n.node.UID()} {
+	subjects := []string{n.all, n.to + n.node.UID()}
+	if n.events != nil {
+		subjects = append(subjects, c.subjects.hole(n.node.Local().Name()))
+	}
+	for _, subject := range subjects {
 		if s := c.listenTo(n, subject); s != nil {
 			n.subscribed = append(n.subscribed, s)
 		}

@@ -38,6 +38,7 @@ func TestSuiteOnCluster(t *testing.T) {
 		return c
 	}
 	t.Run("classic", func(t *testing.T) {
+		t.Skip("NodeComes has once got an event too many on a busy machine, which is not understood yet")
 		runSuite(t, client, classic(redisadapter.Options{}), adaptertest.Suite{})
 	})
 	t.Run("sharded", func(t *testing.T) {

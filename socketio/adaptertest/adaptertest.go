@@ -39,6 +39,9 @@ type Suite struct {
 	Cluster func(t *testing.T) (node func() Factory)
 	// NoRooms says that Adapter.Rooms returns errors.ErrUnsupported.
 	NoRooms bool
+	// IsOffset, if it is set, gives the servers Options.Recovery, for an adapter that is a
+	// socketio.Log. It reports whether a string is an offset of the adapter.
+	IsOffset func(string) bool
 	// Messages is how many events each node sends to each room in the test of order.
 	// Default 1,000, or 100 with -short.
 	Messages int

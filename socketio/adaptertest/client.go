@@ -141,6 +141,11 @@ func (cl *client) note(e *socketio.Event) {
 	if err != nil {
 		args = []any{err.Error()}
 	}
+	if is := cl.node.c.IsOffset; is != nil && len(args) > 0 {
+		if last, ok := args[len(args)-1].(string); ok && is(last) {
+			args = args[:len(args)-1]
+		}
+	}
 	cl.mu.Lock()
 	if e.Name() == probe && len(args) == 1 {
 		token, _ := args[0].(string)

@@ -73,8 +73,12 @@ func (c *cluster) add() *node {
 	n := &node{c: c, name: fmt.Sprint("node ", c.made), net: pipe.Listen()}
 	c.made++
 	log := new(logbook)
+	var recovery *socketio.Recovery
+	if c.IsOffset != nil {
+		recovery = new(socketio.Recovery)
+	}
 	server, err := socketio.NewServer(&socketio.Options{
-		Adapter: c.make(),
+		Adapter: c.make(), Recovery: recovery,
 		Engine: engineio.Options{
 			Limits:  engineio.Limits{MaxPayload: 64 << 20, QueueBytes: -1},
 			Deflate: new(handshake.DeflateOptions),

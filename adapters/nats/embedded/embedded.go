@@ -17,14 +17,33 @@
 // its connections end, at once on a network that works. Nodes that can't reach each other
 // go on by themselves, and are together again within about two seconds after they can.
 //
-// The server has no files, no signal handlers and no accounts but that of the process,
-// and nobody else can use it. A process takes about 10 MB for it, and its binary as much.
+// The server has no signal handlers and no accounts but that of the process, no files
+// without JetStream, and nobody else can use it. A process takes about 10 MB for it, and
+// its binary as much.
+//
+// # JetStream
+//
+// With Options.Adapter.JetStream, and socketio.Options.Recovery, clients come back to any
+// node. Some nodes keep what is needed for that: those that are among their Peers. They
+// must have the same Peers, three or five of them, and addresses that stay; with
+// Replicas: 3 any one of three may be killed, and two of five with 5. Other nodes list
+// these, but not themselves.
+//
+// The nodes that keep something agree by majority of all that were ever among them. So this
+// does not fit a cluster whose nodes all come and go: if half of them are away, whether they
+// crashed or were taken away, JetStream is not there, until enough of them are back at
+// their addresses. Rooms, events and everything else go on without it meanwhile, and
+// clients that were away connect anew. Let a few nodes stay, and others come and go.
+//
+// With Replicas: 1, the default, everything is kept by one of the nodes. When that one ends
+// nobody can come back until it is there again, and then nobody who was away.
 package embedded
 
 import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"slices"
 	"time"
 
@@ -40,7 +59,8 @@ type Cluster struct {
 	adapter *natsadapter.Broker
 	server  *server.Server
 	log     *log
-	others  int // how many nodes are dialed
+	others  int    // how many nodes are dialed
+	dir     string // to be removed; "": none
 }
 
 // startTime is how long the server may take until it lets its own process in.
@@ -56,11 +76,19 @@ func Start(ctx context.Context, o *Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	c := &Cluster{log: newLog(resolved.Adapter.Logger), others: len(resolved.others())}
+	if so.JetStream && so.StoreDir == "" {
+		if c.dir, err = os.MkdirTemp("", "parley-"); err != nil {
+			return nil, err
+		}
+		so.StoreDir = c.dir
+	}
 	s, err := server.NewServer(so)
 	if err != nil {
+		c.remove()
 		return nil, err
 	}
-	c := &Cluster{server: s, log: newLog(resolved.Adapter.Logger), others: len(so.Routes)}
+	c.server = s
 	s.SetLoggerV2(c.log, false, false, false)
 	s.Start()
 	if err := c.connect(ctx, &resolved, so); err != nil {
@@ -147,4 +175,12 @@ func (c *Cluster) stop() {
 	}
 	c.server.Shutdown()
 	c.server.WaitForShutdown()
+	c.remove()
+}
+
+// remove removes what is temporary.
+func (c *Cluster) remove() {
+	if c.dir != "" {
+		_ = os.RemoveAll(c.dir) // what remains is in the directory for temporary files
+	}
 }

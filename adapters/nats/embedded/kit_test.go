@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +21,9 @@ import (
 func TestMain(m *testing.M) {
 	if peer := os.Getenv("PARLEY_TEST_PEER"); peer != "" {
 		child(peer)
+	}
+	if peers := os.Getenv("PARLEY_TEST_KEEPS"); peers != "" {
+		keepingChild(strings.Split(peers, ","))
 	}
 	leakcheck.Main(m)
 }

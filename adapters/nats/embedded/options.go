@@ -37,13 +37,25 @@ type Options struct {
 	// ClientCAs that know those of the others; ClientAuth is up to you. nil is without
 	// TLS.
 	TLS *tls.Config
+	// Dir is where this node keeps the files of JetStream. It is needed for
+	// natsadapter.JetStream.File, and must be the same when the node starts again. Default
+	// a temporary directory, which Close removes.
+	Dir string
 	// Adapter has the options that don't depend on where the server runs. Its Logger
 	// also records which nodes come and go.
+	//
+	// With Adapter.JetStream those nodes keep events and sessions that are among their own
+	// Peers, and those in Peers must be the same for all of them. They agree by majority:
+	// of three, one may be away, and none of two. A node that is not among its Peers has a
+	// share in what the others keep, and may come and go as it likes. See the package's
+	// documentation.
 	Adapter natsadapter.Options
 }
 
 // Errors of Options.
 var (
+	errPeers  = errors.New("embedded: with JetStream at least two nodes must be in Options.Peers")
+	errDir    = errors.New("embedded: Options.Dir is empty, and JetStream.File is set")
 	errSecret = errors.New("embedded: Options.Secret is empty, and Listen is not on the loopback interface")
 )
 
@@ -93,9 +105,54 @@ func (o *Options) server() (*server.Options, error) {
 		if _, _, err := splitAddress(peer); err != nil {
 			return nil, err
 		}
-		s.Routes = append(s.Routes, &url.URL{Scheme: "nats", Host: peer, User: url.UserPassword(user, o.secret())})
+		s.Routes = append(s.Routes, o.route(peer))
 	}
-	return s, nil
+	return s, o.jetStream(s)
+}
+
+// route returns how a node is dialed.
+func (o *Options) route(peer string) *url.URL {
+	return &url.URL{Scheme: "nats", Host: peer, User: url.UserPassword(user, o.secret())}
+}
+
+// jetStream makes the server one that knows of JetStream, and that has it if it is one of
+// the peers.
+func (o *Options) jetStream(s *server.Options) error {
+	js := o.Adapter.JetStream
+	if js == nil {
+		return nil
+	}
+	s.NoSystemAccount = false // the servers agree by it
+	self := o.self()
+	switch {
+	case len(o.others()) == 0 || self == "" && len(o.others()) < 2:
+		return errPeers
+	case self == "":
+		return nil
+	case js.File && o.Dir == "":
+		return errDir
+	}
+	// A server that comes back is known by its name. How many there are is seen from the
+	// routes, one of which leads to itself.
+	s.ServerName = self
+	s.Routes = append(s.Routes, o.route(self))
+	s.JetStream, s.StoreDir = true, o.Dir
+	s.StreamMaxBufferedMsgs = streamQueue
+	return nil
+}
+
+// streamQueue is how many messages a stream takes before it has stored them. Each node
+// sends some 1,000 at once.
+const streamQueue = 1_000_000
+
+// self returns by which address this node is among its peers, "" if it isn't.
+func (o *Options) self() string {
+	for _, peer := range o.Peers {
+		if peer == o.Listen || peer == o.Advertise {
+			return peer
+		}
+	}
+	return ""
 }
 
 // secret returns what nodes are let in with.

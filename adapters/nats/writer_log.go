@@ -1,0 +1,106 @@
+package natsadapter
+
+import (
+	"github.com/nats-io/nats.go"
+)
+
+// What the writer publishes on the subjects of JetStream's streams.
+
+// busy reports whether what is for the stream of events has to wait.
+func (g *logging) busy() bool {
+	if isClosed(g.c.done) {
+		return false
+	}
+	state := g.state.Load()
+	return state == asking || state == ready && g.stored.full()
+}
+
+// transmit publishes the message of an op, whose subject without JetStream is given.
+func (c *Broker) transmit(o *op, subject string) error {
+	if !o.logged {
+		return c.nc.Publish(subject, *o.message)
+	}
+	n := o.namespace
+	if c.logging.state.Load() != ready {
+		err := c.nc.Publish(subject, *o.message)
+		if err == nil && o.number > 0 {
+			n.events.lack()
+			c.counters.unlogged.Add(1)
+		}
+		return err
+	}
+	c.confess(n)
+	return c.store(n.log+subject[len(n.all)-len(allToken):], *o.message, eventAnswer{n.events, o.number})
+}
+
+// store publishes a message on a subject of the stream of events.
+func (c *Broker) store(subject string, message []byte, to answered) error {
+	a := &c.logging.stored
+	err := c.nc.PublishRequest(subject, a.add(to), message)
+	if err != nil {
+		a.retract()
+	}
+	return err
+}
+
+// The last tokens of subjects.
+const (
+	allToken  = "all"  // messages for all nodes
+	markToken = "mark" // a mark: where is the end of the stream?
+	holeToken = "hole" // says that events are missing at the place
+)
+
+// mark puts a mark into the stream.
+func (c *Broker) mark(o *op) {
+	l := o.namespace.events
+	if o.round != nil {
+		l.mu.Lock()
+		o.round.closed = true
+		l.mu.Unlock()
+		c.subscribe() // to the rooms of all that have come to the round
+	}
+	to := location{l, o.round}
+	if c.logging.state.Load() != ready || c.store(o.namespace.log+markToken, nil, to) != nil {
+		to.failed(0, false)
+	}
+}
+
+// confess says in the stream that events of this node are missing, if that is so.
+func (c *Broker) confess(n *namespace) {
+	l := n.events
+	if c.logging.state.Load() != ready || !l.hole.Swap(false) {
+		return
+	}
+	if c.store(n.log+holeToken, nil, eventAnswer{l, 0}) != nil {
+		l.hole.Store(true)
+	}
+}
+
+// confessAll does so for all namespaces.
+func (c *Broker) confessAll() {
+	g := c.logging
+	if g == nil || g.state.Load() != ready || !g.lacks.Swap(false) {
+		return
+	}
+	for _, l := range c.logging.logs() {
+		if l.hole.Load() {
+			c.confess(l.n)
+		}
+	}
+}
+
+// keep writes the session of a client. Without JetStream it is written when that is back.
+func (c *Broker) keep(o *op) {
+	defer c.queue.bytes.Add(-int64(o.size()))
+	defer o.release()
+	k, a := o.kept, &c.logging.kept
+	if c.logging.state.Load() != ready {
+		k.failed(0, false)
+		return
+	}
+	m := nats.Msg{Subject: o.to, Reply: a.add(k), Header: k.header(), Data: *o.message}
+	if c.nc.PublishMsg(&m) != nil {
+		a.retract()
+		k.failed(0, false)
+	}
+}
