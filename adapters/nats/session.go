@@ -2,7 +2,6 @@ package natsadapter
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -24,8 +23,11 @@ var errSession error = &parser.Error{Reason: "session in JetStream can't be read
 //	data       JSON and attachments
 //	connected, sent, lost
 //
-// with strings and lists as in messages.
+// with strings and lists as in messages. An empty one is that of a client that does not come
+// back, and claimMark that of one that another node has taken and not written yet.
 const sessionVersion = 1
+
+var claimMark = []byte{0}
 
 func appendSession(b []byte, s *socketio.Session, ended bool) ([]byte, error) {
 	data, err := socketio.Encode(s.Data)
@@ -124,8 +126,9 @@ func (l *eventLog) SessionChanged(id string) {
 	k := s.kept[id]
 	if k == nil {
 		k = s.add(id, session.PID)
-	}
-	if !k.ended {
+		s.change(k)
+		s.timer.Reset(0) // until it is there, nobody comes back if this node is killed
+	} else if !k.ended {
 		s.change(k)
 	}
 }
@@ -377,101 +380,4 @@ func (l *eventLog) Save(session socketio.Session) {
 		}
 	}
 	s.end(k, value)
-}
-
-// Take implements socketio.Log.
-func (l *eventLog) Take(ctx context.Context, pid, offset string) (socketio.Session, bool, error) {
-	if l.g.state.Load() != ready || !isPID(pid) {
-		return socketio.Session{}, false, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	subject := l.sessions.subject + pid
-	for until := time.Now().Add(lateTime); ; {
-		s, revision, found, err := l.find(ctx, subject, pid, offset)
-		if err != nil {
-			l.g.doubt()
-		}
-		if err != nil || found && revision == 0 {
-			return socketio.Session{}, false, err
-		}
-		if found {
-			ack, err := l.g.js.PublishMsg(ctx, &nats.Msg{Subject: subject}, jetstream.WithExpectLastSequencePerSubject(revision))
-			if err == nil {
-				l.claimed(s.ID, ack.Sequence)
-				return s, true, nil
-			}
-			if e, ok := errors.AsType[*jetstream.APIError](err); !ok || e.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence {
-				return socketio.Session{}, false, err
-			}
-		}
-		// Its node is just writing it, or another one has taken it.
-		if time.Now().After(until) || !pause(ctx, lateTick) {
-			return socketio.Session{}, false, context.Cause(ctx)
-		}
-	}
-}
-
-const (
-	lateTime = 100 * time.Millisecond // that a session may come after its client
-	lateTick = 5 * time.Millisecond
-)
-
-// pause waits. It returns false if ctx ends meanwhile.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// find returns a session and its revision, which is 0 if something is not there any more
-// that its client may have missed.
-func (l *eventLog) find(ctx context.Context, subject, pid, offset string) (s socketio.Session, revision uint64, found bool, err error) {
-	m, err := (*l.g.places.Load()).GetLastMsgForSubject(ctx, subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && len(m.Data) == 0 {
-		return s, 0, false, nil
-	}
-	if err != nil {
-		return s, 0, false, err
-	}
-	s, ended, err := readSession(m.Data)
-	if err != nil {
-		return s, 0, false, err
-	}
-	connected, known := parsePlace(s.Connected)
-	from, valid := parsePlace(s.From(offset))
-	if s.PID != pid || !known || !valid || from.sequence < connected.sequence || ended && time.Since(m.Time) > min(l.recovery.MaxAge, maxAway) {
-		return s, 0, true, nil
-	}
-	events := *l.g.stream.Load()
-	hole, err := events.GetLastMsgForSubject(ctx, l.n.log+holeToken)
-	if err == nil && hole.Sequence > from.sequence {
-		return s, 0, true, nil
-	} else if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return s, 0, false, err
-	}
-	info, err := events.Info(ctx)
-	if err != nil {
-		return s, 0, false, err
-	}
-	if from.sequence+1 < info.State.FirstSeq || from.sequence > info.State.LastSeq {
-		return s, 0, true, nil
-	}
-	return s, m.Sequence, true, nil
-}
-
-// claimed takes note of a session that was taken.
-func (l *eventLog) claimed(id string, revision uint64) {
-	s := &l.sessions
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.claims == nil {
-		s.claims = make(map[string]claim)
-	}
-	s.claims[id] = claim{revision, time.Now()}
 }
