@@ -140,6 +140,11 @@ func (p *peer) event(text []byte) error {
 		p.pings++
 		return nil
 	}
+	if bytes.HasSuffix(text, []byte(`"]`)) { // an offset, for clients that come back
+		if at := bytes.LastIndexByte(text, ','); at >= 0 {
+			text = append(text[:at:at], ']')
+		}
+	}
 	digits, ok := bytes.CutSuffix(text[bytes.LastIndexByte(text, ',')+1:], []byte("]"))
 	n, err := strconv.Atoi(string(digits))
 	if !ok || err != nil {

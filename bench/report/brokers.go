@@ -52,7 +52,7 @@ func (r *report) startNATS() (*broker, error) {
 			return "", fmt.Errorf("its file of ports is %q", text)
 		}
 		return strings.TrimPrefix(ports.NATS[0], "nats://"), nil
-	}, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", ".")
+	}, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", ".", "-js", "-sd", ".")
 }
 
 // startBroker starts a program in a directory of its own, and waits until address returns no

@@ -26,6 +26,7 @@ var clusters = []clustered{
 	ourNode("parley, streams", "streams", (*report).startRedis),
 	nodeNode("socket.io, streams", "streams"),
 	ourNode("parley, NATS", "nats", (*report).startNATS),
+	ourNode("parley, NATS with JetStream", "nats-jetstream", (*report).startNATS),
 	ourNode("parley, embedded", "embedded", nil),
 }
 

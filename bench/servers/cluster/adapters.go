@@ -23,6 +23,7 @@ type broker struct {
 	link
 	published func() int64
 	peer      string
+	recovery  *socketio.Recovery // nil: clients don't come back
 }
 
 // adapters connect with a broker, or with another node, at an address.
@@ -40,6 +41,10 @@ var adapters = map[string]func(ctx context.Context, address string) (broker, err
 	"nats": func(_ context.Context, address string) (broker, error) {
 		b, err := natsadapter.New("nats://"+address, nil)
 		return broker{link: b, published: func() int64 { return b.Stats().Published }}, err
+	},
+	"nats-jetstream": func(_ context.Context, address string) (broker, error) {
+		b, err := natsadapter.New("nats://"+address, &natsadapter.Options{JetStream: new(natsadapter.JetStream)})
+		return broker{link: b, published: func() int64 { return b.Stats().Published }, recovery: new(socketio.Recovery)}, err
 	},
 	"embedded": inProcess,
 }
@@ -65,5 +70,5 @@ func inProcess(ctx context.Context, address string) (broker, error) {
 	if err != nil {
 		return broker{}, err
 	}
-	return broker{b, func() int64 { return b.Stats().Published }, b.Addr().String()}, nil
+	return broker{link: b, published: func() int64 { return b.Stats().Published }, peer: b.Addr().String()}, nil
 }

@@ -38,7 +38,7 @@ func run(adapter, address string) error {
 	if err != nil {
 		return err
 	}
-	io, err := socketio.NewServer(&socketio.Options{Adapter: b.Adapter})
+	io, err := socketio.NewServer(&socketio.Options{Adapter: b.Adapter, Recovery: b.recovery})
 	if err != nil {
 		return err
 	}
