@@ -17,7 +17,7 @@ import (
 
 const (
 	maxUnanswered = 1024            // messages of a node that wait for their answers; a server takes 10,000 of all nodes by default
-	answerTime    = 2 * time.Second // in which an answer must come
+	answerTime    = 4 * time.Second // in which an answer must come
 )
 
 // An answered is who wants to know what has become of a message.

@@ -74,6 +74,8 @@ func (l *eventLog) Resume(ctx context.Context, s socketio.Session, offset string
 	if !ok {
 		return errOffset
 	}
+	for l.g.state.Load() == asking && pause(ctx, lateTick) {
+	}
 	if l.g.state.Load() != ready {
 		return errAway
 	}

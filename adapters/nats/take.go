@@ -11,6 +11,7 @@ import (
 )
 
 const (
+	takeTime  = 2 * time.Second        // that JetStream gets to answer
 	lateTime  = 100 * time.Millisecond // that a session may come after its client
 	claimTime = time.Second            // that a node may take to write one that it has taken
 	lateTick  = 5 * time.Millisecond   // between two attempts to find it
@@ -22,11 +23,13 @@ func (l *eventLog) Take(ctx context.Context, pid, offset string) (socketio.Sessi
 	if !isPID(pid) {
 		return socketio.Session{}, false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	ctx, cancel := context.WithTimeout(ctx, takeTime)
 	defer cancel()
 	for began := time.Now(); ; {
 		patience := lateTime
 		switch l.g.state.Load() {
+		case asking:
+			patience = takeTime
 		case away:
 			return socketio.Session{}, false, nil
 		case ready:

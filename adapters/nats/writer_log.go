@@ -59,6 +59,9 @@ func (c *Broker) mark(o *op) {
 		l.mu.Unlock()
 		c.subscribe() // to the rooms of all that have come to the round
 	}
+	for c.logging.state.Load() == asking && !isClosed(c.done) {
+		c.await(holdTick)
+	}
 	to := location{l, o.round}
 	if c.logging.state.Load() != ready || c.store(o.namespace.log+markToken, nil, to) != nil {
 		to.failed(0, false)
