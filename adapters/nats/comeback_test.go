@@ -276,7 +276,7 @@ func TestManyComeBack(t *testing.T) {
 	}
 	var stops []func() int
 	for i := range 3 {
-		stops = append(stops, speaker.talk(fmt.Sprint("room", i), fmt.Sprint(i), 5*time.Millisecond))
+		stops = append(stops, speaker.talk(fmt.Sprint("room", i), fmt.Sprint(i), 20*time.Millisecond))
 	}
 	for i, g := range all {
 		until(t, "events", func() bool { return g.has(fmt.Sprint(i%3)) > 0 })

@@ -188,11 +188,13 @@ func (g *logging) lost() {
 
 // check looks after what takes too long, and what is due.
 func (g *logging) check() {
-	if late := g.stored.late(answerTime); len(late) > 0 {
-		fail(late)
-		g.doubt()
+	if len(g.c.gate.messages) == 0 { // otherwise answers may be among those
+		if late := g.stored.late(answerTime); len(late) > 0 {
+			fail(late)
+			g.doubt()
+		}
+		fail(g.kept.late(answerTime))
 	}
-	fail(g.kept.late(answerTime))
 	for _, l := range g.logs() {
 		l.check()
 	}
