@@ -267,7 +267,7 @@ func TestManyComeBack(t *testing.T) {
 	f.lead(now.url)
 	var all []*listener
 	var ids []string
-	for i := range 200 {
+	for i := range 100 {
 		g := f.listen(fmt.Sprint("room", i%3))
 		all, ids = append(all, g), append(ids, g.ID())
 	}

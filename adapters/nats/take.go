@@ -12,7 +12,7 @@ import (
 
 const (
 	takeTime  = 2 * time.Second        // that JetStream gets to answer
-	lateTime  = 100 * time.Millisecond // that a session may come after its client
+	lateTime  = 250 * time.Millisecond // that a session may come after its client
 	claimTime = time.Second            // that a node may take to write one that it has taken
 	lateTick  = 5 * time.Millisecond   // between two attempts to find it
 )
