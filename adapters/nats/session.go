@@ -272,6 +272,14 @@ func (k *kept) stored(sequence uint64) {
 	s.land(k)
 }
 
+// put ends a write without JetStream.
+func (k *kept) put() {
+	k.s.mu.Lock()
+	defer k.s.mu.Unlock()
+	k.unsure = true
+	k.s.land(k)
+}
+
 func (k *kept) failed(last uint64, unexpected bool) {
 	s := k.s
 	s.mu.Lock()

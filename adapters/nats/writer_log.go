@@ -59,13 +59,19 @@ func (c *Broker) mark(o *op) {
 		l.mu.Unlock()
 		c.subscribe() // to the rooms of all that have come to the round
 	}
-	for c.logging.state.Load() == asking && !isClosed(c.done) {
-		c.await(holdTick)
-	}
+	c.awaitLog()
 	to := location{l, o.round}
 	if c.logging.state.Load() != ready || c.store(o.namespace.log+markToken, nil, to) != nil {
 		to.failed(0, false)
 	}
+}
+
+// awaitLog waits until it is known whether JetStream is there, and reports that.
+func (c *Broker) awaitLog() bool {
+	for c.logging.state.Load() == asking && !isClosed(c.done) {
+		c.await(holdTick)
+	}
+	return c.logging.state.Load() == ready
 }
 
 // confess says in the stream that events of this node are missing, if that is so.
@@ -97,8 +103,8 @@ func (c *Broker) keep(o *op) {
 	defer c.queue.bytes.Add(-int64(o.size()))
 	defer o.release()
 	k, a := o.kept, &c.logging.kept
-	if c.logging.state.Load() != ready {
-		k.failed(0, false)
+	if !c.awaitLog() {
+		k.put()
 		return
 	}
 	m := nats.Msg{Subject: o.to, Reply: a.add(k), Header: k.header(), Data: *o.message}
