@@ -1,5 +1,7 @@
 package embedded
 
+import "github.com/nats-io/nats-server/v2/server"
+
 // Subscriptions returns how many subscriptions the server knows.
 func (c *Cluster) Subscriptions() int { return int(c.server.NumSubscriptions()) }
 
@@ -13,3 +15,19 @@ func (c *Cluster) Leads(stream string) bool { return c.server.JetStreamIsStreamL
 
 // URL returns where the server lets its own process in.
 func (c *Cluster) URL() string { return c.server.ClientURL() }
+
+// Written returns how many sessions have been written, as far as the server knows.
+func (c *Cluster) Written() uint64 {
+	z, err := c.server.Jsz(&server.JSzOptions{Accounts: true, Streams: true})
+	if err != nil {
+		return 0
+	}
+	for _, account := range z.AccountDetails {
+		for _, stream := range account.Streams {
+			if stream.Name == "PARLEY_SESSIONS" {
+				return stream.State.LastSeq
+			}
+		}
+	}
+	return 0
+}

@@ -148,6 +148,9 @@ func TestJetStream(t *testing.T) {
 	third, kill := fork(t, peers[2], peers)
 	until(t, "what is kept is kept three times", func() bool { return nodes[0].Keeps() && nodes[1].Keeps() })
 
+	written := nodes[0].Written()
+	more := uint64(1) // a client is new; one that comes back is first taken
+
 	var to atomic.Pointer[string]
 	to.Store(&third)
 	var got atomic.Int64
@@ -199,6 +202,7 @@ func TestJetStream(t *testing.T) {
 	for round := range 2 {
 		id, seen := client.ID(), got.Load()
 		until(t, "events come", func() bool { return got.Load() > seen+50 })
+		until(t, "the session is there", func() bool { return nodes[0].Written() >= written+more })
 		to.Store(&urls[round]) // to one that keeps, and to one that doesn't
 		if round == 1 {
 			to.Store(&urls[2])
@@ -209,6 +213,7 @@ func TestJetStream(t *testing.T) {
 		}
 		if round == 0 {
 			third, kill = fork(t, peers[2], peers)
+			written, more = nodes[0].Written(), 2
 			to.Store(&third)
 			conn.Close()
 			<-back
