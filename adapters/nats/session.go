@@ -133,7 +133,7 @@ func (l *eventLog) SessionChanged(id string) {
 	}
 }
 
-// SessionEnded is told that a socket has ended, after Save if its client may come back.
+// SessionEnded implements socketio.SessionWatcher.
 func (l *eventLog) SessionEnded(id string) {
 	s := &l.sessions
 	s.mu.Lock()
