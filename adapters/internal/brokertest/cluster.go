@@ -22,7 +22,7 @@ func RedisCluster(t testing.TB, options ...string) *Cluster {
 	c := new(Cluster)
 	for range masters {
 		c.Masters = append(c.Masters, Redis(t, append([]string{
-			"--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
+			"--cluster-enabled", "yes", "--cluster-node-timeout", "5000",
 		}, options...)...))
 	}
 	for i, s := range c.Masters {
@@ -40,7 +40,8 @@ func RedisCluster(t testing.TB, options ...string) *Cluster {
 // Addrs returns the addresses of the masters.
 func (c *Cluster) Addrs() []string { return addrs(c.Masters) }
 
-// AwaitOK waits until each node says that all slots are served and that it knows all nodes.
+// AwaitOK waits until each node says that all slots are served, that it knows all nodes, and
+// that it has a link to each: a message that is published without one is lost.
 func (c *Cluster) AwaitOK(t testing.TB) {
 	t.Helper()
 	for _, s := range c.Masters {
@@ -57,7 +58,11 @@ func (c *Cluster) AwaitOK(t testing.TB) {
 					return errNot(info)
 				}
 			}
-			return nil
+			nodes, err := s.Do("CLUSTER", "NODES")
+			if text, _ := nodes.(string); err == nil && strings.Count(text, " connected ") != len(c.Masters) {
+				err = errNot(nodes)
+			}
+			return err
 		})
 	}
 }
