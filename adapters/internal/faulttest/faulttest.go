@@ -50,9 +50,9 @@ func Run(t *testing.T, s Suite) {
 // killed kills the broker and starts it again, with nothing that it knew.
 func (s *Suite) killed(t *testing.T) {
 	broker := s.Broker(t)
-	tr := Start(t, s.Node(t, broker.Addr()), s.Node(t, broker.Addr()))
+	tr := start(t, s.Node(t, broker.Addr()), s.Node(t, broker.Addr()))
 	var before use
-	tr.During(func() {
+	tr.through(func() {
 		for i := range kills {
 			broker.Kill()
 			<-time.After(outage)
@@ -74,14 +74,14 @@ func (s *Suite) killed(t *testing.T) {
 // stopped makes the broker stand still. What is emitted meanwhile comes later.
 func (s *Suite) stopped(t *testing.T) {
 	broker := s.Broker(t)
-	tr := Start(t, s.Node(t, broker.Addr()), s.Node(t, broker.Addr()))
-	tr.During(func() {
+	tr := start(t, s.Node(t, broker.Addr()), s.Node(t, broker.Addr()))
+	tr.through(func() {
 		broker.Pause()
 		<-time.After(stop)
 		broker.Resume()
 	})
 	counts := tr.End()
-	Whole(t, counts)
+	whole(t, counts)
 	for i, c := range counts {
 		if c.Gaps != 0 {
 			t.Errorf("node %d: %d gaps", i, c.Gaps)
@@ -92,9 +92,9 @@ func (s *Suite) stopped(t *testing.T) {
 // cut cuts all connections.
 func (s *Suite) cut(t *testing.T) {
 	proxy := brokertest.NewProxy(t, s.Broker(t).Addr())
-	tr := Start(t, s.Node(t, proxy.Addr()), s.Node(t, proxy.Addr()))
+	tr := start(t, s.Node(t, proxy.Addr()), s.Node(t, proxy.Addr()))
 	var before use
-	tr.During(func() {
+	tr.through(func() {
 		for i := range cuts {
 			proxy.Cut()
 			tr.together()
@@ -118,17 +118,17 @@ func (s *Suite) cut(t *testing.T) {
 func (s *Suite) slow(t *testing.T) {
 	proxy := brokertest.NewProxy(t, s.Broker(t).Addr())
 	proxy.Delay(delay)
-	tr := Start(t, s.Node(t, proxy.Addr()), s.Node(t, proxy.Addr()))
-	tr.During(func() { <-time.After(slow) })
+	tr := start(t, s.Node(t, proxy.Addr()), s.Node(t, proxy.Addr()))
+	tr.through(func() { <-time.After(slow) })
 	counts := tr.End()
-	Whole(t, counts)
+	whole(t, counts)
 }
 
 // Failover makes another Redis server the master, first while both run and then because the
 // master is killed.
 func Failover(t *testing.T, f *brokertest.Failover, a, b Node) {
-	tr := Start(t, a, b)
-	tr.During(func() {
+	tr := start(t, a, b)
+	tr.through(func() {
 		f.Switch(t)
 		tr.Back()
 		f.KillMaster(t)
@@ -142,7 +142,7 @@ func Failover(t *testing.T, f *brokertest.Failover, a, b Node) {
 }
 
 // together waits until all connections that were lost are there again, and events come.
-func (tr *Traffic) together() {
+func (tr *traffic) together() {
 	tr.t.Helper()
 	for _, s := range tr.sites {
 		if err := s.node.Ready(tr.t.Context()); err != nil {

@@ -36,8 +36,8 @@ type Node struct {
 // Stats are the counters of a Node.
 type Stats struct{ Published, Dropped, Gaps int64 }
 
-// Traffic is two nodes that emit to a room, in which each has a client.
-type Traffic struct {
+// traffic is two nodes that emit to a room, in which each has a client.
+type traffic struct {
 	t      *testing.T
 	sites  [2]*site
 	begin  time.Time
@@ -48,7 +48,7 @@ type Traffic struct {
 	work   sync.WaitGroup
 }
 
-// A site is a node of the Traffic.
+// A site is a node of the traffic.
 type site struct {
 	node    Node
 	io      *socketio.Server
@@ -71,10 +71,10 @@ func (e *ear) state() (last, count int64) {
 	return e.last, e.count
 }
 
-// Start starts the traffic on two nodes, and returns when it has flown for a second.
-func Start(t *testing.T, a, b Node) *Traffic {
+// start starts the traffic on two nodes, and returns when it has flown for a second.
+func start(t *testing.T, a, b Node) *traffic {
 	t.Helper()
-	tr := &Traffic{t: t, begin: time.Now(), stop: make(chan struct{})}
+	tr := &traffic{t: t, begin: time.Now(), stop: make(chan struct{})}
 	for i, n := range []Node{a, b} {
 		tr.sites[i] = tr.serve(i, n)
 	}
@@ -88,7 +88,7 @@ func Start(t *testing.T, a, b Node) *Traffic {
 }
 
 // serve starts a server with a client.
-func (tr *Traffic) serve(i int, n Node) *site {
+func (tr *traffic) serve(i int, n Node) *site {
 	t := tr.t
 	t.Helper()
 	s := &site{node: n}
@@ -142,7 +142,7 @@ func (tr *Traffic) serve(i int, n Node) *site {
 }
 
 // hear notes an event that the client of a site has got.
-func (tr *Traffic) hear(to, from int, number int64, sent time.Duration) {
+func (tr *traffic) hear(to, from int, number int64, sent time.Duration) {
 	e := &tr.sites[to].heard[from]
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -161,7 +161,7 @@ func (tr *Traffic) hear(to, from int, number int64, sent time.Duration) {
 }
 
 // emit emits until the traffic is stopped.
-func (tr *Traffic) emit(i int, s *site) {
+func (tr *traffic) emit(i int, s *site) {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for {
@@ -180,7 +180,7 @@ func (tr *Traffic) emit(i int, s *site) {
 }
 
 // halt stops the traffic.
-func (tr *Traffic) halt() {
+func (tr *traffic) halt() {
 	select {
 	case <-tr.stop:
 	default:
@@ -189,8 +189,8 @@ func (tr *Traffic) halt() {
 	tr.work.Wait()
 }
 
-// During calls f, while the delays of the clients of the own node are noted apart.
-func (tr *Traffic) During(f func()) {
+// through calls f, while the delays of the clients of the own node are noted apart.
+func (tr *traffic) through(f func()) {
 	tr.fault.Store(true)
 	defer tr.fault.Store(false)
 	f()
@@ -198,7 +198,7 @@ func (tr *Traffic) During(f func()) {
 
 // Back waits until what each node emits from now on has reached the other one. Longer than 5 s
 // is a failure.
-func (tr *Traffic) Back() {
+func (tr *traffic) Back() {
 	tr.t.Helper()
 	began := time.Now()
 	tr.flow()
@@ -208,7 +208,7 @@ func (tr *Traffic) Back() {
 }
 
 // flow is Back without the limit of time: what has gathered for long takes its time.
-func (tr *Traffic) flow() {
+func (tr *traffic) flow() {
 	tr.t.Helper()
 	for from, s := range tr.sites {
 		now := s.emitted.Load()
@@ -219,8 +219,8 @@ func (tr *Traffic) flow() {
 	}
 }
 
-// A Count says what has become of the events of one node.
-type Count struct {
+// A count says what has become of the events of one node.
+type count struct {
 	Emitted int64
 	Came    int64 // to the other node
 	Stats
@@ -229,7 +229,7 @@ type Count struct {
 // End stops the traffic. It checks what always holds: the clients of the own node have got
 // everything, at once; nothing has come twice or out of order; every event is published or
 // dropped in the counters, and at least those that are missing without a gap are dropped.
-func (tr *Traffic) End() (counts [2]Count) {
+func (tr *traffic) End() (counts [2]count) {
 	t := tr.t
 	t.Helper()
 	tr.flow()
@@ -255,7 +255,7 @@ func (tr *Traffic) End() (counts [2]Count) {
 			return now.Published+now.Dropped == s.emitted.Load() && now.Dropped >= s.failed
 		})
 		_, came := tr.sites[1-from].heard[from].state()
-		counts[from] = Count{s.emitted.Load(), came, s.node.Stats()}
+		counts[from] = count{s.emitted.Load(), came, s.node.Stats()}
 		c := counts[from]
 		if c.Came < c.Emitted-c.Dropped && c.Gaps == 0 || s.slowest > tooLate {
 			t.Errorf("%+v; the slowest Emit has taken %v", c, s.slowest)
@@ -270,8 +270,8 @@ func (tr *Traffic) End() (counts [2]Count) {
 	return counts
 }
 
-// Whole checks that nothing was lost.
-func Whole(t *testing.T, counts [2]Count) {
+// whole checks that nothing was lost.
+func whole(t *testing.T, counts [2]count) {
 	t.Helper()
 	for i, c := range counts {
 		if c.Came != c.Emitted || c.Dropped != 0 {
