@@ -49,6 +49,7 @@ func (s *Session) finish(why *cause, forget time.Time) bool {
 		return false
 	}
 	s.why, s.probing = why, nil
+	s.server.hold() // until the receiver has been told
 	s.beat.stop(forget)
 	s.arm()
 	if s.waiting != nil {
@@ -85,6 +86,7 @@ func (s *Session) untold() bool {
 
 // tell tells the log and the receiver of the end. Called without any lock.
 func (s *Session) tell() {
+	defer s.server.unhold()
 	s.why.log(s)
 	returned := false
 	defer caught(s.server.o.Logger, &returned)

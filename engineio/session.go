@@ -123,7 +123,7 @@ func (s *Session) Send(ms ...*Message) error {
 	tell := err != nil && s.untold()
 	s.mu.Unlock()
 	if tell {
-		s.server.runPending(s.tell)
+		go s.tell()
 	}
 	return err
 }
@@ -220,6 +220,7 @@ func (s *Session) begin() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.end(panicked)
+			s.server.unhold() // there is nobody to tell
 		}
 	}()
 	r := s.server.open(s)

@@ -53,15 +53,6 @@ func (s *Server) unhold() {
 	s.check()
 }
 
-// runPending runs f on a goroutine that Shutdown waits for.
-func (s *Server) runPending(f func()) {
-	s.hold()
-	go func() {
-		defer s.unhold()
-		f()
-	}()
-}
-
 // check wakes Shutdown if nothing is left. Called with mu held.
 func (s *Server) check() {
 	if s.empty != nil && len(s.conns) == 0 && len(s.sessions) == 0 && s.holds == 0 {
@@ -74,8 +65,8 @@ func (s *Server) check() {
 const vanishTime = time.Second
 
 // Shutdown ends all sessions, with ServerShuttingDown, and refuses new ones. It
-// waits until their transports are closed and the clients that poll have been told.
-// Of these, one whose next GET does not come within a second has vanished, and is not
+// waits until their transports are closed, the clients that poll have been told, and
+// the receivers of sessions that ended before have returned from Closed. Of the clients, one whose next GET does not come within a second has vanished, and is not
 // waited for. If ctx ends first Shutdown cuts what is left and returns the error of
 // ctx. A Server can't be used again.
 func (s *Server) Shutdown(ctx context.Context) error {
