@@ -32,7 +32,7 @@ var layers = []layer{
 	{dir: "frame", banned: []string{"net", "io", "sync", "time", "context"}},
 	{dir: "handshake"},
 	{dir: "conn", ours: []string{
-		"frame", "handshake", "mask", "internal/inflate", "internal/requestvalues",
+		"frame", "handshake", "mask", "internal/inflate", "internal/loop", "internal/requestvalues",
 		"conn/internal/inflater", "conn/internal/message", "conn/internal/pool", "conn/internal/stream",
 	}},
 	{dir: "conn/internal"},
@@ -42,7 +42,7 @@ var layers = []layer{
 	{dir: "conn/internal/message", ours: []string{
 		"frame", "mask", "conn/internal/inflater", "conn/internal/pool", "conn/internal/text",
 	}, banned: pureBanned},
-	{dir: "conn/internal/stream", ours: []string{"conn/internal/pool"}, banned: []string{"net/http", "context"}},
+	{dir: "conn/internal/stream", ours: []string{"conn/internal/pool", "internal/loop"}, banned: []string{"net/http", "context"}},
 	{dir: "engineio", ours: []string{"frame", "handshake", "conn", "engineio/internal/packet", "internal/requestvalues"}},
 	{dir: "engineio/internal/packet", banned: []string{"net", "io", "sync", "time", "context"}},
 	{dir: "parser", banned: []string{"net", "io", "sync", "time", "context"}},

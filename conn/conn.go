@@ -13,8 +13,8 @@ import (
 // All methods may be called from any goroutine at any time. A Conn must be
 // ended, by its peer or by Close or CloseNow; it then holds nothing.
 type Conn struct {
-	limits *Limits  // with defaults; shared by the connections of a Server
-	out    outbound // what a broadcast touches of each recipient comes first
+	settings *settings // constant; shared by the connections of a Server
+	out      outbound  // what a broadcast touches of each recipient comes first
 
 	life   life
 	in     inbound
@@ -58,8 +58,8 @@ func checkTerms(hs *handshake.Result) error {
 
 func newConn(hs *handshake.Result, role Role, s *settings) *Conn {
 	c := &Conn{
-		stream:      stream.New(hs.Conn, hs.Buffered),
-		limits:      &s.limits,
+		stream:      stream.New(s.loop.enter(hs.Conn), hs.Buffered),
+		settings:    s,
 		subprotocol: hs.Subprotocol,
 	}
 	c.life.serving = role == RoleServer

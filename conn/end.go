@@ -24,8 +24,9 @@ func (c *Conn) end(e event, cause error, code frame.StatusCode, reason string) (
 		c.stream.Close()
 		c.in.over()
 		c.out.over()
+		c.settings.loop.leave(c.stream.Looped() != nil)
 	case now == broken:
-		c.life.limit(c.limits.CloseTimeout, c.expire)
+		c.life.limit(c.settings.CloseTimeout, c.expire)
 		c.out.over()
 		c.in.inUse() // what was read before does not count
 		c.in.interrupt(false)
@@ -48,7 +49,7 @@ func (c *Conn) end(e event, cause error, code frame.StatusCode, reason string) (
 // that is still reading it.
 func (c *Conn) expire() {
 	if c.life.is(broken) && c.in.inUse() {
-		c.life.again(c.limits.CloseTimeout)
+		c.life.again(c.settings.CloseTimeout)
 		return
 	}
 	c.end(cut, errClosed, 0, "")

@@ -21,10 +21,13 @@ type inbound struct {
 	parser message.Parser
 	parts  *partsReader // the Reader whose message is not finished
 	pings  *bucket      // of the peer's Pings; nil before the first
-	grown  bool         // a message has been handled since this goroutine began to read: see server_handle.go
+	grown  bool         // a message has been handled since this goroutine began to read: see receive_alone.go
+	quiet  bool         // the peer will probably be silent after this message: likewise
+	parks  bool         // a read that would wait returns errIdle: see receive_looped.go
 	late   int32        // bytes that have come since a write failed
 	whole  bool         // a message has ended since the last wait
 
+	receiver   receiver    // nil: nobody receives on a loop
 	delivering atomic.Bool // Each has a message for its callback and has not waited since; set with the turn
 
 	mu   sync.Mutex
@@ -38,7 +41,7 @@ func (in *inbound) init(c *Conn, role Role, agreed *handshake.Deflate, s *settin
 	in.parser = message.New(message.Options{
 		Masked:        role == RoleServer,
 		Inflater:      newInflater(role, agreed),
-		Limit:         c.limits.Message,
+		Limit:         c.settings.Message,
 		LenientLength: s.lenientLength,
 	})
 }
@@ -110,7 +113,7 @@ func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 		room = in.parser.Room()
 	}
 	for {
-		registered := in.register(ctx, !s.CanTry())
+		try := !in.register(ctx, !s.CanTry()) || in.parks
 		if err := in.beginWait(ctx); err != nil {
 			return message.Event{}, err
 		}
@@ -121,9 +124,12 @@ func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 		case in.c.life.is(broken): // as of now: a read that began before may have come too early
 			n, err = in.readLate(room)
 		case room != nil:
-			n, again, err = s.Into(room, !registered)
+			n, again, err = s.Into(room, try)
 		default:
-			n, again, err = s.Fill(in.parser.Need(), !registered)
+			n, again, err = s.Fill(in.parser.Need(), try)
+		}
+		if again && in.parks && in.park() {
+			return message.Event{}, errIdle
 		}
 		woken := in.endWait(n)
 		switch {

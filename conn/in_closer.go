@@ -55,7 +55,7 @@ func (in *inbound) drain() {
 	c := in.c
 	patience := drainTime
 	if !c.life.serving {
-		patience = c.limits.CloseTimeout
+		patience = c.settings.CloseTimeout
 	}
 	unsent := func() bool { idle, since := c.out.isIdle(); return !idle || since < patience }
 	for left := patience; c.life.is(closed); {

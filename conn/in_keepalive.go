@@ -20,7 +20,7 @@ const userTimeout = 30 * time.Second
 
 // startKeepalive starts the keepalive of a new connection.
 func (in *inbound) startKeepalive() {
-	d := in.c.limits.PingInterval
+	d := in.c.settings.PingInterval
 	if d == noTime {
 		return
 	}
@@ -55,7 +55,7 @@ func (in *inbound) budget() bool {
 	if !waits {
 		return true
 	}
-	if t := in.c.limits.MessageTime; !w.slow && t < noTime && in.parser.Mode() != message.Stream {
+	if t := in.c.settings.MessageTime; !w.slow && t < noTime && in.parser.Mode() != message.Stream {
 		w.slow, w.spare = true, t
 		if w.timer == nil || w.since+t < w.due {
 			in.lookIn(t)
@@ -77,7 +77,7 @@ func (in *inbound) look() {
 		return
 	}
 	w.waited(clock())
-	next, verdict := w.judge(c.limits, !idle)
+	next, verdict := w.judge(&c.settings.Limits, !idle)
 	if w.due = noTime; next < noTime {
 		in.lookIn(next)
 	}

@@ -12,7 +12,7 @@ type wait struct {
 	on     bool   // a read waits
 	last   bool   // it is the closer's
 	woken  bool   // its deadline has been set into the past
-	grown  bool   // its goroutine wants to be woken when it has been quiet; see server_handle.go
+	grown  bool   // its goroutine wants to be woken when it has been quiet; see receive_alone.go
 	pinged bool   // a Ping has been sent since the last byte
 	slow   bool   // a read has waited within the message under way, which
 	missed bool   // the keepalive found nobody waiting, and is not set
@@ -34,8 +34,16 @@ var began = time.Now()
 // what time.Now costs.
 func clock() time.Duration { return time.Since(began) }
 
-// beginWait marks the start of a wait, unless there is a reason not to wait.
+// beginWait marks the start of a wait, unless there is a reason not to wait. The wait of
+// a read that was parked goes on.
 func (in *inbound) beginWait(ctx context.Context) error {
+	if in.wait.on {
+		err := in.mayWait(ctx)
+		if err != nil {
+			in.endWait(0)
+		}
+		return err
+	}
 	if in.delivering.Load() {
 		in.delivering.Store(false)
 	}
@@ -97,6 +105,17 @@ func (in *inbound) endWait(n int) (woken bool) {
 		in.c.stream.EndWake()
 	}
 	return woken
+}
+
+// park leaves a wait to the loop, which reads on when there is something. It returns false
+// if the read was woken instead.
+func (in *inbound) park() bool {
+	if len(in.c.stream.Buffered()) == 0 {
+		in.c.stream.Drop()
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return !in.wait.woken
 }
 
 // waited counts the time up to now.

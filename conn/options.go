@@ -34,6 +34,9 @@ type Options struct {
 	// LenientLength lets a peer live that writes payload lengths not in their
 	// shortest form, which RFC 6455, section 5.2, forbids.
 	LenientLength bool
+	// Loop may serve the connection. Nil is none, but for a Server with Handle, which has
+	// one of its own then.
+	Loop *Loop
 }
 
 // Limits bound what a peer can cost. In every field zero is the default and a
@@ -105,14 +108,15 @@ type DialOptions struct {
 // settings are Options that have been judged, with every default filled in.
 // They are constant. The connections of a Server share theirs.
 type settings struct {
-	limits        Limits
+	Limits
 	compression   Compression
 	overflow      Overflow
 	lenientLength bool
+	loop          *Loop // nil: none
 }
 
 // defaults are the settings of those who give no options.
-var defaults = settings{limits: Limits{}.withDefaults()}
+var defaults = settings{Limits: Limits{}.withDefaults()}
 
 // settings judges o, which may be nil.
 func (o *Options) settings() (*settings, error) {
@@ -123,10 +127,11 @@ func (o *Options) settings() (*settings, error) {
 		return nil, fmt.Errorf("conn.Options.Compression.Codec: a %T can't be compared, and what it makes is kept by it", c)
 	}
 	return &settings{
-		limits:        o.Limits.withDefaults(),
+		Limits:        o.Limits.withDefaults(),
 		compression:   o.Compression,
 		overflow:      o.Overflow,
 		lenientLength: o.LenientLength,
+		loop:          o.Loop,
 	}, nil
 }
 

@@ -38,7 +38,7 @@ func (o *outbound) writeNow(p []byte) (int, error) {
 	if o.try != nil {
 		return o.try.TryWrite(p)
 	}
-	if err := o.c.stream.WriteAll(p, o.c.limits.WriteTimeout); err != nil {
+	if err := o.c.stream.WriteAll(p, o.c.settings.WriteTimeout); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -88,7 +88,7 @@ func (o *outbound) corked() bool {
 // halfFull reports whether half of what may be queued is.
 func (o *outbound) halfFull() bool {
 	frames, bytes := o.pending.queued()
-	return frames > o.c.limits.QueueMessages/2 || bytes > o.c.limits.QueueBytes/2
+	return frames > o.c.settings.QueueMessages/2 || bytes > o.c.settings.QueueBytes/2
 }
 
 // commit sends what is pending for a writer that has appended a frame of a
@@ -156,7 +156,7 @@ func (o *outbound) drained() {
 	}
 	o.done = clock()
 	if l.flushed() {
-		l.limit(o.c.limits.CloseTimeout, o.c.expire)
+		l.limit(o.c.settings.CloseTimeout, o.c.expire)
 	}
 	if l.endStream() {
 		o.mu.Unlock()
@@ -240,7 +240,7 @@ func (o *outbound) flush() error {
 			b = o.next()
 		}
 		o.mu.Unlock()
-		err := o.c.stream.WriteAll(b.p, o.c.limits.WriteTimeout)
+		err := o.c.stream.WriteAll(b.p, o.c.settings.WriteTimeout)
 		o.mu.Lock()
 		pool.Put(b.buf)
 		if err != nil {

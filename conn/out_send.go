@@ -19,7 +19,7 @@ func (c *Conn) Send(p *Prepared) error {
 	if err != nil {
 		return err
 	}
-	if o.try != nil && len(p.plain) <= c.limits.QueueBytes && o.pass() {
+	if o.try != nil && len(p.plain) <= c.settings.QueueBytes && o.pass() {
 		n, err := o.try.TryWrite(b)
 		return o.passed(b, nil, n, err)
 	}
@@ -107,7 +107,7 @@ func (o *outbound) send(p *Prepared, b []byte) error {
 // roomFor reports whether p may be queued, after dropping older messages if
 // that is the policy.
 func (o *outbound) roomFor(p *Prepared) bool {
-	l := o.c.limits
+	l := &o.c.settings.Limits
 	if len(p.plain) > l.QueueBytes { // no older message needs to go for it
 		return false
 	}
@@ -133,6 +133,6 @@ func (c *Conn) overflow() {
 	for c.out.pending.dropOldest() {
 	}
 	c.out.unlock()
-	c.life.limit(c.limits.CloseTimeout, c.expire)
+	c.life.limit(c.settings.CloseTimeout, c.expire)
 	c.giveUp(ErrQueueFull, frame.StatusTryAgainLater)
 }

@@ -34,9 +34,10 @@ type Server struct {
 	// Handle may be set instead of Serve. It returns the function that is then
 	// called with each message of the connection, as by Each, until it fails or
 	// the connection ends. Its error closes the connection as that of Serve
-	// does. What that function needs of stack is given back when the connection
-	// falls silent, where the goroutine of Serve keeps what it has grown to:
-	// decoding JSON, for one, takes 4 KiB.
+	// does. With many connections a Loop serves them, which see; on other systems, over
+	// TLS, and while there are few, each has a goroutine. What that function needs of
+	// stack is given back when the connection falls silent, where the goroutine of Serve
+	// keeps what it has grown to: decoding JSON, for one, takes 4 KiB.
 	Handle func(ctx context.Context, c *Conn, r *http.Request) func(Message) error
 	// OnError is told of the errors of Serve and Handle, and of their panics as
 	// *PanicError, before the connection is closed. It is not told of a
@@ -123,13 +124,23 @@ func (s *Server) judge() {
 		s.invalid = errors.New("conn.Server: either Serve or Handle must be set, and not both")
 		return
 	}
-	if s.Options == nil {
-		s.settings = &defaults
-		return
+	judged := &defaults
+	if s.Options != nil {
+		if s.invalid = s.Options.Handshake.Check(); s.invalid == nil {
+			judged, s.invalid = s.Options.Conn.settings()
+		}
+		if s.invalid != nil {
+			return
+		}
 	}
-	if s.invalid = s.Options.Handshake.Check(); s.invalid == nil {
-		s.settings, s.invalid = s.Options.Conn.settings()
+	own := *judged
+	switch {
+	case s.Serve != nil: // it reads as it likes, and waits
+		own.loop = nil
+	case own.loop == nil:
+		own.loop = &Loop{After: DefaultAfter}
 	}
+	s.settings = &own
 }
 
 // refused tells of a request that was refused with err.
@@ -148,7 +159,7 @@ func (s *Server) refused(r *http.Request, err error) {
 // goroutine's stack of 2 KiB.
 func (s *Server) run(c *Conn, r *http.Request) {
 	err := unreturned
-	defer s.ended(c, &err)
+	defer s.returned(c, &err)
 	if s.Handle == nil {
 		err = s.Serve(connContext{c}, c, r)
 		return
@@ -159,23 +170,44 @@ func (s *Server) run(c *Conn, r *http.Request) {
 		return
 	}
 	err = errMoved
-	go s.receive(c, f, true)
+	go c.receive(&handled{s, c, f})
 }
+
+// A handled is the receiver of a connection of Handle.
+type handled struct {
+	s *Server
+	c *Conn
+	f func(Message) error
+}
+
+func (h *handled) message(m Message) error { return h.f(m) }
+func (h *handled) ended(err error)         { h.s.ended(h.c, err) }
+
+// errNoFunction is a Handle that has returned nil.
+var errNoFunction = errors.New("conn.Server: Handle has returned no function")
 
 // unreturned is the error of a function until it returns: it has ended its
 // goroutine, or panicked.
 var unreturned error = &PanicError{}
 
-// ended is deferred by those who serve c, and closes it with the error that
-// their function has returned. If that is errMoved another goroutine goes on.
-func (s *Server) ended(c *Conn, returned *error) {
-	err := *returned
-	if v := recover(); v != nil {
+// recovered returns the error that a function has returned, or a *PanicError if it has
+// ended by a panic with v, or has ended its goroutine.
+func recovered(err error, v any) error {
+	if v != nil {
 		err = &PanicError{v, debug.Stack()}
 	}
-	if err == errMoved {
-		return
+	return err
+}
+
+// returned is deferred by run.
+func (s *Server) returned(c *Conn, returned *error) {
+	if err := recovered(*returned, recover()); err != errMoved {
+		s.ended(c, err)
 	}
+}
+
+// ended closes c with the error that its function has returned.
+func (s *Server) ended(c *Conn, err error) {
 	c.conclude(err, func(err error) { s.failed(c, err) })
 	s.remove(c)
 }

@@ -31,7 +31,7 @@ func TestServedToTheEnd(t *testing.T) {
 			go func() {
 				defer close(served)
 				err := c.Write(context.Background(), Text, nil)
-				s.ended(c, &err)
+				s.ended(c, err)
 			}()
 			select {
 			case <-served:

@@ -27,7 +27,7 @@ func TestCacheLine(t *testing.T) {
 			t.Errorf("%s ends at octet %d of a Conn, want %d at most", name, end, line)
 		}
 	}
-	if limits, _ := conn.FieldByName("limits"); limits.Offset+limits.Type.Size() > line {
-		t.Errorf("limits is at octet %d of a Conn", limits.Offset)
+	if limits, _ := conn.FieldByName("settings"); limits.Offset+limits.Type.Size() > line {
+		t.Errorf("settings is at octet %d of a Conn", limits.Offset)
 	}
 }

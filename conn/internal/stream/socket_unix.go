@@ -7,25 +7,14 @@ import (
 	"net"
 	"sync"
 	"syscall"
-	"time"
 )
 
-// rawConn returns the socket of a plain TCP or Unix connection. A type that
-// embeds one has the method too, but may have a Read of its own.
-func rawConn(nc net.Conn) syscall.RawConn {
-	var raw syscall.RawConn
-	switch nc := nc.(type) {
-	case *net.TCPConn:
-		raw, _ = nc.SyscallConn()
-	case *net.UnixConn:
-		raw, _ = nc.SyscallConn()
-	}
-	return raw
-}
-
-// A reading is a read from the socket as its callback sees it.
-type reading struct {
+// A polled is the socket of a plain TCP or Unix connection, for which the runtime waits.
+// Its fields below raw are a read as its callback sees it.
+type polled struct {
+	raw     syscall.RawConn
 	call    func(fd uintptr) bool // made once: a closure for each read would be an allocation for each
+	s       *Stream
 	p       []byte
 	n       int32 // octets, or the negative errno
 	release bool  // nothing needs the buffer while the read waits
@@ -33,20 +22,33 @@ type reading struct {
 	again   bool  // it gave up
 }
 
-// readSocket reads into p. The first callback after RawConn.Read has reset the
+// polledOf returns the socket of nc; nil if nc is none. A type that embeds one has the
+// method too, but may have a Read of its own.
+func polledOf(nc net.Conn) socket {
+	var raw syscall.RawConn
+	switch nc := nc.(type) {
+	case *net.TCPConn:
+		raw, _ = nc.SyscallConn()
+	case *net.UnixConn:
+		raw, _ = nc.SyscallConn()
+	}
+	if raw == nil {
+		return nil
+	}
+	a := &polled{raw: raw}
+	a.call = a.onReadable
+	return a
+}
+
+// read implements socket. The first callback after RawConn.Read has reset the
 // readiness must try the read itself: one that only waits loses a wake-up that
 // came before. When there is nothing the buffer, if release says that nobody
 // needs it, goes back to its pool, and the callback after the wait returns
 // without having read, which 0 and no error tell: work that is done in it would
-// grow the goroutine's stack for good. With try nothing waits, and again tells
-// that there is nothing.
-func (s *Stream) readSocket(p []byte, release, try bool) (n int, again bool, err error) {
-	a := &s.read
-	a.p, a.n, a.release, a.try, a.again = p, 0, release, try, false
-	if a.call == nil {
-		a.call = s.onReadable
-	}
-	err = s.raw.Read(a.call)
+// grow the goroutine's stack for good.
+func (a *polled) read(s *Stream, p []byte, release, try bool) (n int, again bool, err error) {
+	a.s, a.p, a.n, a.release, a.try, a.again = s, p, 0, release, try, false
+	err = a.raw.Read(a.call)
 	switch {
 	case err != nil:
 		return 0, false, err
@@ -58,8 +60,7 @@ func (s *Stream) readSocket(p []byte, release, try bool) (n int, again bool, err
 	return int(a.n), a.again, nil
 }
 
-func (s *Stream) onReadable(fd uintptr) bool {
-	a := &s.read
+func (a *polled) onReadable(fd uintptr) bool {
 	if a.p == nil {
 		return true
 	}
@@ -78,7 +79,7 @@ func (s *Stream) onReadable(fd uintptr) bool {
 	default:
 		if a.release {
 			a.p = nil
-			s.Drop()
+			a.s.Drop()
 		}
 		return false
 	}
@@ -101,13 +102,12 @@ var writings = sync.Pool{New: func() any {
 	return w
 }}
 
-// writeSocket writes of p what goes in one system call. Where nothing goes it
-// returns 0, or with wait waits for room until the write deadline. The callback
-// tries the write itself, as that of readSocket does, and for the same reason.
-func (s *Stream) writeSocket(p []byte, wait bool) (int, error) {
+// write implements socket. The callback tries the write itself, as that of read does, and
+// for the same reason.
+func (a *polled) write(p []byte, wait bool) (int, error) {
 	w := writings.Get().(*writing)
 	w.p, w.n, w.err, w.wait = p, 0, nil, wait
-	err := s.raw.Write(w.call)
+	err := a.raw.Write(w.call)
 	if err == nil {
 		err = w.err
 	}
@@ -133,24 +133,5 @@ func (w *writing) onWritable(fd uintptr) bool {
 	return true
 }
 
-// writeAllSocket writes p, and waits for room as long as allowance says.
-func (s *Stream) writeAllSocket(p []byte, timeout time.Duration) error {
-	var start time.Time // of the first wait
-	for written := 0; ; {
-		waited := !start.IsZero()
-		n, err := s.writeSocket(p[written:], waited)
-		if written += n; err != nil || written == len(p) {
-			if waited && timeout < Forever { // a deadline that has passed would stop TryWrite
-				s.nc.SetWriteDeadline(time.Time{})
-			}
-			return err
-		}
-		now := time.Now()
-		if !waited {
-			start = now
-		}
-		if left := allowance(timeout, written, now.Sub(start)); left < Forever {
-			s.nc.SetWriteDeadline(now.Add(left))
-		}
-	}
-}
+// control implements socket.
+func (a *polled) control(f func(fd uintptr)) error { return a.raw.Control(f) }

@@ -9,10 +9,10 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/parleyws/parley/conn/internal/pool"
+	"github.com/parleyws/parley/internal/loop"
 )
 
 // A Stream reads and writes a net.Conn.
@@ -27,17 +27,29 @@ import (
 // may be called at any time. A Stream must not be copied once it is used.
 type Stream struct {
 	nc      net.Conn
-	raw     syscall.RawConn // nil: not a plain socket
-	trusted bool            // the deadlines of nc are those of the runtime
-	stalled uint32          // atomic: 1 once it was closed for want of progress
+	socket  socket // nil: it can't be tried
+	trusted bool   // the deadlines of nc are those of the runtime
+	stalled uint32 // atomic: 1 once it was closed for want of progress
 
 	buf   *pool.Buffer    // nil while nothing is buffered
 	r, w  int             // buf.B[r:w] has come and is not used up
 	idle  *[idleRead]byte // what a waiting read of a stream that is not a socket holds
 	roomy bool            // what came together last did not fit a small buffer: the next read gets a large one
 	more  bool            // the last read of such a stream filled what it had
+}
 
-	read reading // of the socket; see socket_unix.go
+// A socket is a stream that can be tried: the runtime waits for it (socket_unix.go), or a
+// loop does (socket_loop.go).
+type socket interface {
+	// read reads into p. With try it does not wait, and again tells that there is
+	// nothing. Where it waits, the buffer of s, if release says that nobody needs it,
+	// goes back to its pool meanwhile; then 0 and no error tell that there is something.
+	read(s *Stream, p []byte, release, try bool) (n int, again bool, err error)
+	// write writes of p what goes in one system call. Where nothing goes it returns 0,
+	// or with wait waits for room until the write deadline.
+	write(p []byte, wait bool) (int, error)
+	// control calls f with the descriptor.
+	control(f func(fd uintptr)) error
 }
 
 // Forever is a timeout that never passes.
@@ -58,8 +70,8 @@ const (
 // New returns the Stream of nc, of which buffered has been read already. It takes
 // nc over and copies buffered.
 func New(nc net.Conn, buffered []byte) Stream {
-	s := Stream{nc: nc, raw: rawConn(nc), trusted: isTrusted(nc)}
-	if s.raw == nil {
+	s := Stream{nc: nc, socket: socketOf(nc), trusted: isTrusted(nc)}
+	if s.socket == nil {
 		s.idle = new([idleRead]byte)
 	}
 	if len(buffered) > 0 {
@@ -67,6 +79,14 @@ func New(nc net.Conn, buffered []byte) Stream {
 		s.w = copy(s.buf.B[:cap(s.buf.B)], buffered)
 	}
 	return s
+}
+
+// socketOf returns nc as what can be tried, and nil if it can't.
+func socketOf(nc net.Conn) socket {
+	if s, ok := nc.(*loop.Socket); ok {
+		return looped{s}
+	}
+	return polledOf(nc)
 }
 
 // isTrusted reports whether the deadlines of nc are those of the runtime: nc is a
@@ -77,7 +97,7 @@ func isTrusted(nc net.Conn) bool {
 		nc = t.NetConn()
 	}
 	switch nc.(type) {
-	case *net.TCPConn, *net.UnixConn:
+	case *net.TCPConn, *net.UnixConn, *loop.Socket:
 		return true
 	}
 	return false
@@ -88,7 +108,7 @@ func (s *Stream) NetConn() net.Conn { return s.nc }
 
 // CanTry reports whether Fill and Into can try a read: the stream is a plain
 // socket.
-func (s *Stream) CanTry() bool { return s.raw != nil }
+func (s *Stream) CanTry() bool { return s.socket != nil }
 
 // Buffered returns the bytes that have come and are not used up. They are valid
 // until the next Fill, Drop or Discard, and may be modified.
@@ -115,14 +135,14 @@ func (s *Stream) Advance(n int) {
 // nothing to give returns at once and again is true. n, again or err is set, and
 // only one of them.
 func (s *Stream) Fill(need int, try bool) (n int, again bool, err error) {
-	if s.raw == nil {
+	if s.socket == nil {
 		n, err = s.fillBlocking(need)
 		return n, false, err
 	}
 	for {
 		s.space(need)
 		free := s.buf.B[s.w:cap(s.buf.B)]
-		n, again, err := s.readSocket(free, s.r == s.w, try)
+		n, again, err := s.socket.read(s, free, s.r == s.w, try)
 		if n > 0 {
 			s.w += n
 			s.roomy = n == len(free) || s.roomy && s.w > pool.Small
@@ -136,11 +156,11 @@ func (s *Stream) Fill(need int, try bool) (n int, again bool, err error) {
 
 // Into reads once straight into p, as Fill does. Nothing may be buffered.
 func (s *Stream) Into(p []byte, try bool) (n int, again bool, err error) {
-	if s.raw == nil {
+	if s.socket == nil {
 		n, err = s.readBlocking(p)
 		return n, false, err
 	}
-	return s.readSocket(p, false, try)
+	return s.socket.read(s, p, false, try)
 }
 
 // fillBlocking is Fill for a stream that can't be tried. It waits with the few
@@ -204,6 +224,12 @@ func (s *Stream) space(need int) {
 	}
 }
 
+// Looped returns the stream as a loop's socket; nil if it is none.
+func (s *Stream) Looped() *loop.Socket {
+	l, _ := s.nc.(*loop.Socket)
+	return l
+}
+
 // Drop gives the buffer back. What it held is lost.
 func (s *Stream) Drop() {
 	pool.Put(s.buf)
@@ -219,7 +245,7 @@ type TryWriter interface {
 // TryWriter returns what tries a write to the stream: the Stream itself if it is
 // a plain socket, the net.Conn if it has a method TryWrite, or nil.
 func (s *Stream) TryWriter() TryWriter {
-	if s.raw != nil {
+	if s.socket != nil {
 		return s
 	}
 	try, _ := s.nc.(TryWriter)
@@ -227,7 +253,7 @@ func (s *Stream) TryWriter() TryWriter {
 }
 
 // TryWrite implements TryWriter for a plain socket.
-func (s *Stream) TryWrite(p []byte) (int, error) { return s.writeSocket(p, false) }
+func (s *Stream) TryWrite(p []byte) (int, error) { return s.socket.write(p, false) }
 
 // A limit bounds a call by the deadline that was set for it. Where deadlines
 // can't be trusted, a timer closes the stream if the call does not return.
@@ -368,11 +394,11 @@ func (s *Stream) Close() {
 // the kernel cuts the connection. It does nothing on other than TCP sockets, be
 // they below TLS, nor on systems other than Linux.
 func (s *Stream) SetUserTimeout(d time.Duration) {
-	raw := s.raw
+	below := s.socket
 	if t, ok := s.nc.(*tls.Conn); ok {
-		raw = rawConn(t.NetConn())
+		below = socketOf(t.NetConn())
 	}
-	if raw != nil {
-		setUserTimeout(raw, d)
+	if below != nil {
+		setUserTimeout(below, d)
 	}
 }

@@ -10,8 +10,8 @@ import (
 const tcpUserTimeout = 18
 
 // setUserTimeout sets TCP_USER_TIMEOUT. It does nothing on other than TCP sockets.
-func setUserTimeout(raw syscall.RawConn, d time.Duration) {
-	raw.Control(func(fd uintptr) {
+func setUserTimeout(s socket, d time.Duration) {
+	s.control(func(fd uintptr) {
 		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(d/time.Millisecond))
 	})
 }

@@ -2,10 +2,7 @@
 
 package stream
 
-import (
-	"syscall"
-	"time"
-)
+import "time"
 
 // setUserTimeout does nothing: this system has no such option.
-func setUserTimeout(syscall.RawConn, time.Duration) {}
+func setUserTimeout(socket, time.Duration) {}

@@ -15,7 +15,7 @@ import (
 // write returns when its deadline passes. Without progress the error is
 // os.ErrDeadlineExceeded. Forever is no timeout.
 func (s *Stream) WriteAll(p []byte, timeout time.Duration) error {
-	if s.raw != nil {
+	if s.socket != nil {
 		return s.writeAllSocket(p, timeout)
 	}
 	piece := writePiece
@@ -41,6 +41,28 @@ func (s *Stream) WriteAll(p []byte, timeout time.Duration) error {
 		s.nc.SetWriteDeadline(time.Time{})
 	}
 	return nil
+}
+
+// writeAllSocket is WriteAll for a socket. It waits for room as long as allowance says.
+func (s *Stream) writeAllSocket(p []byte, timeout time.Duration) error {
+	var start time.Time // of the first wait
+	for written := 0; ; {
+		waited := !start.IsZero()
+		n, err := s.socket.write(p[written:], waited)
+		if written += n; err != nil || written == len(p) {
+			if waited && timeout < Forever { // a deadline that has passed would stop TryWrite
+				s.nc.SetWriteDeadline(time.Time{})
+			}
+			return err
+		}
+		now := time.Now()
+		if !waited {
+			start = now
+		}
+		if left := allowance(timeout, written, now.Sub(start)); left < Forever {
+			s.nc.SetWriteDeadline(now.Add(left))
+		}
+	}
 }
 
 // allowance returns how long a write that began elapsed ago, of which written

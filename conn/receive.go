@@ -1,0 +1,43 @@
+package conn
+
+// Receive calls f with one message after the other, as Each does, in the background: Receive
+// returns at once. When f has returned an error, or the connection has ended, ended is
+// called once, with that error, on a goroutine of its own. A panic of f, or the end of its
+// goroutine, is an error of type *PanicError. Neither function is called any more then, and
+// nothing is closed: that is the caller's.
+//
+// A connection of a Loop has no goroutine while no message comes. On all others a
+// goroutine waits, whose stack is small again after the first message, and when
+// the connection falls silent. f must not keep what it needs between messages on its
+// goroutine's stack, nor in labels of the goroutine: another one may call it next.
+func (c *Conn) Receive(f func(Message) error, ended func(error)) {
+	go c.receive(&receiverFuncs{f, ended})
+}
+
+// A receiver is what Receive was given. ended may block.
+type receiver interface {
+	messageHandler
+	ended(error)
+}
+
+type receiverFuncs struct {
+	f    messageFunc
+	over func(error)
+}
+
+func (r *receiverFuncs) message(m Message) error { return r.f(m) }
+func (r *receiverFuncs) ended(err error)         { r.over(err) }
+
+// receive is Receive for a caller that has a goroutine to spare, which receive may keep.
+func (c *Conn) receive(r receiver) {
+	if s := c.stream.Looped(); s != nil {
+		c.receiveLooped(s, r)
+	} else {
+		c.receiveAlone(r, true)
+	}
+}
+
+// Quiet says that the peer will probably be silent for a while. Only the function that was
+// given to Receive may call it; what its goroutine's stack has grown by is given back
+// then. A keepalive finds that out without being told.
+func (c *Conn) Quiet() { c.in.quiet = true }

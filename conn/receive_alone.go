@@ -1,0 +1,55 @@
+package conn
+
+import "errors"
+
+// receiveAlone receives on a goroutine of the connection's own: the caller's, at first.
+//
+// A stack that a handler has grown to 4 KiB does not shrink while its goroutine waits:
+// the runtime halves one of which less than a quarter is in use, and a wait uses
+// more than that. So a fresh goroutine, with 2 KiB, goes on: after the first
+// message, since many peers have one to send and are silent then, and after
+// others when the keepalive finds a silence, which is at most once in
+// Limits.PingInterval, or when Quiet is called. A goroutine for each wait would keep
+// nothing at all, and costs a third of an echo.
+func (c *Conn) receiveAlone(r receiver, first bool) {
+	err := unreturned
+	defer c.received(r, &err)
+	ctx := connContext{c}
+	if err = c.in.begin(ctx); err != nil {
+		return
+	}
+	defer c.in.giveUpTurn()
+	err = unreturned
+	c.in.quiet = first
+	err = c.in.each(ctx, &alone{c, r})
+}
+
+// received is deferred by receiveAlone.
+func (c *Conn) received(r receiver, returned *error) {
+	switch err := recovered(*returned, recover()); err {
+	case errMoved:
+		go c.receiveAlone(r, false)
+	default:
+		r.ended(err)
+	}
+}
+
+// errMoved ends an Each that goes on in another goroutine.
+var errMoved = errors.New("websocket: moved")
+
+// alone is a receiver whose goroutine is to be left when it has handled a message.
+type alone struct {
+	c *Conn
+	r receiver
+}
+
+func (a *alone) message(m Message) error {
+	if err := a.r.message(m); err != nil {
+		return err
+	}
+	if a.c.in.quiet {
+		return errMoved
+	}
+	a.c.in.grown = true
+	return nil
+}

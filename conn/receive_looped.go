@@ -1,0 +1,45 @@
+package conn
+
+import (
+	"errors"
+
+	"github.com/parleyws/parley/internal/loop"
+)
+
+// errIdle ends a read that would have to wait, if the loop is to wait for it.
+var errIdle = errors.New("websocket: idle")
+
+// receiveLooped begins to receive on a loop. The loop has the turn to read until the end.
+func (c *Conn) receiveLooped(s *loop.Socket, r receiver) {
+	if err := c.in.begin(connContext{c}); err != nil {
+		r.ended(err)
+		return
+	}
+	c.in.parks, c.in.receiver = true, r
+	s.Serve((*loopedConn)(c))
+}
+
+// A loopedConn is a Conn as its loop sees it.
+type loopedConn Conn
+
+// Readable implements loop.Reader: it delivers what has come.
+func (l *loopedConn) Readable() {
+	c := (*Conn)(l)
+	err := unreturned
+	defer c.delivered(&err)
+	err = c.in.each(connContext{c}, c.in.receiver)
+}
+
+// delivered is deferred by Readable, and ends the receiving after any other error than
+// errIdle.
+func (c *Conn) delivered(returned *error) {
+	if *returned == errIdle {
+		return
+	}
+	err := recovered(*returned, recover())
+	r := c.in.receiver
+	c.in.parks, c.in.receiver = false, nil
+	c.stream.Looped().Stop()
+	c.in.giveUpTurn()
+	go r.ended(err) // which may wait for what the connection still has to do
+}

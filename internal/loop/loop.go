@@ -1,0 +1,212 @@
+// Package loop serves many sockets with few goroutines: it learns from the kernel which
+// of them can be read, and has a worker read each of those.
+//
+// A socket is served by one worker at a time (socket.go). Workers are equals. One of them
+// asks the kernel, and then serves what it was told of. A function that a worker calls may
+// block: before a worker serves anything another one stands by, which asks the kernel in
+// turn, or is ready to run, and takes over what is left as soon as the first one blocks.
+//
+// # Concurrency
+//
+// All functions may be called from any goroutine, unless they say otherwise.
+package loop
+
+import (
+	"net"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// A Loop serves the sockets that it has taken over, until it is closed.
+type Loop struct {
+	kernel Kernel
+
+	mu      sync.Mutex
+	sockets []*Socket       // by descriptor; nil where there is none
+	numbers int32           // of sockets so far
+	queue   queue           // sockets that are owned and wait for a worker
+	polling bool            // a worker asks the kernel
+	armed   bool            // a worker is about to run
+	spares  []chan struct{} // workers that wait until they are needed
+	over    bool
+
+	events []Event // of the worker that asks the kernel
+}
+
+const (
+	// batch is how many events the kernel tells of at once, at most.
+	batch = 128
+	// maxSpares is how many workers may wait until they are needed.
+	maxSpares = 4
+	// timeSlice is after how long a worker gives way. The runtime takes the processor
+	// from a goroutine that has run for 10 ms when it makes a system call, and a worker
+	// makes little else: the processor would wander from thread to thread.
+	timeSlice = 4 * time.Millisecond
+)
+
+// New returns a Loop on a kernel that nobody else uses.
+func New(k Kernel) *Loop {
+	l := &Loop{kernel: k, events: make([]Event, batch), armed: true}
+	go l.work()
+	return l
+}
+
+// Take takes a stream over, and returns it as a Socket. It returns nil, and has done
+// nothing, if the kernel can't take the stream.
+func (l *Loop) Take(nc net.Conn) *Socket {
+	s := &Socket{loop: l}
+	s.setAddresses(nc)
+	fd, ok := l.kernel.Take(nc)
+	if !ok {
+		return nil
+	}
+	s.fd = fd
+	s.refs.Store(1)
+	l.mu.Lock()
+	l.numbers++
+	s.number = l.numbers
+	for int(fd) >= len(l.sockets) {
+		l.sockets = append(l.sockets, nil)
+	}
+	l.sockets[fd] = s
+	l.mu.Unlock()
+	s.failed = l.kernel.Watch(fd, s.number) // the first read tells
+	return s
+}
+
+// forget lets go of a socket.
+func (l *Loop) forget(s *Socket) {
+	l.mu.Lock()
+	l.sockets[s.fd] = nil
+	l.mu.Unlock()
+	l.kernel.Close(s.fd)
+}
+
+// Close ends the Loop, whose sockets are all closed.
+func (l *Loop) Close() {
+	l.mu.Lock()
+	l.over = true
+	spares := l.spares
+	l.spares = nil
+	l.mu.Unlock()
+	for _, spare := range spares {
+		close(spare)
+	}
+	l.kernel.End()
+}
+
+// work is what a worker does. The function that it calls for a socket may end its
+// goroutine by runtime.Goexit: another worker stands by.
+func (l *Loop) work() {
+	var me chan struct{}
+	began := time.Now()
+	l.mu.Lock()
+	l.armed = false
+	for {
+		s := l.queue.pop()
+		switch {
+		case s != nil:
+			if !l.polling {
+				l.wake()
+			}
+			l.mu.Unlock()
+			more := s.turn()
+			l.mu.Lock()
+			if more {
+				l.queue.push(s)
+			}
+		case l.over:
+			l.mu.Unlock()
+			return
+		case !l.polling:
+			l.polling = true
+			l.mu.Unlock()
+			if now := time.Now(); now.Sub(began) > timeSlice {
+				runtime.Gosched()
+				began = now
+			}
+			n := l.kernel.Wait(l.events)
+			l.mu.Lock()
+			l.polling = false
+			l.sort(l.events[:n])
+		case len(l.spares) < maxSpares:
+			if me == nil {
+				me = make(chan struct{}, 1)
+			}
+			l.spares = append(l.spares, me)
+			l.mu.Unlock()
+			<-me
+			l.mu.Lock()
+			l.armed = false
+		default:
+			l.mu.Unlock()
+			return
+		}
+	}
+}
+
+// wake makes a worker run, unless one is about to. Called with mu held.
+func (l *Loop) wake() {
+	if l.armed {
+		return
+	}
+	l.armed = true
+	n := len(l.spares) - 1
+	if n < 0 {
+		go l.work()
+		return
+	}
+	l.spares[n] <- struct{}{}
+	l.spares = l.spares[:n]
+}
+
+// sort hands on what the kernel has told. Called with mu held.
+func (l *Loop) sort(events []Event) {
+	for _, e := range events {
+		if s := l.socket(e); s != nil && s.happened(e.Kind) {
+			l.queue.push(s)
+		}
+	}
+}
+
+// socket returns the socket that e is about; nil if that is closed, in which case its
+// descriptor may be another socket's by now.
+func (l *Loop) socket(e Event) *Socket {
+	if int(e.Descriptor) >= len(l.sockets) {
+		return nil
+	}
+	if s := l.sockets[e.Descriptor]; s != nil && s.number == e.Number {
+		return s
+	}
+	return nil
+}
+
+// enqueue gives a socket that is owned to a worker.
+func (l *Loop) enqueue(s *Socket) {
+	l.mu.Lock()
+	l.queue.push(s)
+	l.wake()
+	l.mu.Unlock()
+}
+
+// A queue is a queue of sockets. The zero value is ready.
+type queue struct {
+	sockets []*Socket
+	first   int
+}
+
+func (q *queue) push(s *Socket) { q.sockets = append(q.sockets, s) }
+
+// pop returns the first socket; nil if there is none.
+func (q *queue) pop() *Socket {
+	if q.first == len(q.sockets) {
+		return nil
+	}
+	s := q.sockets[q.first]
+	q.sockets[q.first] = nil
+	if q.first++; q.first == len(q.sockets) {
+		q.sockets, q.first = q.sockets[:0], 0
+	}
+	return s
+}

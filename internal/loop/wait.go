@@ -1,0 +1,201 @@
+package loop
+
+import (
+	"net"
+	"os"
+	"time"
+)
+
+// This file is a Socket as a net.Conn: reads and writes that wait, and their deadlines.
+
+var _ net.Conn = (*Socket)(nil)
+
+// waits are what a Socket needs for calls that wait. The Socket's mutex guards them.
+type waits struct {
+	read, write side
+}
+
+// A side is one direction of a Socket.
+type side struct {
+	changed chan struct{} // closed when there is something to look at; nil: nobody waits
+	passed  bool          // the deadline is
+	timer   *time.Timer   // nil unless the deadline is in the future
+}
+
+// sides returns waits, made if need be. Called with mu held.
+func (s *Socket) sides() *waits {
+	if s.waits == nil {
+		s.waits = &waits{}
+	}
+	return s.waits
+}
+
+// wake makes all that wait look again. w may be nil.
+func (w *waits) wake() {
+	if w != nil {
+		w.read.wake()
+		w.write.wake()
+	}
+}
+
+// close is wake for a socket that is closed.
+func (w *waits) close() {
+	if w != nil {
+		w.read.stop()
+		w.write.stop()
+		w.wake()
+	}
+}
+
+func (d *side) wake() {
+	if d.changed != nil {
+		close(d.changed)
+		d.changed = nil
+	}
+}
+
+func (d *side) stop() {
+	if d.timer != nil {
+		d.timer.Stop()
+		d.timer = nil
+	}
+}
+
+// WaitRead waits until there may be something to read. The error is net.ErrClosed or
+// os.ErrDeadlineExceeded.
+func (s *Socket) WaitRead() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wait(&s.sides().read, reading, ready|hasEnded)
+}
+
+// WaitWrite waits until there may be room for bytes, likewise.
+func (s *Socket) WaitWrite() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wait(&s.sides().write, writing, writable)
+}
+
+// wait waits until one of the bits of until is set, while the bit waiting says that it
+// does. Called with mu held, which is given up meanwhile.
+func (s *Socket) wait(d *side, waiting, until uint32) error {
+	for {
+		switch {
+		case s.closed():
+			return net.ErrClosed
+		case d.passed:
+			return os.ErrDeadlineExceeded
+		}
+		if s.state.Or(waiting)&until != 0 {
+			s.state.And(^waiting)
+			return nil
+		}
+		if d.changed == nil {
+			d.changed = make(chan struct{})
+		}
+		changed := d.changed
+		s.mu.Unlock()
+		<-changed
+		s.mu.Lock()
+		s.state.And(^waiting)
+	}
+}
+
+// Read implements net.Conn.
+func (s *Socket) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		n, again, err := s.TryRead(p)
+		if !again {
+			return n, err
+		}
+		if err := s.WaitRead(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Write implements net.Conn.
+func (s *Socket) Write(p []byte) (n int, err error) {
+	for {
+		m, err := s.WriteSome(p[n:])
+		if n += m; n == len(p) || err != nil {
+			return n, err
+		}
+	}
+}
+
+// WriteSome writes of p what goes, and waits until that is something.
+func (s *Socket) WriteSome(p []byte) (int, error) {
+	for {
+		s.state.And(^writable)
+		n, err := s.TryWrite(p)
+		if n > 0 || err != nil || len(p) == 0 {
+			return n, err
+		}
+		if err := s.WaitWrite(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// SetDeadline implements net.Conn.
+func (s *Socket) SetDeadline(t time.Time) error {
+	if err := s.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return s.SetWriteDeadline(t)
+}
+
+// SetReadDeadline implements net.Conn. It means nothing to a Reader, which is called when
+// t has passed.
+func (s *Socket) SetReadDeadline(t time.Time) error {
+	passed, err := s.setDeadline(t, func(w *waits) *side { return &w.read })
+	if passed {
+		s.poke()
+	}
+	return err
+}
+
+// SetWriteDeadline implements net.Conn.
+func (s *Socket) SetWriteDeadline(t time.Time) error {
+	_, err := s.setDeadline(t, func(w *waits) *side { return &w.write })
+	return err
+}
+
+// setDeadline sets the deadline of one side, and reports whether it has passed.
+func (s *Socket) setDeadline(t time.Time, of func(*waits) *side) (passed bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed():
+		return false, net.ErrClosed
+	case t.IsZero() && s.waits == nil: // as it is
+		return false, nil
+	}
+	d := of(s.sides())
+	d.stop()
+	d.passed = false
+	if t.IsZero() {
+		return false, nil
+	}
+	left := time.Until(t)
+	if left <= 0 {
+		d.passed = true
+		d.wake()
+		return true, nil
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(left, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if d.timer == timer { // it has not been moved meanwhile
+			d.passed = true
+			d.wake()
+		}
+	})
+	d.timer = timer
+	return false, nil
+}
