@@ -45,12 +45,12 @@ func someMessages(n, step int) []string {
 
 // readCancelled reads a message in as many calls as it takes, each of which
 // ends after d, and a little more each time.
-func readCancelled(c *conn.Conn, each bool, d, more time.Duration) (message string, cancelled int, err error) {
+func readCancelled(c *conn.Conn, byEach bool, d, more time.Duration) (message string, cancelled int, err error) {
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), d+time.Duration(cancelled)*more)
 		var p []byte
-		if each {
-			err = c.Each(ctx, func(m conn.Message) error {
+		if byEach {
+			err = each(c, ctx, func(m conn.Message) error {
 				p = bytes.Clone(m.Payload)
 				return errEnough
 			})

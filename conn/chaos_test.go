@@ -53,7 +53,7 @@ func chaos(c *conn.Conn, rnd *rand.Rand) {
 		case 0, 1:
 			c.Read(ctx)
 		case 2, 3:
-			c.Each(ctx, func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload[:len(m.Payload)/2]) })
+			each(c, ctx, func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload[:len(m.Payload)/2]) })
 		case 4:
 			if _, r, err := c.Reader(ctx); err == nil {
 				r.Read(p)

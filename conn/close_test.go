@@ -114,7 +114,7 @@ func TestCloseFloodingPeer(t *testing.T) {
 	inBubbles(t, conn.Limits{}, func(b *bubble) {
 		failed := make(chan error, 1)
 		go func() {
-			failed <- b.c.Each(context.Background(), func(m conn.Message) error {
+			failed <- each(b.c, context.Background(), func(m conn.Message) error {
 				b.Errorf("%d octets were delivered after Close", len(m.Payload))
 				return nil
 			})
@@ -144,7 +144,7 @@ func TestPeerCloses(t *testing.T) {
 	inBubbles(t, conn.Limits{}, func(b *bubble) {
 		b.p.Send(wstest.Text("a"), wstest.Close(3000, "why"), wstest.Text("b"), wstest.Close(3001, ""))
 		var got []string
-		err := b.c.Each(context.Background(), func(m conn.Message) error {
+		err := each(b.c, context.Background(), func(m conn.Message) error {
 			got = append(got, string(m.Payload))
 			return nil
 		})
@@ -280,7 +280,7 @@ func TestCloseInCallback(t *testing.T) {
 		b.p.Send(wstest.Text("a"), wstest.Text("b"))
 		failed := make(chan error, 1)
 		go func() {
-			failed <- b.c.Each(context.Background(), func(m conn.Message) error {
+			failed <- each(b.c, context.Background(), func(m conn.Message) error {
 				if string(m.Payload) != "a" {
 					b.Errorf("%q was delivered after Close", m.Payload)
 				}

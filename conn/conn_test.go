@@ -48,7 +48,7 @@ func TestEcho(t *testing.T) {
 				server, client := pair[0], pair[1]
 				ended := make(chan error, 1)
 				go func() {
-					ended <- server.Each(ctx, func(m conn.Message) error {
+					ended <- each(server, ctx, func(m conn.Message) error {
 						return server.Write(ctx, m.Type, m.Payload)
 					})
 				}()
@@ -102,7 +102,7 @@ func receive(ctx context.Context, c *conn.Conn, i int) (p []byte, err error) {
 		_, p, err = c.Read(ctx)
 	case 1:
 		stop := fmt.Errorf("stop")
-		err = c.Each(ctx, func(m conn.Message) error {
+		err = each(c, ctx, func(m conn.Message) error {
 			p = bytes.Clone(m.Payload)
 			return stop
 		})

@@ -121,7 +121,7 @@ func TestArrivedBeforeWriteFailureInCallback(t *testing.T) {
 		l.p.Send(wstest.Close(4000, "bye"))
 		l.hardClose()
 		var words []string
-		err := l.c.Each(context.Background(), func(m conn.Message) error {
+		err := each(l.c, context.Background(), func(m conn.Message) error {
 			words = append(words, string(m.Payload))
 			l.c.Write(context.Background(), conn.Text, []byte("answer"))
 			return nil

@@ -108,7 +108,7 @@ func (e *end) limits() *conn.Options {
 
 // read reads until the connection ends.
 func (l *link) read() {
-	l.c.Each(context.Background(), func(conn.Message) error { return nil })
+	each(l.c, context.Background(), func(conn.Message) error { return nil })
 }
 
 func TestFirstCauseIsKept(t *testing.T) {

@@ -247,7 +247,7 @@ func TestCloseBesideCallback(t *testing.T) {
 				l.p.Send(l.text("one"), l.text("two"))
 				closed := make(chan error, 1)
 				failed := call(func() error {
-					return l.c.Each(context.Background(), func(m conn.Message) error {
+					return each(l.c, context.Background(), func(m conn.Message) error {
 						if string(m.Payload) != "one" {
 							l.Errorf("%q was delivered after Close", m.Payload)
 						}

@@ -333,7 +333,7 @@ var calls = []struct {
 }{
 	{"Read", func(ctx context.Context, c *conn.Conn) error { _, _, err := c.Read(ctx); return err }},
 	{"Each", func(ctx context.Context, c *conn.Conn) error {
-		return c.Each(ctx, func(conn.Message) error { return nil })
+		return each(c, ctx, func(conn.Message) error { return nil })
 	}},
 	{"Reader", func(ctx context.Context, c *conn.Conn) error { _, _, err := c.Reader(ctx); return err }},
 	{"Write", func(ctx context.Context, c *conn.Conn) error { return c.Write(ctx, conn.Text, []byte("text")) }},

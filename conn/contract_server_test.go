@@ -189,7 +189,7 @@ func TestServerContextIsFree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go c.Each(t.Context(), func(conn.Message) error { return nil })
+	go each(c, t.Context(), func(conn.Message) error { return nil })
 	if err := <-done; err != nil && !conn.RaceEnabled {
 		t.Error(err)
 	}

@@ -92,7 +92,7 @@ func TestWrittenWhenItReturnsInCallback(t *testing.T) {
 		defer cancel()
 		answer := noise(1000)
 		failed := call(func() error {
-			return l.c.Each(ctx, func(conn.Message) error {
+			return each(l.c, ctx, func(conn.Message) error {
 				before := l.tap.written()
 				err := write(ctx, answer)
 				if after := l.tap.written(); after-before < 1000 {

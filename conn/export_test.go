@@ -2,9 +2,12 @@ package conn
 
 import (
 	"context"
+	"net"
 	"testing"
 
 	"github.com/parleyws/parley/conn/internal/pool"
+	"github.com/parleyws/parley/internal/loop"
+	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/internal/race"
 )
 
@@ -45,3 +48,16 @@ var (
 
 // SetRandom makes f the source of r's jitter, with numbers in [0, 1).
 func SetRandom(r *Redialer, f func() float64) { r.random = f }
+
+// UseLoop makes a loop serve all connections of the tests that one can serve: in memory, in
+// bubbles too, or over sockets.
+func UseLoop() {
+	defaults.loop = &Loop{}
+	sockets := loop.NewKernel
+	loop.NewKernel = func(nc net.Conn) loop.Kernel {
+		if k := pipe.NewKernel(nc); k != nil {
+			return k
+		}
+		return sockets(nc)
+	}
+}

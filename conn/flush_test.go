@@ -95,7 +95,7 @@ func TestFlushAmongWriters(t *testing.T) {
 	a, b := pipe.New()
 	c := must(conn.New(&handshake.Result{Conn: passing{a}}, conn.RoleServer, nil))
 	peer := must(conn.New(&handshake.Result{Conn: b}, conn.RoleClient, nil))
-	go peer.Each(context.Background(), func(conn.Message) error { return nil })
+	go each(peer, context.Background(), func(conn.Message) error { return nil })
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {

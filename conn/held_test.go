@@ -59,7 +59,7 @@ func testHandlerBlocks(t *testing.T, c *conn.Conn, p *wstest.Peer, write func(*c
 	enough := make(chan struct{})
 	failed := make(chan error, 1)
 	go func() {
-		failed <- c.Each(context.Background(), func(m conn.Message) error {
+		failed <- each(c, context.Background(), func(m conn.Message) error {
 			err := write(c, "to "+string(m.Payload))
 			if string(m.Payload) == "first" {
 				<-enough
@@ -115,7 +115,7 @@ func testMeet(t *testing.T, handler func(*conn.Conn, conn.Message) error, do fun
 			p := wstest.NewPeer(t, b, conn.RoleClient)
 			failed := make(chan error, 1)
 			go func() {
-				failed <- c.Each(t.Context(), func(m conn.Message) error { return handler(c, m) })
+				failed <- each(c, t.Context(), func(m conn.Message) error { return handler(c, m) })
 			}()
 			do(c, p)
 			synctest.Wait()

@@ -106,41 +106,35 @@ func (in *inbound) arrived(e message.Event, more bool) (_ message.Event, done bo
 
 // fill reads once, and waits until there is something: into the buffer, or
 // straight into the message under way. Held output leaves first.
+//
+// A goroutine may wait here for long: the fewer and the smaller the frames, the smaller its
+// stack.
 func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 	in.c.out.uncork()
-	s, room := &in.c.stream, []byte(nil)
-	if len(s.Buffered()) == 0 {
-		room = in.parser.Room()
-	}
 	for {
-		try := !in.register(ctx, !s.CanTry()) || in.parks
+		try := !in.register(ctx, !in.c.stream.CanTry()) || in.parks
 		if err := in.beginWait(ctx); err != nil {
 			return message.Event{}, err
 		}
 		var n int
 		var again bool
 		var err error
-		switch { // this goroutine may wait here for long: the fewer frames, the smaller its stack
+		room := in.room()
+		switch {
 		case in.c.life.is(broken): // as of now: a read that began before may have come too early
 			n, err = in.readLate(room)
 		case room != nil:
-			n, again, err = s.Into(room, try)
+			n, again, err = in.c.stream.Into(room, try)
 		default:
-			n, again, err = s.Fill(in.parser.Need(), try)
+			n, again, err = in.c.stream.Fill(in.parser.Need(), try)
 		}
 		if again && in.parks && in.park() {
 			return message.Event{}, errIdle
 		}
 		woken := in.endWait(n)
 		switch {
-		case n > 0 && room != nil:
-			e, err := in.parser.Filled(n)
-			if err != nil {
-				err = in.fail(err)
-			}
-			return e, err
 		case n > 0:
-			return message.Event{}, nil
+			return in.filled(n, room != nil)
 		case again:
 			in.register(ctx, true)
 		case !woken:
@@ -150,6 +144,25 @@ func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 			return message.Event{}, errMoved
 		}
 	}
+}
+
+// room returns where a read goes that fills the message under way; nil if it goes into the
+// buffer.
+func (in *inbound) room() []byte {
+	if len(in.c.stream.Buffered()) > 0 {
+		return nil
+	}
+	return in.parser.Room()
+}
+
+// filled takes n bytes that fill has read, straight into the message under way or not.
+func (in *inbound) filled(n int, straight bool) (e message.Event, err error) {
+	if straight {
+		if e, err = in.parser.Filled(n); err != nil {
+			err = in.fail(err)
+		}
+	}
+	return e, err
 }
 
 // readLate is the read of fill after a write has failed. It takes what has

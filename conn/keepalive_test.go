@@ -127,7 +127,7 @@ func TestKeepaliveBusyHandler(t *testing.T) {
 		handled := make(chan string, 1)
 		failed := make(chan error, 1)
 		go func() {
-			failed <- b.c.Each(context.Background(), func(m conn.Message) error {
+			failed <- each(b.c, context.Background(), func(m conn.Message) error {
 				<-time.After(time.Minute)
 				handled <- string(m.Payload)
 				return nil

@@ -60,7 +60,7 @@ func TestOverLeavesContext(t *testing.T) {
 			b.Fatal(err)
 		}
 		b.p.Send(wstest.Text("y"))
-		b.c.Each(ctx, func(conn.Message) error {
+		each(b.c, ctx, func(conn.Message) error {
 			b.c.CloseNow()
 			return nil
 		})

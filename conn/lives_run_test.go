@@ -312,7 +312,7 @@ func (a *lifeActor) took(r *callRecord, p []byte) {
 func (a *lifeActor) each(ctx context.Context, k lifeCall) {
 	r := a.begin(opEach, k.ctx)
 	n := 0
-	err := a.c.Each(ctx, func(m conn.Message) error {
+	err := each(a.c, ctx, func(m conn.Message) error {
 		from := a.now()
 		a.took(r, m.Payload)
 		switch k.then {

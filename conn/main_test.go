@@ -3,6 +3,7 @@ package conn_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"net"
 	"testing"
@@ -12,7 +13,25 @@ import (
 	"github.com/parleyws/parley/internal/leakcheck"
 )
 
-func TestMain(m *testing.M) { leakcheck.Main(m) }
+var inLoop = flag.Bool("loop", false, "have a loop serve the connections")
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *inLoop {
+		conn.UseLoop()
+	}
+	leakcheck.Main(m)
+}
+
+// each is c.Each. With -loop the loop calls f, unless ctx may end.
+func each(c *conn.Conn, ctx context.Context, f func(conn.Message) error) error {
+	if !*inLoop || ctx.Done() != nil && ctx != conn.ServeContext(c) {
+		return c.Each(ctx, f)
+	}
+	ended := make(chan error, 1)
+	c.Receive(f, func(err error) { ended <- err })
+	return <-ended
+}
 
 // bothRoles runs f with the role that the Conn under test plays.
 func bothRoles(t *testing.T, f func(t *testing.T, role conn.Role)) {
@@ -31,7 +50,7 @@ var errEnough = errors.New("enough")
 var ways = []way{
 	{"Read", func(c *conn.Conn) (conn.MessageType, []byte, error) { return c.Read(context.Background()) }},
 	{"Each", func(c *conn.Conn) (op conn.MessageType, p []byte, err error) {
-		err = c.Each(context.Background(), func(m conn.Message) error {
+		err = each(c, context.Background(), func(m conn.Message) error {
 			op, p = m.Type, append([]byte{}, m.Payload...)
 			return errEnough
 		})

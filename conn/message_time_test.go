@@ -18,7 +18,7 @@ func TestMessageTimeOfEach(t *testing.T) {
 		got := make(chan error, 1)
 		n := 0
 		go func() {
-			got <- b.c.Each(context.Background(), func(conn.Message) error { n++; return nil })
+			got <- each(b.c, context.Background(), func(conn.Message) error { n++; return nil })
 		}()
 		m := b.octets(wstest.Text("0123456789"))
 		b.p.SendBytes(m[:8])

@@ -46,7 +46,7 @@ func TestNoDeadlines(t *testing.T) {
 	inTimelessBubbles(t, 1<<10, func(b *bubble) {
 		failed := make(chan error, 1)
 		go func() {
-			failed <- b.c.Each(ctx, func(m conn.Message) error { return b.c.Write(ctx, m.Type, m.Payload) })
+			failed <- each(b.c, ctx, func(m conn.Message) error { return b.c.Write(ctx, m.Type, m.Payload) })
 		}()
 		message := make([]byte, 500)
 		b.p.Send(wstest.Binary(message))

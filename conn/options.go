@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"reflect"
@@ -115,7 +116,7 @@ type settings struct {
 	loop          *Loop // nil: none
 }
 
-// defaults are the settings of those who give no options.
+// defaults are the settings of those who give no options. Tests set its loop.
 var defaults = settings{Limits: Limits{}.withDefaults()}
 
 // settings judges o, which may be nil.
@@ -131,7 +132,7 @@ func (o *Options) settings() (*settings, error) {
 		compression:   o.Compression,
 		overflow:      o.Overflow,
 		lenientLength: o.LenientLength,
-		loop:          o.Loop,
+		loop:          cmp.Or(o.Loop, defaults.loop),
 	}, nil
 }
 

@@ -18,7 +18,7 @@ import (
 func reading(c *conn.Conn) <-chan error {
 	failed := make(chan error, 1)
 	go func() {
-		failed <- c.Each(context.Background(), func(conn.Message) error { return nil })
+		failed <- each(c, context.Background(), func(conn.Message) error { return nil })
 	}()
 	return failed
 }
@@ -89,7 +89,7 @@ func TestPingsNotRead(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c, p := wstest.PipePeer(t, role, &wstest.PipeOptions{Size: 1 << 10})
 			got := make(chan string, 1)
-			go c.Each(context.Background(), func(m conn.Message) error {
+			go each(c, context.Background(), func(m conn.Message) error {
 				got <- string(m.Payload)
 				return nil
 			})

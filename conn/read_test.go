@@ -24,7 +24,7 @@ func TestOctetByOctet(t *testing.T) {
 		defer server.CloseNow()
 		defer client.CloseNow()
 		defer within(t, time.Minute, server)()
-		go server.Each(context.Background(), func(m conn.Message) error {
+		go each(server, context.Background(), func(m conn.Message) error {
 			return server.Write(context.Background(), m.Type, m.Payload)
 		})
 		for _, size := range []int{0, 1, 125, 126, 200, 5000} {
@@ -62,7 +62,7 @@ func TestViewsEnd(t *testing.T) {
 		var kept []byte
 		failed := make(chan error, 1)
 		go func() {
-			failed <- b.c.Each(context.Background(), func(m conn.Message) error {
+			failed <- each(b.c, context.Background(), func(m conn.Message) error {
 				kept = m.Payload
 				return nil
 			})

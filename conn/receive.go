@@ -37,6 +37,12 @@ func (c *Conn) receive(r receiver) {
 	}
 }
 
+// stopReceiving gives up the turn of a receiver.
+func (in *inbound) stopReceiving() {
+	in.receiver, in.parks, in.grown = nil, false, false
+	in.giveUpTurn()
+}
+
 // Quiet says that the peer will probably be silent for a while. Only the function that was
 // given to Receive may call it; what its goroutine's stack has grown by is given back
 // then. A keepalive finds that out without being told.

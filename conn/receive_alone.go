@@ -18,7 +18,7 @@ func (c *Conn) receiveAlone(r receiver, first bool) {
 	if err = c.in.begin(ctx); err != nil {
 		return
 	}
-	defer c.in.giveUpTurn()
+	defer c.in.stopReceiving()
 	err = unreturned
 	c.in.quiet = first
 	err = c.in.each(ctx, &alone{c, r})

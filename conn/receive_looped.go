@@ -38,8 +38,7 @@ func (c *Conn) delivered(returned *error) {
 	}
 	err := recovered(*returned, recover())
 	r := c.in.receiver
-	c.in.parks, c.in.receiver = false, nil
 	c.stream.Looped().Stop()
-	c.in.giveUpTurn()
+	c.in.stopReceiving()
 	go r.ended(err) // which may wait for what the connection still has to do
 }

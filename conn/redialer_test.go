@@ -316,7 +316,7 @@ func TestRedialerPeerCloses(t *testing.T) {
 			p := rt.peers[len(rt.peers)-1]
 			p.Send(wstest.Text("hello"), wstest.Close(frame.StatusNormalClosure, ""))
 			defer p.Close()
-			return c.Each(ctx, func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload) })
+			return each(c, ctx, func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload) })
 		})
 		wantClosed(t, err, frame.StatusNormalClosure)
 		rt.wantDials(0, time.Second, 3*time.Second)

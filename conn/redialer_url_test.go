@@ -152,7 +152,7 @@ func TestRedialerServer(t *testing.T) {
 		var listener atomic.Pointer[pipe.Listener] // nil: the server is down
 		run := func(d time.Duration) {
 			server := &conn.Server{Serve: func(ctx context.Context, c *conn.Conn, _ *http.Request) error {
-				return c.Each(ctx, func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload) })
+				return each(c, ctx, func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload) })
 			}}
 			web, l := &http.Server{Handler: server}, pipe.Listen()
 			go web.Serve(l)

@@ -187,7 +187,7 @@ func TestBroadcastStoppedReaders(t *testing.T) {
 			continue // has stopped reading
 		}
 		readers.Go(func() {
-			c.Each(context.Background(), func(conn.Message) error {
+			each(c, context.Background(), func(conn.Message) error {
 				got.Done()
 				return nil
 			})

@@ -18,7 +18,7 @@ func TestSlowEnd(t *testing.T) {
 		answer := make([]byte, 20<<10)
 		got := make(chan error, 1)
 		go func() {
-			got <- b.c.Each(context.Background(), func(m conn.Message) error {
+			got <- each(b.c, context.Background(), func(m conn.Message) error {
 				go b.c.Write(context.Background(), conn.Binary, answer)
 				return nil
 			})

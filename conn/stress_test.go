@@ -45,7 +45,7 @@ func TestNothingLeftBehind(t *testing.T) {
 					defer peer.CloseNow()
 					defer c.CloseNow()
 					came := make(chan int, 1000)
-					go peer.Each(context.Background(), func(m conn.Message) error { came <- len(m.Payload); return nil })
+					go each(peer, context.Background(), func(m conn.Message) error { came <- len(m.Payload); return nil })
 					go c.Read(context.Background())
 					for round := range rounds {
 						sendAll(t, c, came, uint64(round))
@@ -229,7 +229,7 @@ func TestNothingLostAtReset(t *testing.T) {
 			n := 0
 			got := make(chan error, 1)
 			go func() {
-				got <- c.Each(context.Background(), func(conn.Message) error { n++; return nil })
+				got <- each(c, context.Background(), func(conn.Message) error { n++; return nil })
 			}()
 			p := wstest.NewPeer(t, b, !role)
 			const messages = 50

@@ -123,7 +123,7 @@ func TestWriteFailsInBusyHandler(t *testing.T) {
 		p := wstest.NewPeer(t, b, conn.RoleClient)
 		p.Send(wstest.Text("first"), wstest.Text("second"))
 		var got bytes.Buffer
-		err := c.Each(context.Background(), func(m conn.Message) error {
+		err := each(c, context.Background(), func(m conn.Message) error {
 			if got.Write(m.Payload); got.String() == "first" {
 				c.Write(context.Background(), conn.Text, nil) // held back: it fails in a goroutine of its own
 				<-time.After(time.Hour)

@@ -77,7 +77,7 @@ func TestPeerWritesFirst(t *testing.T) {
 // countAndAnswer counts messages and answers behind the last one.
 func countAndAnswer(c *conn.Conn, count int) error {
 	messages, octets := 0, 0
-	return c.Each(context.Background(), func(m conn.Message) error {
+	return each(c, context.Background(), func(m conn.Message) error {
 		messages, octets = messages+1, octets+len(m.Payload)
 		if messages < count {
 			return nil
@@ -114,7 +114,7 @@ func TestPingPong(t *testing.T) {
 				defer within(t, 2*time.Minute, server)()
 				echoed := make(chan error, 1)
 				go func() {
-					echoed <- server.Each(ctx, func(m conn.Message) error {
+					echoed <- each(server, ctx, func(m conn.Message) error {
 						return server.Write(ctx, m.Type, m.Payload)
 					})
 				}()
@@ -137,7 +137,7 @@ func pingPong(ctx context.Context, c *conn.Conn, n int) error {
 		return err
 	}
 	i := 0
-	err := c.Each(ctx, func(m conn.Message) error {
+	err := each(c, ctx, func(m conn.Message) error {
 		if !bytes.Equal(m.Payload, number[:]) {
 			return fmt.Errorf("got %x, want %x", m.Payload, number)
 		}

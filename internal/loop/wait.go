@@ -17,7 +17,7 @@ type waits struct {
 
 // A side is one direction of a Socket.
 type side struct {
-	changed chan struct{} // closed when there is something to look at; nil: nobody waits
+	changed chan struct{} // has room for one, which says that there is something to look at
 	passed  bool          // the deadline is
 	timer   *time.Timer   // nil unless the deadline is in the future
 }
@@ -25,7 +25,7 @@ type side struct {
 // sides returns waits, made if need be. Called with mu held.
 func (s *Socket) sides() *waits {
 	if s.waits == nil {
-		s.waits = &waits{}
+		s.waits = &waits{side{changed: make(chan struct{}, 1)}, side{changed: make(chan struct{}, 1)}}
 	}
 	return s.waits
 }
@@ -48,9 +48,9 @@ func (w *waits) close() {
 }
 
 func (d *side) wake() {
-	if d.changed != nil {
-		close(d.changed)
-		d.changed = nil
+	select {
+	case d.changed <- struct{}{}:
+	default:
 	}
 }
 
@@ -90,12 +90,8 @@ func (s *Socket) wait(d *side, waiting, until uint32) error {
 			s.state.And(^waiting)
 			return nil
 		}
-		if d.changed == nil {
-			d.changed = make(chan struct{})
-		}
-		changed := d.changed
 		s.mu.Unlock()
-		<-changed
+		<-d.changed
 		s.mu.Lock()
 		s.state.And(^waiting)
 	}

@@ -14,16 +14,33 @@ type stream struct {
 	changed sync.Cond // uses mu; broadcast after every change of the fields below
 
 	buf         ring
-	readClosed  bool     // the reading end is closed, and buf stays empty
-	writeClosed bool     // the writing end is closed, and EOF follows the bytes in buf
-	writing     bool     // a write is in progress; others wait, so that their bytes do not mix
-	rd, wd      deadline // of reads and of writes
+	readClosed  bool      // the reading end is closed, and buf stays empty
+	writeClosed bool      // the writing end is closed, and EOF follows the bytes in buf
+	writing     bool      // a write is in progress; others wait, so that their bytes do not mix
+	rd, wd      deadline  // of reads and of writes
+	watchers    [2]func() // of the reading and the writing end, if a loop has them; called with mu held
 }
 
 func newStream(size int) *stream {
 	s := &stream{buf: ring{max: size}}
 	s.changed.L = &s.mu
 	return s
+}
+
+// The ends of a stream, as indexes of watchers.
+const (
+	readingEnd = iota
+	writingEnd
+)
+
+// tell tells all who wait of a change. Called with mu held.
+func (s *stream) tell() {
+	s.changed.Broadcast()
+	for _, watcher := range s.watchers {
+		if watcher != nil {
+			watcher()
+		}
+	}
 }
 
 // read waits for a byte, the end of the stream, or the deadline. If the deadline
@@ -41,7 +58,7 @@ func (s *stream) read(p []byte) (int, error) {
 			return 0, nil
 		case s.buf.n > 0:
 			n := s.buf.read(p)
-			s.changed.Broadcast()
+			s.tell()
 			return n, nil
 		case s.writeClosed:
 			return 0, io.EOF
@@ -68,15 +85,50 @@ func (s *stream) write(p []byte) (n int, err error) {
 			break
 		}
 		n += s.buf.write(p[n:])
-		s.changed.Broadcast()
+		s.tell()
 		if n == len(p) {
 			break
 		}
 		s.changed.Wait()
 	}
 	s.writing = false
-	s.changed.Broadcast()
+	s.tell()
 	return n, err
+}
+
+// tryRead is read for a caller that does not wait. again tells that there is nothing.
+func (s *stream) tryRead(p []byte) (n int, again bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.readClosed:
+		return 0, false, net.ErrClosed
+	case s.buf.n > 0:
+		n = s.buf.read(p)
+		s.tell()
+		return n, false, nil
+	}
+	return 0, !s.writeClosed, nil
+}
+
+// tryWrite buffers of p what there is room for.
+func (s *stream) tryWrite(p []byte) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.writeError(); err != nil {
+		return 0, err
+	}
+	if n = s.buf.write(p); n > 0 {
+		s.tell()
+	}
+	return n, nil
+}
+
+// watch has f called, with mu held, after every change.
+func (s *stream) watch(end int, f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchers[end] = f
 }
 
 // writeError returns the reason why nothing can be written, or nil.
@@ -101,7 +153,7 @@ func (s *stream) closeWrite() error {
 	}
 	s.writeClosed = true
 	s.wd.stop()
-	s.changed.Broadcast()
+	s.tell()
 	return nil
 }
 
@@ -115,7 +167,7 @@ func (s *stream) closeRead() error {
 	s.readClosed = true
 	s.buf = ring{}
 	s.rd.stop()
-	s.changed.Broadcast()
+	s.tell()
 	return nil
 }
 
