@@ -2,11 +2,9 @@ package conn
 
 import (
 	"context"
-	"net"
 	"testing"
 
 	"github.com/parleyws/parley/conn/internal/pool"
-	"github.com/parleyws/parley/internal/loop"
 	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/internal/race"
 )
@@ -53,11 +51,5 @@ func SetRandom(r *Redialer, f func() float64) { r.random = f }
 // bubbles too, or over sockets.
 func UseLoop() {
 	defaults.loop = &Loop{}
-	sockets := loop.NewKernel
-	loop.NewKernel = func(nc net.Conn) loop.Kernel {
-		if k := pipe.NewKernel(nc); k != nil {
-			return k
-		}
-		return sockets(nc)
-	}
+	pipe.Loop()
 }

@@ -179,8 +179,7 @@ func (c *Client) carry() {
 	case closed:
 		return
 	case upgraded:
-		ws := c.ws.Load()
-		c.start(func() { c.read(ws) })
+		c.receive(c.ws.Load())
 	default:
 		c.resume()
 		if c.mayUpgrade() {

@@ -207,7 +207,7 @@ func (w *web) dial(ctx context.Context, sid string) (*conn.Conn, error) {
 	l := &w.o.Limits
 	c, _, err := conn.Dial(ctx, w.target(websocketName, sid), &conn.DialOptions{
 		Handshake: w.handshake(),
-		Conn:      connOptions(l.MaxPayload, l.QueueBytes),
+		Conn:      connOptions(l.MaxPayload, l.QueueBytes, nil),
 	})
 	if err != nil {
 		return nil, refusedUpgrade(ended(ctx, withoutURL(err)))

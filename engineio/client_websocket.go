@@ -48,7 +48,7 @@ func (c *Client) upgrade() {
 	c.beat.probe = late
 	c.arm()
 	_ = ws.Send(askMessage.frame) // the reader learns of an error
-	c.start(func() { c.read(ws) })
+	c.receive(ws)
 }
 
 // stays logs why the session stays on long-polling. Called without any lock.
@@ -56,16 +56,21 @@ func (c *Client) stays(err error) {
 	c.web.o.Logger.Debug("engine.io: client stays on long-polling", "error", err, "session", shortID(c.open.sid))
 }
 
-// read reads a WebSocket until it ends, also one that has been dropped and is about to
-// be closed. Session.read tells why a new goroutine goes on now and then.
-func (c *Client) read(ws *conn.Conn) {
-	err := each(ws, c.received)
-	if err == errRenew {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.start(func() { c.read(ws) })
-		return
-	}
+// receive receives from a WebSocket until it ends, also from one that has been dropped and
+// is about to be closed. Called with mu held.
+func (c *Client) receive(ws *conn.Conn) {
+	c.running++
+	ws.Receive(func(m conn.Message) error {
+		c.received(ws, m)
+		return nil
+	}, func(err error) {
+		defer c.stop()
+		c.lost(ws, err)
+	})
+}
+
+// lost is called at the end of a WebSocket, with the error that ended it.
+func (c *Client) lost(ws *conn.Conn, err error) {
 	c.mu.Lock()
 	switch ws {
 	case c.ws.Load():
@@ -78,23 +83,24 @@ func (c *Client) read(ws *conn.Conn) {
 }
 
 // received handles a message of a WebSocket, which may be the transport or the one
-// that is probed. renew asks for a new goroutine.
-func (c *Client) received(ws *conn.Conn, m conn.Message) (renew bool) {
+// that is probed.
+func (c *Client) received(ws *conn.Conn, m conn.Message) {
 	if c.ws.Load() != ws {
 		c.mu.Lock()
 		defer c.unlock()
 		c.probed(ws, m)
-		return true // whatever carries messages is likely to be silent for a while now
+		ws.Quiet() // whatever carries messages is likely to be silent for a while now
+		return
 	}
 	c.delivery.Lock()
 	defer c.delivery.Unlock()
 	p, err := parse(m)
 	if err != nil {
 		c.lose(parseFailed(err))
-		return false
+		return
 	}
 	c.handle(p)
-	return c.renewal.after(p.Type == packet.Ping)
+	c.renewal.after(ws, p.Type == packet.Ping)
 }
 
 // probed handles a message on the WebSocket that is probed: "3probe". For anything

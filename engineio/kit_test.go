@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 	"log/slog"
 	"net/http"
@@ -22,7 +23,15 @@ import (
 	"github.com/parleyws/parley/internal/pipe"
 )
 
-func TestMain(m *testing.M) { leakcheck.Main(m) }
+var inLoop = flag.Bool("loop", false, "have a loop serve the WebSockets")
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *inLoop {
+		pipe.Loop()
+	}
+	leakcheck.Main(m)
+}
 
 // A site is a server in memory, in a bubble of its own, whose sessions send
 // back what they get, and the clients of it.
@@ -90,6 +99,14 @@ func withReceiver(t *testing.T, o *engineio.Options, receive func(e echo) engine
 // newServer returns a server whose options are right.
 func newServer(t *testing.T, open func(*engineio.Session) engineio.Receiver, o *engineio.Options) *engineio.Server {
 	t.Helper()
+	if *inLoop {
+		looped := engineio.Options{}
+		if o != nil {
+			looped = *o
+		}
+		looped.Loop = &conn.Loop{}
+		o = &looped
+	}
 	server, err := engineio.NewServer(open, o)
 	if err != nil {
 		t.Fatal(err)

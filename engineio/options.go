@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/handshake"
 )
 
@@ -49,6 +50,9 @@ type Options struct {
 	Limits Limits
 	// Deflate offers permessage-deflate on WebSocket; nil declines it.
 	Deflate *handshake.DeflateOptions
+	// Loop serves the WebSockets of the sessions; see conn.Loop. nil is one of the server's
+	// own, which begins with the connection after the first conn.DefaultAfter.
+	Loop *conn.Loop
 	// Logger records refused origins and the ends of sessions that their clients
 	// have caused; see the package's section on ends. It is never called with a
 	// lock held. nil is slog's default logger.
@@ -179,6 +183,9 @@ func (o *Options) resolve() (*Options, error) {
 		return nil, err
 	}
 	c.Transports = slices.Clone(c.Transports)
+	if c.Loop == nil {
+		c.Loop = &conn.Loop{After: conn.DefaultAfter}
+	}
 	c.Limits = c.Limits.withDefaults()
 	if err := c.Limits.check(); err != nil {
 		return nil, err

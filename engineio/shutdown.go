@@ -11,19 +11,24 @@ import (
 
 // This file is the end of a Server, and the accounts of what that waits for.
 
-// run runs f on a goroutine. f returns once c has ended, or when another
-// goroutine goes on. Shutdown waits for all of them, and then for c's stream.
-func (s *Server) run(c *conn.Conn, f func()) {
+// enter counts a user of c, who calls ran at last, when c has ended. Shutdown waits for all
+// of them, and then for c's stream.
+func (s *Server) enter(c *conn.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns[c]++
+}
+
+// run runs f, which ends c, on a goroutine.
+func (s *Server) run(c *conn.Conn, f func()) {
+	s.enter(c)
 	go func() {
-		defer s.ran(c) // also if a Receiver has ended the goroutine
+		defer s.ran(c)
 		f()
 	}()
 }
 
-// ran is called at the end of a goroutine of run.
+// ran ends what enter began.
 func (s *Server) ran(c *conn.Conn) {
 	s.mu.Lock()
 	s.conns[c]--

@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -20,7 +19,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) *conn.Conn {
 	l := s.o.Limits
 	c, err := conn.Accept(w, r, &conn.AcceptOptions{
 		Handshake: handshake.Options{CheckOrigin: s.o.CORS.allows, Subprotocols: s.subprotocols(r), Deflate: s.o.Deflate},
-		Conn:      connOptions(l.MaxPayload, l.QueueBytes),
+		Conn:      connOptions(l.MaxPayload, l.QueueBytes, s.o.Loop),
 	})
 	if err != nil {
 		s.o.Logger.Warn("engine.io: WebSocket refused", "error", err,
@@ -36,8 +35,8 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) *conn.Conn {
 }
 
 // connOptions returns the options of a WebSocket with limits of ours.
-func connOptions(message int64, queueBytes int) conn.Options {
-	return conn.Options{Limits: conn.Limits{
+func connOptions(message int64, queueBytes int, loop *conn.Loop) conn.Options {
+	return conn.Options{Loop: loop, Limits: conn.Limits{
 		Message:       message,
 		QueueBytes:    queueBytes,
 		QueueMessages: max(queueBytes/messageOverhead, 1),
@@ -81,7 +80,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, id string
 	open := packet.Packet{Type: packet.Open, Data: s.openData(id, false)}.Append(nil)
 	c.Send(conn.NewPrepared(conn.Text, open)) // the reader learns of an error
 	n.begin()
-	s.run(c, func() { n.read(c) })
+	n.receive(c)
 }
 
 // upgrade takes over a WebSocket that came with the id of a session.
@@ -110,79 +109,57 @@ func (s *Session) attach(c *conn.Conn) {
 	s.probing = c
 	s.beat.probe = time.Now().Add(s.server.o.Limits.UpgradeTimeout)
 	s.arm()
-	s.server.run(c, func() { s.read(c) })
+	s.receive(c)
 }
 
-// errRenew tells read to go on in a new goroutine.
-var errRenew = errors.New("renew")
-
-// read reads a WebSocket until it ends, also one that has been dropped and is
-// about to be closed.
-//
-// A goroutine begins with 2 KiB of stack, and handling a message needs more. A
-// stack that has grown stays as large while its goroutine waits. So where a
-// client is likely to be silent for a while a new goroutine waits for it.
-func (s *Session) read(c *conn.Conn) {
-	err := each(c, s.received)
-	if err == errRenew {
-		s.server.run(c, func() { s.read(c) })
-		return
-	}
-	s.lost(c, err)
-}
-
-// each gives the messages of a WebSocket to received, until that asks for a new
-// goroutine, by errRenew, or the WebSocket ends.
-func each(c *conn.Conn, received func(*conn.Conn, conn.Message) (renew bool)) error {
-	return c.Each(context.Background(), func(m conn.Message) error {
-		if received(c, m) {
-			return errRenew
-		}
+// receive receives from a WebSocket until it ends, also from one that has been dropped and
+// is about to be closed.
+func (s *Session) receive(c *conn.Conn) {
+	s.server.enter(c)
+	c.Receive(func(m conn.Message) error {
+		s.received(c, m)
 		return nil
+	}, func(err error) {
+		defer s.server.ran(c)
+		s.lost(c, err)
 	})
 }
 
 // received handles a message of a WebSocket, which may be the transport or the
-// one that is probed. renew asks for a new goroutine: after the first message,
-// which in most protocols is a greeting; after an upgrade; and after the first
-// beat that follows other messages.
-func (s *Session) received(c *conn.Conn, m conn.Message) (renew bool) {
+// one that is probed.
+func (s *Session) received(c *conn.Conn, m conn.Message) {
 	if s.ws.Load() != c {
 		s.mu.Lock()
 		defer s.unlock()
 		s.probed(c, m)
-		return s.ws.Load() == c
+		if s.ws.Load() == c {
+			c.Quiet()
+		}
+		return
 	}
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
 	p, err := s.codec.Parse(m.Payload, m.Type == conn.Binary)
 	if err != nil {
 		s.parseError(err)
-		return false
+		return
 	}
 	s.handle(p)
-	return s.renewal.after(p.Type == s.codec.Beat)
+	s.renewal.after(c, p.Type == s.codec.Beat)
 }
 
-// A renewal decides when a new goroutine goes on reading a WebSocket; see read. The
-// zero value is that of a WebSocket from which nothing has come.
+// A renewal says when the peer will probably be silent: after the first beat that follows
+// other messages. The zero value is that of a WebSocket from which nothing has come.
 type renewal struct {
-	greeted bool // a message has come
-	grown   bool // a message has come since the reader was started
+	grown bool // a message has come since the last beat
 }
 
-// after reports whether a new goroutine goes on after a packet, which is a beat of
-// the peer or another one.
-func (r *renewal) after(beat bool) (renew bool) {
-	switch {
-	case beat:
-		renew, r.grown = r.grown, false
-	case !r.greeted:
-		renew, r.greeted = true, true
-	default:
-		r.grown = true
+// after takes note of a packet, which is a beat of the peer or another one.
+func (r *renewal) after(c *conn.Conn, beat bool) {
+	if beat && r.grown {
+		c.Quiet()
 	}
-	return renew
+	r.grown = !beat
 }
 
 // probed handles a message on the WebSocket that is probed: "2probe" or "5". For

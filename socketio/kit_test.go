@@ -86,7 +86,7 @@ func newSite(t *testing.T, o *socketio.Options) (s *site, end func()) {
 // newServer returns a server whose options are right.
 func newServer(t *testing.T, o *socketio.Options) *socketio.Server {
 	t.Helper()
-	s, err := socketio.NewServer(o)
+	s, err := socketio.NewServer(socketio.InTestLoop(o))
 	if err != nil {
 		t.Fatal(err)
 	}

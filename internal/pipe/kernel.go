@@ -20,14 +20,18 @@ type kernel struct {
 	over    bool
 }
 
-// NewKernel returns a loop.Kernel for connections of this package, and nil for others.
-func NewKernel(nc net.Conn) loop.Kernel {
-	if _, ok := nc.(*conn); !ok {
-		return nil
+// Loop lets loops have connections of this package, beside those that they have anyway.
+// It is called once, before any loop is used.
+func Loop() {
+	others := loop.NewKernel
+	loop.NewKernel = func(nc net.Conn) loop.Kernel {
+		if _, ok := nc.(*conn); !ok {
+			return others(nc)
+		}
+		k := &kernel{}
+		k.changed.L = &k.mu
+		return k
 	}
-	k := &kernel{}
-	k.changed.L = &k.mu
-	return k
 }
 
 // Take implements loop.Kernel.
