@@ -47,9 +47,10 @@ var (
 // SetRandom makes f the source of r's jitter, with numbers in [0, 1).
 func SetRandom(r *Redialer, f func() float64) { r.random = f }
 
+func init() { pipe.Loop() }
+
 // UseLoop makes a loop serve all connections of the tests that one can serve: in memory, in
 // bubbles too, or over sockets.
 func UseLoop() {
 	defaults.loop = &Loop{}
-	pipe.Loop()
 }

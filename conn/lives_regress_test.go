@@ -31,7 +31,11 @@ func inLives(t *testing.T, f func(t *testing.T, c *conn.Conn, s *lifeStream, pee
 					ours, theirs := pipe.NewSize(regressSize)
 					defer theirs.Close()
 					s := &lifeStream{Conn: ours, role: role, kind: kind, size: regressSize, start: time.Now(), readEnd: never, writeEnd: never}
-					c := must(conn.New(&handshake.Result{Conn: s.conn()}, role, nil))
+					o := &conn.Options{}
+					if kind == lifeLooped {
+						o.Loop = &conn.Loop{}
+					}
+					c := must(conn.New(&handshake.Result{Conn: s.conn()}, role, o))
 					defer c.CloseNow()
 					f(t, c, s, theirs)
 				})

@@ -116,6 +116,9 @@ func (l *life) run() []string {
 	ours, theirs := pipe.NewSize(s.size)
 	l.start, l.over, l.left, l.gone = time.Now(), make(chan struct{}), never, never
 	l.stream = &lifeStream{Conn: ours, kind: s.kind, role: s.role, size: s.size, start: l.start, readEnd: never, writeEnd: never}
+	if s.kind == lifeLooped {
+		s.options.Loop = &conn.Loop{}
+	}
 	l.c = must(conn.New(&handshake.Result{Conn: l.stream.conn(), Deflate: s.deflate}, s.role, &s.options))
 	if s.net {
 		l.nc = conn.NetConn(l.c, conn.Binary)
@@ -312,7 +315,7 @@ func (a *lifeActor) took(r *callRecord, p []byte) {
 func (a *lifeActor) each(ctx context.Context, k lifeCall) {
 	r := a.begin(opEach, k.ctx)
 	n := 0
-	err := each(a.c, ctx, func(m conn.Message) error {
+	err := eachBy(a.c, ctx, a.script.kind == lifeLooped, func(m conn.Message) error {
 		from := a.now()
 		a.took(r, m.Payload)
 		switch k.then {

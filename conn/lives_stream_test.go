@@ -2,6 +2,7 @@ package conn_test
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/internal/pipe"
 )
 
 // A lifeKind is a kind of stream.
@@ -21,11 +23,12 @@ const (
 	lifeOctetwise          // reads and writes go octet by octet
 	lifeTimeless           // there are no deadlines
 	lifeLiar               // deadlines do nothing
-	lifeKinds     = int(lifeLiar) + 1
+	lifeLooped             // a loop serves it
+	lifeKinds     = int(lifeLooped) + 1
 )
 
 func (k lifeKind) String() string {
-	return [...]string{"pipe", "tried", "octetwise", "timeless", "liar"}[k]
+	return [...]string{"pipe", "tried", "octetwise", "timeless", "liar", "looped"}[k]
 }
 
 // grace is how much longer a call may take than its ctx where deadlines do not
@@ -130,6 +133,8 @@ func (s *lifeStream) conn() net.Conn {
 	switch s.kind {
 	case lifeTried:
 		return lifeTrier{s}
+	case lifeLooped:
+		return lifeLooper{s}
 	case lifeTimeless:
 		return struct{ net.Conn }{s} // it can't be closed in one direction
 	}
@@ -141,6 +146,11 @@ func (s *lifeStream) Read(p []byte) (int, error) {
 		p = p[:min(1, len(p))]
 	}
 	n, err := s.Conn.Read(p)
+	return s.read(n, err)
+}
+
+// read takes note of a read.
+func (s *lifeStream) read(n int, err error) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n == 0 && err != nil && s.fault != nil && !s.closed {
@@ -169,7 +179,11 @@ func (s *lifeStream) write(p []byte) (int, error) {
 	begin := s.now()
 	n, err := 0, s.failure()
 	if err == nil {
-		n, err = s.Conn.Write(p)
+		if s.kind == lifeLooped {
+			n, err = pipe.TryWrite(s.Conn, p)
+		} else {
+			n, err = s.Conn.Write(p)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -267,3 +281,29 @@ func (s lifeTrier) TryWrite(p []byte) (int, error) {
 	}
 	return s.Write(p)
 }
+
+// A lifeLooper is a lifeStream that a loop may serve.
+type lifeLooper struct{ *lifeStream }
+
+func (s lifeLooper) Unwrap() net.Conn { return s.Conn }
+
+// TryRead reads what there is.
+func (s lifeLooper) TryRead(p []byte) (n int, again bool, err error) {
+	s.mu.Lock()
+	err = s.fault
+	s.mu.Unlock()
+	if err == nil {
+		n, again, err = pipe.TryRead(s.Conn, p)
+	}
+	if !again && n == 0 && err == nil {
+		s.read(0, io.EOF)
+		return 0, false, nil
+	}
+	if !again {
+		n, err = s.read(n, err)
+	}
+	return n, again, err
+}
+
+// TryWrite takes what there is room for.
+func (s lifeLooper) TryWrite(p []byte) (int, error) { return s.write(p) }

@@ -25,7 +25,11 @@ func TestMain(m *testing.M) {
 
 // each is c.Each. With -loop the loop calls f, unless ctx may end.
 func each(c *conn.Conn, ctx context.Context, f func(conn.Message) error) error {
-	if !*inLoop || ctx.Done() != nil && ctx != conn.ServeContext(c) {
+	return eachBy(c, ctx, *inLoop, f)
+}
+
+func eachBy(c *conn.Conn, ctx context.Context, loop bool, f func(conn.Message) error) error {
+	if !loop || ctx.Done() != nil && ctx != conn.ServeContext(c) {
 		return c.Each(ctx, f)
 	}
 	ended := make(chan error, 1)

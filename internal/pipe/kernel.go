@@ -13,11 +13,48 @@ import (
 type kernel struct {
 	mu      sync.Mutex
 	changed sync.Cond // uses mu
-	conns   []*conn   // by descriptor; never taken out, so that a number is never used again
+	conns   []Wrapper // by descriptor; never taken out, so that a number is never used again
 	numbers []int32   // by descriptor; 0: not watched yet
 	order   []int32   // descriptors of which there is something to tell
 	kinds   []loop.Kind
 	over    bool
+}
+
+// A Wrapper is a connection of this package with something around it that a loop must
+// not pass over. TryRead and TryWrite of this package do what is left to do.
+type Wrapper interface {
+	net.Conn
+	Unwrap() net.Conn
+	// TryRead reads what there is. again tells that there is nothing.
+	TryRead(p []byte) (n int, again bool, err error)
+	// TryWrite takes what there is room for.
+	TryWrite(p []byte) (int, error)
+	CloseWrite() error
+}
+
+// TryRead reads from a connection of this package what there is. again tells that there is
+// nothing. The end of the stream is 0 and no error.
+func TryRead(nc net.Conn, p []byte) (n int, again bool, err error) { return nc.(*conn).in.tryRead(p) }
+
+// TryWrite writes of p what there is room for.
+func TryWrite(nc net.Conn, p []byte) (int, error) { return nc.(*conn).out.tryWrite(p) }
+
+// bare is a Wrapper with nothing.
+type bare struct{ *conn }
+
+func (b bare) Unwrap() net.Conn                                { return b.conn }
+func (b bare) TryRead(p []byte) (n int, again bool, err error) { return TryRead(b.conn, p) }
+func (b bare) TryWrite(p []byte) (int, error)                  { return TryWrite(b.conn, p) }
+
+// wrapperOf returns nc as a Wrapper; nil if it is no connection of this package.
+func wrapperOf(nc net.Conn) Wrapper {
+	switch nc := nc.(type) {
+	case *conn:
+		return bare{nc}
+	case Wrapper:
+		return nc
+	}
+	return nil
 }
 
 // Loop lets loops have connections of this package, beside those that they have anyway.
@@ -25,7 +62,7 @@ type kernel struct {
 func Loop() {
 	others := loop.NewKernel
 	loop.NewKernel = func(nc net.Conn) loop.Kernel {
-		if _, ok := nc.(*conn); !ok {
+		if wrapperOf(nc) == nil {
 			return others(nc)
 		}
 		k := &kernel{}
@@ -36,8 +73,8 @@ func Loop() {
 
 // Take implements loop.Kernel.
 func (k *kernel) Take(nc net.Conn) (fd int32, ok bool) {
-	c, ok := nc.(*conn)
-	if !ok {
+	c := wrapperOf(nc)
+	if c == nil {
 		return 0, false
 	}
 	k.mu.Lock()
@@ -48,7 +85,7 @@ func (k *kernel) Take(nc net.Conn) (fd int32, ok bool) {
 
 // Watch implements loop.Kernel.
 func (k *kernel) Watch(fd, number int32) error {
-	c := k.conn(fd)
+	c := k.conn(fd).Unwrap().(*conn)
 	k.mu.Lock()
 	k.numbers[fd] = number
 	k.mu.Unlock()
@@ -96,7 +133,7 @@ func (k *kernel) Wait(events []loop.Event) int {
 
 // Read implements loop.Kernel.
 func (k *kernel) Read(fd int32, p []byte) (int, error) {
-	n, again, err := k.conn(fd).in.tryRead(p)
+	n, again, err := k.conn(fd).TryRead(p)
 	if again {
 		err = loop.ErrAgain
 	}
@@ -105,7 +142,7 @@ func (k *kernel) Read(fd int32, p []byte) (int, error) {
 
 // Write implements loop.Kernel.
 func (k *kernel) Write(fd int32, p []byte) (int, error) {
-	n, err := k.conn(fd).out.tryWrite(p)
+	n, err := k.conn(fd).TryWrite(p)
 	if n == 0 && err == nil && len(p) > 0 {
 		err = loop.ErrAgain
 	}
@@ -120,10 +157,11 @@ func (k *kernel) Control(int32, func(fd uintptr)) error { return errors.ErrUnsup
 
 // Close implements loop.Kernel.
 func (k *kernel) Close(fd int32) {
-	c := k.conn(fd)
+	w := k.conn(fd)
+	c := w.Unwrap().(*conn)
 	c.in.watch(readingEnd, nil)
 	c.out.watch(writingEnd, nil)
-	c.Close()
+	w.Close()
 }
 
 // End implements loop.Kernel.
@@ -134,7 +172,7 @@ func (k *kernel) End() {
 	k.changed.Signal()
 }
 
-func (k *kernel) conn(fd int32) *conn {
+func (k *kernel) conn(fd int32) Wrapper {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.conns[fd]

@@ -178,6 +178,7 @@ func (s *stream) setReadDeadline(t time.Time) error {
 		return net.ErrClosed
 	}
 	s.rd.set(&s.changed, t)
+	s.tell()
 	return nil
 }
 
@@ -188,5 +189,6 @@ func (s *stream) setWriteDeadline(t time.Time) error {
 		return net.ErrClosed
 	}
 	s.wd.set(&s.changed, t)
+	s.tell()
 	return nil
 }
