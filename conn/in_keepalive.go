@@ -12,8 +12,8 @@ import (
 // (Limits.MessageTime). A connection is judged only while a read waits: a
 // handler that is busy for a minute is no sign of a dead peer.
 //
-// It is a timer that is not moved when bytes come, so that they cost nothing
-// here. When it fires it sees for how long it has been quiet, and is set anew.
+// It is a timer, or the loop's clock, that is not moved when bytes come, so that they cost
+// nothing here. When it fires it sees for how long it has been quiet, and is set anew.
 
 // userTimeout is how long TCP may wait for what we sent to be acknowledged.
 const userTimeout = 30 * time.Second
@@ -34,12 +34,27 @@ func (in *inbound) startKeepalive() {
 func (in *inbound) lookIn(d time.Duration) {
 	w := &in.wait
 	w.due = clock() + d
+	looped := in.c.stream.Looped()
 	switch {
 	case w.ended:
+	case looped != nil:
+		looped.Clock().Set((*loopedConn)(in.c), d)
 	case w.timer == nil:
 		w.timer = time.AfterFunc(d, in.look)
 	default:
 		w.timer.Reset(d)
+	}
+}
+
+// stopLooking ends the keepalive. Called with mu held.
+func (in *inbound) stopLooking() {
+	w := &in.wait
+	w.ended = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	if looped := in.c.stream.Looped(); looped != nil {
+		looped.Clock().Stop((*loopedConn)(in.c))
 	}
 }
 
@@ -57,7 +72,7 @@ func (in *inbound) budget() bool {
 	}
 	if t := in.c.settings.MessageTime; !w.slow && t < noTime && in.parser.Mode() != message.Stream {
 		w.slow, w.spare = true, t
-		if w.timer == nil || w.since+t < w.due {
+		if w.due == 0 || w.since+t < w.due {
 			in.lookIn(t)
 		}
 	}

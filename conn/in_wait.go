@@ -23,8 +23,9 @@ type wait struct {
 	spare time.Duration // the message under way may wait so much longer
 	since time.Duration // when the wait began
 	quiet time.Duration // waited since the last byte, or since the Ping after it
-	due   time.Duration // when the keepalive looks next
-	timer *time.Timer   // of the keepalive; nil: it has never been needed
+	due   time.Duration // when the keepalive looks next; 0: it never has
+	timer *time.Timer   // of the keepalive; nil: it has never been needed, or the loop's clock serves
+	place int32         // of the connection in the loop's clock
 }
 
 // began is what clock counts from.
@@ -251,9 +252,6 @@ func (a *armed) stopNow() {
 func (in *inbound) over() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.wait.ended = true
-	if in.wait.timer != nil {
-		in.wait.timer.Stop()
-	}
+	in.stopLooking()
 	in.arm.stopNow()
 }

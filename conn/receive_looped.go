@@ -22,6 +22,12 @@ func (c *Conn) receiveLooped(s *loop.Socket, r receiver) {
 // A loopedConn is a Conn as its loop sees it.
 type loopedConn Conn
 
+// Ring implements alarm.Sleeper, for the keepalive.
+func (l *loopedConn) Ring() { (*Conn)(l).in.look() }
+
+// Place implements alarm.Sleeper.
+func (l *loopedConn) Place() *int32 { return &l.in.wait.place }
+
 // Readable implements loop.Reader: it delivers what has come.
 func (l *loopedConn) Readable() {
 	c := (*Conn)(l)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio/internal/packet"
+	alarms "github.com/parleyws/parley/internal/alarm"
 )
 
 // A Client is a session with a server, seen from the client: what a Session is to
@@ -43,6 +44,7 @@ type Client struct {
 	progress   chan struct{}
 	beat       heartbeat
 	alarm      alarm
+	clock      alarms.Clock
 	running    int // goroutines
 
 	// delivery is the turn to deliver messages. It guards the field below and nothing

@@ -147,9 +147,18 @@ func (c *Client) gone() {
 }
 
 // arm sets the alarm to the next moment. Called with mu held.
-func (c *Client) arm() { c.alarm.set(c.beat.next(), c) }
+func (c *Client) arm() { c.alarm.set(c.beat.next(), &c.clock, (*sleepingClient)(c)) }
 
-// tick is called by the alarm.
+// A sleepingClient is a Client as its clock sees it.
+type sleepingClient Client
+
+// Ring implements alarm.Sleeper.
+func (c *sleepingClient) Ring() { (*Client)(c).tick() }
+
+// Place implements alarm.Sleeper.
+func (c *sleepingClient) Place() *int32 { return &c.alarm.place }
+
+// tick does what is due.
 func (c *Client) tick() {
 	c.mu.Lock()
 	defer c.unlock()

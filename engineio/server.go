@@ -16,6 +16,7 @@ import (
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio/internal/packet"
+	alarms "github.com/parleyws/parley/internal/alarm"
 )
 
 // The names of the transports in a query.
@@ -29,6 +30,8 @@ const (
 type Server struct {
 	open func(*Session) Receiver
 	o    *Options // resolved
+
+	clock alarms.Clock // of the sessions
 
 	mu       sync.Mutex
 	sessions map[string]*Session // by id; an ended session stays until its last GET; nil: about to open

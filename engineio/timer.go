@@ -2,6 +2,8 @@ package engineio
 
 import (
 	"time"
+
+	alarms "github.com/parleyws/parley/internal/alarm"
 )
 
 // expire does what is due. The next moments are counted from when something was
@@ -38,9 +40,18 @@ func (s *Session) expire(now time.Time) {
 }
 
 // arm sets the alarm to the next moment. Called with mu held.
-func (s *Session) arm() { s.alarm.set(s.beat.next(), s) }
+func (s *Session) arm() { s.alarm.set(s.beat.next(), &s.server.clock, (*sleepingSession)(s)) }
 
-// tick is called by the alarm.
+// A sleepingSession is a Session as the server's clock sees it.
+type sleepingSession Session
+
+// Ring implements alarm.Sleeper. What is due may call a Receiver, which may block.
+func (s *sleepingSession) Ring() { go (*Session)(s).tick() }
+
+// Place implements alarm.Sleeper.
+func (s *sleepingSession) Place() *int32 { return &s.alarm.place }
+
+// tick does what is due.
 func (s *Session) tick() {
 	s.mu.Lock()
 	defer s.unlock()
@@ -48,34 +59,27 @@ func (s *Session) tick() {
 	s.expire(time.Now())
 }
 
-// An alarm is the one timer of a session. The mutex of its owner guards it. The
-// zero value is ready.
+// An alarm wakes a session, or a client, at the next moment. The mutex of its owner guards
+// it. The zero value is ready.
 type alarm struct {
-	timer *time.Timer // nil: it was never set
-	at    time.Time   // when it fires; zero: it does not
+	at    time.Time // when it wakes; zero: never
+	place int32     // in the clock, whom it belongs to
 }
 
-// set makes the alarm call the owner's tick at the moment next, or never if that is
-// zero. An alarm that fires too early is left as it is, since it costs less than
-// setting it again.
-func (a *alarm) set(next time.Time, owner interface{ tick() }) {
+// set makes clock ring for the owner at the moment next, or never if that is zero. An alarm
+// that rings too early is left as it is, since it costs less than setting it again.
+func (a *alarm) set(next time.Time, clock *alarms.Clock, owner alarms.Sleeper) {
 	switch {
 	case next.IsZero():
-		if a.timer != nil {
-			a.timer.Stop()
+		if !a.at.IsZero() {
+			clock.Stop(owner)
 		}
 		a.at = time.Time{}
-		return
-	case !a.at.IsZero() && !next.Before(a.at):
-		return
-	}
-	a.at = next
-	if a.timer == nil {
-		a.timer = time.AfterFunc(time.Until(next), owner.tick)
-	} else {
-		a.timer.Reset(time.Until(next))
+	case a.at.IsZero() || next.Before(a.at):
+		a.at = next
+		clock.Set(owner, time.Until(next))
 	}
 }
 
-// rang takes note that the alarm has fired. The owner's tick calls it.
+// rang takes note that the clock has rung.
 func (a *alarm) rang() { a.at = time.Time{} }

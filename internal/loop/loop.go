@@ -16,11 +16,14 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/parleyws/parley/internal/alarm"
 )
 
 // A Loop serves the sockets that it has taken over, until it is closed.
 type Loop struct {
 	kernel Kernel
+	clock  alarm.Clock
 
 	mu      sync.Mutex
 	sockets []*Socket       // by descriptor; nil where there is none

@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+
+	"github.com/parleyws/parley/internal/alarm"
 )
 
 // A Socket is a stream that a Loop has taken over. It can be used in two ways: a Reader
@@ -69,6 +71,9 @@ const shut = 1 << 30
 // turnBytes is how many bytes a worker reads from one socket before the others have their
 // turn.
 const turnBytes = 64 << 10
+
+// Clock returns the clock that the sockets of the Loop share.
+func (s *Socket) Clock() *alarm.Clock { return &s.loop.clock }
 
 // acquire lets the caller use fd until release. It returns false once the socket is closed.
 func (s *Socket) acquire() bool {
