@@ -1,11 +1,15 @@
 package stream
 
-import "github.com/parleyws/parley/internal/loop"
+import (
+	"net"
+
+	"github.com/parleyws/parley/internal/loop"
+)
 
 // A looped is a socket that a loop has taken over.
 type looped struct{ *loop.Socket }
 
-// read implements socket.
+// read implements endpoint.
 func (l looped) read(s *Stream, p []byte, release, try bool) (n int, again bool, err error) {
 	for {
 		n, again, err = l.TryRead(p)
@@ -21,7 +25,7 @@ func (l looped) read(s *Stream, p []byte, release, try bool) (n int, again bool,
 	}
 }
 
-// write implements socket.
+// write implements endpoint.
 func (l looped) write(p []byte, wait bool) (int, error) {
 	if wait {
 		return l.WriteSome(p)
@@ -29,5 +33,8 @@ func (l looped) write(p []byte, wait bool) (int, error) {
 	return l.TryWrite(p)
 }
 
-// control implements socket.
+// control implements endpoint.
 func (l looped) control(f func(fd uintptr)) error { return l.Control(f) }
+
+// unwrap implements endpoint.
+func (l looped) unwrap() net.Conn { return l.Socket }

@@ -5,4 +5,4 @@ package stream
 import "net"
 
 // polledOf says that sockets can't be tried on this system.
-func polledOf(net.Conn) socket { return nil }
+func polledOf(net.Conn) endpoint { return nil }

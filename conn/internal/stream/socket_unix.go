@@ -10,8 +10,9 @@ import (
 )
 
 // A polled is the socket of a plain TCP or Unix connection, for which the runtime waits.
-// Its fields below raw are a read as its callback sees it.
+// Its fields after raw are a read as its callback sees it.
 type polled struct {
+	net.Conn
 	raw     syscall.RawConn
 	call    func(fd uintptr) bool // made once: a closure for each read would be an allocation for each
 	s       *Stream
@@ -24,7 +25,7 @@ type polled struct {
 
 // polledOf returns the socket of nc; nil if nc is none. A type that embeds one has the
 // method too, but may have a Read of its own.
-func polledOf(nc net.Conn) socket {
+func polledOf(nc net.Conn) endpoint {
 	var raw syscall.RawConn
 	switch nc := nc.(type) {
 	case *net.TCPConn:
@@ -35,12 +36,12 @@ func polledOf(nc net.Conn) socket {
 	if raw == nil {
 		return nil
 	}
-	a := &polled{raw: raw}
+	a := &polled{Conn: nc, raw: raw}
 	a.call = a.onReadable
 	return a
 }
 
-// read implements socket. The first callback after RawConn.Read has reset the
+// read implements endpoint. The first callback after RawConn.Read has reset the
 // readiness must try the read itself: one that only waits loses a wake-up that
 // came before. When there is nothing the buffer, if release says that nobody
 // needs it, goes back to its pool, and the callback after the wait returns
@@ -102,7 +103,7 @@ var writings = sync.Pool{New: func() any {
 	return w
 }}
 
-// write implements socket. The callback tries the write itself, as that of read does, and
+// write implements endpoint. The callback tries the write itself, as that of read does, and
 // for the same reason.
 func (a *polled) write(p []byte, wait bool) (int, error) {
 	w := writings.Get().(*writing)
@@ -133,5 +134,8 @@ func (w *writing) onWritable(fd uintptr) bool {
 	return true
 }
 
-// control implements socket.
+// control implements endpoint.
 func (a *polled) control(f func(fd uintptr)) error { return a.raw.Control(f) }
+
+// unwrap implements endpoint.
+func (a *polled) unwrap() net.Conn { return a.Conn }

@@ -5,7 +5,6 @@ package stream
 import (
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -26,21 +25,21 @@ import (
 // time, TryWrite and WriteAll to one at a time, which may be another. The others
 // may be called at any time. A Stream must not be copied once it is used.
 type Stream struct {
-	nc      net.Conn
-	socket  socket // nil: it can't be tried
-	trusted bool   // the deadlines of nc are those of the runtime
-	stalled uint32 // atomic: 1 once it was closed for want of progress
-
-	buf   *pool.Buffer    // nil while nothing is buffered
-	r, w  int             // buf.B[r:w] has come and is not used up
-	idle  *[idleRead]byte // what a waiting read of a stream that is not a socket holds
-	roomy bool            // what came together last did not fit a small buffer: the next read gets a large one
-	more  bool            // the last read of such a stream filled what it had
+	end     endpoint
+	buf     *pool.Buffer // nil while nothing is buffered
+	r, w    int32        // buf.B[r:w] has come and is not used up
+	stalled uint32       // atomic: 1 once it was closed for want of progress
+	tries   bool         // reads and writes can be tried: end is a socket
+	trusted bool         // the deadlines of end work for sure
+	roomy   bool         // what came together last did not fit a small buffer: the next read gets a large one
 }
 
-// A socket is a stream that can be tried: the runtime waits for it (socket_unix.go), or a
-// loop does (socket_loop.go).
-type socket interface {
+// An endpoint is a net.Conn of one of three kinds: a socket for which the runtime waits
+// (socket_unix.go) or a loop does (socket_loop.go), or anything else (blocking.go).
+type endpoint interface {
+	net.Conn
+	// unwrap returns what New was given.
+	unwrap() net.Conn
 	// read reads into p. With try it does not wait, and again tells that there is
 	// nothing. Where it waits, the buffer of s, if release says that nobody needs it,
 	// goes back to its pool meanwhile; then 0 and no error tell that there is something.
@@ -55,10 +54,6 @@ type socket interface {
 // Forever is a timeout that never passes.
 const Forever = time.Duration(1) << 62
 
-// idleRead is the size of a read that waits on a stream that is not a plain
-// socket: it holds a small message, or the start of a longer one.
-const idleRead = 64
-
 // How many bytes are given to a blocking write at once: what has the timeout of
 // WriteAll to go out. A message of 64 KiB goes with its header; TLS cuts it into
 // records anyway.
@@ -70,19 +65,19 @@ const (
 // New returns the Stream of nc, of which buffered has been read already. It takes
 // nc over and copies buffered.
 func New(nc net.Conn, buffered []byte) Stream {
-	s := Stream{nc: nc, socket: socketOf(nc), trusted: isTrusted(nc)}
-	if s.socket == nil {
-		s.idle = new([idleRead]byte)
+	s := Stream{end: socketOf(nc), trusted: isTrusted(nc)}
+	if s.tries = s.end != nil; !s.tries {
+		s.end = &blocking{Conn: nc}
 	}
 	if len(buffered) > 0 {
 		s.buf = pool.Get(len(buffered))
-		s.w = copy(s.buf.B[:cap(s.buf.B)], buffered)
+		s.w = int32(copy(s.buf.B[:cap(s.buf.B)], buffered))
 	}
 	return s
 }
 
 // socketOf returns nc as what can be tried, and nil if it can't.
-func socketOf(nc net.Conn) socket {
+func socketOf(nc net.Conn) endpoint {
 	if s, ok := nc.(*loop.Socket); ok {
 		return looped{s}
 	}
@@ -104,11 +99,11 @@ func isTrusted(nc net.Conn) bool {
 }
 
 // NetConn returns what New was given, for its addresses and its read deadline.
-func (s *Stream) NetConn() net.Conn { return s.nc }
+func (s *Stream) NetConn() net.Conn { return s.end.unwrap() }
 
 // CanTry reports whether Fill and Into can try a read: the stream is a plain
 // socket.
-func (s *Stream) CanTry() bool { return s.socket != nil }
+func (s *Stream) CanTry() bool { return s.tries }
 
 // Buffered returns the bytes that have come and are not used up. They are valid
 // until the next Fill, Drop or Discard, and may be modified.
@@ -124,7 +119,7 @@ func (s *Stream) Holds() bool { return s.buf != nil }
 
 // Advance uses up n bytes of Buffered, which stay valid as they were.
 func (s *Stream) Advance(n int) {
-	s.r += n
+	s.r += int32(n)
 	if s.r == s.w {
 		s.r, s.w = 0, 0
 	}
@@ -135,16 +130,16 @@ func (s *Stream) Advance(n int) {
 // nothing to give returns at once and again is true. n, again or err is set, and
 // only one of them.
 func (s *Stream) Fill(need int, try bool) (n int, again bool, err error) {
-	if s.socket == nil {
-		n, err = s.fillBlocking(need)
+	if b, ok := s.end.(*blocking); ok {
+		n, err = b.fill(s, need)
 		return n, false, err
 	}
 	for {
 		s.space(need)
 		free := s.buf.B[s.w:cap(s.buf.B)]
-		n, again, err := s.socket.read(s, free, s.r == s.w, try)
+		n, again, err := s.end.read(s, free, s.r == s.w, try)
 		if n > 0 {
-			s.w += n
+			s.w += int32(n)
 			s.roomy = n == len(free) || s.roomy && s.w > pool.Small
 		}
 		if n > 0 || again || err != nil {
@@ -156,51 +151,7 @@ func (s *Stream) Fill(need int, try bool) (n int, again bool, err error) {
 
 // Into reads once straight into p, as Fill does. Nothing may be buffered.
 func (s *Stream) Into(p []byte, try bool) (n int, again bool, err error) {
-	if s.socket == nil {
-		n, err = s.readBlocking(p)
-		return n, false, err
-	}
-	return s.socket.read(s, p, false, try)
-}
-
-// fillBlocking is Fill for a stream that can't be tried. It waits with the few
-// bytes of idle, unless the last read shows that there is more.
-func (s *Stream) fillBlocking(need int) (int, error) {
-	if s.r == s.w && !s.more {
-		s.Drop()
-		n, err := s.readBlocking(s.idle[:])
-		if n > 0 {
-			s.space(0)
-			s.w = copy(s.buf.B[:cap(s.buf.B)], s.idle[:n])
-			s.more = n == len(s.idle)
-		}
-		return n, err
-	}
-	s.space(need)
-	free := s.buf.B[s.w:cap(s.buf.B)]
-	n, err := s.readBlocking(free)
-	s.w += n
-	s.more = n == len(free)
-	s.roomy = s.more
-	return n, err
-}
-
-// emptyReads is how many reads in a row may bring nothing without an error, as
-// io.Reader permits.
-const emptyReads = 100
-
-// readBlocking reads from a stream that is not a socket. n or err is set, and
-// not both: a read that brings both is followed by one that brings the error.
-func (s *Stream) readBlocking(p []byte) (n int, err error) {
-	for range emptyReads {
-		if n, err = s.nc.Read(p); n > 0 {
-			return n, nil
-		}
-		if err != nil {
-			return 0, err
-		}
-	}
-	return 0, io.ErrNoProgress
+	return s.end.read(s, p, false, try)
 }
 
 // space makes room after what is buffered, for need bytes altogether.
@@ -226,8 +177,8 @@ func (s *Stream) space(need int) {
 
 // Looped returns the stream as a loop's socket; nil if it is none.
 func (s *Stream) Looped() *loop.Socket {
-	l, _ := s.nc.(*loop.Socket)
-	return l
+	l, _ := s.end.(looped)
+	return l.Socket
 }
 
 // Drop gives the buffer back. What it held is lost.
@@ -245,15 +196,15 @@ type TryWriter interface {
 // TryWriter returns what tries a write to the stream: the Stream itself if it is
 // a plain socket, the net.Conn if it has a method TryWrite, or nil.
 func (s *Stream) TryWriter() TryWriter {
-	if s.socket != nil {
+	if s.tries {
 		return s
 	}
-	try, _ := s.nc.(TryWriter)
+	try, _ := s.end.unwrap().(TryWriter)
 	return try
 }
 
 // TryWrite implements TryWriter for a plain socket.
-func (s *Stream) TryWrite(p []byte) (int, error) { return s.socket.write(p, false) }
+func (s *Stream) TryWrite(p []byte) (int, error) { return s.end.write(p, false) }
 
 // A limit bounds a call by the deadline that was set for it. Where deadlines
 // can't be trusted, a timer closes the stream if the call does not return.
@@ -326,15 +277,15 @@ var past = time.Unix(1, 0)
 
 // Wake makes a waiting read return, until EndWake. It reports false where the
 // stream has no deadlines.
-func (s *Stream) Wake() bool { return s.nc.SetReadDeadline(past) == nil }
+func (s *Stream) Wake() bool { return s.end.SetReadDeadline(past) == nil }
 
 // EndWake lets reads wait again.
-func (s *Stream) EndWake() { s.nc.SetReadDeadline(time.Time{}) }
+func (s *Stream) EndWake() { s.end.SetReadDeadline(time.Time{}) }
 
 // LimitRead makes the next read return within d, if the stream can do that, and
 // closes the stream otherwise. end is to be called after the read.
 func (s *Stream) LimitRead(d time.Duration) (end func()) {
-	l := s.limit(d, s.nc.SetReadDeadline, nil)
+	l := s.limit(d, s.end.SetReadDeadline, nil)
 	return func() {
 		l.stop()
 		s.EndWake()
@@ -345,13 +296,13 @@ func (s *Stream) LimitRead(d time.Duration) (end func()) {
 // Over TLS it may block for a second, to send the alert; the alert alone would
 // leave the peer's TCP waiting.
 func (s *Stream) CloseWrite() bool {
-	t, ok := s.nc.(*tls.Conn)
+	t, ok := s.end.unwrap().(*tls.Conn)
 	if ok {
 		t.SetWriteDeadline(time.Now().Add(time.Second))
 		t.CloseWrite()
 		return halfClose(t.NetConn())
 	}
-	return halfClose(s.nc)
+	return halfClose(s.end.unwrap())
 }
 
 func halfClose(nc net.Conn) bool {
@@ -369,9 +320,9 @@ func (s *Stream) Discard(d time.Duration, spare func() bool) (ended bool) {
 	for {
 		var l *limit
 		if d < Forever {
-			l = s.limit(d, s.nc.SetReadDeadline, spare)
+			l = s.limit(d, s.end.SetReadDeadline, spare)
 		}
-		_, err := s.readBlocking(b.B[:cap(b.B)])
+		_, _, err := s.end.read(s, b.B[:cap(b.B)], false, false)
 		passed := l.stop()
 		if err != nil {
 			timeout, ok := errors.AsType[net.Error](err)
@@ -383,19 +334,19 @@ func (s *Stream) Discard(d time.Duration, spare func() bool) (ended bool) {
 // Close closes the stream without waiting: a TLS alert would wait for a peer
 // that does not read.
 func (s *Stream) Close() {
-	if t, ok := s.nc.(*tls.Conn); ok {
+	if t, ok := s.end.unwrap().(*tls.Conn); ok {
 		t.NetConn().Close()
 		return
 	}
-	s.nc.Close()
+	s.end.Close()
 }
 
 // SetUserTimeout bounds how long what was sent may stay unacknowledged before
 // the kernel cuts the connection. It does nothing on other than TCP sockets, be
 // they below TLS, nor on systems other than Linux.
 func (s *Stream) SetUserTimeout(d time.Duration) {
-	below := s.socket
-	if t, ok := s.nc.(*tls.Conn); ok {
+	below := s.end
+	if t, ok := below.unwrap().(*tls.Conn); ok {
 		below = socketOf(t.NetConn())
 	}
 	if below != nil {

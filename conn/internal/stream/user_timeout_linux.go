@@ -10,7 +10,7 @@ import (
 const tcpUserTimeout = 18
 
 // setUserTimeout sets TCP_USER_TIMEOUT. It does nothing on other than TCP sockets.
-func setUserTimeout(s socket, d time.Duration) {
+func setUserTimeout(s endpoint, d time.Duration) {
 	s.control(func(fd uintptr) {
 		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(d/time.Millisecond))
 	})

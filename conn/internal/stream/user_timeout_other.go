@@ -5,4 +5,4 @@ package stream
 import "time"
 
 // setUserTimeout does nothing: this system has no such option.
-func setUserTimeout(socket, time.Duration) {}
+func setUserTimeout(endpoint, time.Duration) {}

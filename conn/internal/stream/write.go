@@ -15,11 +15,11 @@ import (
 // write returns when its deadline passes. Without progress the error is
 // os.ErrDeadlineExceeded. Forever is no timeout.
 func (s *Stream) WriteAll(p []byte, timeout time.Duration) error {
-	if s.socket != nil {
+	if s.tries {
 		return s.writeAllSocket(p, timeout)
 	}
 	piece := writePiece
-	if _, ok := s.nc.(*tls.Conn); ok {
+	if _, ok := s.end.unwrap().(*tls.Conn); ok {
 		piece = writePieceTLS
 	}
 	start := time.Now()
@@ -38,7 +38,7 @@ func (s *Stream) WriteAll(p []byte, timeout time.Duration) error {
 		written += n
 	}
 	if s.TryWriter() != nil { // a deadline that has passed would stop TryWrite
-		s.nc.SetWriteDeadline(time.Time{})
+		s.end.SetWriteDeadline(time.Time{})
 	}
 	return nil
 }
@@ -48,10 +48,10 @@ func (s *Stream) writeAllSocket(p []byte, timeout time.Duration) error {
 	var start time.Time // of the first wait
 	for written := 0; ; {
 		waited := !start.IsZero()
-		n, err := s.socket.write(p[written:], waited)
+		n, err := s.end.write(p[written:], waited)
 		if written += n; err != nil || written == len(p) {
 			if waited && timeout < Forever { // a deadline that has passed would stop TryWrite
-				s.nc.SetWriteDeadline(time.Time{})
+				s.end.SetWriteDeadline(time.Time{})
 			}
 			return err
 		}
@@ -60,7 +60,7 @@ func (s *Stream) writeAllSocket(p []byte, timeout time.Duration) error {
 			start = now
 		}
 		if left := allowance(timeout, written, now.Sub(start)); left < Forever {
-			s.nc.SetWriteDeadline(now.Add(left))
+			s.end.SetWriteDeadline(now.Add(left))
 		}
 	}
 }
@@ -79,14 +79,14 @@ func allowance(timeout time.Duration, written int, elapsed time.Duration) time.D
 // writePiece writes p, within timeout, or what of it goes in that time.
 func (s *Stream) writePiece(p []byte, timeout time.Duration) (int, error) {
 	if timeout >= Forever {
-		return s.nc.Write(p)
+		return s.end.Write(p)
 	}
-	limit := s.limit(timeout, s.nc.SetWriteDeadline, s.stall)
-	n, err := s.nc.Write(p)
+	limit := s.limit(timeout, s.end.SetWriteDeadline, s.stall)
+	n, err := s.end.Write(p)
 	if passed := limit.stop(); passed && err != nil {
 		return n, os.ErrDeadlineExceeded
 	}
-	if _, ok := s.nc.(*tls.Conn); n > 0 && !ok && errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, ok := s.end.unwrap().(*tls.Conn); n > 0 && !ok && errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, nil // that is progress; over TLS a deadline that has passed is final
 	}
 	return n, err
