@@ -21,8 +21,24 @@ type Conn struct {
 	stream stream.Stream
 	pings  pinger
 
+	about *about // nil: there is nothing to say
+}
+
+// about is what some connections know of their beginning. It is constant.
+type about struct {
 	subprotocol string
 	values      requestvalues.Values // for what Server gives to its functions; nil: none
+}
+
+// setValues makes values those of the connection's ctx, before anybody else knows it.
+func (c *Conn) setValues(values requestvalues.Values) {
+	if values == nil {
+		return
+	}
+	if c.about == nil {
+		c.about = &about{}
+	}
+	c.about.values = values
 }
 
 // New makes a Conn of a stream on which the handshake is done. It takes over
@@ -58,9 +74,11 @@ func checkTerms(hs *handshake.Result) error {
 
 func newConn(hs *handshake.Result, role Role, s *settings) *Conn {
 	c := &Conn{
-		stream:      stream.New(s.loop.enter(hs.Conn), hs.Buffered),
-		settings:    s,
-		subprotocol: hs.Subprotocol,
+		stream:   stream.New(s.loop.enter(hs.Conn), hs.Buffered),
+		settings: s,
+	}
+	if hs.Subprotocol != "" {
+		c.about = &about{subprotocol: hs.Subprotocol}
 	}
 	c.life.serving = role == RoleServer
 	c.in.init(c, role, hs.Deflate, s)
@@ -70,4 +88,9 @@ func newConn(hs *handshake.Result, role Role, s *settings) *Conn {
 }
 
 // Subprotocol returns the subprotocol that the handshake agreed on, or "".
-func (c *Conn) Subprotocol() string { return c.subprotocol }
+func (c *Conn) Subprotocol() string {
+	if c.about == nil {
+		return ""
+	}
+	return c.about.subprotocol
+}

@@ -29,10 +29,10 @@ func (x connContext) Err() error {
 
 // Value implements context.Context.
 func (x connContext) Value(key any) any {
-	if x.c.values == nil {
+	if x.c.about == nil || x.c.about.values == nil {
 		return nil
 	}
-	v := x.c.values.Value(key)
+	v := x.c.about.values.Value(key)
 	if v == nil && key == http.LocalAddrContextKey {
 		return x.c.LocalAddr()
 	}

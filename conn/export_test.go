@@ -52,5 +52,5 @@ func init() { pipe.Loop() }
 // UseLoop makes a loop serve all connections of the tests that one can serve: in memory, in
 // bubbles too, or over sockets.
 func UseLoop() {
-	defaults.loop = &Loop{}
+	defaultLoop = func() *Loop { return &Loop{} }
 }

@@ -21,7 +21,7 @@ func (in *inbound) control(e message.Event, more bool) error {
 		}
 		c.out.control(frame.Pong, e.Payload, more)
 	case frame.Pong: // section 5.5.3
-		c.pings.answered(e.Payload)
+		c.answered(e.Payload)
 	case frame.Close: // section 5.5.1
 		code, reason, err := frame.ParseClose(e.Payload)
 		if err != nil {

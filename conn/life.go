@@ -86,13 +86,15 @@ type life struct {
 	heard   bool       // the peer's Close frame has come
 	doubted bool       // cause is a failed write's; in broken the peer's Close frame goes before it
 	ours    closeFrame // our Close frame
-	cause   error      // why the connection has ended; nil while it is open
-	timer   *time.Timer
-	waiting *lifeWaiters // nil: nobody has asked
+	notes   *lifeNotes // nil: there is nothing to note, as in most connections that are open
 }
 
-// lifeWaiters is who waits for a milestone of a connection's life.
-type lifeWaiters struct {
+// lifeNotes are what is to be noted of a connection's life.
+type lifeNotes struct {
+	cause error       // why the connection has ended; nil while it is open
+	timer *time.Timer // of limit; nil: there is no limit yet
+
+	// Who waits for a milestone.
 	left    milestone            // open was left
 	settled milestone            // the closing handshake has ended: closed or over
 	gone    milestone            // over was reached
@@ -114,8 +116,8 @@ func (l *life) move(e event, cause error) (was, now state) {
 	defer l.mu.Unlock()
 	was = l.state()
 	now = moves[was][e]
-	if l.cause == nil || l.doubted && e == peerClose {
-		l.cause, l.doubted = cause, e == writeFault
+	if n := l.note(); n.cause == nil || l.doubted && e == peerClose {
+		n.cause, l.doubted = cause, e == writeFault
 	}
 	l.heard = l.heard || e == peerClose && was != over
 	if now == over {
@@ -133,25 +135,22 @@ func (l *life) move(e event, cause error) (was, now state) {
 
 // tell wakes those who wait for what the move from was to now has brought.
 func (l *life) tell(was, now state) {
-	if now == over && l.timer != nil {
-		l.timer.Stop()
-	}
-	w := l.waiting
-	if w == nil {
-		return
+	n := l.note()
+	if now == over && n.timer != nil {
+		n.timer.Stop()
 	}
 	if was == open {
-		w.left.reach()
-		for f := range w.funcs {
+		n.left.reach()
+		for f := range n.funcs {
 			go (*f)()
 		}
-		w.funcs = nil
+		n.funcs = nil
 	}
 	if now == closed || now == over {
-		w.settled.reach()
+		n.settled.reach()
 	}
 	if now == over {
-		w.gone.reach()
+		n.gone.reach()
 	}
 }
 
@@ -160,10 +159,10 @@ var checkLives bool
 
 // check panics if what must hold after e, in state was, does not hold.
 func (l *life) check(was state, e event) {
-	now := l.state()
+	now, cause := l.state(), l.note().cause
 	wrong := ""
 	switch {
-	case (l.cause != nil) != (now != open):
+	case (cause != nil) != (now != open):
 		wrong = "there is a cause from the end on, and not before"
 	case l.doubted && now != broken:
 		wrong = "a cause is doubted while what has arrived is read, and no longer"
@@ -175,7 +174,7 @@ func (l *life) check(was state, e event) {
 		wrong = "there is nothing after over"
 	}
 	if wrong != "" {
-		panic(fmt.Sprintf("conn: %v after event %d in %v: %s (%+v)", now, e, was, wrong, l.cause))
+		panic(fmt.Sprintf("conn: %v after event %d in %v: %s (%+v)", now, e, was, wrong, cause))
 	}
 }
 
@@ -190,7 +189,7 @@ func (l *life) err() error {
 	if l.doubted {
 		return nil
 	}
-	return l.cause
+	return l.note().cause
 }
 
 // writeErr returns what every call that writes returns from now on, and nil
@@ -201,7 +200,7 @@ func (l *life) writeErr() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.cause
+	return l.note().cause
 }
 
 // answered reports whether the peer's Close frame has come.
@@ -255,8 +254,8 @@ func (l *life) endStream() bool {
 func (l *life) limit(d time.Duration, expire func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.timer == nil && !l.is(over) && d < noTime {
-		l.timer = time.AfterFunc(d, expire)
+	if n := l.note(); n.timer == nil && !l.is(over) && d < noTime {
+		n.timer = time.AfterFunc(d, expire)
 	}
 }
 
@@ -264,17 +263,17 @@ func (l *life) limit(d time.Duration, expire func()) {
 func (l *life) again(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.timer != nil && !l.is(over) {
-		l.timer.Reset(d)
+	if n := l.note(); n.timer != nil && !l.is(over) {
+		n.timer.Reset(d)
 	}
 }
 
-// waiters returns waiting, made if need be. Called with mu held.
-func (l *life) waiters() *lifeWaiters {
-	if l.waiting == nil {
-		l.waiting = &lifeWaiters{}
+// note returns notes, made if need be. Called with mu held.
+func (l *life) note() *lifeNotes {
+	if l.notes == nil {
+		l.notes = &lifeNotes{}
 	}
-	return l.waiting
+	return l.notes
 }
 
 // left returns a channel that is closed when the connection ends for the
@@ -282,7 +281,7 @@ func (l *life) waiters() *lifeWaiters {
 func (l *life) left() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.waiters().left.wait(!l.is(open))
+	return l.note().left.wait(!l.is(open))
 }
 
 // settled returns a channel that is closed when the closing handshake has
@@ -290,14 +289,14 @@ func (l *life) left() <-chan struct{} {
 func (l *life) settled() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.waiters().settled.wait(l.is(closed) || l.is(over))
+	return l.note().settled.wait(l.is(closed) || l.is(over))
 }
 
 // gone returns a channel that is closed with the stream.
 func (l *life) gone() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.waiters().gone.wait(l.is(over))
+	return l.note().gone.wait(l.is(over))
 }
 
 // after arranges for f to be called, on a goroutine of its own, when the
@@ -310,7 +309,7 @@ func (l *life) after(f func()) (stop func() bool) {
 		go f()
 		return func() bool { return false }
 	}
-	w := l.waiters()
+	w := l.note()
 	if w.funcs == nil {
 		w.funcs = make(map[*func()]struct{})
 	}

@@ -273,6 +273,7 @@ func TestLifeChecks(t *testing.T) {
 		l.current.Store(uint32(s))
 		return l
 	}
+	noted := &lifeNotes{cause: errClosed}
 	for _, tt := range []struct {
 		name string
 		l    *life // after e in was
@@ -280,13 +281,13 @@ func TestLifeChecks(t *testing.T) {
 		e    event
 	}{
 		{"no cause", at(closing, &life{}), open, localEnd},
-		{"a cause while open", at(open, &life{cause: errClosed}), open, finished},
-		{"a doubt while closing", at(closing, &life{cause: errClosed, doubted: true}), broken, localEnd},
-		{"the peer's Close frame, and reading goes on", at(closing, &life{cause: errClosed, heard: true}), closing, peerClose},
-		{"the peer's Close frame after a failed write, and reading goes on", at(broken, &life{cause: errClosed, heard: true}), broken, peerClose},
+		{"a cause while open", at(open, &life{notes: noted}), open, finished},
+		{"a doubt while closing", at(closing, &life{notes: noted, doubted: true}), broken, localEnd},
+		{"the peer's Close frame, and reading goes on", at(closing, &life{notes: noted, heard: true}), closing, peerClose},
+		{"the peer's Close frame after a failed write, and reading goes on", at(broken, &life{notes: noted, heard: true}), broken, peerClose},
 		{"our Close frame while open", at(open, &life{ours: closeQueued}), open, finished},
-		{"our Close frame before closing", at(closing, &life{cause: errClosed, ours: closeSent}), open, localEnd},
-		{"something after over", at(closed, &life{cause: errClosed}), over, peerClose},
+		{"our Close frame before closing", at(closing, &life{notes: noted, ours: closeSent}), open, localEnd},
+		{"something after over", at(closed, &life{notes: noted}), over, peerClose},
 	} {
 		func() {
 			defer func() {
@@ -299,10 +300,10 @@ func TestLifeChecks(t *testing.T) {
 	}
 	for _, l := range []*life{
 		at(open, &life{}),
-		at(closing, &life{cause: errClosed, ours: closeSent}),
-		at(closed, &life{cause: errClosed, heard: true}),
-		at(broken, &life{cause: errClosed, doubted: true}),
-		at(over, &life{cause: errClosed, heard: true, ours: closeAlone}),
+		at(closing, &life{notes: noted, ours: closeSent}),
+		at(closed, &life{notes: noted, heard: true}),
+		at(broken, &life{notes: noted, doubted: true}),
+		at(over, &life{notes: noted, heard: true, ours: closeAlone}),
 	} {
 		l.check(l.state(), localEnd)
 	}
@@ -320,24 +321,24 @@ func TestLifeLimit(t *testing.T) {
 	<-expired
 	l.again(time.Hour)
 	l.move(cut, errClosed)
-	if l.timer.Stop() {
+	if l.notes.timer.Stop() {
 		t.Error("a life that is over is limited still")
 	}
 	l.again(0)
-	if l.timer.Stop() {
+	if l.notes.timer.Stop() {
 		t.Error("a life that is over is limited again")
 	}
 	var slow life
 	slow.move(localEnd, errClosed)
 	slow.limit(time.Hour, func() {})
 	slow.move(peerClose, nil)
-	if !slow.timer.Stop() {
+	if !slow.notes.timer.Stop() {
 		t.Error("the end of the stream is awaited without a limit")
 	}
 	var late life
 	late.move(cut, errClosed)
 	late.limit(0, func() {})
-	if late.timer != nil {
+	if late.notes.timer != nil {
 		t.Error("a life that is over is limited for the first time")
 	}
 }

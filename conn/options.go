@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/parleyws/parley/conn/internal/stream"
@@ -116,24 +117,52 @@ type settings struct {
 	loop          *Loop // nil: none
 }
 
-// defaults are the settings of those who give no options. Tests set its loop.
+// defaults are the settings of those who give no options.
 var defaults = settings{Limits: Limits{}.withDefaults()}
+
+// known are the settings of Options that were given before: connections with the same ones
+// share them.
+var known struct {
+	mu       sync.Mutex
+	settings map[Options]*settings
+}
+
+// mostKnown is how many settings are known at most. A program has a few.
+const mostKnown = 64
+
+// defaultLoop is the Loop of those who give none. Tests replace it.
+var defaultLoop = func() *Loop { return nil }
 
 // settings judges o, which may be nil.
 func (o *Options) settings() (*settings, error) {
-	if o == nil || *o == (Options{}) {
+	var given Options
+	if o != nil {
+		given = *o
+	}
+	given.Loop = cmp.Or(given.Loop, defaultLoop())
+	if given == (Options{}) {
 		return &defaults, nil
 	}
-	if c := o.Compression.Codec; c != nil && !reflect.ValueOf(c).Comparable() {
+	if c := given.Compression.Codec; c != nil && !reflect.ValueOf(c).Comparable() {
 		return nil, fmt.Errorf("conn.Options.Compression.Codec: a %T can't be compared, and what it makes is kept by it", c)
 	}
-	return &settings{
-		Limits:        o.Limits.withDefaults(),
-		compression:   o.Compression,
-		overflow:      o.Overflow,
-		lenientLength: o.LenientLength,
-		loop:          cmp.Or(o.Loop, defaults.loop),
-	}, nil
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if s := known.settings[given]; s != nil {
+		return s, nil
+	}
+	s := &settings{
+		Limits:        given.Limits.withDefaults(),
+		compression:   given.Compression,
+		overflow:      given.Overflow,
+		lenientLength: given.LenientLength,
+		loop:          given.Loop,
+	}
+	if known.settings == nil || len(known.settings) == mostKnown {
+		known.settings = make(map[Options]*settings)
+	}
+	known.settings[given] = s
+	return s, nil
 }
 
 // What stands for no limit: more than any connection sees, yet safe to add to.

@@ -3,15 +3,13 @@ package conn
 import (
 	"context"
 	"encoding/binary"
-	"sync"
 )
 
 // A pinger knows the Pings that wait for their Pong. Each Ping, be it the
 // keepalive's, has a number of its own as its payload. A Pong answers its Ping
 // and all that were sent before it: the peer need not answer them one by one
-// (RFC 6455, section 5.5.3).
+// (RFC 6455, section 5.5.3). outbound.mu guards it.
 type pinger struct {
-	mu    sync.Mutex
 	last  pingNumber
 	waits map[pingNumber]chan struct{}
 }
@@ -40,7 +38,7 @@ func (c *Conn) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer c.pings.forget(number)
+	defer c.forgetPing(number)
 	select {
 	case <-pong:
 		return nil
@@ -53,16 +51,12 @@ func (c *Conn) Ping(ctx context.Context) error {
 
 // next returns the number of a new Ping that nobody waits for.
 func (p *pinger) next() pingNumber {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.last++
 	return p.last
 }
 
 // expect returns the number of a new Ping and the channel that its Pong closes.
 func (p *pinger) expect() (pingNumber, <-chan struct{}) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.waits == nil {
 		p.waits = make(map[pingNumber]chan struct{})
 	}
@@ -72,20 +66,21 @@ func (p *pinger) expect() (pingNumber, <-chan struct{}) {
 	return p.last, pong
 }
 
-func (p *pinger) forget(n pingNumber) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.waits, n)
+func (c *Conn) forgetPing(n pingNumber) {
+	c.out.mu.Lock()
+	defer c.out.unlock()
+	delete(c.pings.waits, n)
 }
 
 // answered takes note of a Pong. One that nobody waits for is legal.
-func (p *pinger) answered(payload []byte) {
+func (c *Conn) answered(payload []byte) {
 	if len(payload) != pingSize {
 		return
 	}
 	number := pingNumber(binary.BigEndian.Uint64(payload))
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	c.out.mu.Lock()
+	defer c.out.unlock()
+	p := &c.pings
 	if number > p.last {
 		return
 	}

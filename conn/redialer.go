@@ -164,7 +164,7 @@ func (s *redialing) attempt(ctx context.Context, serve func(context.Context, *Co
 		c.conclude(&CloseError{Code: frame.StatusGoingAway}, nil)
 		return -1, errClosed
 	}
-	c.values = context.WithoutCancel(ctx) // or context.Cause would find Run's
+	c.setValues(context.WithoutCancel(ctx)) // or context.Cause would find Run's
 	opened := time.Now()
 	leave := context.AfterFunc(ctx, func() { c.end(localEnd, errClosed, frame.StatusGoingAway, "") })
 	defer leave()

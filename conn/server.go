@@ -96,7 +96,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		go c.Close(frame.StatusGoingAway, "")
 		return
 	}
-	c.values = requestvalues.Of(r.Context())
+	c.setValues(requestvalues.Of(r.Context()))
 	go s.run(c, r)
 }
 
