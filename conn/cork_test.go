@@ -9,11 +9,13 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
+	"github.com/parleyws/parley/wstest"
 )
 
 // A countingConn counts writes.
@@ -144,6 +146,46 @@ func TestHold(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Output that is held back does not take a message that has to wait: for the end of
+// one that is half sent, for room, or for good once the connection has ended.
+func TestHeldBackWaits(t *testing.T) {
+	inBubblesWith(t, nil, 100, func(b *bubble) {
+		defer b.c.CloseNow()
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		b.c.Cork()
+		w := must(b.c.Writer(ctx, conn.Binary))
+		part := make([]byte, 64<<10) // a fragment
+		go write(w, append(part, 0))
+		synctest.Wait() // the flusher blocks in its middle
+		go b.c.Ping(ctx)
+		synctest.Wait() // the Ping waits, and there is room after it
+		briefly := func(size int) error {
+			short, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			return b.c.Write(short, conn.Text, make([]byte, size))
+		}
+		wantError(b.T, briefly(1), context.DeadlineExceeded)
+
+		b.p.Want(wstest.Binary(part).More())
+		frame, err := b.p.Next() // the Ping
+		if err != nil {
+			b.Fatal(frame, err)
+		}
+		wantNoError(b.T, w.Close())
+		b.p.Want(wstest.Cont("\x00"))
+		wantNoError(b.T, briefly(1<<10)) // the flusher blocks again
+		synctest.Wait()
+		for range 63 {
+			wantNoError(b.T, briefly(1<<10))
+		}
+		wantError(b.T, briefly(1<<10), context.DeadlineExceeded) // with it those are 64 KiB, and it waits until it is sent
+		wantError(b.T, briefly(1), context.DeadlineExceeded)     // and this one waits for room
+		b.c.CloseNow()
+		wantClosedHere(b.T, briefly(1))
+	})
 }
 
 // A message of up to 64 KiB leaves in one write, with its header.
