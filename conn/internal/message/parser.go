@@ -86,6 +86,9 @@ func (p *Parser) Mode() Mode { return p.mode }
 // event is None, Next must be called again with b and the bytes that follow it; see
 // Need. Until then the caller may move b but must not change it.
 func (p *Parser) Next(b []byte) (n int, e Event, err error) {
+	if n := p.isShort(b); n > 0 {
+		return p.short(b[:n:n])
+	}
 	if p.place == apart {
 		if p.rules.free && p.mode != Stream {
 			if err := p.rules.hold(p.header.Length - p.seen); err != nil {

@@ -87,8 +87,10 @@ func TestTextErrors(t *testing.T) {
 		mode Mode
 		b    []byte
 	}{
-		{"in place", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("\xff"))},
-		{"in place, ends inside a character", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("\xc3"))},
+		{"short", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("\xff"))},
+		{"short, ends inside a character", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("\xc3"))},
+		{"in place", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, append(large[:200:200], 0xff))},
+		{"in place, ends inside a character", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, append(large[:200:200], 0xc3))},
 		{"collected", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, append(large, 0xff))},
 		{"in parts", Parts, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("a\xff"))},
 		{"in mode Stream", Stream, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("a\xc3"))},
