@@ -119,8 +119,8 @@ func quoted(values []string) (list string) {
 	return list
 }
 
-// append appends the whole response to b.
-func (e *Error) append(b []byte) []byte {
+// append appends the whole response to b. now is its date.
+func (e *Error) append(b []byte, now time.Time) []byte {
 	b = append(b, "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(e.Status), 10)
 	b = append(b, ' ')
@@ -130,7 +130,7 @@ func (e *Error) append(b []byte) []byte {
 	b = appendHeader(b, http.Header{"Connection": e.connection()})
 	text := e.text()
 	b = append(b, "Date: "...)
-	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
+	b = now.UTC().AppendFormat(b, http.TimeFormat)
 	b = append(b, "\r\nContent-Type: text/plain; charset=utf-8\r\n"+
 		"X-Content-Type-Options: nosniff\r\n"+
 		"Content-Length: "...)

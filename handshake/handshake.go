@@ -7,7 +7,8 @@
 // There are three ways in. Accept takes over a request that net/http has read.
 // AcceptConn does without net/http: it reads the request from a net.Conn with a
 // strict parser of its own, in a fraction of the time and memory. Dial is the
-// client; it sends its request through an http.Client.
+// client; it sends its request through an http.Client. An Opening is AcceptConn
+// without its reads and writes, for servers that have their own.
 //
 // # Origin
 //

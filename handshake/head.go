@@ -2,8 +2,6 @@ package handshake
 
 import (
 	"crypto/tls"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,10 +22,12 @@ type parser struct {
 	q       request
 
 	target, host, origin span
-	started              bool // the request line has been read
-	absolute             bool // the target has a host, which replaces that of the Host field
-	hosts, lengths       int  // the number of Host and Content-Length fields
-	fields               int  // the number of all fields
+	started              bool          // the request line has been read
+	absolute             bool          // the target has a host, which replaces that of the Host field
+	hosts, lengths       int           // the number of Host and Content-Length fields
+	fields               int           // the number of all fields
+	whole                bool          // the head has come to its end, and is well-formed
+	made                 *http.Request // by request; nil before
 }
 
 // A span is a part of parser.in. Unlike a slice it stays valid when in grows.
@@ -54,7 +54,7 @@ func (p *parser) reset(o *Options) {
 // release returns the parser to the pool, unless a request has made it large.
 func (p *parser) release() {
 	if p.small() {
-		p.q.options = nil
+		p.q.options, p.made = nil, nil
 		parsers.Put(p)
 	}
 }
@@ -62,24 +62,12 @@ func (p *parser) release() {
 // small reports whether the parser is small enough to keep.
 func (p *parser) small() bool { return len(p.in) <= keepBytes && cap(p.out) <= keepBytes }
 
-// fill reads more of the request.
-func (p *parser) fill(r io.Reader) error {
+// room returns where more of the request is to be read into.
+func (p *parser) room() []byte {
 	if p.n == len(p.in) {
 		p.in = append(p.in, make([]byte, len(p.in))...)
 	}
-	for range 100 {
-		n, err := r.Read(p.in[p.n:min(p.n+readBytes, len(p.in))])
-		p.n += n
-		switch {
-		case n > 0:
-			return nil // if there is an error too, the next read returns it again
-		case err == io.EOF && p.n > 0:
-			return io.ErrUnexpectedEOF
-		case err != nil:
-			return err
-		}
-	}
-	return io.ErrNoProgress
+	return p.in[p.n:min(p.n+readBytes, len(p.in))]
 }
 
 // parse evaluates the lines that have arrived, and reports whether the last line
@@ -172,27 +160,44 @@ func (p *parser) targetString() string {
 // A tlsConn is a connection with TLS.
 type tlsConn interface{ ConnectionState() tls.ConnectionState }
 
-// request returns the request in net/http's form.
-func (p *parser) request(nc net.Conn, target string) (*http.Request, *Error) {
+// request returns the request in net/http's form, the same one each time. If
+// net/url finds something wrong with the target there is a refusal, too.
+func (p *parser) request(peer Peer, target string) (*http.Request, *Error) {
+	if p.made != nil {
+		return p.made, nil
+	}
+	r := newRequest(peer)
+	if target == "" { // the request line is not understood
+		return r, nil
+	}
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
 		e := badTarget([]byte(target))
 		e.Err = err
-		return nil, e
+		return r, e
 	}
+	r.Method, r.URL, r.RequestURI = http.MethodGet, u, target
+	if p.whole {
+		r.Host, r.Header = string(p.view(p.host)), p.header()
+	}
+	p.made = r
+	return r, nil
+}
+
+// newRequest returns a request of which nothing is known but its peer.
+func newRequest(peer Peer) *http.Request {
 	r := &http.Request{
-		Method: http.MethodGet, URL: u, RequestURI: target,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: p.header(), Host: string(p.view(p.host)), Body: http.NoBody,
+		URL: new(url.URL), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: make(http.Header), Body: http.NoBody,
 	}
-	if a := nc.RemoteAddr(); a != nil {
+	if a := peer.RemoteAddr(); a != nil {
 		r.RemoteAddr = a.String()
 	}
-	if c, ok := nc.(tlsConn); ok {
+	if c, ok := peer.(tlsConn); ok {
 		state := c.ConnectionState()
 		r.TLS = &state
 	}
-	return r, nil
+	return r
 }
 
 // header returns the header. Like net/http it leaves out Host.

@@ -13,15 +13,18 @@ func (p *parser) requestLine(line []byte) *Error {
 		string(line[len(line)-len(version):]) != version {
 		return badRequestLine(line)
 	}
-	p.target = span{len(method), len(line) - len(version)}
-	target := p.view(p.target)
+	at := span{len(method), len(line) - len(version)}
+	target := p.view(at)
 	switch {
 	case !isTarget(target):
 		return badRequest("malformed request line " + quote(line))
-	case target[0] == '/':
-		return nil
+	case target[0] != '/':
+		if e := p.absoluteForm(target, at.from); e != nil {
+			return e
+		}
 	}
-	return p.absoluteForm(target, p.target.from)
+	p.target = at
+	return nil
 }
 
 // badRequestLine returns the refusal of a request line that is not a GET of
@@ -213,5 +216,6 @@ func (p *parser) complete() *Error {
 	if p.hosts == 0 {
 		return badRequest("no Host field, want one") // RFC 9112, section 3.2
 	}
+	p.whole = true
 	return nil
 }

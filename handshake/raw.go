@@ -1,7 +1,6 @@
 package handshake
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -17,126 +16,73 @@ import (
 // a hook or a method of nc panics, nc is closed. AcceptConn reads less than 4 KiB
 // beyond the request.
 func AcceptConn(nc net.Conn, o *Options) (*Result, error) {
-	if o == nil {
-		o = &noOptions
-	}
+	h := Opening{Options: o}
+	defer h.Release()
+	return h.Accept(nc)
+}
+
+// Accept does the whole handshake on nc, as AcceptConn does. It sets Peer to nc.
+// Whatever it returns, Request and Release may be called afterwards.
+func (h *Opening) Accept(nc net.Conn) (*Result, error) {
 	accepted := false
 	defer func() {
 		if !accepted {
 			abort(nc)
 		}
 	}()
-	p := parsers.Get().(*parser)
-	p.reset(o)
-	g := guarded(nc, o.Limits.timeout())
-	res, refusal, err := p.accept(nc)
-	err = g.stop(err)
-	if refusal != nil && err == nil {
-		p.linger(nc)
-	}
-	p.release()
+	h.Peer = nc
+	g := guarded(nc, h.options().Limits.timeout())
+	err := g.stop(h.converse(nc))
 	switch {
-	case refusal != nil:
-		return nil, refusal
+	case h.refusal != nil:
+		if err == nil {
+			h.p.linger(nc)
+		}
+		return nil, h.refusal
 	case err != nil:
 		return nil, fmt.Errorf("websocket: accept: %w", err)
 	}
 	accepted = true
-	return res, nil
+	h.result.Conn = nc
+	return h.result, nil
 }
 
-// accept reads the request, decides, and answers. The error is the connection's;
-// a refusal may come with one.
-func (p *parser) accept(nc net.Conn) (*Result, *Error, error) {
-	refusal, err := p.readHead(nc)
-	if err != nil {
-		return nil, nil, err
-	}
-	res, refusal := p.decide(nc, refusal)
-	if refusal != nil {
-		return nil, refusal, p.refuse(nc, refusal)
-	}
-	_, err = nc.Write(p.out)
-	return res, nil, err
-}
-
-// readHead reads up to the empty line that ends the header, or as far as the head
-// is well-formed.
-func (p *parser) readHead(r io.Reader) (*Error, error) {
-	for {
-		if done, e := p.parse(); done || e != nil {
-			return e, nil
+// converse reads the request and writes the response. The error is the
+// connection's; it may come with a refusal that was to be written.
+func (h *Opening) converse(nc net.Conn) error {
+	for done := false; !done; {
+		n, err := h.read(nc)
+		if err != nil {
+			return err
 		}
-		if err := p.fill(r); err != nil {
-			return nil, err
-		}
+		done = h.Take(n)
 	}
-}
-
-// decide applies the rules to the request and makes the response in p.out.
-// malformed is what is wrong with the head, nil if nothing is. Wrong options come
-// first, so that no request can hide them.
-func (p *parser) decide(nc net.Conn, malformed *Error) (*Result, *Error) {
-	o := p.q.options
-	_, tls := nc.(tlsConn)
-	allowed, err := o.judge(p.originField(), p.view(p.host), tls)
-	if err != nil {
-		return nil, badOption(err)
-	}
-	if malformed != nil {
-		return nil, malformed
-	}
-	if e := p.q.check(p.header); e != nil {
-		return nil, e
-	}
-	if !allowed && o.CheckOrigin == nil {
-		return nil, badOrigin(p.originField(), p.view(p.host))
-	}
-	res := p.q.result()
-	res.Conn, res.Target = nc, p.targetString()
-	p.q.answerKey()
-	p.out = p.q.appendResponse(p.out[:0])
-	if o.CheckOrigin != nil || o.Before != nil || o.KeepHeader {
-		if e := p.hooks(nc, res); e != nil {
-			return nil, e
-		}
-	}
-	p.out = append(p.out, "\r\n"...)
-	if rest := p.in[p.line:p.n]; len(rest) > 0 {
-		res.Buffered = bytes.Clone(rest)
-	}
-	return res, nil
-}
-
-// hooks does everything that needs the request in net/http's form.
-func (p *parser) hooks(nc net.Conn, res *Result) *Error {
-	r, e := p.request(nc, res.Target)
-	if e != nil {
-		return e
-	}
-	o := p.q.options
-	if o.CheckOrigin != nil && !o.CheckOrigin(r) {
-		return badOrigin(p.originField(), p.view(p.host))
-	}
-	h, e := o.before(r)
-	if e != nil {
-		return e
-	}
-	p.out = appendHeader(p.out, h)
-	res.Header = r.Header
-	return nil
-}
-
-// refuse sends the refusal and ends our direction of the stream.
-func (p *parser) refuse(nc net.Conn, e *Error) error {
-	p.out = e.append(p.out[:0])
-	if _, err := nc.Write(p.out); err != nil {
+	if h.refusal == nil {
+		_, err := nc.Write(h.Response(time.Time{}))
 		return err
 	}
-	if c, ok := nc.(interface{ CloseWrite() error }); ok {
+	_, err := nc.Write(h.Response(time.Now()))
+	if c, ok := nc.(interface{ CloseWrite() error }); ok && err == nil {
 		c.CloseWrite()
 	}
-	return nil
+	return err
+}
+
+// read reads more of the request: n bytes, or an error.
+func (h *Opening) read(r io.Reader) (n int, err error) {
+	room := h.Room()
+	for range 100 {
+		n, err := r.Read(room)
+		switch {
+		case n > 0:
+			return n, nil // if there is an error too, the next read returns it again
+		case err == io.EOF && h.p.n > 0:
+			return 0, io.ErrUnexpectedEOF
+		case err != nil:
+			return 0, err
+		}
+	}
+	return 0, io.ErrNoProgress
 }
 
 // linger gives a refused peer a moment to read the answer. To close a connection
@@ -144,8 +90,12 @@ func (p *parser) refuse(nc net.Conn, e *Error) error {
 func (p *parser) linger(nc net.Conn) {
 	g := guarded(nc, lingerTime)
 	defer g.stop(nil)
+	b := p.in[p.n:]
+	if len(b) < cap(p.out) {
+		b = p.out[:cap(p.out)] // the response is out; Request may still need the head
+	}
 	for left := lingerBytes; left > 0; {
-		n, err := nc.Read(p.in)
+		n, err := nc.Read(b)
 		if err != nil {
 			return
 		}
