@@ -28,11 +28,10 @@ func (x connContext) Err() error {
 }
 
 // Value implements context.Context.
-func (x connContext) Value(key any) any {
-	if x.c.about == nil || x.c.about.values == nil {
-		return nil
+func (x connContext) Value(key any) (v any) {
+	if a := x.c.about; a != nil && a.values != nil {
+		v = a.values.Value(key)
 	}
-	v := x.c.about.values.Value(key)
 	if v == nil && key == http.LocalAddrContextKey {
 		return x.c.LocalAddr()
 	}

@@ -45,20 +45,27 @@ type Server struct {
 	// nil they are logged by slog.Default at the level Error. The process lives.
 	OnError func(c *Conn, err error)
 	// OnRefuse is told of each request that was refused, once it has been
-	// answered: err is a *handshake.Error, or says why the stream failed. If it
-	// is nil, refusals with a status of 500 or more, which are a fault of the
-	// program and not of its clients, are logged by slog.Default at the level
-	// Error.
+	// answered: err is a *handshake.Error, or says why the stream failed. With
+	// ServeConns that may have been before the request was there: r has at least
+	// RemoteAddr and TLS, and what was understood of the request, as
+	// handshake.Opening.Request says; a hook that panics is told as *PanicError.
+	// If OnRefuse is nil, refusals with a status of 500 or more and panics, which
+	// are a fault of the program and not of its clients, are logged by
+	// slog.Default at the level Error.
 	OnRefuse func(r *http.Request, err error)
+	// MaxHandshakes is how many handshakes ServeConns has under way at most, over
+	// all listeners. Default 4,096; negative is no bound.
+	MaxHandshakes int
 
 	once     sync.Once
 	settings *settings // of Options
 	invalid  error     // what is wrong with the fields
 
-	mu    sync.Mutex
-	conns map[*Conn]struct{}
-	idle  signal // fired when the last connection has ended after Shutdown
-	down  bool
+	mu        sync.Mutex
+	conns     map[*Conn]struct{}
+	reception reception
+	idle      signal // fired when the last connection has ended after Shutdown
+	down      bool
 }
 
 // A PanicError is a panic of Serve or Handle.
@@ -111,11 +118,15 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 		http.Error(w, "shutting down", http.StatusServiceUnavailable)
 		return nil, errShutdown
 	}
-	var o *handshake.Options
-	if s.Options != nil {
-		o = &s.Options.Handshake
+	return accept(w, r, s.handshakeOptions(), s.settings)
+}
+
+// handshakeOptions returns the options of the handshake, nil for the defaults.
+func (s *Server) handshakeOptions() *handshake.Options {
+	if s.Options == nil {
+		return nil
 	}
-	return accept(w, r, o, s.settings)
+	return &s.Options.Handshake
 }
 
 // judge finds out what is wrong with the fields.
@@ -149,8 +160,11 @@ func (s *Server) refused(r *http.Request, err error) {
 		s.OnRefuse(r, err)
 		return
 	}
-	if e, ok := errors.AsType[*handshake.Error](err); ok && e.Status >= 500 && err != errShutdown {
-		slog.Error("websocket: request refused", "error", err, "remote", r.RemoteAddr, "target", r.RequestURI)
+	attrs := func() []any { return []any{"error", err, "remote", r.RemoteAddr, "target", r.RequestURI} }
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		slog.Error("websocket: a hook of the handshake failed", append(attrs(), "stack", string(p.Stack))...)
+	} else if e, ok := errors.AsType[*handshake.Error](err); ok && e.Status >= 500 && err != errShutdown {
+		slog.Error("websocket: request refused", attrs()...)
 	}
 }
 
@@ -258,6 +272,11 @@ func (s *Server) isDown() bool {
 func (s *Server) add(c *Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.enter(c)
+}
+
+// enter is add with mu held.
+func (s *Server) enter(c *Conn) bool {
 	if s.down {
 		return false
 	}
@@ -272,15 +291,24 @@ func (s *Server) remove(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	if s.down && len(s.conns) == 0 {
+	s.quieter()
+}
+
+// quiet reports whether nothing is left that Shutdown waits for. Called with mu held.
+func (s *Server) quiet() bool { return len(s.conns) == 0 && s.reception.isEmpty() }
+
+// quieter tells Shutdown when it need not wait any more. Called with mu held.
+func (s *Server) quieter() {
+	if s.down && s.quiet() {
 		s.idle.fire()
 	}
 }
 
-// Shutdown closes all connections with 1001 (going away) and waits until they,
-// and what serves them, have ended. When ctx ends first it cuts those that are
-// left and returns the error of ctx. It does not touch the http.Server, which
-// should be shut down first, so that no new connections come.
+// Shutdown closes the listeners of ServeConns, cuts the connections that are in
+// their handshake there, closes all connections with 1001 (going away), and waits
+// until they, and what serves them, have ended. When ctx ends first it cuts those
+// that are left and returns the error of ctx. It does not touch the http.Server,
+// which should be shut down first, so that no new connections come.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.down = true
@@ -288,9 +316,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for c := range s.conns {
 		conns = append(conns, c)
 	}
-	idle := s.idle.wait()
+	finish := s.reception.close()
+	quiet, idle := s.quiet(), s.idle.wait()
 	s.mu.Unlock()
-	if len(conns) == 0 {
+	finish()
+	if quiet {
 		return nil
 	}
 	for _, c := range conns {

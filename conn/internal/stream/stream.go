@@ -333,12 +333,14 @@ func (s *Stream) Discard(d time.Duration, spare func() bool) (ended bool) {
 
 // Close closes the stream without waiting: a TLS alert would wait for a peer
 // that does not read.
-func (s *Stream) Close() {
-	if t, ok := s.end.unwrap().(*tls.Conn); ok {
-		t.NetConn().Close()
-		return
+func (s *Stream) Close() { Cut(s.end.unwrap()) }
+
+// Cut closes nc without waiting, as Stream.Close does.
+func Cut(nc net.Conn) {
+	if t, ok := nc.(*tls.Conn); ok {
+		nc = t.NetConn()
 	}
-	s.end.Close()
+	nc.Close()
 }
 
 // SetUserTimeout bounds how long what was sent may stay unacknowledged before
