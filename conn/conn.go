@@ -81,7 +81,7 @@ func newConn(hs *handshake.Result, role Role, s *settings) *Conn {
 		c.about = &about{subprotocol: hs.Subprotocol}
 	}
 	c.life.serving = role == RoleServer
-	c.in.init(c, role, hs.Deflate, s)
+	c.in.init(c, role, hs.Deflate)
 	c.out.init(c, role, hs.Deflate, s)
 	c.in.startKeepalive()
 	return c

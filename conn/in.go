@@ -18,7 +18,8 @@ import (
 // goroutine that has the turn to read.
 type inbound struct {
 	c      *Conn
-	parser message.Parser
+	parser   *message.Parser    // nil while the loop waits, and nothing is under way
+	inflater *inflater.Inflater // of the parser; nil if permessage-deflate is off
 	parts  *partsReader // the Reader whose message is not finished
 	pings  *bucket      // of the peer's Pings; nil before the first
 	grown  bool         // a message has been handled since this goroutine began to read: see receive_alone.go
@@ -36,14 +37,41 @@ type inbound struct {
 	arm  *armed // nil: no read has had a ctx that can end
 }
 
-func (in *inbound) init(c *Conn, role Role, agreed *handshake.Deflate, s *settings) {
+func (in *inbound) init(c *Conn, role Role, agreed *handshake.Deflate) {
 	in.c = c
-	in.parser = message.New(message.Options{
-		Masked:        role == RoleServer,
-		Inflater:      newInflater(role, agreed),
-		Limit:         c.settings.Message,
-		LenientLength: s.lenientLength,
+	in.inflater = newInflater(role, agreed)
+	in.borrow()
+}
+
+// parsers has what connections lend each other that have nothing under way: a fifth of what
+// an idle one would hold.
+var parsers = sync.Pool{New: func() any { return new(message.Parser) }}
+
+// borrow gets a parser, if there is none.
+func (in *inbound) borrow() {
+	if in.parser != nil {
+		return
+	}
+	in.parser = parsers.Get().(*message.Parser)
+	*in.parser = message.New(message.Options{
+		Masked:        in.c.life.serving,
+		Inflater:      in.inflater,
+		Limit:         in.c.settings.Message,
+		LenientLength: in.c.settings.lenientLength,
 	})
+}
+
+// lend gives the parser, and the buffer, to others while nothing is under way.
+func (in *inbound) lend() {
+	if len(in.c.stream.Buffered()) > 0 {
+		return
+	}
+	in.c.stream.Drop()
+	if !in.parser.UnderWay() {
+		in.parser.Release()
+		parsers.Put(in.parser)
+		in.parser = nil
+	}
 }
 
 // newInflater returns what inflates what a Conn in role receives; nil if

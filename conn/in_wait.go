@@ -111,12 +111,13 @@ func (in *inbound) endWait(n int) (woken bool) {
 // park leaves a wait to the loop, which reads on when there is something. It returns false
 // if the read was woken instead.
 func (in *inbound) park() bool {
-	if len(in.c.stream.Buffered()) == 0 {
-		in.c.stream.Drop()
-	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return !in.wait.woken
+	if in.wait.woken {
+		return false
+	}
+	in.lend()
+	return true
 }
 
 // waited counts the time up to now.

@@ -33,6 +33,7 @@ func (l *loopedConn) Readable() {
 	c := (*Conn)(l)
 	err := unreturned
 	defer c.delivered(&err)
+	c.in.borrow()
 	err = c.in.each(connContext{c}, c.in.receiver)
 }
 
