@@ -30,10 +30,10 @@ func TestHandleMoves(t *testing.T) {
 		s := &Server{}
 		s.add(c)
 		var by []string
-		go c.receive(&handled{s, c, func(Message) error {
+		go c.receive(receiver{func(Message) error {
 			by = append(by, goroutine())
 			return nil
-		}})
+		}, s})
 		for range 4 {
 			if len(by) == 3 {
 				<-time.After(30 * time.Second)

@@ -17,19 +17,21 @@ import (
 // inbound is the receiving half of a Conn. The fields above mu belong to the
 // goroutine that has the turn to read.
 type inbound struct {
-	c      *Conn
+	c        *Conn
 	parser   *message.Parser    // nil while the loop waits, and nothing is under way
 	inflater *inflater.Inflater // of the parser; nil if permessage-deflate is off
-	parts  *partsReader // the Reader whose message is not finished
-	pings  *bucket      // of the peer's Pings; nil before the first
-	grown  bool         // a message has been handled since this goroutine began to read: see receive_alone.go
-	quiet  bool         // the peer will probably be silent after this message: likewise
-	parks  bool         // a read that would wait returns errIdle: see receive_looped.go
-	late   int32        // bytes that have come since a write failed
-	whole  bool         // a message has ended since the last wait
+	parts    *partsReader       // the Reader whose message is not finished
+	pings    *bucket            // of the peer's Pings; nil before the first
 
-	receiver   receiver    // nil: nobody receives on a loop
+	receiver receiver // of a loop
+	grown    bool     // a message has been handled since this goroutine began to read: see receive_alone.go
+	quiet    bool     // the peer will probably be silent after this message: likewise
+	parks    bool     // a read that would wait returns errIdle: see receive_looped.go
+	whole    bool     // a message has ended since the last wait
+	late     int32    // bytes that have come since a write failed
+
 	delivering atomic.Bool // Each has a message for its callback and has not waited since; set with the turn
+	place      int32       // of the connection in the loop's clock, which it belongs to
 
 	mu   sync.Mutex
 	turn turn

@@ -25,7 +25,6 @@ type wait struct {
 	quiet time.Duration // waited since the last byte, or since the Ping after it
 	due   time.Duration // when the keepalive looks next; 0: it never has
 	timer *time.Timer   // of the keepalive; nil: it has never been needed, or the loop's clock serves
-	place int32         // of the connection in the loop's clock
 }
 
 // began is what clock counts from.

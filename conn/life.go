@@ -91,8 +91,9 @@ type life struct {
 
 // lifeNotes are what is to be noted of a connection's life.
 type lifeNotes struct {
-	cause error       // why the connection has ended; nil while it is open
-	timer *time.Timer // of limit; nil: there is no limit yet
+	cause error         // why the connection has ended; nil while it is open
+	timer *time.Timer   // of limit; nil: there is no limit yet
+	empty time.Duration // when all that was written was out, after the end; by clock
 
 	// Who waits for a milestone.
 	left    milestone            // open was left
@@ -247,6 +248,23 @@ func (l *life) endStream() bool {
 	}
 	l.ours = closeAlone
 	return true
+}
+
+// emptied notes that all that was written is out, at a time by clock.
+func (l *life) emptied(at time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.note().empty = at
+}
+
+// empty returns what emptied has noted last; 0 if nothing.
+func (l *life) empty() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.notes == nil {
+		return 0
+	}
+	return l.notes.empty
 }
 
 // limit calls expire after d unless the connection is over by then. The first

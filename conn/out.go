@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/parleyws/parley/conn/internal/stream"
 	"github.com/parleyws/parley/handshake"
@@ -34,19 +33,19 @@ type outbound struct {
 	ahead   bool             // the read that delivers has corked; belongs to it
 	onFull  Overflow
 
+	flushing bool // the flusher has been started and has not ended; guarded by mu, as the next two
+	partial  bool // a frame is half appended: control frames wait for its end
+	single   bool // the message that is half sent ends with that frame
+
 	masker  *rand.ChaCha8 // of a client's masking keys; guarded by mu
 	flusher func()        // runFlusher; nil before the first
 
 	mu       sync.Mutex
 	pending  pending
-	rest     *batch        // what the stream did not take of a batch: the flusher has the token then
-	message  turn          // of a message that is sent in several steps
-	progress signal        // fired when a batch has gone out, and at the end
-	written  int64         // position in pending up to which our own bytes have gone out
-	done     time.Duration // when all was out, after the connection's end; by clock
-	flushing bool          // the flusher has been started and has not ended
-	partial  bool          // a frame is half appended: control frames wait for its end
-	single   bool          // the message that is half sent ends with that frame
+	rest     *batch // what the stream did not take of a batch: the flusher has the token then
+	message  turn   // of a message that is sent in several steps
+	progress signal // fired when a batch has gone out, and at the end
+	written  int64  // position in pending up to which our own bytes have gone out
 }
 
 // maxBatch is how many bytes may be pending before a writer waits for room, and

@@ -154,7 +154,7 @@ func (o *outbound) drained() {
 	if l.is(open) || o.partial || o.writing() {
 		return
 	}
-	o.done = clock()
+	l.emptied(clock())
 	if l.flushed() {
 		l.limit(o.c.settings.CloseTimeout, o.c.expire)
 	}
@@ -256,7 +256,7 @@ func (o *outbound) flush() error {
 func (o *outbound) isIdle() (idle bool, since time.Duration) {
 	o.mu.Lock()
 	defer o.unlock()
-	return !o.active(), clock() - o.done
+	return !o.active(), clock() - o.c.life.empty()
 }
 
 // idle waits until nothing is to be written any more, or the connection is

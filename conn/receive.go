@@ -11,22 +11,21 @@ package conn
 // the connection falls silent. f must not keep what it needs between messages on its
 // goroutine's stack, nor in labels of the goroutine: another one may call it next.
 func (c *Conn) Receive(f func(Message) error, ended func(error)) {
-	go c.receive(&receiverFuncs{f, ended})
+	go c.receive(receiver{f, enderFunc(ended)})
 }
 
-// A receiver is what Receive was given. ended may block.
-type receiver interface {
-	messageHandler
-	ended(error)
+// A receiver is what Receive was given.
+type receiver struct {
+	f messageFunc
+	ender
 }
 
-type receiverFuncs struct {
-	f    messageFunc
-	over func(error)
-}
+// An ender is told of the end of a receiver's connection. It may block.
+type ender interface{ ended(*Conn, error) }
 
-func (r *receiverFuncs) message(m Message) error { return r.f(m) }
-func (r *receiverFuncs) ended(err error)         { r.over(err) }
+type enderFunc func(error)
+
+func (f enderFunc) ended(_ *Conn, err error) { f(err) }
 
 // receive is Receive for a caller that has a goroutine to spare, which receive may keep.
 func (c *Conn) receive(r receiver) {
@@ -39,7 +38,7 @@ func (c *Conn) receive(r receiver) {
 
 // stopReceiving gives up the turn of a receiver.
 func (in *inbound) stopReceiving() {
-	in.receiver, in.parks, in.grown = nil, false, false
+	in.receiver, in.parks, in.grown = receiver{}, false, false
 	in.giveUpTurn()
 }
 

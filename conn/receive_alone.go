@@ -30,7 +30,7 @@ func (c *Conn) received(r receiver, returned *error) {
 	case errMoved:
 		go c.receiveAlone(r, false)
 	default:
-		r.ended(err)
+		r.ended(c, err)
 	}
 }
 
@@ -44,7 +44,7 @@ type alone struct {
 }
 
 func (a *alone) message(m Message) error {
-	if err := a.r.message(m); err != nil {
+	if err := a.r.f(m); err != nil {
 		return err
 	}
 	if a.c.in.quiet {

@@ -12,7 +12,7 @@ var errIdle = errors.New("websocket: idle")
 // receiveLooped begins to receive on a loop. The loop has the turn to read until the end.
 func (c *Conn) receiveLooped(s *loop.Socket, r receiver) {
 	if err := c.in.begin(connContext{c}); err != nil {
-		r.ended(err)
+		r.ended(c, err)
 		return
 	}
 	c.in.parks, c.in.receiver = true, r
@@ -26,7 +26,7 @@ type loopedConn Conn
 func (l *loopedConn) Ring() { (*Conn)(l).in.look() }
 
 // Place implements alarm.Sleeper.
-func (l *loopedConn) Place() *int32 { return &l.in.wait.place }
+func (l *loopedConn) Place() *int32 { return &l.in.place }
 
 // Readable implements loop.Reader: it delivers what has come.
 func (l *loopedConn) Readable() {
@@ -34,7 +34,7 @@ func (l *loopedConn) Readable() {
 	err := unreturned
 	defer c.delivered(&err)
 	c.in.borrow()
-	err = c.in.each(connContext{c}, c.in.receiver)
+	err = c.in.each(connContext{c}, c.in.receiver.f)
 }
 
 // delivered is deferred by Readable, and ends the receiving after any other error than
@@ -47,5 +47,5 @@ func (c *Conn) delivered(returned *error) {
 	r := c.in.receiver
 	c.stream.Looped().Stop()
 	c.in.stopReceiving()
-	go r.ended(err) // which may wait for what the connection still has to do
+	go r.ended(c, err) // which may wait for what the connection still has to do
 }

@@ -63,6 +63,7 @@ type Server struct {
 
 	mu        sync.Mutex
 	conns     map[*Conn]struct{}
+	plain     *about // of the last connection that had a plain one
 	reception reception
 	idle      signal // fired when the last connection has ended after Shutdown
 	down      bool
@@ -103,7 +104,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		go c.Close(frame.StatusGoingAway, "")
 		return
 	}
-	c.setValues(requestvalues.Of(r.Context()))
+	s.setValues(c, requestvalues.Of(r.Context()))
 	go s.run(c, r)
 }
 
@@ -168,6 +169,21 @@ func (s *Server) refused(r *http.Request, err error) {
 	}
 }
 
+// setValues makes values those of c's ctx, before anybody else knows c. Connections about
+// which there is nothing else to say share what there is.
+func (s *Server) setValues(c *Conn, values requestvalues.Values) {
+	if c.about != nil || !requestvalues.IsPlain(values) {
+		c.setValues(values)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.plain == nil || s.plain.values != values {
+		s.plain = &about{values: values}
+	}
+	c.about = s.plain
+}
+
 // run serves c to its end. Nothing but the call itself holds r: an idle
 // connection would keep the whole request, and its frames are few, for an idle
 // goroutine's stack of 2 KiB.
@@ -184,18 +200,8 @@ func (s *Server) run(c *Conn, r *http.Request) {
 		return
 	}
 	err = errMoved
-	go c.receive(&handled{s, c, f})
+	go c.receive(receiver{f, s})
 }
-
-// A handled is the receiver of a connection of Handle.
-type handled struct {
-	s *Server
-	c *Conn
-	f func(Message) error
-}
-
-func (h *handled) message(m Message) error { return h.f(m) }
-func (h *handled) ended(err error)         { h.s.ended(h.c, err) }
 
 // errNoFunction is a Handle that has returned nil.
 var errNoFunction = errors.New("conn.Server: Handle has returned no function")
@@ -220,7 +226,7 @@ func (s *Server) returned(c *Conn, returned *error) {
 	}
 }
 
-// ended closes c with the error that its function has returned.
+// ended implements ender: it closes c with the error that its function has returned.
 func (s *Server) ended(c *Conn, err error) {
 	c.conclude(err, func(err error) { s.failed(c, err) })
 	s.remove(c)

@@ -74,7 +74,7 @@ func (l *Loop) Take(nc net.Conn) *Socket {
 	}
 	l.sockets[fd] = s
 	l.mu.Unlock()
-	s.failed = l.kernel.Watch(fd, s.number) // the first read tells
+	s.failed = l.kernel.Watch(fd, s.number) != nil // the first read tells
 	return s
 }
 

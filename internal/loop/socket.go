@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -25,14 +26,17 @@ type Socket struct {
 	state   atomic.Uint32 // a set of the bits below
 	quota   int32         // bytes that may still be read in this turn
 	drained bool          // the last read has taken all that there was
+	failed  bool          // the kernel does not watch it; constant
 	reader  Reader        // constant while served is set
 
 	mu    sync.Mutex
 	waits *waits // nil: nobody has waited yet
 
-	failed error // that the kernel does not watch the socket; constant
 	addresses
 }
+
+// errUnwatched ends a socket that the kernel will not watch: that has a limit for it.
+var errUnwatched = errors.New("the system can't watch more sockets")
 
 // A Reader is what a Loop serves.
 type Reader interface {
@@ -199,8 +203,8 @@ func (s *Socket) TryRead(p []byte) (n int, again bool, err error) {
 	case state&served != 0 && s.quota <= 0:
 		s.state.Or(ready) // so that the socket is queued again
 		return 0, true, nil
-	case s.failed != nil:
-		return 0, false, s.failed
+	case s.failed:
+		return 0, false, errUnwatched
 	case !s.acquire():
 		return 0, false, net.ErrClosed
 	}
