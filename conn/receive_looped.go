@@ -29,18 +29,20 @@ func (l *loopedConn) Ring() { (*Conn)(l).in.look() }
 func (l *loopedConn) Place() *int32 { return &l.in.place }
 
 // Readable implements loop.Reader: it delivers what has come.
-func (l *loopedConn) Readable() {
+func (l *loopedConn) Readable() (again bool) {
 	c := (*Conn)(l)
 	err := unreturned
-	defer c.delivered(&err)
+	defer c.delivered(&err, &again)
 	c.in.borrow()
 	err = c.in.each(connContext{c}, c.in.receiver.f)
+	return // the deferred function sets again
 }
 
 // delivered is deferred by Readable, and ends the receiving after any other error than
 // errIdle.
-func (c *Conn) delivered(returned *error) {
+func (c *Conn) delivered(returned *error, again *bool) {
 	if *returned == errIdle {
+		*again = true
 		return
 	}
 	err := recovered(*returned, recover())

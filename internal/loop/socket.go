@@ -41,8 +41,9 @@ var errUnwatched = errors.New("the system can't watch more sockets")
 // A Reader is what a Loop serves.
 type Reader interface {
 	// Readable is called by a worker, which it may block, when there may be something to
-	// read. It reads by TryRead until that says again, or calls Stop.
-	Readable()
+	// read. It reads by TryRead until that says again, and returns true; or it calls
+	// Stop, and returns false, since somebody else may have the socket by then.
+	Readable() (again bool)
 }
 
 // The bits of a Socket's state:
@@ -137,12 +138,12 @@ func (s *Socket) Stop() {
 // turn serves the Reader. It returns true if the socket is to be queued again.
 func (s *Socket) turn() (again bool) {
 	s.quota = turnBytes
-	s.reader.Readable()
+	if !s.reader.Readable() {
+		return false
+	}
 	for {
 		state := s.state.Load()
 		switch {
-		case state&served == 0:
-			return false
 		case state&ready != 0:
 			return true
 		case s.state.CompareAndSwap(state, state&^owned):

@@ -3,6 +3,7 @@ package loop
 import (
 	"net"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type waits struct {
 
 // A side is one direction of a Socket.
 type side struct {
+	turn    sync.Mutex    // of Read, or of Write
 	changed chan struct{} // has room for one, which says that there is something to look at
 	passed  bool          // the deadline is
 	timer   *time.Timer   // nil unless the deadline is in the future
@@ -25,7 +27,8 @@ type side struct {
 // sides returns waits, made if need be. Called with mu held.
 func (s *Socket) sides() *waits {
 	if s.waits == nil {
-		s.waits = &waits{side{changed: make(chan struct{}, 1)}, side{changed: make(chan struct{}, 1)}}
+		s.waits = &waits{}
+		s.waits.read.changed, s.waits.write.changed = make(chan struct{}, 1), make(chan struct{}, 1)
 	}
 	return s.waits
 }
@@ -97,12 +100,17 @@ func (s *Socket) wait(d *side, waiting, until uint32) error {
 	}
 }
 
-// Read implements net.Conn.
+// Read implements net.Conn. Several calls take turns, other than those of TryRead.
 func (s *Socket) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
+	d := s.begin(func(w *waits) *side { return &w.read })
+	defer d.turn.Unlock()
 	for {
+		if s.late(d) {
+			return 0, os.ErrDeadlineExceeded
+		}
+		if len(p) == 0 {
+			return 0, nil
+		}
 		n, again, err := s.TryRead(p)
 		if !again {
 			return n, err
@@ -113,14 +121,35 @@ func (s *Socket) Read(p []byte) (int, error) {
 	}
 }
 
-// Write implements net.Conn.
+// Write implements net.Conn, likewise.
 func (s *Socket) Write(p []byte) (n int, err error) {
+	d := s.begin(func(w *waits) *side { return &w.write })
+	defer d.turn.Unlock()
 	for {
+		if s.late(d) {
+			return n, os.ErrDeadlineExceeded
+		}
 		m, err := s.WriteSome(p[n:])
 		if n += m; n == len(p) || err != nil {
 			return n, err
 		}
 	}
+}
+
+// begin takes the turn for a call that uses one side.
+func (s *Socket) begin(of func(*waits) *side) *side {
+	s.mu.Lock()
+	d := of(s.sides())
+	s.mu.Unlock()
+	d.turn.Lock()
+	return d
+}
+
+// late reports whether the deadline of a side has passed.
+func (s *Socket) late(d *side) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return d.passed
 }
 
 // WriteSome writes of p what goes, and waits until that is something.
