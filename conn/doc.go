@@ -1,7 +1,8 @@
 // Package conn is a WebSocket connection (RFC 6455, sections 5 to 7, and RFC
 // 7692) for either role: what Accept and Dial return, or New makes of any
-// stream after any handshake. Server accepts connections and serves them; Redialer
-// dials, and dials again when a connection has ended.
+// stream after any handshake. Server accepts connections and serves them, through
+// net/http or from a listener of its own; Redialer dials, and dials again when a
+// connection has ended.
 //
 // # Concurrency
 //
@@ -39,6 +40,12 @@
 // 100 a second. Beyond them the connection is failed with 1008. A length that is
 // only declared is never allocated. A dead peer is found by a Ping after 25 s of
 // silence, as long as a read waits.
+//
+// A handshake has the limits of package handshake. Through net/http, a request's
+// head is bounded by the http.Server. Server.ServeConns has 4,096 handshakes under
+// way at most, unless Server.MaxHandshakes says otherwise: clients that never speak
+// hold 10 KB each for 10 s, 16 KB over TLS, and those whose head is as large as it
+// may be 40 KB.
 //
 // # Origin
 //

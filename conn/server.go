@@ -17,6 +17,7 @@ import (
 // A Server is an http.Handler for WebSocket connections. For each it accepts
 // the upgrade, lets net/http go, and serves the connection on a fresh goroutine:
 // what an idle connection costs is little more than that goroutine's stack.
+// ServeConns serves a listener without net/http.
 //
 // Either Serve or Handle is set. The fields must not be changed once the Server
 // is in use. What is wrong with them is the answer to the first request: 500, and
@@ -54,7 +55,8 @@ type Server struct {
 	// slog.Default at the level Error.
 	OnRefuse func(r *http.Request, err error)
 	// MaxHandshakes is how many handshakes ServeConns has under way at most, over
-	// all listeners. Default 4,096; negative is no bound.
+	// all listeners. Default 4,096, which hold 40 MB if no client says anything;
+	// negative is no bound.
 	MaxHandshakes int
 
 	once     sync.Once

@@ -9,6 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing/iotest"
 	"time"
 
 	"github.com/parleyws/parley/handshake"
@@ -102,4 +105,40 @@ func ExampleAcceptConn() {
 	// Output:
 	// room 7
 	// 401: no token
+}
+
+// A handshake whose bytes come from anywhere, here from a string in pieces.
+func ExampleOpening() {
+	request := "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\nframes"
+	source := iotest.HalfReader(strings.NewReader(request))
+	h := handshake.Opening{Peer: client{}}
+	defer h.Release()
+	for done := false; !done; {
+		n, err := source.Read(h.Room())
+		if err != nil {
+			log.Fatal(err)
+		}
+		done = h.Take(n)
+	}
+	status, _, _ := strings.Cut(string(h.Response(time.Now())), "\r\n")
+	fmt.Println(status)
+	result, err := h.Result()
+	if err != nil {
+		log.Fatal(err)
+	}
+	rest, _ := io.ReadAll(source)
+	fmt.Printf("%s, then %s%s\n", result.Target, result.Buffered, rest)
+	fmt.Println(h.Request().Host, h.Request().RemoteAddr)
+	// Output:
+	// HTTP/1.1 101 Switching Protocols
+	// /chat, then frames
+	// example.com 192.0.2.1:5000
+}
+
+// client is where the request of ExampleOpening comes from.
+type client struct{}
+
+func (client) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.1:5000"))
 }

@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	addr := flags.String("addr", "localhost:3000", "listen on this `host:port`")
 	deflate := flags.Bool("deflate", false, "accept permessage-deflate")
 	maxMessage := flags.Int64("max", 1<<20, "greatest message in `octets`; negative: no limit")
-	raw := flags.Bool("raw", false, "upgrade on the net.Conn itself, without net/http: no page")
+	raw := flags.Bool("raw", false, "serve without net/http: no page")
 	keepalive := flags.Duration("keepalive", 25*time.Second, "ping after this `time` without an octet; negative: never")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -63,18 +63,18 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(log, "listening on http://%s\n", listener.Addr())
-	if *raw {
-		return serveRaw(ctx, listener, options)
-	}
-	return serve(ctx, listener, options)
-}
-
-// serve serves through net/http: the page at /, and an upgrade at every path.
-func serve(ctx context.Context, listener net.Listener, options *conn.AcceptOptions) error {
 	sockets := &conn.Server{
 		Options: options,
 		Serve:   func(ctx context.Context, c *conn.Conn, _ *http.Request) error { return echo(ctx, c) },
 	}
+	if *raw {
+		return serveRaw(ctx, listener, sockets)
+	}
+	return serve(ctx, listener, sockets)
+}
+
+// serve serves through net/http: the page at /, and an upgrade at every path.
+func serve(ctx context.Context, listener net.Listener, sockets *conn.Server) error {
 	web := &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -100,6 +100,20 @@ func serve(ctx context.Context, listener net.Listener, options *conn.AcceptOptio
 	if err := web.Shutdown(ending); err != nil {
 		return err
 	}
+	return sockets.Shutdown(ending)
+}
+
+// serveRaw serves without net/http: an upgrade at every path, and nothing else.
+func serveRaw(ctx context.Context, listener net.Listener, sockets *conn.Server) error {
+	failed := make(chan error, 1)
+	go func() { failed <- sockets.ServeConns(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.Background(), graceTime)
+	defer cancel()
 	return sockets.Shutdown(ending)
 }
 
