@@ -184,25 +184,30 @@ func (s *Server) receiveConn(nc net.Conn, d *door) {
 	go s.greet(n)
 }
 
-// greet does the handshake of n and lets the connection that it opens be served.
-// Nothing of the handshake, and not the stack that it has grown, is left then.
+// greet does the handshake of n, on a goroutine that ends with it.
 func (s *Server) greet(n *newcomer) {
 	defer s.leave(n)
 	h := handshake.Opening{Options: s.handshakeOptions()}
 	defer h.Release()
 	hs, err := acceptConn(&h, n.nc)
-	r := h.Request()
+	s.greeted(n, hs, h.Request(), err)
+}
+
+// greeted lets the connection be served that the handshake of n has opened, unless err
+// says why it has not. Nothing of the handshake, and not the stack that it has grown, is
+// left then.
+func (s *Server) greeted(n *newcomer, hs *handshake.Result, r *http.Request, err error) {
 	if err != nil {
 		s.refused(r, err)
 		return
 	}
 	c := newConn(hs, RoleServer, s.settings)
+	if ctx := r.Context(); ctx != context.Background() {
+		c.setValues(requestvalues.Of(ctx))
+	}
 	if !s.promote(n, c) { // Shutdown has closed the stream
 		c.CloseNow()
 		return
-	}
-	if ctx := r.Context(); ctx != context.Background() {
-		c.setValues(requestvalues.Of(ctx))
 	}
 	go s.run(c, r)
 }
@@ -230,10 +235,10 @@ func (s *Server) promote(n *newcomer, c *Conn) bool {
 }
 
 // leave ends what the Server has to do for the handshake of n. It is deferred; a
-// panic of OnRefuse ends no other connection.
+// panic, which may be OnRefuse's, ends no other connection.
 func (s *Server) leave(n *newcomer) {
 	if v := recover(); v != nil {
-		slog.Error("websocket: Server.OnRefuse failed", "error", &PanicError{Value: v}, "stack", string(debug.Stack()))
+		slog.Error("websocket: a handshake failed", "error", &PanicError{Value: v}, "stack", string(debug.Stack()))
 	}
 	s.mu.Lock()
 	delete(s.reception.newcomers, n)

@@ -205,12 +205,14 @@ func TestServeConnsListeners(t *testing.T) {
 	}
 }
 
-// What the client sends along with its request is not lost.
+// What the client sends along with its request is not lost, though its direction of
+// the stream ends there.
 func TestServeConnsPipelined(t *testing.T) {
 	w := serveConns(t, &conn.Server{Serve: echo})
 	nc := w.connect()
 	in := frame.Header{Fin: true, Opcode: frame.Text, Masked: true, Length: 5}.Append([]byte(rawRequest("")))
 	io.WriteString(nc, string(in)+"hello") // the key is 0
+	nc.(interface{ CloseWrite() error }).CloseWrite()
 	var got bytes.Buffer
 	for !strings.HasSuffix(got.String(), "\r\n\r\n\x81\x05hello") {
 		if _, err := io.CopyN(&got, nc, 1); err != nil {

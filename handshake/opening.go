@@ -27,6 +27,9 @@ import (
 // listen to a refused peer for a moment before the stream is closed, since the
 // reset that follows a close with unread bytes can overtake the response.
 //
+// Accept does all of this on a net.Conn that blocks, from wherever the Opening has
+// come to.
+//
 // It holds memory from Room to Release: 5 KiB, and more only for a head that is
 // larger. A server with many silent peers calls Room when there is something to
 // read. Release makes an Opening ready for another handshake. All calls must come

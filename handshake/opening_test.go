@@ -209,6 +209,30 @@ func TestOpeningWithoutBytes(t *testing.T) {
 	}
 }
 
+// TestOpeningAcceptsRest: Accept goes on where Take has come to.
+func TestOpeningAcceptsRest(t *testing.T) {
+	for name, in := range map[string]string{"good": sample("") + "frames", "refused": without("Upgrade"), "malformed": "GET /\r\n\r\n"} {
+		want := accepted(in, nil)
+		for cut := range len(in) + 1 {
+			c := newMemConn(in[cut:])
+			h := Opening{Peer: c}
+			for i, done := 0, false; i < cut && !done; i++ {
+				done = h.Take(copy(h.Room(), in[i:i+1]))
+			}
+			result, err := h.Accept(c)
+			unread, _ := io.ReadAll(c)
+			got := newOpened(result, err, c.out.Bytes(), string(unread))
+			if result != nil && result.Conn != c || c.closed != (err != nil) {
+				t.Errorf("%s, cut at %d: %v, closed %v", name, cut, result, c.closed)
+			}
+			if got.rest = want.rest; !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, cut at %d: %+v, want %+v", name, cut, got, want)
+			}
+			h.Release()
+		}
+	}
+}
+
 // TestOpeningRequestIsOne: hooks and the caller see the same request, so that what a
 // hook changes is there for all that follow.
 func TestOpeningRequestIsOne(t *testing.T) {

@@ -21,8 +21,10 @@ func AcceptConn(nc net.Conn, o *Options) (*Result, error) {
 	return h.Accept(nc)
 }
 
-// Accept does the whole handshake on nc, as AcceptConn does. It sets Peer to nc.
-// Whatever it returns, Request and Release may be called afterwards.
+// Accept does what is left of the handshake on nc, as AcceptConn does: all of it, or
+// what follows the bytes that Take has taken, be it the response alone. It sets Peer to
+// nc. Limits.Timeout counts from its call. Whatever it returns, Request and Release may
+// be called afterwards.
 func (h *Opening) Accept(nc net.Conn) (*Result, error) {
 	accepted := false
 	defer func() {
@@ -47,10 +49,11 @@ func (h *Opening) Accept(nc net.Conn) (*Result, error) {
 	return h.result, nil
 }
 
-// converse reads the request and writes the response. The error is the
-// connection's; it may come with a refusal that was to be written.
+// converse reads the request, as far as that has not been done, and writes the
+// response. The error is the connection's; it may come with a refusal that was to be
+// written.
 func (h *Opening) converse(nc net.Conn) error {
-	for done := false; !done; {
+	for done := h.result != nil || h.refusal != nil; !done; {
 		n, err := h.read(nc)
 		if err != nil {
 			return err
