@@ -141,14 +141,29 @@ func TestServeConns(t *testing.T) {
 	}
 }
 
-// Sockets, several listeners, TLS, and net/http beside them.
+// Sockets, several listeners, TLS, and net/http beside them; on goroutines and on a
+// loop.
 func TestServeConnsListeners(t *testing.T) {
-	s := &conn.Server{Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) error {
-		if err := c.Write(ctx, conn.Text, fmt.Appendf(nil, "%s, TLS %v", r.Host, r.TLS != nil)); err != nil {
-			return err
-		}
-		return echo(ctx, c, r)
-	}}
+	hello := func(ctx context.Context, c *conn.Conn, r *http.Request) {
+		wantNoError(t, c.Write(ctx, conn.Text, fmt.Appendf(nil, "%s, TLS %v", r.Host, r.TLS != nil)))
+	}
+	handle := func(ctx context.Context, c *conn.Conn, r *http.Request) func(conn.Message) error {
+		hello(ctx, c, r)
+		return func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload) }
+	}
+	for name, s := range map[string]*conn.Server{
+		"Serve": {Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) error {
+			hello(ctx, c, r)
+			return echo(ctx, c, r)
+		}},
+		"Handle":         {Handle: handle},
+		"Handle, looped": {Handle: handle, Options: &conn.AcceptOptions{Conn: conn.Options{Loop: &conn.Loop{}}}},
+	} {
+		t.Run(name, func(t *testing.T) { overListeners(t, s) })
+	}
+}
+
+func overListeners(t *testing.T, s *conn.Server) {
 	web := httptest.NewTLSServer(s)
 	defer web.Close()
 	ended := make(chan error, 3)
