@@ -32,6 +32,7 @@ func accept(w http.ResponseWriter, r *http.Request, o *handshake.Options, s *set
 	if err != nil {
 		return nil, err
 	}
+	hs.Conn = s.loop.enter(hs.Conn)
 	return newConn(hs, RoleServer, s), nil
 }
 
@@ -58,5 +59,6 @@ func Dial(ctx context.Context, url string, o *DialOptions) (*Conn, *http.Respons
 	if err != nil {
 		return nil, response, err
 	}
+	hs.Conn = s.loop.enter(hs.Conn)
 	return newConn(hs, RoleClient, s), response, nil
 }

@@ -56,6 +56,7 @@ func New(hs *handshake.Result, role Role, o *Options) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("websocket: %w", err)
 	}
+	hs.Conn = s.loop.enter(hs.Conn)
 	return newConn(hs, role, s), nil
 }
 
@@ -72,9 +73,10 @@ func checkTerms(hs *handshake.Result) error {
 	return nil
 }
 
+// newConn makes a Conn of a stream that has entered the settings' loop.
 func newConn(hs *handshake.Result, role Role, s *settings) *Conn {
 	c := &Conn{
-		stream:   stream.New(s.loop.enter(hs.Conn), hs.Buffered),
+		stream:   stream.New(hs.Conn, hs.Buffered),
 		settings: s,
 	}
 	if hs.Subprotocol != "" {

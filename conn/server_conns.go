@@ -10,10 +10,12 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/parleyws/parley/conn/internal/stream"
 	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/loop"
 	"github.com/parleyws/parley/internal/requestvalues"
 )
 
@@ -108,7 +110,16 @@ func (d *door) sleep(pause time.Duration) {
 
 // A newcomer is a connection that ServeConns has accepted, as long as its handshake
 // is under way.
-type newcomer struct{ nc net.Conn }
+type newcomer struct {
+	server  *Server
+	nc      net.Conn
+	opening handshake.Opening
+
+	// On a loop.
+	late   atomic.Bool // the time for the handshake is over
+	failed error       // why it has failed
+	place  int32       // in the loop's clock
+}
 
 // A reception is what a Server holds for ServeConns, from the first call on. The
 // Server's mu guards it; places is set once, and a channel.
@@ -170,27 +181,30 @@ func (s *Server) receiveConn(nc net.Conn, d *door) {
 			return
 		}
 	}
-	n := &newcomer{nc}
+	n := &newcomer{server: s, nc: s.settings.loop.enter(nc), opening: handshake.Opening{Options: s.handshakeOptions()}}
 	s.mu.Lock()
 	down := s.down
 	if !down {
 		p.newcomers[n] = struct{}{}
 	}
 	s.mu.Unlock()
-	if down {
-		stream.Cut(nc)
-		return
+	switch socket, looped := n.nc.(*loop.Socket); {
+	case down:
+		stream.Cut(n.nc)
+		s.settings.loop.leave(looped)
+	case looped:
+		n.greetLooped(socket)
+	default:
+		go n.greet()
 	}
-	go s.greet(n)
 }
 
-// greet does the handshake of n, on a goroutine that ends with it.
-func (s *Server) greet(n *newcomer) {
-	defer s.leave(n)
-	h := handshake.Opening{Options: s.handshakeOptions()}
-	defer h.Release()
-	hs, err := acceptConn(&h, n.nc)
-	s.greeted(n, hs, h.Request(), err)
+// greet does the handshake, or what is left of it, on a goroutine that ends with it.
+func (n *newcomer) greet() {
+	defer n.server.leave(n)
+	defer n.opening.Release()
+	hs, err := n.accept()
+	n.server.greeted(n, hs, n.opening.Request(), err)
 }
 
 // greeted lets the connection be served that the handshake of n has opened, unless err
@@ -198,6 +212,8 @@ func (s *Server) greet(n *newcomer) {
 // left then.
 func (s *Server) greeted(n *newcomer, hs *handshake.Result, r *http.Request, err error) {
 	if err != nil {
+		_, looped := n.nc.(*loop.Socket)
+		s.settings.loop.leave(looped)
 		s.refused(r, err)
 		return
 	}
@@ -212,15 +228,15 @@ func (s *Server) greeted(n *newcomer, hs *handshake.Result, r *http.Request, err
 	go s.run(c, r)
 }
 
-// acceptConn does the handshake of nc. The error is a *PanicError if a hook panics,
-// for here is no net/http that would bear it.
-func acceptConn(h *handshake.Opening, nc net.Conn) (hs *handshake.Result, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{v, debug.Stack()}
-		}
-	}()
-	return h.Accept(nc)
+// accept does the handshake. The error is a *PanicError if a hook panics, for here is no
+// net/http that would bear it.
+func (n *newcomer) accept() (hs *handshake.Result, err error) {
+	if n.failed != nil {
+		stream.Cut(n.nc)
+		return nil, n.failed
+	}
+	defer func() { err = recovered(err, recover()) }()
+	return n.opening.Accept(n.nc)
 }
 
 // promote makes a connection of a newcomer, unless Shutdown has been called.

@@ -111,6 +111,10 @@ func (h *Opening) Request() *http.Request {
 	return r
 }
 
+// Timeout returns how long the handshake may take, by Limits.Timeout; a negative time is no
+// limit.
+func (h *Opening) Timeout() time.Duration { return h.options().Limits.timeout() }
+
 // Release gives the memory back. It may be called at any time, and more than once.
 func (h *Opening) Release() {
 	if h.p != nil {

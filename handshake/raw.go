@@ -33,7 +33,7 @@ func (h *Opening) Accept(nc net.Conn) (*Result, error) {
 		}
 	}()
 	h.Peer = nc
-	g := guarded(nc, h.options().Limits.timeout())
+	g := guarded(nc, h.Timeout())
 	err := g.stop(h.converse(nc))
 	switch {
 	case h.refusal != nil:
