@@ -34,10 +34,10 @@ const defaultHandshakes = 4096
 // place (*r = *r.WithContext(ctx)), the ctx of Serve and of Handle has the values of
 // that.
 //
-// At most MaxHandshakes are under way. When there are as many, ServeConns does not
-// accept until one of them ends, which takes Options.Handshake.Limits.Timeout at
-// most, a second more if it refuses, and as long as a hook takes. Clients wait in the
-// backlog of the system meanwhile.
+// At most MaxHandshakes are under way. When there are as many, ServeConns accepts one
+// more connection, and nothing else until one of them ends. That takes
+// Options.Handshake.Limits.Timeout at most, a second more if it refuses, and as long as
+// a hook takes. Clients wait in the backlog of the system meanwhile.
 //
 // ServeConns closes l and returns a non-nil error: http.ErrServerClosed after
 // Shutdown; what is wrong with the Server's fields, before it accepts anything; or
