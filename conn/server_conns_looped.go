@@ -2,6 +2,7 @@ package conn
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -9,8 +10,8 @@ import (
 )
 
 // This file is how the handshakes of ServeConns are read on a loop: a client that has not
-// sent its request holds neither a goroutine nor a buffer. What follows the request has a
-// goroutine for as long as it takes: the response, and the wait for a refused client.
+// sent its request holds neither a goroutine nor a buffer. A response that does not go out
+// at once, and a refused client, have a goroutine for as long as it takes.
 
 // A loopedNewcomer is a newcomer as its loop sees it.
 type loopedNewcomer newcomer
@@ -28,10 +29,16 @@ func (n *newcomer) greetLooped(s *loop.Socket) {
 func (l *loopedNewcomer) Readable() (again bool) {
 	n := (*newcomer)(l)
 	s := n.nc.(*loop.Socket)
+	accepted := false
 	defer func() {
-		if !again {
-			s.Stop()
-			s.Clock().Stop(l)
+		if again {
+			return
+		}
+		s.Stop()
+		s.Clock().Stop(l)
+		if accepted {
+			n.welcome()
+		} else {
 			go n.greet()
 		}
 	}()
@@ -44,6 +51,7 @@ func (l *loopedNewcomer) Readable() (again bool) {
 		case err != nil: // greet finds the same
 			return false
 		case n.take(count):
+			accepted = n.failed == nil && n.answer(s)
 			return false
 		}
 	}
@@ -63,6 +71,31 @@ func (n *newcomer) take(count int) (done bool) {
 	done = n.opening.Take(count)
 	n.failed = nil
 	return done
+}
+
+// answer sends the response to a request that is accepted, and reports whether it is out.
+func (n *newcomer) answer(s *loop.Socket) bool {
+	if _, err := n.opening.Result(); err != nil {
+		return false
+	}
+	response := n.opening.Response(time.Time{})
+	count, err := s.TryWrite(response)
+	if 0 < count && count < len(response) && err == nil {
+		err = io.ErrShortWrite // of some hundred bytes, the first ones on a connection
+	}
+	if err != nil {
+		n.failed = fmt.Errorf("websocket: accept: %w", err)
+	}
+	return err == nil && count == len(response)
+}
+
+// welcome is greet after the response.
+func (n *newcomer) welcome() {
+	defer n.server.leave(n)
+	defer n.opening.Release()
+	hs, _ := n.opening.Result()
+	hs.Conn = n.nc
+	n.server.greeted(n, hs, n.opening.Request(), nil)
 }
 
 // Ring implements alarm.Sleeper.
