@@ -9,8 +9,9 @@ import (
 // Most of what a server gets is short: a message of a few bytes in one masked frame,
 // all of it there, and nothing under way. Then it is enough to look at two bytes. The
 // parser keeps neither a header nor a place for such a frame, and counts nothing, which
-// halves the time that a message of 16 bytes takes. Every other frame goes the long way
-// through frame.Header.Parse, rules.check and inPlace, with the same result.
+// takes a third off the time of a message of 16 bytes. Every other frame goes the long way
+// through frame.Header.Parse, rules.check and inPlace, and so does every frame where the
+// limit is so low that a short message may exceed it. The result is the same.
 
 const (
 	shortText   = 1<<7 | byte(frame.Text)   // first byte: Fin and the opcode alone
@@ -28,7 +29,7 @@ func (p *Parser) isShort(b []byte) int {
 		return 0
 	}
 	length := int(b[1] ^ shortMasked)
-	if length > shortLength || len(b) < shortHeader+length || !p.rules.masked || int64(length) > p.rules.limit ||
+	if length > shortLength || len(b) < shortHeader+length || !p.rules.masked || p.rules.limit < shortLength ||
 		p.place != between || p.rules.open || p.mode != Whole {
 		return 0
 	}
