@@ -132,7 +132,7 @@ func (p *Parser) isApart() bool {
 func (p *Parser) inPlace(b []byte) (n int, e Event, err error) {
 	h, size := &p.header, int(p.size)
 	end := min(int64(len(b)-size), h.Length)
-	payload := b[size : size+int(end)]
+	payload := b[size : size+int(end) : size+int(end)] // who appends to it must not write into the next frame
 	part := payload[p.seen:]
 	if h.Masked {
 		mask.Bytes(part, h.MaskKey, int(p.seen)&3)

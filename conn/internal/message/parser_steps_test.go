@@ -109,6 +109,22 @@ func TestTextErrors(t *testing.T) {
 	}
 }
 
+// A view ends where the next frame begins, so that nothing appended to it destroys that.
+func TestViewsEnd(t *testing.T) {
+	for name, h := range map[string]frame.Header{
+		"short":   {Fin: true, Opcode: frame.Text, Length: 5},
+		"longer":  {Fin: true, Opcode: frame.Binary, Length: 200},
+		"control": {Fin: true, Opcode: frame.Ping, Length: 5},
+	} {
+		p := testParser(false)
+		b := appendFrame(nil, h, make([]byte, h.Length))
+		_, e, err := p.Next(append(b, b...))
+		if err != nil || len(e.Payload) != int(h.Length) || cap(e.Payload) != int(h.Length) {
+			t.Errorf("%s: %d bytes of %d, %v; want %d of %d", name, len(e.Payload), cap(e.Payload), err, h.Length, h.Length)
+		}
+	}
+}
+
 // Filled unmasks and checks bytes as Next does.
 func TestFilled(t *testing.T) {
 	for _, masked := range []bool{false, true} {
