@@ -158,7 +158,8 @@ func TestHeldBackWaits(t *testing.T) {
 		b.c.Cork()
 		w := must(b.c.Writer(ctx, conn.Binary))
 		part := make([]byte, 64<<10) // a fragment
-		go write(w, append(part, 0))
+		wrote := make(chan error, 1)
+		go func() { wrote <- write(w, append(part, 0)) }()
 		synctest.Wait() // the flusher blocks in its middle
 		go b.c.Ping(ctx)
 		synctest.Wait() // the Ping waits, and there is room after it
@@ -174,6 +175,7 @@ func TestHeldBackWaits(t *testing.T) {
 		if err != nil {
 			b.Fatal(frame, err)
 		}
+		wantNoError(b.T, <-wrote)
 		wantNoError(b.T, w.Close())
 		b.p.Want(wstest.Cont("\x00"))
 		wantNoError(b.T, briefly(1<<10)) // the flusher blocks again
