@@ -23,6 +23,7 @@ import (
 type Target struct {
 	Address string
 	Conns   int
+	Dialers int // connections that are opened at the same time; 0 means 32
 	TLS     bool
 	// Deflate offers permessage-deflate with context takeover. The greetings are
 	// then compressed.
@@ -37,7 +38,7 @@ type Target struct {
 	Greet []string
 }
 
-const dialers = 32 // connections that are opened at the same time
+const dialers = 32 // the default of Target.Dialers
 
 // connect adds connections.
 func (g *generator) connect(t Target) error {
@@ -55,7 +56,7 @@ func (g *generator) connect(t Target) error {
 	return failed
 }
 
-// dialAll opens connections, dialers at a time. It gives up after a while,
+// dialAll opens connections, some at a time. It gives up after a while,
 // because nothing answers the pings of the first connections meanwhile.
 func (g *generator) dialAll(t Target, files []*os.File) error {
 	var (
@@ -64,7 +65,7 @@ func (g *generator) dialAll(t Target, files []*os.File) error {
 		failed error
 		index  = make(chan int)
 	)
-	for range min(dialers, t.Conns) {
+	for range min(cmp.Or(t.Dialers, dialers), t.Conns) {
 		wait.Go(func() {
 			for i := range index {
 				file, held, err := t.insist(i)

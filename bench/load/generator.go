@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -28,6 +29,7 @@ type peer struct {
 	owed int     // bytes that are still to be written
 	at   int     // position in the frame that is written next
 	sent []burst // bursts in flight, the oldest first
+	odd  bool    // it sends Work.OddText
 
 	count
 	part []byte // the beginning of an incomplete frame of collect
@@ -61,14 +63,29 @@ func (g *generator) add(file *os.File, engine bool) error {
 // close resets all connections, so that none lingers.
 func (g *generator) close() {
 	for _, p := range g.peers {
-		syscall.SetsockoptLinger(p.fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
-		p.file.Close()
+		p.reset()
 	}
 	for _, c := range g.held {
 		c.Close()
 	}
 	g.peers, g.held = nil, nil
 	clear(g.byFD)
+}
+
+// reset closes the connection without a word to the server.
+func (p *peer) reset() {
+	syscall.SetsockoptLinger(p.fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	p.file.Close()
+}
+
+// vanish resets some connections, the last that were opened.
+func (g *generator) vanish(n int) {
+	left := len(g.peers) - n
+	for _, p := range g.peers[left:] {
+		delete(g.byFD, int32(p.fd))
+		p.reset()
+	}
+	g.peers = g.peers[:left]
 }
 
 // key masks all frames. It need not be secret here.
@@ -120,11 +137,22 @@ func (g *generator) receive(p *peer) (messages int, err error) {
 	}
 }
 
-// flush writes the bytes that p owes. They are copies of one frame, several of
-// which batch holds.
-func (p *peer) flush(batch []byte, frameSize int) error {
+// Frames are copies of one frame, one after the other.
+type frames struct {
+	batch []byte
+	size  int // of one
+}
+
+// framesOf returns the frames of some messages with the same text, of which so many are in flight.
+func framesOf(text string, inFlight int) frames {
+	one := masked(frame.Header{Opcode: frame.Text}, []byte(text))
+	return frames{bytes.Repeat(one, max(1, min(inFlight, 1<<20/len(one)))), len(one)}
+}
+
+// flush writes the bytes that p owes, which are copies of one frame.
+func (p *peer) flush(f frames) error {
 	for p.owed > 0 {
-		n, err := syscall.Write(p.fd, batch[p.at:min(p.at+p.owed, len(batch))])
+		n, err := syscall.Write(p.fd, f.batch[p.at:min(p.at+p.owed, len(f.batch))])
 		switch {
 		case err == syscall.EAGAIN:
 			return nil
@@ -134,7 +162,7 @@ func (p *peer) flush(batch []byte, frameSize int) error {
 			return err
 		}
 		p.owed -= n
-		p.at = (p.at + n) % frameSize
+		p.at = (p.at + n) % f.size
 	}
 	if p.pings > 0 {
 		p.pings = 0

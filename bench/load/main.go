@@ -98,6 +98,15 @@ type Work struct {
 	// Fanout, if it is not zero, says that only the first connection sends, and that
 	// each message comes back on that many connections.
 	Fanout int
+
+	// The first Odd connections send OddText instead, and one message at a time
+	// each. Their messages don't count, and nor does how long they wait.
+	Odd     int
+	OddText string
+
+	// The last Vanish connections send nothing, and are reset when half of the
+	// time is over.
+	Vanish int
 }
 
 // A Result is the result of run.
@@ -105,7 +114,10 @@ type Result struct {
 	Messages int     // number of messages that came back
 	Seconds  float64 // time from the first to the last
 	CPU      int64   // processor time of the generator, in nanoseconds
-	P50, P99 int64   // nanoseconds until the answer, or with Fanout until the last answer
+
+	// P50, P99 and P999 are the nanoseconds until the answer, or with Fanout until
+	// the last answer: of half of the messages, of 99 and of 99.9 %.
+	P50, P99, P999 int64
 }
 
 func cpu() int64 {

@@ -63,7 +63,7 @@ func (g *generator) collect(n Numbers) (t Tally, err error) {
 		if p.ended && !ended {
 			left--
 		}
-		return p.flush(nil, 1)
+		return p.flush(frames{})
 	}
 	events := make([]syscall.EpollEvent, 256)
 	for left > 0 && time.Since(heard).Seconds() < n.Silence {

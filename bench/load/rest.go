@@ -14,7 +14,7 @@ func (g *generator) rest(d time.Duration) error {
 			if _, err := g.receive(p); err != nil {
 				return err
 			}
-			return p.flush(nil, 1) // nothing is owed
+			return p.flush(frames{}) // nothing is owed
 		})
 		if err != nil {
 			return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"runtime"
@@ -9,22 +8,19 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/parleyws/parley/frame"
 )
 
 // A run is one call of run.
 type run struct {
 	*generator
 	Work
-	batch     []byte // several frames
-	frameSize int
-	begin     time.Time
-	sent      int // messages that were sent
-	due       int // messages that have not come yet
-	came      int
-	heard     time.Time
-	latency   histogram
+	frames, odd frames
+	begin       time.Time
+	sent        int // messages that were sent
+	due         int // messages that have not come yet
+	came        int
+	heard       time.Time
+	latency     histogram
 }
 
 // run sends messages until the time is over, and then waits for all answers.
@@ -37,9 +33,7 @@ func (g *generator) run(w Work) (Result, error) {
 	if w.Text == "" {
 		w.Text = strings.Repeat("a", w.Size)
 	}
-	one := masked(frame.Header{Opcode: frame.Text}, []byte(w.Text))
-	r := &run{generator: g, Work: w, frameSize: len(one), begin: time.Now()}
-	r.batch = bytes.Repeat(one, max(1, min(w.InFlight, 1<<20/len(one))))
+	r := &run{generator: g, Work: w, frames: framesOf(w.Text, w.InFlight), odd: framesOf(w.OddText, 1), begin: time.Now()}
 	r.heard = r.begin
 	before := cpu()
 	if err := r.all(); err != nil {
@@ -51,22 +45,33 @@ func (g *generator) run(w Work) (Result, error) {
 		CPU:      cpu() - before,
 		P50:      r.latency.quantile(0.50),
 		P99:      r.latency.quantile(0.99),
+		P999:     r.latency.quantile(0.999),
 	}, nil
 }
 
 func (r *run) all() error {
-	senders := r.peers
+	for i, p := range r.peers {
+		p.sent, p.odd = p.sent[:0], i < r.Odd
+	}
+	senders := r.peers[:len(r.peers)-r.Vanish]
 	if r.Fanout > 0 {
 		senders = senders[:1]
 	}
 	for _, p := range senders {
-		p.sent = p.sent[:0]
-		if err := r.send(p, r.InFlight, time.Now()); err != nil {
+		inFlight := r.InFlight
+		if p.odd {
+			inFlight = 1
+		}
+		if err := r.send(p, inFlight, time.Now()); err != nil {
 			return err
 		}
 	}
 	events := make([]syscall.EpollEvent, 256)
 	for r.due > 0 {
+		if r.Vanish > 0 && time.Since(r.begin).Seconds() >= r.Seconds/2 {
+			r.vanish(r.Vanish)
+			r.Vanish = 0
+		}
 		if err := r.generator.wait(events, r.ready); err != nil {
 			return err
 		}
@@ -77,6 +82,14 @@ func (r *run) all() error {
 	return nil
 }
 
+// framesOf returns the frames that p sends.
+func (r *run) framesOf(p *peer) frames {
+	if p.odd {
+		return r.odd
+	}
+	return r.frames
+}
+
 // ready reads the bytes that came for p, and sends as many messages as were answered.
 func (r *run) ready(p *peer, now time.Time) error {
 	n, err := r.receive(p)
@@ -84,15 +97,17 @@ func (r *run) ready(p *peer, now time.Time) error {
 		return err
 	}
 	if n == 0 {
-		return p.flush(r.batch, r.frameSize)
+		return p.flush(r.framesOf(p))
 	}
 	r.heard = now
-	r.came += n
+	if !p.odd {
+		r.came += n
+	}
 	r.due -= n
 	if r.Fanout == 0 {
 		return r.answered(p, n, now)
 	}
-	if err := p.flush(r.batch, r.frameSize); err != nil || r.due > 0 {
+	if err := p.flush(r.framesOf(p)); err != nil || r.due > 0 {
 		return err
 	}
 	return r.answered(r.peers[0], r.InFlight, now)
@@ -107,14 +122,16 @@ func (r *run) answered(p *peer, n int, now time.Time) error {
 		}
 		oldest := &p.sent[0]
 		k := min(left, oldest.n)
-		r.latency.add(at-oldest.at, k)
+		if !p.odd {
+			r.latency.add(at-oldest.at, k)
+		}
 		left, oldest.n = left-k, oldest.n-k
 		if oldest.n == 0 {
 			p.sent = slices.Delete(p.sent, 0, 1)
 		}
 	}
 	if now.Sub(r.begin).Seconds() >= r.Seconds || r.Messages > 0 && r.sent >= r.Messages {
-		return p.flush(r.batch, r.frameSize)
+		return p.flush(r.framesOf(p))
 	}
 	return r.send(p, n, now)
 }
@@ -122,8 +139,8 @@ func (r *run) answered(p *peer, n int, now time.Time) error {
 // send sends n messages.
 func (r *run) send(p *peer, n int, now time.Time) error {
 	p.sent = append(p.sent, burst{now.Sub(r.begin).Nanoseconds(), n})
-	p.owed += n * r.frameSize
+	p.owed += n * r.framesOf(p).size
 	r.sent += n
 	r.due += n * max(1, r.Fanout)
-	return p.flush(r.batch, r.frameSize)
+	return p.flush(r.framesOf(p))
 }

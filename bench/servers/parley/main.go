@@ -1,36 +1,57 @@
-// Command parley serves the report's work with Parley.
+// Command parley serves the report's work with Parley. All connections are
+// served by Handle, which the event loop can call as well as a goroutine.
 package main
 
 import (
 	"context"
+	"flag"
+	"log"
+	"net"
 	"net/http"
 
 	"github.com/parleyws/parley/bench/servers/harness"
+	"github.com/parleyws/parley/bench/servers/shell"
 	"github.com/parleyws/parley/codec/klauspost"
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/handshake"
 )
 
 func main() {
-	harness.HTTP(func(work harness.Work) http.HandlerFunc {
-		message := func(ctx context.Context, c *conn.Conn, m conn.Message) error {
-			if err := work.Decode(m.Payload); err != nil {
-				return err
-			}
-			return c.Write(ctx, m.Type, m.Payload)
+	name := shell.Flag()
+	raw := flag.Bool("raw", false, "serve connections without net/http")
+	obeys := flag.Bool("orders", false, "obey messages such as \"sleep 50ms\" and \"burn 1ms\" before they are sent back")
+	harness.Run(func(l net.Listener, work harness.Work) error {
+		if err := shell.Check(*name); err != nil {
+			log.Fatal(err)
 		}
-		server := &conn.Server{Options: options(work)}
-		if work.Idle && work.JSON { // decoding grows the stack; Handle gives it back
-			server.Handle = func(ctx context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
-				return func(m conn.Message) error { return message(ctx, c, m) }
-			}
-		} else {
-			server.Serve = func(ctx context.Context, c *conn.Conn, _ *http.Request) error {
-				return c.Each(ctx, func(m conn.Message) error { return message(ctx, c, m) })
-			}
+		server := &conn.Server{Options: options(work), Handle: echo}
+		switch {
+		case *obeys:
+			server.Handle = obey
+		case work.JSON:
+			server.Handle = decode
 		}
-		return server.ServeHTTP
+		if *raw {
+			return serveConns(server, l)
+		}
+		s := &http.Server{Handler: server}
+		return s.Serve(l)
 	})
+}
+
+// echo sends each message back.
+func echo(ctx context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
+	return func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload) }
+}
+
+// decode decodes each message as JSON, and sends it back.
+func decode(ctx context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
+	return func(m conn.Message) error {
+		if err := (harness.Work{JSON: true}).Decode(m.Payload); err != nil {
+			return err
+		}
+		return c.Write(ctx, m.Type, m.Payload)
+	}
 }
 
 func options(work harness.Work) *conn.AcceptOptions {

@@ -7,11 +7,16 @@ import (
 	"net/http"
 
 	"github.com/parleyws/parley/bench/servers/harness"
+	"github.com/parleyws/parley/bench/servers/shell"
 	"github.com/parleyws/parley/socketio"
 )
 
 func main() {
+	name := shell.Flag()
 	harness.HTTP(func(harness.Work) http.HandlerFunc {
+		if err := shell.Check(*name); err != nil {
+			log.Fatal(err)
+		}
 		io, err := socketio.NewServer(nil)
 		if err != nil {
 			log.Fatal(err)
