@@ -1,10 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+
+	"github.com/parleyws/parley/bench/servers/shell"
 )
 
 // build builds the programs that are measured.
@@ -23,7 +27,59 @@ func (r *report) build() error {
 			return err
 		}
 	}
+	if !shell.HasServeConns() {
+		r.absent[rawInLoop] = shell.ErrNoServeConns.Error()
+	}
+	if !shell.Known(shell.Loop) {
+		r.absent[inLoop] = "this version of Parley has no event loop"
+		r.absent[rawInLoop] = r.absent[inLoop]
+	}
+	if err := r.buildUWebSockets(); err != nil {
+		return err
+	}
 	return r.installNode()
+}
+
+// buildUWebSockets builds the server on uWebSockets, from a checkout with its
+// submodule uSockets.
+func (r *report) buildUWebSockets() error {
+	if r.uws == "" {
+		r.absent[uWS] = "uWebSockets was not given (-uwebsockets DIR)"
+		return nil
+	}
+	dir, err := filepath.Abs(r.uws)
+	if err != nil {
+		return err
+	}
+	source, err := filepath.Abs("servers/uwebsockets/echo.cpp")
+	if err != nil {
+		return err
+	}
+	sources, err := filepath.Glob(dir + "/uSockets/src/*.c")
+	if err != nil || sources == nil {
+		return fmt.Errorf("there is no uSockets in %s: %w", dir, errors.Join(err, os.ErrNotExist))
+	}
+	eventing, err := filepath.Glob(dir + "/uSockets/src/eventing/*.c")
+	if err != nil {
+		return err
+	}
+	sources = append(sources, eventing...)
+	flags := []string{"-O3", "-flto", "-DLIBUS_NO_SSL", "-I" + dir + "/uSockets/src"}
+	objects := r.path("uSockets")
+	if err := os.Mkdir(objects, 0o777); err != nil {
+		return err
+	}
+	c := exec.Command("gcc", slices.Concat(flags, []string{"-std=c11", "-c"}, sources)...)
+	c.Dir = objects
+	if err := show(c); err != nil {
+		return err
+	}
+	compiled, err := filepath.Glob(objects + "/*.o")
+	if err != nil {
+		return err
+	}
+	return show(exec.Command("g++", slices.Concat(flags, []string{"-std=c++20", "-DUWS_NO_ZLIB", "-I" + dir + "/src", "-o", r.path(uws.path), source},
+		compiled, []string{"-pthread"})...))
 }
 
 // installNode installs the packages of the servers on Node. Without Node, the

@@ -12,11 +12,14 @@ func (r *report) charts() (all []chart) {
 		{"100 connections, 16 B, 1 in flight", "L1", cpuTime},
 		{"100 connections, 1 KB, 64 in flight", "L4", cpuTime},
 		{"100 connections, 16 KB, 1 in flight", "L2", cpuTime},
+		{"1,000 connections, 16 B, 1 in flight", "L6", cpuTime},
+		{many + " connections, 16 B, 16 in flight", "L7", cpuTime},
 		{"64 in flight: slowest hundredth of answers", "L3", slowest},
 		{"64 in flight: system calls a message", "L3", calls},
 	}))
 	add(r.bars("memory.svg", "Resident memory of a connection", []panel{
-		{"idle, keepalive on", "M1", kilobytes},
+		{"idle after an echo, keepalive on", "M1", kilobytes},
+		{"idle, has never sent a message", "M5", kilobytes},
 		{"idle after decoding JSON", "M2 JSON", kilobytes},
 		{"idle over TLS", "M2 TLS", kilobytes},
 		{"deflate with context takeover both ways", "M3", kilobytes},
@@ -51,6 +54,9 @@ func (r *report) charts() (all []chart) {
 
 // growths lists the charts of cost against growth.
 var growths = []growth{
+	{file: "shells.svg", title: "Echo of 16 B, 1 in flight a connection: the event loop beside goroutines",
+		subtitle: "processor time of the server, a message: times that on goroutines", x: "connections", work: "shells", metric: times,
+		curves: (*report).shellCurves, marks: []float64{0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3, 5, 10}},
 	{file: "connections.svg", title: "Echo of 16 B, 1 in flight a connection", subtitle: "messages a second",
 		x: "connections", work: "connections", metric: throughput},
 	{file: "connections-cpu.svg", title: "Echo of 16 B, 1 in flight a connection: cost", subtitle: "processor time of the server, a message",

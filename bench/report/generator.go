@@ -19,6 +19,7 @@ type (
 	target struct {
 		Address   string
 		Conns     int
+		Dialers   int      `json:",omitempty"`
 		TLS       bool     `json:",omitempty"`
 		Deflate   bool     `json:",omitempty"`
 		SocketIO  bool     `json:",omitempty"`
@@ -31,14 +32,18 @@ type (
 		Text     string `json:",omitempty"`
 		InFlight int
 		Seconds  float64
-		Messages int `json:",omitempty"`
-		Fanout   int `json:",omitempty"`
+		Messages int    `json:",omitempty"`
+		Fanout   int    `json:",omitempty"`
+		Odd      int    `json:",omitempty"`
+		OddText  string `json:",omitempty"`
+		Vanish   int    `json:",omitempty"`
 	}
 	outcome struct {
 		Messages int
 		Seconds  float64
 		CPU      int64
-		P50, P99 int64
+
+		P50, P99, P999 int64
 
 		server int64 // nanoseconds of the server's processor time
 	}

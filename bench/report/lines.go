@@ -16,6 +16,11 @@ type growth struct {
 	metric      metric
 	octets      bool // the axis of growth counts bytes
 	lawful      bool // the expected cost is a fixed part and a part for each; it is drawn too
+
+	// curves are drawn instead of those of work, and marks are the lines of the
+	// grid across the axis of cost, beyond which nothing lies.
+	curves func(*report) []curve
+	marks  []float64
 }
 
 const (
@@ -38,14 +43,21 @@ func (r *report) lines(g growth) (chart, bool) {
 		return chart{}, false
 	}
 	x, y := scaleOf(curves, func(p point) float64 { return p.x }), scaleOf(curves, func(p point) float64 { return p.y })
-	y.widen()
+	marks := y.between(g.marks)
+	if marks == nil {
+		y.widen()
+		marks = y.marks()
+	}
 	x.from, x.to, y.from, y.to = plotLeft, plotRight, plotBottom, plotTop
 	s := newSVG(g.title, 800, 440)
 	s.text(24, 58, g.subtitle, `fill="`+faint+`"`)
 	s.text((plotLeft+plotRight)/2, 424, g.x, `text-anchor="middle" fill="`+faint+`"`)
-	for _, v := range y.marks() {
+	for _, v := range marks {
 		s.line(plotLeft, y.at(v), plotRight, y.at(v), grid)
 		s.text(plotLeft-10, y.at(v)+4, mark(v, g.metric), `text-anchor="end" font-size="12" fill="`+faint+`"`)
+	}
+	if g.metric == times {
+		s.line(plotLeft, y.at(1), plotRight, y.at(1), ink, `stroke-dasharray="4 4"`)
 	}
 	for _, p := range curves[0].points {
 		s.text(x.at(p.x), plotBottom+22, g.step(p.x), `text-anchor="middle" font-size="12" fill="`+faint+`"`)
@@ -101,6 +113,9 @@ type endLabel struct {
 
 // curves collects the figures of a growth, Parley's first.
 func (r *report) curves(g growth) (all []curve) {
+	if g.curves != nil {
+		return g.curves(r)
+	}
 	for k := range r.figures {
 		kind, size, ok := strings.Cut(k.work, "/")
 		x, err := strconv.ParseFloat(size, 64)

@@ -1,30 +1,43 @@
 package main
 
-// The loads of the rows L1 to L5.
+import "slices"
+
+// loads returns the loads of the rows L1 to L7.
 //
 // With any library a single message is answered in 20 or in 50 microseconds. It
 // takes 20 if the kernel has put the server on the generator's processor, and
 // 50 if the server's processor sleeps and must be woken. So for L5 the report
 // chooses the processors itself.
-var loads = []struct {
+func (p *plan) loads() []load {
+	return []load{
+		{id: "L1", target: target{Conns: 100}, work: work{Size: 16, InFlight: 1}},
+		{id: "L2", target: target{Conns: 100}, work: work{Size: 16 << 10, InFlight: 1}},
+		{id: "L3", target: target{Conns: 100}, work: work{Size: 16, InFlight: 64}},
+		{id: "L4", target: target{Conns: 100}, work: work{Size: 1 << 10, InFlight: 64}},
+		{id: "L5", target: target{Conns: 1}, work: work{Size: 16, InFlight: 1}, place: together},
+		{id: "L5apart", target: target{Conns: 1}, work: work{Size: 16, InFlight: 1}, place: apart},
+		{id: "L6", target: target{Conns: min(1000, p.idle)}, work: work{Size: 16, InFlight: 1}},
+		{id: "L7", target: target{Conns: p.idle}, work: work{Size: 16, InFlight: 16}, crowded: true},
+	}
+}
+
+// A load is one of the rows.
+type load struct {
 	id string
 	target
 	work
 	place
-}{
-	{"L1", target{Conns: 100}, work{Size: 16, InFlight: 1}, anywhere},
-	{"L2", target{Conns: 100}, work{Size: 16 << 10, InFlight: 1}, anywhere},
-	{"L3", target{Conns: 100}, work{Size: 16, InFlight: 64}, anywhere},
-	{"L4", target{Conns: 100}, work{Size: 1 << 10, InFlight: 64}, anywhere},
-	{"L5", target{Conns: 1}, work{Size: 16, InFlight: 1}, together},
-	{"L5apart", target{Conns: 1}, work{Size: 16, InFlight: 1}, apart},
+	crowded bool // it takes long to connect, so there is one run a round, of those in crowd alone
 }
+
+// crowd are the servers of crowded loads.
+var crowd = []string{us, onGoroutines, inLoop, "gobwas", "gws", "gorilla", "nbio", uWS, bare.name}
 
 // turns is the number of short runs in one round of a load. The more often the
 // libraries take turns, the less the other work of the machine matters.
 const turns = 3
 
-var echoes = []library{parley, gobwas, gws, gorilla, coder, nbio, xnet, nodeWS, bare}
+var echoes = []library{parley, onGo, looped, uws, gobwas, gws, gorilla, coder, nbio, xnet, nodeWS, bare}
 
 // loopback measures echo servers over loopback: the cost of a message for the
 // server, and the time that its sender waits.
@@ -34,17 +47,21 @@ func (r *report) loopback() error {
 		return err
 	}
 	defer stopAll(servers)
+	loads := r.loads()
 	if err := r.warmUp(loads[0].target, loads[0].work, servers); err != nil {
 		return err
 	}
 	for round := range r.rounds * turns {
 		for _, l := range loads {
+			if l.crowded && round%turns > 0 {
+				continue
+			}
 			r.progress("loopback: %s, round %d of %d", l.id, round+1, r.rounds*turns)
 			l.work.Seconds = r.seconds / turns
 			if err := put(l.place, r.load, servers); err != nil {
 				return err
 			}
-			if err := r.round(l.id, l.target, l.work, servers); err != nil {
+			if err := r.round(l.id, l.target, l.work, l.of(servers)); err != nil {
 				return err
 			}
 		}
@@ -61,6 +78,14 @@ func (r *report) loopback() error {
 		return err
 	}
 	return put(anywhere, r.load, servers)
+}
+
+// of returns the servers of a load.
+func (l *load) of(servers []*server) []*server {
+	if !l.crowded {
+		return servers
+	}
+	return slices.DeleteFunc(slices.Clone(servers), func(s *server) bool { return !slices.Contains(crowd, s.name) })
 }
 
 // warmUp runs a load once without counting it, so that a server has its threads
@@ -87,13 +112,18 @@ func (r *report) round(id string, t target, w work, servers []*server) error {
 			}
 			continue
 		}
-		r.add(id, s.name, cpuTime, o.perMessage())
-		r.add(id, s.name, median, float64(o.P50)/1e3)
-		r.add(id, s.name, slowest, float64(o.P99)/1e3)
-		r.add(id, s.name, throughput, float64(o.Messages)/o.Seconds)
-		r.add(id, s.name, generatorBusy, float64(o.CPU)/1e9/o.Seconds)
+		r.outcome(id, s.name, o)
 	}
 	return nil
+}
+
+// outcome adds what a load was like to the results.
+func (r *report) outcome(work, lib string, o outcome) {
+	r.add(work, lib, cpuTime, o.perMessage())
+	r.add(work, lib, median, float64(o.P50)/1e3)
+	r.add(work, lib, slowest, float64(o.P99)/1e3)
+	r.add(work, lib, throughput, float64(o.Messages)/o.Seconds)
+	r.add(work, lib, generatorBusy, float64(o.CPU)/1e9/o.Seconds)
 }
 
 // generatorBusy returns the fraction of its thread that the load generator took.

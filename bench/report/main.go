@@ -2,7 +2,7 @@
 // REPORT.md and the charts of README.md. It must be run in the directory bench,
 // on Linux:
 //
-//	go run ./report          # half an hour, on a machine that does nothing else
+//	go run ./report          # three quarters of an hour, on a machine that does nothing else
 //	go run ./report -quick   # under three: everything runs, allocations are judged and times are not
 //
 // The rounds of Parley and of the rivals take turns, and the report gives the
@@ -19,10 +19,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A plan says how much is measured.
@@ -31,7 +34,7 @@ type plan struct {
 	bench   string  // -benchtime of the benchmarks in memory
 	short   bool    // measure smaller broadcasts
 	seconds float64 // duration of a load
-	idle    int     // connections for M1
+	idle    int     // connections for M1, and the most for C, L7 and H
 	few     int     // connections for M2 and S4; M3 has a tenth of them
 	many    int     // Socket.IO clients of a broadcast
 	events  int     // numbered events between two nodes; a tenth of them for many recipients
@@ -47,7 +50,7 @@ var (
 )
 
 // letters are those of all ids, and G for the growth.
-const letters = "PLMSNG"
+const letters = "PLCMSHNG"
 
 // A report is one run.
 type report struct {
@@ -60,6 +63,7 @@ type report struct {
 	load  *generator
 
 	profiles string // directory for profiles of our servers; "" means none
+	uws      string // directory of uWebSockets; "" means that it is not measured
 }
 
 func main() {
@@ -68,11 +72,12 @@ func main() {
 	only := flag.String("only", letters, "measure these `letters` of ids alone, G being growth, for a report of its own name")
 	nodes := flag.String("nodes", "", "of N measure these `names` alone, such as \"parley, sharded\", by semicolons: no whole report")
 	profiles := flag.String("profiles", "", "profile our servers in a run of their own, into this `directory`")
+	uws := flag.String("uwebsockets", "", "measure uWebSockets too, from its checkout in this `directory`, with uSockets in it")
 	dirs := flag.String("against", "", "instead, compare with Parley as it is in these `directories`, by commas")
 	ids := flag.String("trials", "", "with -against: these `rows` alone, by commas")
 	out := flag.String("o", "", "write to this `directory`; by default here, with -quick nowhere")
 	flag.Parse()
-	r := &report{plan: full, results: newResults(), began: time.Now(), only: *only, profiles: *profiles}
+	r := &report{plan: full, results: newResults(), began: time.Now(), only: *only, profiles: *profiles, uws: *uws}
 	if *nodes != "" {
 		r.names = strings.Split(*nodes, ";")
 	}
@@ -84,6 +89,7 @@ func main() {
 	if *rounds > 0 {
 		r.rounds = *rounds
 	}
+	r.idle = min(r.idle, descriptors()-spare)
 	run := func() error { return r.run(*out) }
 	if *dirs != "" {
 		run = func() error { return r.compare(*dirs, *ids) }
@@ -93,6 +99,20 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+// descriptors returns how many a process may have open. Programs in Go may have
+// all that they are allowed.
+func descriptors() int {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return math.MaxInt
+	}
+	return int(min(limit.Max, math.MaxInt))
+}
+
+// spare is how many descriptors a process needs for anything but the
+// connections that are measured.
+const spare = 200
 
 func (r *report) run(out string) error {
 	dir, err := os.MkdirTemp("", "parley-bench-")
@@ -130,8 +150,10 @@ func (r *report) measure() error {
 	}{
 		{"P", r.inMemory},
 		{"L", r.loopback},
+		{"C", r.counting},
 		{"M", r.memory},
 		{"S", r.socketIO},
+		{"H", r.handling},
 		{"N", r.nodes},
 		{"G", r.growing},
 	} {

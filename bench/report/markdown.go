@@ -75,7 +75,10 @@ func (r *report) absences(w io.Writer) {
 	for i := range rows {
 		row := &rows[i]
 		why := r.reason(row)
-		if _, ok := r.figure(row.work, row.ours(), row.metric); ok || why == "" {
+		if _, ok := r.figure(row.work, row.ours(), row.metric); ok {
+			why = r.without(row)
+		}
+		if why == "" {
 			continue
 		}
 		if line := fmt.Sprintf("- %s: %s.\n", row.id, why); !slices.Contains(lines, line) {
@@ -135,15 +138,29 @@ func (r *report) methods() []struct{ letters, text string } {
 		{"P", `P: benchmarks of this module (and of conn for what it does not export), over streams in memory:
 ` + "`go test -bench . -count 10`" + ` here prints the same for benchstat. "by hand" is a frame loop on gobwas' header
 functions: without rules, UTF-8 check or locks, it is nobody's API, but a fair bar.`},
-		{"LS", `L and S: a server process and a load generator over loopback. The generator is one thread that waits
+		{"LCMSH", `"in the loop": all connections in Parley's event loop, by a Loop whose After is 0. "on goroutines": none of them, by an After of -1. What
+is called "parley" has the default: the first connections on goroutines, more in the loop. All are served by Server.Handle, which the
+loop can call as well as a goroutine; Server.Serve keeps its goroutine in any case.`},
+		{"LCSH", `L, C, S and H: a server process and a load generator over loopback. The generator is one thread that waits
 with epoll and sends frames made beforehand. A server's time is getrusage's, user and system, over all messages;
 system calls are those that strace counts on a run of their own: it makes servers slow, so that they find more
 in their sockets and wait less. "bare loop" is the limit: the same
 system calls and next to nothing else, one write for all that a read brought.`},
 		{"L", `L5: server and generator share one processor, and have one each in the row below. Left to itself the kernel does now
 this and now that, and waking a processor that sleeps takes longer than all else.`},
+		{"L", fmt.Sprintf(`L7 has %s connections, which is the most that was asked for or what the limit of descriptors permits.
+Libraries that no row of it is about don't take part.`, thousands(float64(r.idle)))},
+		{"C", fmt.Sprintf(`C: a server for each of the shells, with a generator of its own that keeps its connections, and the shells in turns. On one
+processor the server has one and the generator the other, from their start; on two they share both. The ratio is the median of
+the ratios of all turns. "%s" are at most %s.`, many, thousands(float64(r.idle)))},
+		{"MS", "M1, M2 and S4 count connections that have each had one message of theirs sent back (128 B, of M2 the JSON): what a goroutine's " +
+			"stack\nhas grown to for it, and what a library keeps of it, is in the figure. M5 counts connections that have never sent one. M4 is not of one\n" +
+			"connection's memory but of what it has more while each has a message of 128 B in flight, the greatest of three measurements."},
+		{"H", fmt.Sprintf(`H1 and H2: of 100 connections 10 send messages on which the handler sleeps or computes, one at a time each; how long the others wait
+is counted. H3: %s connections are opened at the same time, through net/http, and each has a message echoed. H4: half of them are reset while
+the others go on, one message in flight each.`, thousands(float64(r.idle)))},
 		{"MS", fmt.Sprintf(`M: resident memory from /proc after two collections and debug.FreeOSMemory, less that with %d connections,
-over the connections that came since: %d for M1 and S5, %d for M2 and S4, %d for M3.`, firstConns, r.idle, r.few, r.few/10)},
+over the connections that came since: %d for M1, M4 and S5, %d for M2, M5 and S4, %d for M3.`, firstConns, r.idle, r.few, r.few/10)},
 		{"N", fmt.Sprintf(`N: two nodes, their broker and the load generator are a process each, on the same processors; nodes and broker are
 new in each round. One node emits %d events of a text and a number to a room, whose clients are on the other node;
 for 50 clients it is a tenth of them. It is at most a thousand events ahead of the broker. A node's time is getrusage's, taken
@@ -182,7 +199,7 @@ func (r *report) every(w io.Writer) {
 	for i := range rows {
 		if work := rows[i].work; !slices.Contains(done, work) {
 			done = append(done, work)
-			for _, m := range []metric{nanoseconds, cpuTime, median, slowest, throughput, calls, kilobytes, allocations, lost, doubled, reordered, generatorBusy} {
+			for _, m := range []metric{nanoseconds, cpuTime, median, slowest, tail, elapsed, throughput, calls, kilobytes, allocations, lost, doubled, reordered, generatorBusy} {
 				r.figuresOf(w, work, m)
 			}
 		}

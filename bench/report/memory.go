@@ -15,15 +15,20 @@ type holding struct {
 }
 
 var (
-	manyGoroutines = []library{parley, gorilla, coder, gws, gobwas}
+	manyGoroutines = []library{onGo, gorilla, coder, gws, gobwas}
+
+	// greeting is the message that a connection has echoed before it counts as idle.
+	greeting = strings.Repeat("greeting", 128/len("greeting"))
 
 	// jsonMessage is the message that servers decode or compress.
 	jsonMessage = `{"room":"lobby","text":"` + strings.Repeat("what is said in a room, ", 10) + `","tags":["a","bc","def"]}`
 
 	holdings = []holding{
-		{"M1", func(p *plan) int { return p.idle }, target{}, []string{"-idle"}, append(manyGoroutines, nbio, nodeWS)},
-		{"M2 JSON", func(p *plan) int { return p.few }, target{Greeting: jsonMessage}, []string{"-idle", "-json"}, manyGoroutines},
-		{"M2 TLS", func(p *plan) int { return p.few }, target{TLS: true}, []string{"-idle", "-tls"}, manyGoroutines},
+		{"M1", func(p *plan) int { return p.idle }, target{Greeting: greeting}, []string{"-idle"},
+			append([]library{parley, looped, rawLoop, nbio, uws, nodeWS}, manyGoroutines...)},
+		{"M2 JSON", func(p *plan) int { return p.few }, target{Greeting: jsonMessage}, []string{"-idle", "-json"}, append([]library{looped}, manyGoroutines...)},
+		{"M2 TLS", func(p *plan) int { return p.few }, target{TLS: true, Greeting: greeting}, []string{"-idle", "-tls"}, manyGoroutines},
+		{"M5", func(p *plan) int { return p.few }, target{}, []string{"-idle"}, append([]library{looped}, manyGoroutines...)},
 		{"M3", func(p *plan) int { return p.few / 10 }, target{Deflate: true, Greeting: strings.Repeat(jsonMessage, 8), Greetings: 32}, []string{"-idle", "-takeover"},
 			[]library{parley, {name: "parley, klauspost", path: "parley", args: []string{"-klauspost"}}, coder, gws}},
 	}
@@ -41,7 +46,7 @@ func (r *report) memory() error {
 			}
 		}
 	}
-	return nil
+	return r.traffic()
 }
 
 // hold adds the memory of a connection in a library's server to the results.

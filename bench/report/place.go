@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -20,17 +21,9 @@ const (
 
 // put binds a generator and servers to a place.
 func put(where place, load *generator, servers []*server) error {
-	var all unix.CPUSet // the processors of the report itself, which is not bound
-	if err := unix.SchedGetaffinity(0, &all); err != nil {
+	generator, server, err := processors(where)
+	if err != nil {
 		return err
-	}
-	generator, server := all, all
-	first, last := ends(&all)
-	switch where {
-	case together:
-		generator, server = first, first
-	case apart:
-		generator, server = first, last
 	}
 	if err := bind(load.Pid(), &generator); err != nil {
 		return err
@@ -41,6 +34,40 @@ func put(where place, load *generator, servers []*server) error {
 		}
 	}
 	return nil
+}
+
+// processors returns those of a place, for the generator and for servers.
+func processors(where place) (generator, server unix.CPUSet, err error) {
+	var all unix.CPUSet // the processors of the report itself, which is not bound
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		return all, all, err
+	}
+	generator, server = all, all
+	first, last := ends(&all)
+	switch where {
+	case together:
+		generator, server = first, first
+	case apart:
+		generator, server = first, last
+	}
+	return generator, server, nil
+}
+
+// within calls start, whose processes are bound to some processors from their
+// beginning. A program in Go looks at the start how many processors it has, and
+// seldom later.
+func within(processors *unix.CPUSet, start func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		return err
+	}
+	if err := unix.SchedSetaffinity(0, processors); err != nil {
+		return err
+	}
+	defer unix.SchedSetaffinity(0, &before)
+	return start()
 }
 
 // ends returns the first and the last processor of a set.

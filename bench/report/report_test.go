@@ -69,6 +69,38 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// Where rounds came in turns, the ratio is the median of theirs.
+func TestJudgePaired(t *testing.T) {
+	r := newResults()
+	for i, v := range []float64{10, 20, 90} {
+		r.add("w", us, cpuTime, v)
+		r.add("w", onGoroutines, cpuTime, []float64{10, 25, 30}[i])
+	}
+	w := row{work: "w", metric: cpuTime, rivals: []string{onGoroutines}, most: 1, paired: true}
+	if got := r.judge(&w); got.met != met || got.ratio != "1.00" {
+		t.Errorf("%s, ratio %s; want %s, 1.00", got.met, got.ratio, met)
+	}
+	w.paired, w.most = false, 0.8
+	if got := r.judge(&w); got.met != met || got.ratio != "0.80" {
+		t.Errorf("of the medians: %s, ratio %s; want %s, 0.80", got.met, got.ratio, met)
+	}
+}
+
+// A row whose one rival is absent says why it can't be judged.
+func TestWithout(t *testing.T) {
+	r := newResults()
+	r.add("w", us, cpuTime, 1)
+	r.absent[uWS] = "not given"
+	w := row{id: "L1", work: "w", metric: cpuTime, rivals: []string{uWS}, most: 1}
+	if got := r.judge(&w).met; got != notMeasured || r.without(&w) != "not given" {
+		t.Errorf("%s, because %q", got, r.without(&w))
+	}
+	r.add("w", uWS, cpuTime, 1)
+	if got := r.judge(&w).met; got != met || r.without(&w) != "" {
+		t.Errorf("with it: %s, because %q", got, r.without(&w))
+	}
+}
+
 func TestRegressed(t *testing.T) {
 	r := newResults()
 	r.add("P7", us, nanoseconds, 1000)

@@ -80,6 +80,18 @@ func (r *results) figure(work, lib string, m metric) (f figure, ok bool) {
 	return figure{median: middle, least: v[0], greatest: v[len(v)-1], rounds: len(v)}, true
 }
 
+// paired returns the ratio of a library's figure to that of another, which were measured in turns:
+// the median of the ratios of all rounds moves less than the ratio of the medians.
+func (r *results) paired(work, lib, other string, m metric) figure {
+	a, b := r.figures[key{work, lib, m}], r.figures[key{work, other, m}]
+	ratios := newResults()
+	for i := range min(len(a), len(b)) {
+		ratios.add(work, lib, m, a[i]/b[i])
+	}
+	f, _ := ratios.figure(work, lib, m)
+	return f
+}
+
 // best returns the best median of some libraries, and the name of its library.
 func (r *results) best(work string, m metric, among []string) (lib string, f figure, ok bool) {
 	for _, l := range among {

@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A row is a line of the report: some work, and the goal for Parley.
 type row struct {
@@ -14,6 +17,7 @@ type row struct {
 	most   float64 // goal: at most this many times the bar; 0 means no such goal
 	least  float64 // goal: at least this many times the bar
 	plus   float64 // goal: at most this much more than the bar
+	paired bool    // the ratio is the median of the ratios of all rounds, which came in turns
 	limits []limit // further limits on figures
 }
 
@@ -36,9 +40,12 @@ const (
 	calls       metric = "system calls"
 	median      metric = "µs p50" // time until the answer
 	slowest     metric = "µs p99"
+	tail        metric = "µs p99.9"
+	elapsed     metric = "ms" // until all is done
 	kilobytes   metric = "KB" // resident memory of a connection, in units of 1,024 bytes
 	megabytes   metric = "MB" // resident memory of a server, in units of 1,024 KB
 	throughput  metric = "messages/s"
+	times       metric = "x" // what something else needs
 
 	// Of these a figure is the sum of all rounds.
 	lost      metric = "lost"
@@ -58,7 +65,10 @@ var (
 )
 
 // rows lists the rows and their goals. Their ids are in ids.
-var rows = append([]row{
+var rows = slices.Concat(memoryRows, loopbackRows, countRows(), heldRows, socketIORows, handlerRows(), nodeRows())
+
+// memoryRows are measured in memory, without a network.
+var memoryRows = []row{
 	{id: "P1", measure: "mask 16 B", work: "P1", metric: nanoseconds, rivals: masks, most: 1},
 	{id: "P2", measure: "mask 125 B", work: "P2", metric: nanoseconds, rivals: masks, most: 0.87},
 	{id: "P3", measure: "mask 1 KB, aligned, beside a copy", work: "P3a", metric: nanoseconds, rivals: []string{"copy"}, most: 1.05},
@@ -89,37 +99,14 @@ var rows = append([]row{
 	{id: "P20", measure: "the same, many messages in a read", work: "P20batch", metric: nanoseconds, rivals: []string{"gws"}},
 	{id: "P21", measure: "echo 1 KB with deflate, compress/flate", work: "P21", metric: nanoseconds, rivals: []string{"gorilla"}, most: 0.85},
 	{id: "P21", measure: "the same, many messages in a read", work: "P21batch", metric: nanoseconds, rivals: []string{"gorilla"}},
-
-	{id: "L1", measure: "echo, 100 connections, 16 B, 1 in flight", work: "L1", metric: cpuTime, rivals: libs, most: 0.95},
-	{id: "L2", measure: "echo, 100 connections, 16 KB, 1 in flight", work: "L2", metric: cpuTime, rivals: libs, most: 0.85},
-	{id: "L3", measure: "echo, 100 connections, 16 B, 64 in flight", work: "L3", metric: cpuTime, rivals: libs, most: 0.05},
-	{id: "L3", measure: "the same: the slowest hundredth", work: "L3", metric: slowest, rivals: libs, most: 0.05},
-	{id: "L3", measure: "the same: system calls a message", work: "L3", metric: calls, rivals: libs, limits: []limit{{metric: calls, most: 0.1}}},
-	{id: "L4", measure: "echo, 100 connections, 1 KB, 64 in flight", work: "L4", metric: cpuTime, rivals: libs, most: 0.15},
-	{id: "L5", measure: "echo, 1 connection, 16 B, 1 in flight: until the answer", work: "L5", metric: median, rivals: libs, most: 1},
-	{id: "L5", measure: "the same, server and client on two processors", work: "L5apart", metric: median, rivals: libs},
-
-	{id: "M1", measure: "idle connection with keepalive", work: "M1", metric: kilobytes, rivals: goroutines, most: 0.8, limits: []limit{{metric: kilobytes, most: 4.6}}},
-	{id: "M2", measure: "idle after decoding JSON", work: "M2 JSON", metric: kilobytes, rivals: goroutines, most: 1, limits: []limit{{metric: kilobytes, most: 7}}},
-	{id: "M2", measure: "idle over TLS", work: "M2 TLS", metric: kilobytes, rivals: goroutines, most: 1, limits: []limit{{metric: kilobytes, most: 15}}},
-	{id: "M3", measure: "deflate with context takeover, klauspost/compress", work: "M3", metric: kilobytes, own: "parley, klauspost", rivals: []string{"gws", "coder"}, limits: []limit{{metric: kilobytes, most: 83}}},
-	{id: "M3", measure: "the same with compress/flate", work: "M3", metric: kilobytes, rivals: []string{"coder"}},
-
-	{id: "S1", measure: "Socket.IO echo, 64 B, 100 clients, 1 in flight", work: "S1", metric: cpuTime, rivals: []string{"socket.io"}, most: 0.4},
-	{id: "S2", measure: "the same, 16 in flight", work: "S2", metric: cpuTime, rivals: []string{"socket.io"}, most: 0.2},
-	{id: "S3", measure: "Socket.IO broadcast, 100 B, one recipient of 2,000", work: "S3", metric: cpuTime, rivals: []string{"socket.io"}, most: 0.5},
-	{id: "S4", measure: "Socket.IO, idle client", work: "S4", metric: kilobytes, rivals: []string{"socket.io"}, most: 0.3},
-	{id: "S5", measure: "Socket.IO client, idle, of 10,000 in a process", work: "S5", metric: kilobytes, rivals: []string{"socket.io-client"}, most: 0.8},
-}, nodeRows()...)
+}
 
 // ids lists all ids. A report must cover each of them.
 var ids = []string{
 	"P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P14", "P15", "P16", "P17",
-	"P18", "P19", "P20", "P21", "L1", "L2", "L3", "L4", "L5", "M1", "M2", "M3", "S1", "S2", "S3", "S4", "S5",
-	"N1", "N2", "N3", "N4", "N5", "N6", "N7",
+	"P18", "P19", "P20", "P21", "L1", "L2", "L3", "L4", "L5", "L6", "L7", "C1", "C2", "M1", "M2", "M3", "M4", "M5",
+	"S1", "S2", "S3", "S4", "S5", "H1", "H2", "H3", "H4", "N1", "N2", "N3", "N4", "N5", "N6", "N7",
 }
-
-const us = "parley"
 
 // rowsOf returns the rows whose ids begin with one of some letters.
 func rowsOf(letters string) (some []row) {

@@ -43,6 +43,25 @@ func (s *scale) widen() {
 	s.least, s.greatest = least, greatest
 }
 
+// between moves both ends to the nearest of some marks, which rise, and returns those that lie between.
+// Without any, or if they don't reach as far, nothing moves.
+func (s *scale) between(marks []float64) []float64 {
+	first, last := -1, -1
+	for i, v := range marks {
+		if logarithm(v) <= s.least+exact {
+			first = i
+		}
+		if last < 0 && logarithm(v) >= s.greatest-exact {
+			last = i
+		}
+	}
+	if first < 0 || last <= first {
+		return nil
+	}
+	s.least, s.greatest = logarithm(marks[first]), logarithm(marks[last])
+	return marks[first : last+1]
+}
+
 func (s *scale) at(v float64) float64 {
 	return s.from + (s.to-s.from)*(logarithm(v)-s.least)/(s.greatest-s.least)
 }

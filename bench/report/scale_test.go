@@ -25,6 +25,25 @@ func TestScale(t *testing.T) {
 	}
 }
 
+func TestScaleBetween(t *testing.T) {
+	marks := []float64{0.5, 0.7, 1, 2}
+	for _, c := range []struct{ least, greatest, from, to float64 }{
+		{0.8, 0.9, 0.7, 1},
+		{0.7, 1.1, 0.7, 2},
+		{0.4, 0.9, 0.4, 0.9},
+		{0.8, 3, 0.8, 3},
+	} {
+		s := scale{least: math.Log10(c.least), greatest: math.Log10(c.greatest)}
+		got := s.between(marks)
+		if from, to := math.Pow(10, s.least), math.Pow(10, s.greatest); math.Abs(from/c.from-1) > 1e-6 || math.Abs(to/c.to-1) > 1e-6 {
+			t.Errorf("%v to %v is drawn from %v to %v, want %v to %v", c.least, c.greatest, from, to, c.from, c.to)
+		}
+		if moved := c.from != c.least || c.to != c.greatest; moved != (got != nil) {
+			t.Errorf("%v to %v has the marks %v", c.least, c.greatest, got)
+		}
+	}
+}
+
 func TestFit(t *testing.T) {
 	want := law{fixed: 8, each: 0.25}
 	var points []point

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/parleyws/parley/bench/proc"
+	"github.com/parleyws/parley/bench/servers/shell"
 )
 
 // A library is a server that is measured.
@@ -14,8 +15,22 @@ type library struct {
 	node bool
 }
 
+// The names of our servers, by what waits for messages: us has what Parley chooses.
+const (
+	us           = "parley"
+	onGoroutines = "parley, goroutines"
+	inLoop       = "parley, loop"
+	rawInLoop    = "parley, loop, raw" // without net/http
+)
+
+const uWS = "uWebSockets"
+
 var (
 	parley  = library{name: us, path: "parley"}
+	onGo    = library{name: onGoroutines, path: "parley", args: []string{"-shell", shell.Goroutines}}
+	looped  = library{name: inLoop, path: "parley", args: []string{"-shell", shell.Loop}}
+	rawLoop = library{name: rawInLoop, path: "parley", args: []string{"-shell", shell.Loop, "-raw"}}
+	uws     = library{name: uWS, path: "uwebsockets"}
 	gorilla = library{name: "gorilla", path: "gorilla"}
 	coder   = library{name: "coder", path: "coder"}
 	gobwas  = library{name: "gobwas", path: "gobwas"}
@@ -48,8 +63,8 @@ func (r *report) start(l library, args ...string) (*server, error) {
 	return s, nil
 }
 
-// startAll starts the servers of several libraries. If Node is not installed,
-// it leaves out those that need it.
+// startAll starts the servers of several libraries. It leaves out those that
+// are absent.
 func (r *report) startAll(libraries []library, args ...string) (all []*server, err error) {
 	for _, l := range r.available(libraries) {
 		s, err := r.start(l, args...)
@@ -70,7 +85,7 @@ func stopAll(all []*server) {
 
 func (r *report) available(libraries []library) (can []library) {
 	for _, l := range libraries {
-		if !l.node || r.absent["node"] == "" {
+		if r.absent[l.name] == "" && (!l.node || r.absent["node"] == "") {
 			can = append(can, l)
 		}
 	}

@@ -1,15 +1,22 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
 
-var socketIOs = []library{
-	{name: us, path: "socketio"},
-	{name: "socket.io", path: "servers/node/socketio.mjs", node: true},
-	{name: "zishang520", path: "zishang"},
-}
+var (
+	socketIOs = []library{
+		{name: us, path: "socketio"},
+		{name: "socket.io", path: "servers/node/socketio.mjs", node: true},
+		{name: "zishang520", path: "zishang"},
+	}
+	socketIOShells = []library{
+		{name: onGoroutines, path: "socketio", args: onGo.args},
+		{name: inLoop, path: "socketio", args: looped.args},
+	}
+)
 
 // event returns an event with strings as its arguments: a packet of Socket.IO,
 // version 5, in a message of Engine.IO.
@@ -38,7 +45,8 @@ func (r *report) socketIO() error {
 		r.absent["S"] = why // Node is the bar of all goals
 		return nil
 	}
-	servers, err := r.startAll(socketIOs)
+	libraries := slices.Concat(socketIOs, socketIOShells)
+	servers, err := r.startAll(libraries)
 	if err != nil {
 		return err
 	}
@@ -62,8 +70,8 @@ func (r *report) socketIO() error {
 			}
 		}
 		r.progress("Socket.IO: S4, round %d of %d", round+1, r.rounds)
-		for _, l := range r.available(socketIOs) {
-			if err := r.hold("S4", l, nil, target{SocketIO: true}, r.few); err != nil {
+		for _, l := range r.available(libraries) {
+			if err := r.hold("S4", l, nil, target{SocketIO: true, Greeting: event("echo", greeting)}, r.few); err != nil {
 				return err
 			}
 		}

@@ -16,7 +16,10 @@ func (r *report) systemCalls(servers []*server) error {
 		r.absent["L3 "+string(calls)] = "there is no strace on this machine (Debian's package strace)"
 		return nil
 	}
-	for _, l := range loads {
+	for _, l := range r.loads() {
+		if l.crowded {
+			continue
+		}
 		r.progress("loopback: %s, system calls", l.id)
 		l.work.Seconds = min(0.2, r.seconds)
 		if err := put(l.place, r.load, servers); err != nil {

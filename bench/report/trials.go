@@ -32,7 +32,7 @@ const keptAlive = 30 * time.Second
 
 // trials are all there are.
 func (p *plan) trials() (all []trial) {
-	for _, l := range loads {
+	for _, l := range p.loads() {
 		if l.place == anywhere {
 			all = append(all, trial{id: l.id, program: "parley", target: l.target, work: l.work})
 		}
@@ -48,14 +48,14 @@ func (p *plan) trials() (all []trial) {
 		all = append(all, trial{id: l.id, program: "socketio", target: l.target, work: l.work})
 	}
 	jsonTwice := target{Greeting: jsonMessage, Greetings: 2}
-	greeted := target{SocketIO: true, Greeting: event("echo", "hello")}
+	greeted := target{SocketIO: true, Greeting: event("echo", greeting)}
 	return append(all,
-		trial{id: "M1", program: "parley", args: []string{"-idle"}, conns: p.idle},
+		trial{id: "M1", program: "parley", args: []string{"-idle"}, target: target{Greeting: greeting}, conns: p.idle},
 		trial{id: "M1 limits", program: "broadcast", conns: p.idle}, // with limits of the server's own
-		trial{id: "M1 echo", program: "parley", args: []string{"-idle"}, target: target{Greeting: "hello"}, conns: p.few},
+		trial{id: "M5", program: "parley", args: []string{"-idle"}, conns: p.few},
 		trial{id: "M2", program: "parley", args: []string{"-idle", "-json"}, target: target{Greeting: jsonMessage}, conns: p.few},
 		trial{id: "M2 rest", program: "parley", args: []string{"-idle", "-json"}, target: jsonTwice, conns: p.few, rest: p.rest},
-		trial{id: "S4", program: "socketio", target: target{SocketIO: true}, conns: p.few},
+		trial{id: "S4", program: "socketio", target: greeted, conns: p.few},
 		trial{id: "S4 rest", program: "socketio", target: greeted, conns: p.few, rest: p.rest},
 	)
 }

@@ -37,10 +37,14 @@ func (r *results) judge(w *row) verdict {
 		return v
 	}
 	v.ours = format(own.median, w.metric)
+	ratio := own.median / bar.median
+	if w.paired && hasBar {
+		ratio = r.paired(w.work, w.ours(), lib, w.metric).median
+	}
 	if hasBar && bar.median > 0 {
-		v.ratio = fmt.Sprintf("%.2f", own.median/bar.median)
-		if own.median/bar.median < 0.1 {
-			v.ratio = fmt.Sprintf("%.3f", own.median/bar.median)
+		v.ratio = fmt.Sprintf("%.2f", ratio)
+		if ratio < 0.1 {
+			v.ratio = fmt.Sprintf("%.3f", ratio)
 		}
 	}
 	switch {
@@ -48,8 +52,8 @@ func (r *results) judge(w *row) verdict {
 		return v
 	case w.most == 0 && w.least == 0 && w.plus == 0 && len(w.limits) == 0:
 		v.met = stated
-	case w.most > 0 && round(own.median/bar.median) > w.most,
-		w.least > 0 && round(own.median/bar.median) < w.least,
+	case w.most > 0 && round(ratio) > w.most,
+		w.least > 0 && round(ratio) < w.least,
 		w.plus > 0 && own.median-bar.median > w.plus,
 		!r.withinLimits(w, lib, &v):
 		v.met = notMet
@@ -135,7 +139,7 @@ func format(v float64, m metric) string {
 		return fmt.Sprintf("%.3g", v)
 	case m == nanoseconds && v >= 1000:
 		v, unit = v/1000, "µs"
-	case (m == median || m == slowest || m == cpuTime) && v >= 1000:
+	case (m == median || m == slowest || m == tail || m == cpuTime) && v >= 1000:
 		v, unit = v/1000, "ms"
 	case m == throughput:
 		return thousands(v) + "/s"
@@ -191,12 +195,20 @@ func (r *results) covers(id string) bool {
 
 // reason returns why a row was not measured.
 func (r *results) reason(w *row) string {
-	for _, k := range []string{w.id + " " + string(w.metric), w.work, w.id, w.id[:1]} {
+	for _, k := range []string{w.id + " " + string(w.metric), w.work, w.id, w.id[:1], w.ours()} {
 		if why := r.absent[k]; why != "" {
 			return why
 		}
 	}
 	return ""
+}
+
+// without returns why a row that has a figure has no bar.
+func (r *results) without(w *row) string {
+	if _, _, ok := r.best(w.work, w.metric, w.rivals); ok || len(w.rivals) != 1 {
+		return ""
+	}
+	return r.absent[w.rivals[0]]
 }
 
 // onBusyMachines lists the metrics that can be judged on a busy machine.

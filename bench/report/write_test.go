@@ -61,7 +61,7 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	charts := r.charts()
-	if len(charts) != 10 {
+	if len(charts) != 11 {
 		t.Errorf("%d charts", len(charts))
 	}
 	for _, c := range charts {
@@ -92,7 +92,7 @@ func TestWriteSome(t *testing.T) {
 			t.Errorf("a line for %s: %t, want %t", id, !want, want)
 		}
 	}
-	delete(r.figures, key{"L2", us, cpuTime})
+	delete(r.figures, key{"L2", inLoop, cpuTime})
 	if err := r.judgement(); err != nil {
 		t.Error("what it is not about is missing:", err)
 	}
@@ -104,7 +104,7 @@ func TestJudgement(t *testing.T) {
 	if err := r.judgement(); err != nil {
 		t.Fatal("all is there:", err)
 	}
-	delete(r.figures, key{"L2", us, cpuTime})
+	delete(r.figures, key{"L2", inLoop, cpuTime})
 	if err := r.judgement(); err == nil || !strings.Contains(err.Error(), "L2") {
 		t.Errorf("L2 is missing: %v", err)
 	}

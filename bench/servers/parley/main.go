@@ -32,7 +32,7 @@ func main() {
 			server.Handle = decode
 		}
 		if *raw {
-			return serveConns(server, l)
+			return shell.ServeConns(server, l)
 		}
 		s := &http.Server{Handler: server}
 		return s.Serve(l)
