@@ -2,6 +2,7 @@ package proc
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -15,9 +16,14 @@ func Memory(json.RawMessage) (any, error) {
 	runtime.GC()
 	runtime.GC()
 	debug.FreeOSMemory()
-	octets, err := os.ReadFile("/proc/self/statm")
+	return Resident(os.Getpid())
+}
+
+// Resident returns the resident memory of a process in bytes, as it is.
+func Resident(pid int) (int, error) {
+	octets, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	pages, err := strconv.Atoi(strings.Fields(string(octets))[1])
 	return pages * os.Getpagesize(), err

@@ -30,10 +30,6 @@ func (r *report) build() error {
 	if !shell.HasServeConns() {
 		r.absent[rawInLoop] = shell.ErrNoServeConns.Error()
 	}
-	if !shell.Known(shell.Loop) {
-		r.absent[inLoop] = "this version of Parley has no event loop"
-		r.absent[rawInLoop] = r.absent[inLoop]
-	}
 	if err := r.buildUWebSockets(); err != nil {
 		return err
 	}

@@ -60,14 +60,16 @@ func (r *report) count(w surroundings) error {
 			}
 		}
 		have = conns
-		turns := 4
+		// Short turns see the same of what else the machine does, but in each all connections must
+		// have their turn.
+		turns, seconds := 8, r.seconds/8
 		if n > 100 {
-			turns = 2 // they take longer to connect
+			turns, seconds = 2, r.seconds/4
 		}
 		for turn := range 1 + turns {
 			for _, i := range rand.Perm(len(pairs)) {
 				p := pairs[i]
-				o, err := p.load.drive(p.server, work{Size: 16, InFlight: 1, Seconds: r.seconds / 4})
+				o, err := p.load.drive(p.server, work{Size: 16, InFlight: 1, Seconds: seconds})
 				if err != nil {
 					return fmt.Errorf("%s: %w", p.server.name, err)
 				}

@@ -154,13 +154,14 @@ Libraries that no row of it is about don't take part.`, thousands(float64(r.idle
 processor the server has one and the generator the other, from their start; on two they share both. The ratio is the median of
 the ratios of all turns. "%s" are at most %s.`, many, thousands(float64(r.idle)))},
 		{"MS", "M1, M2 and S4 count connections that have each had one message of theirs sent back (128 B, of M2 the JSON): what a goroutine's " +
-			"stack\nhas grown to for it, and what a library keeps of it, is in the figure. M5 counts connections that have never sent one. M4 is not of one\n" +
-			"connection's memory but of what it has more while each has a message of 128 B in flight, the greatest of three measurements."},
+			"stack\nhas grown to for it, and what a library keeps of it, is in the figure. M5 counts connections that have never sent one. M4 is\n" +
+			"what a connection has more while each has a message of 128 B in flight: the greatest of three measurements, with all that a collection\n" +
+			"would free. What is left of it later is measured like the others."},
 		{"H", fmt.Sprintf(`H1 and H2: of 100 connections 10 send messages on which the handler sleeps or computes, one at a time each; how long the others wait
 is counted. H3: %s connections are opened at the same time, through net/http, and each has a message echoed. H4: half of them are reset while
 the others go on, one message in flight each.`, thousands(float64(r.idle)))},
 		{"MS", fmt.Sprintf(`M: resident memory from /proc after two collections and debug.FreeOSMemory, less that with %d connections,
-over the connections that came since: %d for M1, M4 and S5, %d for M2, M5 and S4, %d for M3.`, firstConns, r.idle, r.few, r.few/10)},
+over the connections that came since: %d for M1, M4, M5 and S5, %d for M2 and S4, %d for M3.`, firstConns, r.idle, r.few, r.few/10)},
 		{"N", fmt.Sprintf(`N: two nodes, their broker and the load generator are a process each, on the same processors; nodes and broker are
 new in each round. One node emits %d events of a text and a number to a room, whose clients are on the other node;
 for 50 clients it is a tenth of them. It is at most a thousand events ahead of the broker. A node's time is getrusage's, taken

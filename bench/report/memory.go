@@ -28,7 +28,7 @@ var (
 			append([]library{parley, looped, rawLoop, nbio, uws, nodeWS}, manyGoroutines...)},
 		{"M2 JSON", func(p *plan) int { return p.few }, target{Greeting: jsonMessage}, []string{"-idle", "-json"}, append([]library{looped}, manyGoroutines...)},
 		{"M2 TLS", func(p *plan) int { return p.few }, target{TLS: true, Greeting: greeting}, []string{"-idle", "-tls"}, manyGoroutines},
-		{"M5", func(p *plan) int { return p.few }, target{}, []string{"-idle"}, append([]library{looped}, manyGoroutines...)},
+		{"M5", func(p *plan) int { return p.idle }, target{}, []string{"-idle"}, []library{looped, onGo, gobwas}},
 		{"M3", func(p *plan) int { return p.few / 10 }, target{Deflate: true, Greeting: strings.Repeat(jsonMessage, 8), Greetings: 32}, []string{"-idle", "-takeover"},
 			[]library{parley, {name: "parley, klauspost", path: "parley", args: []string{"-klauspost"}}, coder, gws}},
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/parleyws/parley/bench/proc"
 )
 
 // trafficRounds is how often M4 is measured. Each round waits for half a minute.
@@ -41,7 +43,7 @@ func (r *report) weighTraffic(pairs []pair) error {
 		if err != nil {
 			return err
 		}
-		r.add("M4", p.server.name, kilobytes, float64(loaded-idle[i])/1024/float64(r.idle))
+		r.add("M4", p.server.name, kilobytes, float64(int64(loaded)-idle[i])/1024/float64(r.idle))
 	}
 	if err := r.restAll(pairs); err != nil {
 		return err
@@ -57,8 +59,9 @@ func (r *report) weighTraffic(pairs []pair) error {
 }
 
 // loaded returns the greatest of some measurements of a server's memory while
-// each connection always has a message in flight.
-func (r *report) loaded(p pair) (greatest int64, err error) {
+// each connection always has a message in flight. What a collection would free
+// counts: the kernel sees it too.
+func (r *report) loaded(p pair) (greatest int, err error) {
 	seconds := 3 * r.seconds
 	var o outcome
 	done := make(chan error, 1)
@@ -66,7 +69,7 @@ func (r *report) loaded(p pair) (greatest int64, err error) {
 	const samples = 3
 	for range samples {
 		time.Sleep(time.Duration(seconds / (samples + 1) * float64(time.Second)))
-		octets, failed := p.server.memory()
+		octets, failed := proc.Resident(p.server.Pid())
 		greatest, err = max(greatest, octets), errors.Join(err, failed)
 	}
 	return greatest, errors.Join(err, <-done)

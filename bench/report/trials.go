@@ -52,7 +52,7 @@ func (p *plan) trials() (all []trial) {
 	return append(all,
 		trial{id: "M1", program: "parley", args: []string{"-idle"}, target: target{Greeting: greeting}, conns: p.idle},
 		trial{id: "M1 limits", program: "broadcast", conns: p.idle}, // with limits of the server's own
-		trial{id: "M5", program: "parley", args: []string{"-idle"}, conns: p.few},
+		trial{id: "M5", program: "parley", args: []string{"-idle"}, conns: p.idle},
 		trial{id: "M2", program: "parley", args: []string{"-idle", "-json"}, target: target{Greeting: jsonMessage}, conns: p.few},
 		trial{id: "M2 rest", program: "parley", args: []string{"-idle", "-json"}, target: jsonTwice, conns: p.few, rest: p.rest},
 		trial{id: "S4", program: "socketio", target: greeted, conns: p.few},

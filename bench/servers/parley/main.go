@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"flag"
-	"log"
 	"net"
 	"net/http"
 
@@ -21,10 +20,8 @@ func main() {
 	raw := flag.Bool("raw", false, "serve connections without net/http")
 	obeys := flag.Bool("orders", false, "obey messages such as \"sleep 50ms\" and \"burn 1ms\" before they are sent back")
 	harness.Run(func(l net.Listener, work harness.Work) error {
-		if err := shell.Check(*name); err != nil {
-			log.Fatal(err)
-		}
 		server := &conn.Server{Options: options(work), Handle: echo}
+		server.Options.Conn.Loop = shell.Of(*name)
 		switch {
 		case *obeys:
 			server.Handle = obey

@@ -5,32 +5,35 @@ package shell
 import (
 	"flag"
 	"fmt"
-	"slices"
-	"strings"
+	"os"
+
+	"github.com/parleyws/parley/conn"
 )
 
 // The names of the shells.
 const (
-	Default    = "default" // the one that Parley chooses
+	Default    = "default" // goroutines for the first connections, and the loop for more
 	Goroutines = "goroutines"
 	Loop       = "loop"
 )
 
-// names lists the shells that this version of Parley has.
-var names = []string{Default, Goroutines}
-
-// Known reports whether this version of Parley has a shell.
-func Known(name string) bool { return slices.Contains(names, name) }
-
 // Flag defines the flag -shell, with which a server is told its shell.
 func Flag() *string {
-	return flag.String("shell", Default, "the `name` of what waits for messages: "+strings.Join(names, ", "))
+	return flag.String("shell", Default, fmt.Sprintf("what waits for messages: the `name` %s, %s or %s", Default, Goroutines, Loop))
 }
 
-// Check returns an error if there is no shell of that name.
-func Check(name string) error {
-	if !Known(name) {
-		return fmt.Errorf("there is no shell %q; there are: %s", name, strings.Join(names, ", "))
+// Of returns the Loop of the options of a shell. A name that is none ends the
+// program.
+func Of(name string) *conn.Loop {
+	switch name {
+	case Default:
+		return nil
+	case Goroutines:
+		return &conn.Loop{After: -1}
+	case Loop:
+		return &conn.Loop{}
 	}
+	fmt.Fprintf(os.Stderr, "there is no shell %q\n", name)
+	os.Exit(2)
 	return nil
 }

@@ -8,16 +8,14 @@ import (
 
 	"github.com/parleyws/parley/bench/servers/harness"
 	"github.com/parleyws/parley/bench/servers/shell"
+	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/socketio"
 )
 
 func main() {
 	name := shell.Flag()
 	harness.HTTP(func(harness.Work) http.HandlerFunc {
-		if err := shell.Check(*name); err != nil {
-			log.Fatal(err)
-		}
-		io, err := socketio.NewServer(nil)
+		io, err := socketio.NewServer(&socketio.Options{Engine: engineio.Options{Loop: shell.Of(*name)}})
 		if err != nil {
 			log.Fatal(err)
 		}
