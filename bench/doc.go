@@ -15,6 +15,8 @@
 //	go run ./report -profiles DIR     # also profiles our servers
 //	go run ./report -against DIR      # instead, compares with another checkout of Parley
 //	go run ./report -only N -o DIR    # the rows for many nodes alone, which need redis-server
+//	go run ./report -only CH -o DIR   # the event loop beside goroutines: few and many connections, handlers that block
+//	go run ./report -uwebsockets DIR  # also measures uWebSockets, from its checkout
 //
 // The directory servers holds a small program for each library (that of the adapters, cluster, is a
 // module of its own), and load holds the load

@@ -99,10 +99,12 @@ type Work struct {
 	// each message comes back on that many connections.
 	Fanout int
 
-	// The first Odd connections send OddText instead, and one message at a time
-	// each. Their messages don't count, and nor does how long they wait.
-	Odd     int
-	OddText string
+	// The first Odd connections send OddText instead, with OddInFlight messages in
+	// flight each (0 means one). These messages don't count, and nor does how long
+	// they wait.
+	Odd         int
+	OddText     string
+	OddInFlight int
 
 	// The last Vanish connections send nothing, and are reset when half of the
 	// time is over.

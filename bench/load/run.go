@@ -33,7 +33,8 @@ func (g *generator) run(w Work) (Result, error) {
 	if w.Text == "" {
 		w.Text = strings.Repeat("a", w.Size)
 	}
-	r := &run{generator: g, Work: w, frames: framesOf(w.Text, w.InFlight), odd: framesOf(w.OddText, 1), begin: time.Now()}
+	w.OddInFlight = max(1, w.OddInFlight)
+	r := &run{generator: g, Work: w, frames: framesOf(w.Text, w.InFlight), odd: framesOf(w.OddText, w.OddInFlight), begin: time.Now()}
 	r.heard = r.begin
 	before := cpu()
 	if err := r.all(); err != nil {
@@ -60,7 +61,7 @@ func (r *run) all() error {
 	for _, p := range senders {
 		inFlight := r.InFlight
 		if p.odd {
-			inFlight = 1
+			inFlight = r.OddInFlight
 		}
 		if err := r.send(p, inFlight, time.Now()); err != nil {
 			return err

@@ -27,7 +27,7 @@ func TestOddAndVanished(t *testing.T) {
 	if err := g.connect(Target{Address: strings.TrimPrefix(server.URL, "http://"), Conns: 10, Dialers: 10}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := g.run(Work{Size: 16, InFlight: 3, Messages: 1, Odd: 2, OddText: "an odd one", Vanish: 5})
+	r, err := g.run(Work{Size: 16, InFlight: 3, Messages: 1, Odd: 2, OddText: "an odd one", OddInFlight: 7, Vanish: 5})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,9 @@ type (
 		Fanout   int    `json:",omitempty"`
 		Odd      int    `json:",omitempty"`
 		OddText  string `json:",omitempty"`
-		Vanish   int    `json:",omitempty"`
+
+		OddInFlight int `json:",omitempty"`
+		Vanish      int `json:",omitempty"`
 	}
 	outcome struct {
 		Messages int

@@ -149,7 +149,7 @@ system calls and next to nothing else, one write for all that a read brought.`},
 		{"L", `L5: server and generator share one processor, and have one each in the row below. Left to itself the kernel does now
 this and now that, and waking a processor that sleeps takes longer than all else.`},
 		{"L", fmt.Sprintf(`L7 has %s connections, which is the most that was asked for or what the limit of descriptors permits.
-Libraries that no row of it is about don't take part.`, thousands(float64(r.idle)))},
+The slowest libraries don't take part.`, thousands(float64(r.idle)))},
 		{"C", fmt.Sprintf(`C: a server for each of the shells, with a generator of its own that keeps its connections, and the shells in turns. On one
 processor the server has one and the generator the other, from their start; on two they share both. The ratio is the median of
 the ratios of all turns. "%s" are at most %s.`, many, thousands(float64(r.idle)))},
@@ -157,8 +157,8 @@ the ratios of all turns. "%s" are at most %s.`, many, thousands(float64(r.idle))
 			"stack\nhas grown to for it, and what a library keeps of it, is in the figure. M5 counts connections that have never sent one. M4 is\n" +
 			"what a connection has more while each has a message of 128 B in flight: the greatest of three measurements, with all that a collection\n" +
 			"would free. What is left of it later is measured like the others."},
-		{"H", fmt.Sprintf(`H1 and H2: of 100 connections 10 send messages on which the handler sleeps or computes, one at a time each; how long the others wait
-is counted. H3: %s connections are opened at the same time, through net/http, and each has a message echoed. H4: half of them are reset while
+		{"H", fmt.Sprintf(`H1 to H3: 10 of 100 connections send messages on which the handler sleeps or computes, one at a time each, or a thousand at a time on
+which it does neither. How long the others wait is counted, who have one in flight each. H4: %s connections are opened at the same time, through net/http, and each has a message echoed. H5: half of them are reset while
 the others go on, one message in flight each.`, thousands(float64(r.idle)))},
 		{"MS", fmt.Sprintf(`M: resident memory from /proc after two collections and debug.FreeOSMemory, less that with %d connections,
 over the connections that came since: %d for M1, M4, M5 and S5, %d for M2 and S4, %d for M3.`, firstConns, r.idle, r.few, r.few/10)},

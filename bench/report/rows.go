@@ -105,7 +105,7 @@ var memoryRows = []row{
 var ids = []string{
 	"P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P14", "P15", "P16", "P17",
 	"P18", "P19", "P20", "P21", "L1", "L2", "L3", "L4", "L5", "L6", "L7", "C1", "C2", "M1", "M2", "M3", "M4", "M5",
-	"S1", "S2", "S3", "S4", "S5", "H1", "H2", "H3", "H4", "N1", "N2", "N3", "N4", "N5", "N6", "N7",
+	"S1", "S2", "S3", "S4", "S5", "H1", "H2", "H3", "H4", "H5", "N1", "N2", "N3", "N4", "N5", "N6", "N7",
 }
 
 // rowsOf returns the rows whose ids begin with one of some letters.

@@ -88,7 +88,7 @@ var socketIORows = []row{
 	{id: "S5", measure: "Socket.IO client, idle, of 10,000 in a process", work: "S5", metric: kilobytes, rivals: []string{"socket.io-client"}, most: 0.8},
 }
 
-// handlerRows returns the rows H1 to H4: handlers that hold others up, and
+// handlerRows returns the rows H1 to H5: handlers that hold others up, and
 // crowds that come and go.
 func handlerRows() (all []row) {
 	add := func(id, measure, work string, m metric, most float64) {
@@ -97,13 +97,13 @@ func handlerRows() (all []row) {
 	for _, h := range hindrances {
 		for _, w := range counted {
 			work := h.work(w)
-			add(h.id, fmt.Sprintf("of 100 connections 10 %s, %s: the slowest hundredth of the others", h.do, w.on), work, slowest, h.most)
+			add(h.id, fmt.Sprintf("10 of 100 connections %s, %s: the slowest hundredth of the others", h.do, w.on), work, slowest, h.most)
 			add(h.id, "the same: the slowest thousandth", work, tail, 0)
 		}
 	}
-	add("H3", many+" connections at once: until each has had an echo", "H3", elapsed, 0)
-	add("H3", "the same: processor time, a connection", "H3", cpuTime, 0)
-	add("H4", "half of "+many+" connections vanish: the slowest hundredth of the others", "H4", slowest, 0)
-	add("H4", "the same: memory afterwards, a connection that is left", "H4", kilobytes, 0)
+	add("H4", many+" connections at once: until each has had an echo", "H4", elapsed, 0)
+	add("H4", "the same: processor time, a connection", "H4", cpuTime, 0)
+	add("H5", "half of "+many+" connections vanish: the slowest hundredth of the others", "H5", slowest, 0)
+	add("H5", "the same: memory afterwards, a connection that is left", "H5", kilobytes, 0)
 	return all
 }
