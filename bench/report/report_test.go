@@ -186,6 +186,8 @@ func TestFormat(t *testing.T) {
 		{18000, nanoseconds, "18.0 µs"},
 		{16800, slowest, "16.8 ms"},
 		{7.1, cpuTime, "7.10 µs"},
+		{-0.001, kilobytes, "0.00 KB"},
+		{-0.25, kilobytes, "-0.25 KB"},
 		{0, allocations, "no allocation"},
 		{1, writes, "1 write"},
 		{2, allocations, "2 allocations"},

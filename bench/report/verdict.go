@@ -41,7 +41,7 @@ func (r *results) judge(w *row) verdict {
 	if w.paired && hasBar {
 		ratio = r.paired(w.work, w.ours(), lib, w.metric).median
 	}
-	if hasBar && bar.median > 0 {
+	if hasBar && bar.median > 0 && own.median >= 0 {
 		v.ratio = fmt.Sprintf("%.2f", ratio)
 		if ratio < 0.1 {
 			v.ratio = fmt.Sprintf("%.3f", ratio)
@@ -150,6 +150,8 @@ func format(v float64, m metric) string {
 
 func threePlaces(v float64) string {
 	switch {
+	case math.Abs(v) < 0.005:
+		return "0.00" // and not -0.00
 	case v < 10:
 		return fmt.Sprintf("%.2f", v)
 	case v < 100:
