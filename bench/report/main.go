@@ -2,7 +2,7 @@
 // REPORT.md and the charts of README.md. It must be run in the directory bench,
 // on Linux:
 //
-//	go run ./report          # three quarters of an hour, on a machine that does nothing else
+//	go run ./report          # forty minutes, on a machine that does nothing else
 //	go run ./report -quick   # under three: everything runs, allocations are judged and times are not
 //
 // The rounds of Parley and of the rivals take turns, and the report gives the
