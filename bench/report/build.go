@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-
-	"github.com/parleyws/parley/bench/servers/shell"
 )
 
 // build builds the programs that are measured.
@@ -26,9 +24,6 @@ func (r *report) build() error {
 		if err := show(exec.Command("go", args...)); err != nil {
 			return err
 		}
-	}
-	if !shell.HasServeConns() {
-		r.absent[rawInLoop] = shell.ErrNoServeConns.Error()
 	}
 	if err := r.buildUWebSockets(); err != nil {
 		return err

@@ -29,7 +29,7 @@ func main() {
 			server.Handle = decode
 		}
 		if *raw {
-			return shell.ServeConns(server, l)
+			return server.ServeConns(l)
 		}
 		s := &http.Server{Handler: server}
 		return s.Serve(l)
