@@ -155,7 +155,7 @@ processor the server has one and the generator the other, from their start; on t
 the ratios of all turns. "%s" are at most %s.`, many, thousands(float64(r.idle)))},
 		{"MS", "M1, M2 and S4 count connections that have each had one message of theirs sent back (128 B, of M2 the JSON): what a goroutine's " +
 			"stack\nhas grown to for it, and what a library keeps of it, is in the figure. M5 counts connections that have never sent one. M4 is\n" +
-			"what a connection has more while each has a message of 128 B in flight: the greatest of three measurements, with all that a collection\n" +
+			"what a connection has more while each has 16 messages of 128 B in flight: the greatest of three measurements, with all that a collection\n" +
 			"would free. What is left of it later is measured like the others."},
 		{"H", fmt.Sprintf(`H1 to H3: 10 of 100 connections send messages on which the handler sleeps or computes, one at a time each, or a thousand at a time on
 which it does neither. How long the others wait is counted, who have one in flight each. H4: %s connections are opened at the same time, through net/http, and each has a message echoed. H5: half of them are reset while

@@ -59,13 +59,13 @@ func (r *report) weighTraffic(pairs []pair) error {
 }
 
 // loaded returns the greatest of some measurements of a server's memory while
-// each connection always has a message in flight. What a collection would free
+// each connection always has messages in flight. What a collection would free
 // counts: the kernel sees it too.
 func (r *report) loaded(p pair) (greatest int, err error) {
 	seconds := 3 * r.seconds
 	var o outcome
 	done := make(chan error, 1)
-	go func() { done <- p.load.Call("run", work{Size: len(greeting), InFlight: 1, Seconds: seconds}, &o) }()
+	go func() { done <- p.load.Call("run", work{Size: len(greeting), InFlight: 16, Seconds: seconds}, &o) }()
 	const samples = 3
 	for range samples {
 		time.Sleep(time.Duration(seconds / (samples + 1) * float64(time.Second)))
