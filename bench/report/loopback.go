@@ -17,6 +17,9 @@ func (p *plan) loads() []load {
 		{id: "L5", target: target{Conns: 1}, work: work{Size: 16, InFlight: 1}, place: together},
 		{id: "L5apart", target: target{Conns: 1}, work: work{Size: 16, InFlight: 1}, place: apart},
 		{id: "L6", target: target{Conns: min(1000, p.idle)}, work: work{Size: 16, InFlight: 1}},
+		{id: "L1 one", target: target{Conns: 100}, work: work{Size: 16, InFlight: 1}, place: apart, one: true},
+		{id: "L2 one", target: target{Conns: 100}, work: work{Size: 16 << 10, InFlight: 1}, place: apart, one: true},
+		{id: "L6 one", target: target{Conns: min(1000, p.idle)}, work: work{Size: 16, InFlight: 1}, place: apart, one: true},
 		{id: "L7", target: target{Conns: p.idle}, work: work{Size: 16, InFlight: 16}, crowded: true},
 	}
 }
@@ -27,11 +30,12 @@ type load struct {
 	target
 	work
 	place
-	crowded bool // it takes long to connect, so there is one longer run a round, of those in crowd alone
+	one     bool // the servers have one processor from their start
+	crowded bool // it takes long to connect, so there is one longer run a round
 }
 
-// crowd are the servers of crowded loads.
-var crowd = []string{onGoroutines, inLoop, "gobwas", "gws", "gorilla", "nbio", uWS}
+// fast are the servers of loads that are one or crowded.
+var fast = []string{onGoroutines, inLoop, "gobwas", "gws", "gorilla", "nbio", uWS}
 
 // turns is the number of short runs in one round of a load. The more often the
 // libraries take turns, the less the other work of the machine matters.
@@ -42,12 +46,33 @@ var echoes = []library{parley, onGo, looped, uws, gobwas, gws, gorilla, coder, n
 // loopback measures echo servers over loopback: the cost of a message for the
 // server, and the time that its sender waits.
 func (r *report) loopback() error {
-	servers, err := r.startAll(echoes)
+	all := r.loads()
+	loads := slices.DeleteFunc(slices.Clone(all), func(l load) bool { return l.one })
+	if err := r.loopbackOn(anywhere, loads, echoes); err != nil {
+		return err
+	}
+	ones := slices.DeleteFunc(all, func(l load) bool { return !l.one })
+	return r.loopbackOn(apart, ones, slices.DeleteFunc(slices.Clone(echoes), func(l library) bool { return !slices.Contains(fast, l.name) }))
+}
+
+// loopbackOn measures loads on servers that start on the processors of a place.
+func (r *report) loopbackOn(where place, loads []load, libraries []library) error {
+	_, processors, err := processors(where)
+	if err != nil {
+		return err
+	}
+	var servers []*server
+	err = within(&processors, func() (err error) {
+		servers, err = r.startAll(libraries)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	defer stopAll(servers)
-	loads := r.loads()
+	if err := put(where, r.load, servers); err != nil {
+		return err
+	}
 	if err := r.warmUp(loads[0].target, loads[0].work, servers); err != nil {
 		return err
 	}
@@ -77,7 +102,7 @@ func (r *report) loopback() error {
 			return err
 		}
 	}
-	if err := r.systemCalls(servers); err != nil {
+	if err := r.systemCalls(servers, loads); err != nil {
 		return err
 	}
 	return put(anywhere, r.load, servers)
@@ -88,7 +113,7 @@ func (l *load) of(servers []*server) []*server {
 	if !l.crowded {
 		return servers
 	}
-	return slices.DeleteFunc(slices.Clone(servers), func(s *server) bool { return !slices.Contains(crowd, s.name) })
+	return slices.DeleteFunc(slices.Clone(servers), func(s *server) bool { return !slices.Contains(fast, s.name) })
 }
 
 // warmUp runs a load once without counting it, so that a server has its threads

@@ -148,8 +148,10 @@ in their sockets and wait less. "bare loop" is the limit: the same
 system calls and next to nothing else, one write for all that a read brought.`},
 		{"L", `L5: server and generator share one processor, and have one each in the row below. Left to itself the kernel does now
 this and now that, and waking a processor that sleeps takes longer than all else.`},
+		{"L", `"Server on one processor": the server has one from its start, and the generator the other. Without these words both have all, and
+the kernel decides.`},
 		{"L", fmt.Sprintf(`L7 has %s connections, which is the most that was asked for or what the limit of descriptors permits.
-The slowest libraries don't take part.`, thousands(float64(r.idle)))},
+The slowest libraries take part neither there nor on one processor.`, thousands(float64(r.idle)))},
 		{"C", fmt.Sprintf(`C: a server for each of the shells, with a generator of its own that keeps its connections, and the shells in turns. On one
 processor the server has one and the generator the other, from their start; on two they share both. The ratio is the median of
 the ratios of all turns. "%s" are at most %s.`, many, thousands(float64(r.idle)))},

@@ -11,13 +11,13 @@ import (
 
 // systemCalls counts the system calls for a message. The run is short, because
 // tracing makes a server slow.
-func (r *report) systemCalls(servers []*server) error {
+func (r *report) systemCalls(servers []*server, loads []load) error {
 	if _, err := exec.LookPath("strace"); err != nil {
 		r.absent["L3 "+string(calls)] = "there is no strace on this machine (Debian's package strace)"
 		return nil
 	}
-	for _, l := range r.loads() {
-		if l.crowded {
+	for _, l := range loads {
+		if l.crowded || l.one {
 			continue
 		}
 		r.progress("loopback: %s, system calls", l.id)
