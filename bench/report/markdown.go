@@ -160,8 +160,8 @@ the ratios of all turns. "%s" are at most %s.`, many, thousands(float64(r.idle))
 			"what a connection has more while each has 16 messages of 128 B in flight: the greatest of three measurements, with all that a collection\n" +
 			"would free. What is left of it later is measured like the others."},
 		{"H", fmt.Sprintf(`H1 to H3: 10 of 100 connections send messages on which the handler sleeps or computes, one at a time each, or a thousand at a time on
-which it does neither. How long the others wait is counted, who have one in flight each. H4: %s connections are opened at the same time, through net/http, and each has a message echoed. H5: half of them are reset while
-the others go on, one message in flight each.`, thousands(float64(r.idle)))},
+which it does neither. How long the others wait is counted, which have one message in flight each. H4: %s connections are opened
+at the same time, through net/http, and each has a message echoed. H5: half of them are reset while the others go on.`, thousands(float64(r.idle)))},
 		{"MS", fmt.Sprintf(`M: resident memory from /proc after two collections and debug.FreeOSMemory, less that with %d connections,
 over the connections that came since: %d for M1, M4, M5 and S5, %d for M2 and S4, %d for M3.`, firstConns, r.idle, r.few, r.few/10)},
 		{"N", fmt.Sprintf(`N: two nodes, their broker and the load generator are a process each, on the same processors; nodes and broker are
