@@ -12,13 +12,14 @@ import (
 	"github.com/parleyws/parley/conn/internal/message"
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/loop"
 )
 
 // inbound is the receiving half of a Conn. The fields above mu belong to the
 // goroutine that has the turn to read.
 type inbound struct {
 	c        *Conn
-	parser   *message.Parser    // nil while the loop waits, and nothing is under way
+	parser   *parser            // nil while the loop waits, and nothing is under way
 	inflater *inflater.Inflater // of the parser; nil if permessage-deflate is off
 	parts    *partsReader       // the Reader whose message is not finished
 	pings    *bucket            // of the peer's Pings; nil before the first
@@ -47,15 +48,22 @@ func (in *inbound) init(c *Conn, role Role, agreed *handshake.Deflate) {
 
 // parsers has what connections lend each other that have nothing under way: a fifth of what
 // an idle one would hold.
-var parsers = sync.Pool{New: func() any { return new(message.Parser) }}
+var parsers = sync.Pool{New: func() any { return new(parser) }}
+
+// A parser is what a connection needs while something comes.
+type parser struct {
+	message.Parser
+	worker *loop.Worker // whose function for the messages is called; nil on a goroutine
+}
 
 // borrow gets a parser, if there is none.
 func (in *inbound) borrow() {
 	if in.parser != nil {
 		return
 	}
-	in.parser = parsers.Get().(*message.Parser)
-	*in.parser = message.New(message.Options{
+	in.parser = parsers.Get().(*parser)
+	in.parser.worker = nil
+	in.parser.Parser = message.New(message.Options{
 		Masked:        in.c.life.serving,
 		Inflater:      in.inflater,
 		Limit:         in.c.settings.Message,

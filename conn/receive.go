@@ -39,7 +39,32 @@ func (c *Conn) receive(r receiver) {
 // stopReceiving gives up the turn of a receiver.
 func (in *inbound) stopReceiving() {
 	in.receiver, in.parks, in.grown = receiver{}, false, false
+	in.parser.worker = nil
 	in.giveUpTurn()
+}
+
+// A Work is something that may take long, or block.
+type Work interface{ Run() }
+
+// Later has w done as soon as the function that was given to Receive has returned: while it
+// runs the connection is read by others, so it may wait for messages that are still to come.
+// A Loop does so without another goroutine. Where the connection has a goroutine of its own
+// Later does nothing, and returns false. Only that function, and what it calls, may call it.
+func (c *Conn) Later(w Work) bool {
+	worker := c.in.parser.worker
+	if worker == nil {
+		return false
+	}
+	worker.Later(w)
+	return true
+}
+
+// Hurry has other goroutines do at once what Later was given, because the caller, the function
+// that was given to Receive, is about to wait for it.
+func (c *Conn) Hurry() {
+	if worker := c.in.parser.worker; worker != nil {
+		worker.Hurry()
+	}
 }
 
 // Quiet says that the peer will probably be silent for a while. Only the function that was

@@ -29,11 +29,12 @@ func (l *loopedConn) Ring() { (*Conn)(l).in.look() }
 func (l *loopedConn) Place() *int32 { return &l.in.place }
 
 // Readable implements loop.Reader: it delivers what has come.
-func (l *loopedConn) Readable() (again bool) {
+func (l *loopedConn) Readable(w *loop.Worker) (again bool) {
 	c := (*Conn)(l)
 	err := unreturned
 	defer c.delivered(&err, &again)
 	c.in.borrow()
+	c.in.parser.worker = w
 	err = c.in.each(connContext{c}, c.in.receiver.f)
 	return // the deferred function sets again
 }

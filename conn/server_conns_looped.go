@@ -26,7 +26,7 @@ func (n *newcomer) greetLooped(s *loop.Socket) {
 }
 
 // Readable implements loop.Reader: it takes what has come of the request.
-func (l *loopedNewcomer) Readable() (again bool) {
+func (l *loopedNewcomer) Readable(*loop.Worker) (again bool) {
 	n := (*newcomer)(l)
 	s := n.nc.(*loop.Socket)
 	accepted := false

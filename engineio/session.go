@@ -57,9 +57,10 @@ type Session struct {
 
 	// delivery is the turn to deliver messages. A POST that is handled while the
 	// session moves to WebSocket holds it, and the WebSocket's reader waits. It
-	// guards the field below and nothing that a Receiver may call.
+	// guards the fields below and nothing that a Receiver may call.
 	delivery sync.Mutex
-	renewal  renewal // of the goroutine that reads the WebSocket
+	carrier  *conn.Conn // whose message is delivered; nil while it is none of a WebSocket
+	renewal  renewal    // of the goroutine that reads the WebSocket
 
 	opened  time.Time
 	request kept

@@ -139,6 +139,8 @@ func (s *Session) received(c *conn.Conn, m conn.Message) {
 	}
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
+	s.carrier = c
+	defer func() { s.carrier = nil }()
 	p, err := s.codec.Parse(m.Payload, m.Type == conn.Binary)
 	if err != nil {
 		s.parseError(err)
@@ -146,6 +148,19 @@ func (s *Session) received(c *conn.Conn, m conn.Message) {
 	}
 	s.handle(p)
 	s.renewal.after(c, p.Type == s.codec.Beat)
+}
+
+// Later has w done as soon as the Receiver's Message has returned, as conn.Conn.Later does. It
+// returns false, and does nothing, where a goroutine must do it: on long-polling, and on
+// a WebSocket that has one of its own. Only Message, and what it calls, may call it.
+func (s *Session) Later(w conn.Work) bool { return s.carrier != nil && s.carrier.Later(w) }
+
+// Hurry has goroutines do at once what Later was given, because Message, the caller, is about
+// to wait for it.
+func (s *Session) Hurry() {
+	if s.carrier != nil {
+		s.carrier.Hurry()
+	}
 }
 
 // A renewal says when the peer will probably be silent: after the first beat that follows

@@ -73,14 +73,43 @@ const smallQueue = 4
 // dispatch hands t to the actor's goroutine. If the actor has none it gets one
 // from the crew.
 func (a *actor) dispatch(t task) {
-	a.mu.Lock()
-	a.tasks = append(a.tasks, t)
-	begin := !a.running
-	a.running = true
-	a.mu.Unlock()
-	if begin {
+	if a.add(t) {
 		a.owner.side().work.run(a)
 	}
+}
+
+// dispatchLater is dispatch for what handles a message of a session: the goroutine
+// that delivers it may become the actor's.
+func (a *actor) dispatchLater(t task, s *engineio.Session) {
+	if !a.add(t) {
+		return
+	}
+	work := &a.owner.side().work
+	if s != nil && s.Later((*errand)(a)) {
+		work.borrow()
+	} else {
+		work.run(a)
+	}
+}
+
+// add queues t. It returns true if the actor needs a goroutine.
+func (a *actor) add(t task) (begin bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tasks = append(a.tasks, t)
+	begin = !a.running
+	a.running = true
+	return begin
+}
+
+// An errand is an actor for which another goroutine than one of the crew runs.
+type errand actor
+
+// Run implements conn.Work.
+func (e *errand) Run() {
+	a := (*actor)(e)
+	defer a.owner.side().work.done()
+	a.run()
 }
 
 // run is what the actor's goroutine does. It returns when nothing is left. If a

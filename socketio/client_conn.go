@@ -33,6 +33,9 @@ func (conn *clientConn) Closed(reason engineio.Reason) {
 // overload implements host.
 func (conn *clientConn) overload() error { return nil }
 
+// hurry implements host. No handler waits: each has a goroutine.
+func (conn *clientConn) hurry() {}
+
 // violation implements host.
 func (conn *clientConn) violation(err error) {
 	conn.m.lost(conn, ParseError, err)
@@ -88,7 +91,7 @@ func (c *Client) hear(u *packet.Unit) {
 // admit hands an event to the handlers. Called with m.mu held.
 func (c *Client) admit(u *packet.Unit) {
 	c.note(u)
-	c.m.conn.queue(&c.actor, u, c.era)
+	c.m.conn.queue(&c.actor, u, c.era, nil)
 }
 
 // maxOffset is the length of the longest offset that is believed to be one. Those of

@@ -72,7 +72,7 @@ func (c *connection) handle(u *packet.Unit) error {
 	}
 	switch u.Type {
 	case parser.Event:
-		c.queue(&s.actor, u, 0)
+		c.queue(&s.actor, u, 0, c.session)
 	case parser.Ack:
 		s.acknowledged(u)
 	default:
@@ -172,6 +172,9 @@ func (c *connection) left(s *Socket, sent bool) {
 // send sends a packet. It ignores an error, which means that the session has
 // ended: Closed is called then.
 func (c *connection) send(e *emission) { _ = c.session.Send(e.messages...) }
+
+// hurry implements host.
+func (c *connection) hurry() { c.session.Hurry() }
 
 // overload implements host: so many sockets that have left may still be busy.
 func (c *connection) overload() error {

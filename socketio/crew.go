@@ -52,6 +52,13 @@ func (c *crew) run(a worker) {
 	next <- a // there is room
 }
 
+// borrow counts a goroutine of somebody else's, which calls done at its end.
+func (c *crew) borrow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy++
+}
+
 // work is what a goroutine of the crew does. A handler may end the goroutine by
 // runtime.Goexit.
 func (c *crew) work(a worker) {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
@@ -48,6 +49,8 @@ type host interface {
 	// overload returns which limit is exceeded by what the handlers have to do, beside
 	// those of the intake; nil if none is. Called with mu held.
 	overload() error
+	// hurry has handlers begin that wait for Message to return.
+	hurry()
 }
 
 // intakeLimits bound what the other end of a session may leave unfinished.
@@ -121,12 +124,13 @@ func (in *intake) watchAttachments(awaited bool) {
 }
 
 // queue hands an event to an actor; era is that of a Client, and 0 of a Socket. The size
-// of the event counts until the actor's handlers have returned.
-func (b *backlog) queue(a *actor, u *packet.Unit, era uint64) {
+// of the event counts until the actor's handlers have returned. s is the session whose
+// message is handled; nil if it may not be asked for a goroutine.
+func (b *backlog) queue(a *actor, u *packet.Unit, era uint64, s *engineio.Session) {
 	b.mu.Lock()
 	b.size += u.Size()
 	b.mu.Unlock()
-	a.dispatch(task{unit: u, era: era})
+	a.dispatchLater(task{unit: u, era: era}, s)
 }
 
 // handled takes an event of a size off the backlog.
@@ -170,6 +174,7 @@ func (in *intake) wait() {
 	defer in.mu.Unlock()
 	var stall *time.Timer
 	for err := in.overloaded(); err != nil; err = in.overloaded() {
+		in.of.hurry()
 		if in.relief == nil {
 			in.relief = sync.NewCond(&in.mu)
 		}

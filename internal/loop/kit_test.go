@@ -94,18 +94,22 @@ func (s *shop) close() {
 type reader struct {
 	s    *loop.Socket
 	buf  []byte
-	take func(p []byte)
+	take func(w *loop.Worker, p []byte)
 	end  chan error
 }
 
 // serve has the loop serve a reader of s.
 func serve(s *loop.Socket, take func(p []byte)) *reader {
+	return serveWith(s, func(_ *loop.Worker, p []byte) { take(p) })
+}
+
+func serveWith(s *loop.Socket, take func(w *loop.Worker, p []byte)) *reader {
 	r := &reader{s: s, buf: make([]byte, 4<<10), take: take, end: make(chan error, 1)}
 	s.Serve(r)
 	return r
 }
 
-func (r *reader) Readable() (more bool) {
+func (r *reader) Readable(w *loop.Worker) (more bool) {
 	for {
 		n, again, err := r.s.TryRead(r.buf)
 		switch {
@@ -116,6 +120,6 @@ func (r *reader) Readable() (more bool) {
 			r.end <- err
 			return false
 		}
-		r.take(r.buf[:n])
+		r.take(w, r.buf[:n])
 	}
 }

@@ -102,6 +102,8 @@ func (l *Loop) Close() {
 // work is what a worker does. The function that it calls for a socket may end its
 // goroutine by runtime.Goexit: another worker stands by.
 func (l *Loop) work() {
+	var w Worker
+	defer w.Hurry() // what is left if the goroutine ends
 	var me chan struct{}
 	began := time.Now()
 	l.mu.Lock()
@@ -114,10 +116,18 @@ func (l *Loop) work() {
 				l.wake()
 			}
 			l.mu.Unlock()
-			more := s.turn()
+			more := s.turn(&w)
 			l.mu.Lock()
 			if more {
 				l.queue.push(s)
+			}
+			if len(w.works) > 0 {
+				if more {
+					l.wake()
+				}
+				l.mu.Unlock()
+				w.do()
+				l.mu.Lock()
 			}
 		case l.over:
 			l.mu.Unlock()

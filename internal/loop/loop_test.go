@@ -231,3 +231,52 @@ func TestCloseLoop(t *testing.T) {
 		}
 	})
 }
+
+// A job is a Work that is a function.
+type job func()
+
+func (j job) Run() { j() }
+
+// What is to be done later is done by the worker itself, once the socket can be read by others:
+// it may wait for what is still to come. If it ends the goroutine another one does the rest.
+func TestLater(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *shop) {
+		socket, theirs := s.open()
+		defer theirs.Close()
+		began, more, rest := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		serveWith(socket, func(w *loop.Worker, p []byte) {
+			if string(p) == "2" {
+				close(more)
+				return
+			}
+			w.Later(job(func() {
+				close(began)
+				<-more
+				runtime.Goexit()
+			}))
+			w.Later(job(func() { close(rest) }))
+		})
+		theirs.Write([]byte("1"))
+		<-began
+		theirs.Write([]byte("2"))
+		<-rest
+	})
+}
+
+// A Reader that waits for what it has left for later hurries it.
+func TestHurry(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *shop) {
+		socket, theirs := s.open()
+		defer theirs.Close()
+		over := make(chan struct{})
+		serveWith(socket, func(w *loop.Worker, _ []byte) {
+			done := make(chan struct{})
+			w.Later(job(func() { close(done) }))
+			w.Hurry()
+			<-done
+			close(over)
+		})
+		theirs.Write([]byte("x"))
+		<-over
+	})
+}

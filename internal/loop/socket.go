@@ -43,7 +43,7 @@ type Reader interface {
 	// Readable is called by a worker, which it may block, when there may be something to
 	// read. It reads by TryRead until that says again, and returns true; or it calls
 	// Stop, and returns false, since somebody else may have the socket by then.
-	Readable() (again bool)
+	Readable(w *Worker) (again bool)
 }
 
 // The bits of a Socket's state:
@@ -136,9 +136,9 @@ func (s *Socket) Stop() {
 }
 
 // turn serves the Reader. It returns true if the socket is to be queued again.
-func (s *Socket) turn() (again bool) {
+func (s *Socket) turn(w *Worker) (again bool) {
 	s.quota = turnBytes
-	if !s.reader.Readable() {
+	if !s.reader.Readable(w) {
 		return false
 	}
 	for {

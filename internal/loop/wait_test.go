@@ -60,7 +60,7 @@ type once struct {
 	got chan byte
 }
 
-func (o once) Readable() (again bool) {
+func (o once) Readable(*loop.Worker) (again bool) {
 	b := make([]byte, 1)
 	if n, _, _ := o.s.TryRead(b); n == 1 {
 		o.s.Stop()
@@ -92,7 +92,7 @@ type caller struct {
 	called chan struct{}
 }
 
-func (c caller) Readable() bool {
+func (c caller) Readable(*loop.Worker) bool {
 	for b := make([]byte, 10); ; {
 		_, again, err := c.s.TryRead(b)
 		switch {
