@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/parser"
@@ -134,7 +135,33 @@ func (s *Socket) Transport() string { return s.session.Transport() }
 // *DisconnectError. It has the values of the ctx of the request that has opened the
 // session, such as those which middleware of net/http has put there; see
 // engineio.Session.Value.
-func (s *Socket) Context() context.Context {
+func (s *Socket) Context() context.Context { return socketContext{s} }
+
+// A socketContext is a socket's ctx. Most handlers ask it nothing, and so there is nothing to
+// it until it is asked.
+type socketContext struct{ s *Socket }
+
+// Deadline implements context.Context: there is none.
+func (socketContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Done implements context.Context.
+func (c socketContext) Done() <-chan struct{} { return c.s.context().Done() }
+
+// Err implements context.Context.
+func (c socketContext) Err() error {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	if c.s.state == over {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Value implements context.Context. Package context asks for the cause in this way, too.
+func (c socketContext) Value(key any) any { return c.s.context().Value(key) }
+
+// context returns the ctx that there is once it is asked.
+func (s *Socket) context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx == nil {
