@@ -21,7 +21,7 @@ func (c *Client) Close() {
 	c.leaving = true
 	c.queue, c.queued = queue, queued
 	c.enqueue(closeMessage)
-	c.beat.stop(time.Now().Add(closeTime))
+	c.beat.stop(momentOf(time.Now().Add(closeTime)))
 	c.arm()
 	c.resume()
 }
@@ -36,7 +36,7 @@ func (c *Client) end(why *cause) bool {
 	}
 	c.why, c.probing = why, nil
 	c.queue, c.queued = nil, 0
-	c.beat.stop(time.Time{})
+	c.beat.stop(0)
 	c.arm()
 	c.wake()
 	for _, x := range [...]*conn.Conn{ws, probing} {
@@ -142,7 +142,7 @@ func (c *Client) expire(now time.Time) {
 func (c *Client) gone() {
 	c.leaving = false
 	c.queue = nil
-	c.beat.stop(time.Time{})
+	c.beat.stop(0)
 	c.arm()
 }
 

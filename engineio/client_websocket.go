@@ -45,7 +45,7 @@ func (c *Client) upgrade() {
 		return
 	}
 	c.probing = ws
-	c.beat.probe = late
+	c.beat.probe = momentOf(late)
 	c.arm()
 	_ = ws.Send(askMessage.frame) // the reader learns of an error
 	c.receive(ws)
@@ -127,7 +127,7 @@ func (c *Client) moveIfQuiet() {
 	ws := c.probing
 	c.ws.Store(ws)
 	c.probing = nil
-	c.beat.probe = time.Time{}
+	c.beat.probe = 0
 	c.arm()
 	queue := c.queue
 	c.queue, c.queued = nil, 0
@@ -144,7 +144,7 @@ func (c *Client) dropProbe(why error) {
 		return
 	}
 	c.probing = nil
-	c.beat.probe = time.Time{}
+	c.beat.probe = 0
 	c.resume()
 	c.start(func() {
 		c.stays(why)

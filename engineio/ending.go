@@ -27,7 +27,7 @@ func (s *Session) shut(now, later *cause) {
 // close packet, and drops what is queued for a later GET. Called with mu held;
 // unlock tells the receiver and the log.
 func (s *Session) end(why *cause) {
-	if s.finish(why, time.Time{}) {
+	if s.finish(why, 0) {
 		s.queue, s.queued = nil, 0
 		s.server.forget(s.id)
 	}
@@ -36,14 +36,14 @@ func (s *Session) end(why *cause) {
 // endLater ends the session, but one more GET gets what is queued and then
 // last.
 func (s *Session) endLater(why *cause, last *Message) {
-	if s.finish(why, time.Now().Add(lingerTime)) {
+	if s.finish(why, momentOf(time.Now().Add(lingerTime))) {
 		s.farewell = last
 	}
 }
 
 // finish does what both ways to end have in common. It returns false if the
 // session was over already.
-func (s *Session) finish(why *cause, forget time.Time) bool {
+func (s *Session) finish(why *cause, forget moment) bool {
 	ws, probing := s.ws.Load(), s.probing
 	if s.state.on(end) != closeSession {
 		return false
@@ -114,7 +114,7 @@ func (s *Session) ended() bool {
 func (s *Session) leave() []*Message {
 	messages := append(s.take(), s.farewell)
 	s.farewell = nil
-	s.beat.stop(time.Time{})
+	s.beat.stop(0)
 	s.arm()
 	s.server.forget(s.id)
 	return messages

@@ -42,7 +42,7 @@ func (s *Session) take() []*Message {
 func (s *Session) answer(a answer) {
 	s.waiting.answer <- a
 	s.waiting = nil
-	s.beat.release = time.Time{}
+	s.beat.release = 0
 }
 
 // get serves a GET with the session's id.
@@ -98,7 +98,7 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 	p = &poll{make(chan answer, 1)}
 	s.waiting = p
 	if s.state == probed {
-		s.beat.release = now.Add(releaseAfter)
+		s.beat.release = momentOf(now.Add(releaseAfter))
 		s.arm()
 	}
 	return a, p

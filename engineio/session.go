@@ -62,7 +62,7 @@ type Session struct {
 	carrier  *conn.Conn // whose message is delivered; nil while it is none of a WebSocket
 	renewal  renewal    // of the goroutine that reads the WebSocket
 
-	opened  time.Time
+	opened  int64 // nanoseconds of Unix time
 	request kept
 	values  requestvalues.Values // of the request's ctx
 }
@@ -76,7 +76,7 @@ var ErrQueueFull = errors.New("engine.io: Limits.QueueBytes exceeded, session cl
 
 func newSession(server *Server, id string, codec *packet.Codec, r *http.Request) *Session {
 	now := time.Now()
-	s := &Session{server: server, id: id, codec: codec, opened: now, secure: r.TLS != nil,
+	s := &Session{server: server, id: id, codec: codec, opened: now.UnixNano(), secure: r.TLS != nil,
 		request: keep(r), values: requestvalues.Of(r.Context())}
 	s.beat = newHeartbeat(&server.o.Limits, codec.Beat == packet.Ping)
 	s.beat.start(now)
@@ -94,7 +94,7 @@ func (s *Session) Version() int { return s.codec.Version }
 // new value, which belongs to the caller.
 func (s *Session) Handshake() *Handshake {
 	h := s.request.handshake()
-	h.Secure, h.Time = s.secure, s.opened
+	h.Secure, h.Time = s.secure, time.Unix(0, s.opened)
 	return h
 }
 

@@ -28,7 +28,7 @@ func (s *Session) expire(now time.Time) {
 		s.dropProbe()
 	}
 	if due(b.release, now) {
-		b.release = time.Time{}
+		b.release = 0
 		if s.waiting != nil {
 			s.answer(answer{messages: []*Message{noopMessage}})
 		}
@@ -62,24 +62,24 @@ func (s *Session) tick() {
 // An alarm wakes a session, or a client, at the next moment. The mutex of its owner guards
 // it. The zero value is ready.
 type alarm struct {
-	at    time.Time // when it wakes; zero: never
-	place int32     // in the clock, whom it belongs to
+	at    moment // when it wakes; zero: never
+	place int32  // in the clock, whom it belongs to
 }
 
 // set makes clock ring for the owner at the moment next, or never if that is zero. An alarm
 // that rings too early is left as it is, since it costs less than setting it again.
-func (a *alarm) set(next time.Time, clock *alarms.Clock, owner alarms.Sleeper) {
+func (a *alarm) set(next moment, clock *alarms.Clock, owner alarms.Sleeper) {
 	switch {
-	case next.IsZero():
-		if !a.at.IsZero() {
+	case next == 0:
+		if a.at != 0 {
 			clock.Stop(owner)
 		}
-		a.at = time.Time{}
-	case a.at.IsZero() || next.Before(a.at):
+		a.at = 0
+	case a.at == 0 || next < a.at:
 		a.at = next
-		clock.Set(owner, time.Until(next))
+		clock.Set(owner, time.Until(next.time()))
 	}
 }
 
 // rang takes note that the clock has rung.
-func (a *alarm) rang() { a.at = time.Time{} }
+func (a *alarm) rang() { a.at = 0 }

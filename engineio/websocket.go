@@ -107,7 +107,7 @@ func (s *Session) attach(c *conn.Conn) {
 		return
 	}
 	s.probing = c
-	s.beat.probe = time.Now().Add(s.server.o.Limits.UpgradeTimeout)
+	s.beat.probe = momentOf(time.Now().Add(s.server.o.Limits.UpgradeTimeout))
 	s.arm()
 	s.receive(c)
 }
@@ -187,7 +187,7 @@ func (s *Session) probed(c *conn.Conn, m conn.Message) {
 	case m.Type == conn.Text && text == "2probe":
 		if s.state.on(probe) == answerProbe {
 			c.Send(probeMessage.frame)
-			s.beat.release = time.Now().Add(releaseAfter)
+			s.beat.release = momentOf(time.Now().Add(releaseAfter))
 			s.arm()
 		}
 	case m.Type == conn.Text && text == "5":
@@ -204,7 +204,7 @@ func (s *Session) probed(c *conn.Conn, m conn.Message) {
 func (s *Session) moveOver(c *conn.Conn) {
 	s.ws.Store(c)
 	s.probing = nil
-	s.beat.probe, s.beat.release = time.Time{}, time.Time{}
+	s.beat.probe, s.beat.release = 0, 0
 	if s.waiting != nil {
 		s.answer(answer{refusal: badRequest})
 	}
@@ -219,7 +219,7 @@ func (s *Session) dropProbe() {
 		return
 	}
 	s.probing = nil
-	s.beat.probe, s.beat.release = time.Time{}, time.Time{}
+	s.beat.probe, s.beat.release = 0, 0
 	s.server.run(c, func() { c.Close(frame.StatusNormalClosure, "") })
 }
 
