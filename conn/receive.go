@@ -46,10 +46,11 @@ func (in *inbound) stopReceiving() {
 // A Work is something that may take long, or block.
 type Work interface{ Run() }
 
-// Later has w done as soon as the function that was given to Receive has returned: while it
-// runs the connection is read by others, so it may wait for messages that are still to come.
-// A Loop does so without another goroutine. Where the connection has a goroutine of its own
-// Later does nothing, and returns false. Only that function, and what it calls, may call it.
+// Later has w done when the function that was given to Receive has handled what came together
+// with this message: while w runs the connection is read by others, so it may wait for messages
+// that are still to come. If the function itself waits for w, it calls Hurry before. A Loop
+// does w without another goroutine. Where the connection has a goroutine of its own Later does
+// nothing, and returns false. Only that function, and what it calls, may call it.
 func (c *Conn) Later(w Work) bool {
 	worker := c.in.parser.worker
 	if worker == nil {

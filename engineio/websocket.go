@@ -150,7 +150,7 @@ func (s *Session) received(c *conn.Conn, m conn.Message) {
 	s.renewal.after(c, p.Type == s.codec.Beat)
 }
 
-// Later has w done as soon as the Receiver's Message has returned, as conn.Conn.Later does. It
+// Later has w done when the Receiver's Message has returned, as conn.Conn.Later does. It
 // returns false, and does nothing, where a goroutine must do it: on long-polling, and on
 // a WebSocket that has one of its own. Only Message, and what it calls, may call it.
 func (s *Session) Later(w conn.Work) bool { return s.carrier != nil && s.carrier.Later(w) }

@@ -1,0 +1,87 @@
+package conn_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/parleyws/parley/conn"
+)
+
+// onShells runs f with a client's end of a connection that each shell serves by handle.
+func onShells(t *testing.T, handle func(c *conn.Conn, m conn.Message) error, f func(t *testing.T, c *conn.Conn)) {
+	for name, loop := range map[string]*conn.Loop{"goroutines": {After: -1}, "loop": {}} {
+		t.Run(name, func(t *testing.T) {
+			s := &conn.Server{
+				Options: &conn.AcceptOptions{Conn: conn.Options{Loop: loop}},
+				Handle: func(_ context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
+					return func(m conn.Message) error { return handle(c, m) }
+				},
+				OnError: func(*conn.Conn, error) {},
+			}
+			web := httptest.NewServer(s)
+			defer web.Close()
+			defer s.Shutdown(context.Background())
+			c, _, err := conn.Dial(t.Context(), "ws"+strings.TrimPrefix(web.URL, "http"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.CloseNow()
+			f(t, c)
+		})
+	}
+}
+
+// A job is a conn.Work.
+type job func()
+
+func (j job) Run() { j() }
+
+// later has f done by whoever may do it.
+func later(c *conn.Conn, f func()) {
+	if !c.Later(job(f)) {
+		go f()
+	}
+}
+
+// What is done later may wait for the next message of the same connection, may end its
+// goroutine, and is hurried by a function that waits for it.
+func TestLater(t *testing.T) {
+	next := make(chan string)
+	handle := func(c *conn.Conn, m conn.Message) error {
+		switch string(m.Payload) {
+		case "wait":
+			later(c, func() { c.Write(context.Background(), conn.Text, []byte("waited for "+<-next)) })
+		case "exit":
+			later(c, runtime.Goexit)
+			later(c, func() { c.Write(context.Background(), conn.Text, []byte("went on")) })
+		case "hurry":
+			done := make(chan struct{})
+			later(c, func() { close(done) })
+			c.Hurry()
+			<-done
+			return c.Write(context.Background(), conn.Text, []byte("hurried"))
+		default: // it may have come together with "wait"
+			c.Hurry()
+			next <- string(m.Payload)
+		}
+		return nil
+	}
+	onShells(t, handle, func(t *testing.T, c *conn.Conn) {
+		ctx := context.Background()
+		for _, step := range []struct{ send, want string }{
+			{"wait", ""}, {"next", "waited for next"}, {"exit", "went on"}, {"hurry", "hurried"}, {"wait", ""}, {"x", "waited for x"},
+		} {
+			c.Write(ctx, conn.Text, []byte(step.send))
+			if step.want == "" {
+				continue
+			}
+			if _, got, err := c.Read(ctx); string(got) != step.want || err != nil {
+				t.Fatalf("after %q: %q, %v", step.send, got, err)
+			}
+		}
+	})
+}
