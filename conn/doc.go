@@ -28,9 +28,9 @@
 // until the callback returns: it copies and allocates nothing. Reader streams.
 // Slices that are written are neither modified nor kept.
 //
-// While it waits, a connection holds no buffer. The connections of a Server wait
-// on goroutines with small stacks: with Server.Handle even if their messages
-// take large ones.
+// While it waits, a connection holds no buffer. Those whose messages come by callback
+// (Server.Handle, Receive) wait on goroutines with small stacks, even if their messages
+// take large ones, or on a Loop, without a goroutine.
 //
 // # Limits
 //
@@ -45,7 +45,7 @@
 // head is bounded by the http.Server. Server.ServeConns has 4,096 handshakes under
 // way at most, unless Server.MaxHandshakes says otherwise: clients that never speak
 // hold 10 KB each for 10 s, 16 KB over TLS, and those whose head is as large as it
-// may be 40 KB.
+// may be 40 KB. On a Loop silent clients hold less than 1 KB.
 //
 // # Origin
 //

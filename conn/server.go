@@ -15,9 +15,10 @@ import (
 )
 
 // A Server is an http.Handler for WebSocket connections. For each it accepts
-// the upgrade, lets net/http go, and serves the connection on a fresh goroutine:
-// what an idle connection costs is little more than that goroutine's stack.
-// ServeConns serves a listener without net/http.
+// the upgrade, lets net/http go, and serves the connection on a fresh goroutine, so
+// that an idle connection costs little more than that goroutine's stack; or with
+// Handle on a Loop, where it costs less than 1 KB. ServeConns serves a listener
+// without net/http.
 //
 // Either Serve or Handle is set. The fields must not be changed once the Server
 // is in use. What is wrong with them is the answer to the first request: 500, and
@@ -35,8 +36,8 @@ type Server struct {
 	// Handle may be set instead of Serve. It returns the function that is then
 	// called with each message of the connection, as by Each, until it fails or
 	// the connection ends. Its error closes the connection as that of Serve
-	// does. With many connections a Loop serves them, which see; on other systems, over
-	// TLS, and while there are few, each has a goroutine. What that function needs of
+	// does. Once there are many connections a Loop serves those that come; on other
+	// systems, over TLS, and before that, each has a goroutine. What that function needs of
 	// stack is given back when the connection falls silent, where the goroutine of Serve
 	// keeps what it has grown to: decoding JSON, for one, takes 4 KiB.
 	Handle func(ctx context.Context, c *Conn, r *http.Request) func(Message) error

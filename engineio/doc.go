@@ -52,8 +52,8 @@
 // everything in this package. A call of Shutdown that waits for a session to end
 // must not come from its Receiver, for which Shutdown waits.
 //
-// An idle session costs a timer, and one goroutine while a request of its client
-// waits or its WebSocket is open. An idle Client costs a timer and one goroutine: the
+// An idle session costs one goroutine while a request of its client waits, or while
+// its WebSocket is open if no loop serves that; see Options.Loop. An idle Client costs a timer and one goroutine: the
 // one that sends GETs, along with what the http.Transport needs for that, or the one
 // that reads its WebSocket.
 //
