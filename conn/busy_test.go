@@ -19,7 +19,7 @@ func TestNotBusy(t *testing.T) {
 		go c.Each(context.Background(), func(Message) error { return nil })
 		for reads := false; !reads; runtime.Gosched() {
 			c.in.mu.Lock()
-			reads = c.in.turn.held
+			reads = c.in.turn.held()
 			c.in.mu.Unlock()
 		}
 		c.end(localEnd, errClosed, 1000, "")

@@ -31,8 +31,9 @@ func (in *inbound) finish() {
 func (in *inbound) takeTurnAtLast() bool {
 	for {
 		in.mu.Lock()
-		if !in.turn.held {
-			in.turn.held, in.wait.last = true, true
+		if !in.turn.held() {
+			in.turn.take()
+			in.wait.last = true
 			in.use(nil)
 			in.mu.Unlock()
 			return true

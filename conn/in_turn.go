@@ -15,8 +15,9 @@ func (in *inbound) takeTurn(ctx context.Context) error {
 			return err
 		}
 		in.mu.Lock()
-		if !in.turn.held {
-			in.turn.held, in.wait.used = true, true
+		if !in.turn.held() {
+			in.turn.take()
+			in.wait.used = true
 			in.use(done)
 			in.mu.Unlock()
 			// Asked again: the closer may have had the turn since.

@@ -71,7 +71,7 @@ func (o *outbound) admit(ctx context.Context, mine bool) error {
 		switch {
 		case !o.c.life.is(open):
 			return o.c.life.writeErr()
-		case o.message.held && !mine:
+		case o.message.held() && !mine:
 			free = o.message.vacancy()
 		case o.pending.len() >= maxBatch && (o.writing() || o.flushing):
 			free = o.progress.wait()

@@ -67,8 +67,9 @@ func (o *outbound) payload(key [4]byte, p []byte, pos int) {
 // is appended at once.
 func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) error {
 	h.Length = int64(len(p))
-	mine := !o.message.held
-	o.message.held, o.partial, o.single = true, true, mine
+	mine := !o.message.held()
+	o.message.take()
+	o.partial, o.single = true, mine
 	err := o.pieces(ctx, h, p)
 	o.partial, o.single = false, false
 	o.progress.fire() // for those who wait until nothing is to be written

@@ -41,7 +41,7 @@ func (c *Conn) Unsent() bool {
 	}
 	o.mu.Lock()
 	defer o.unlock()
-	if o.message.held { // a message that waits for its end delays others
+	if o.message.held() { // a message that waits for its end delays others
 		return true
 	}
 	return o.active() && (o.writing() || o.flushing || o.partial || !o.held())
@@ -63,7 +63,7 @@ func (c *Conn) Flush(ctx context.Context) error {
 		case !c.life.is(open):
 			o.unlock()
 			return c.life.writeErr()
-		case o.message.held:
+		case o.message.held():
 			free = o.message.vacancy()
 			o.unlock()
 		case !o.active():
@@ -96,7 +96,7 @@ func (o *outbound) send(p *Prepared, b []byte) error {
 		return ErrQueueFull
 	}
 	f := sharedFrame{p: o.forPeer(b), sent: true}
-	if o.message.held {
+	if o.message.held() {
 		o.pending.park(f)
 		return nil
 	}

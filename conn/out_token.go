@@ -61,7 +61,7 @@ func (o *outbound) quiet() bool { return o.token.Load() == 0 }
 
 // unlock unlocks outbound. Writes may pass from now on if nothing is queued.
 func (o *outbound) unlock() {
-	if o.pending.empty() && o.pending.late == nil && o.rest == nil && !o.message.held && o.c.life.is(open) {
+	if o.pending.empty() && o.pending.late == nil && o.rest == nil && !o.message.held() && o.c.life.is(open) {
 		o.token.And(^tokenQueued)
 	} else {
 		o.token.Or(tokenQueued)

@@ -75,7 +75,7 @@ func (o *outbound) joins(n int) bool {
 	own := o.pending.own
 	n += frame.MaxHeaderLen
 	return own != nil && o.flushing && o.corks.Load()%oneHold > 0 && o.token.Load()&tokenQueued != 0 &&
-		!o.message.held && o.c.life.is(open) &&
+		!o.message.held() && o.c.life.is(open) &&
 		cap(own.B)-len(own.B) >= n && o.pending.len()+n < maxBatch
 }
 

@@ -111,7 +111,8 @@ func (w *messageWriter) fragment(fin bool) error {
 	if err := o.admit(w.ctx, w.begun); err != nil {
 		return err
 	}
-	o.message.held, w.begun = true, true
+	o.message.take()
+	w.begun = true
 	err := o.frame(w.ctx, &frame.Header{Fin: fin, Opcode: w.op}, w.buf.B)
 	w.op = frame.Continuation
 	w.buf.B = w.buf.B[:0]

@@ -49,16 +49,35 @@ func (m *milestone) reach() {
 }
 
 // A turn lets one goroutine at a time do something for as long as it takes:
-// read, or send a message in several steps. The mutex of its owner guards it.
+// read, or send a message in several steps. The mutex of its owner guards it. The zero
+// value is free.
 type turn struct {
-	held bool
-	free signal // fired when it is given up
+	given chan struct{} // nil while it is free; closed when it is given up, unless it is unheard
 }
 
-// vacancy returns a channel that is closed when the turn is given up.
-func (t *turn) vacancy() <-chan struct{} { return t.free.wait() }
+// unheard is given while nobody waits for a turn that is held.
+var unheard = make(chan struct{})
+
+func (t *turn) held() bool { return t.given != nil }
+
+// take takes a turn that is free, or is the caller's already.
+func (t *turn) take() {
+	if t.given == nil {
+		t.given = unheard
+	}
+}
+
+// vacancy returns a channel that is closed when the turn, which is held, is given up.
+func (t *turn) vacancy() <-chan struct{} {
+	if t.given == unheard {
+		t.given = make(chan struct{})
+	}
+	return t.given
+}
 
 func (t *turn) giveUp() {
-	t.held = false
-	t.free.fire()
+	if t.given != nil && t.given != unheard {
+		close(t.given)
+	}
+	t.given = nil
 }
