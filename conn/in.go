@@ -21,7 +21,6 @@ type inbound struct {
 	c        *Conn
 	parser   *parser            // nil while the loop waits, and nothing is under way
 	inflater *inflater.Inflater // of the parser; nil if permessage-deflate is off
-	parts    *partsReader       // the Reader whose message is not finished
 	pings    *bucket            // of the peer's Pings; nil before the first
 
 	receiver receiver // of a loop
@@ -54,6 +53,7 @@ var parsers = sync.Pool{New: func() any { return new(parser) }}
 type parser struct {
 	message.Parser
 	worker *loop.Worker // whose function for the messages is called; nil on a goroutine
+	parts  *partsReader // the Reader whose message is not finished
 }
 
 // borrow gets a parser, if there is none.
@@ -62,7 +62,7 @@ func (in *inbound) borrow() {
 		return
 	}
 	in.parser = parsers.Get().(*parser)
-	in.parser.worker = nil
+	in.parser.worker, in.parser.parts = nil, nil
 	in.parser.Parser = message.New(message.Options{
 		Masked:        in.c.life.serving,
 		Inflater:      in.inflater,

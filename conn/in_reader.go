@@ -26,8 +26,8 @@ func (in *inbound) reader(ctx context.Context, mode message.Mode) (MessageType, 
 	if err != nil {
 		return Text, nil, err
 	}
-	in.parts = &partsReader{in: in, ctx: ctx, mode: mode, part: e.Payload, last: e.Last}
-	return typeOf(e), in.parts, nil
+	in.parser.parts = &partsReader{in: in, ctx: ctx, mode: mode, part: e.Payload, last: e.Last}
+	return typeOf(e), in.parser.parts, nil
 }
 
 // A partsReader is what Reader returns. Its fields belong to the turn.
@@ -54,9 +54,9 @@ func (r *partsReader) readWith(ctx context.Context, p []byte) (int, error) {
 	switch {
 	case r.lost:
 		return 0, errStaleReader
-	case in.parts != r && r.last && len(r.part) == 0:
+	case in.parser.parts != r && r.last && len(r.part) == 0:
 		return 0, io.EOF
-	case in.parts != r:
+	case in.parser.parts != r:
 		return 0, errStaleReader
 	}
 	for len(r.part) == 0 && !r.last {
@@ -83,23 +83,23 @@ func (in *inbound) begin(ctx context.Context) error {
 	if err := in.takeTurn(ctx); err != nil {
 		return err
 	}
-	for in.parts != nil {
-		if in.parts.last {
+	for in.parser.parts != nil {
+		if in.parser.parts.last {
 			in.endParts()
 			break
 		}
-		in.parts.part, in.parts.lost = nil, true
+		in.parser.parts.part, in.parser.parts.lost = nil, true
 		e, err := in.next(ctx, message.Parts)
 		if err != nil {
 			in.giveUpTurn()
 			return err
 		}
-		in.parts.last = e.Last
+		in.parser.parts.last = e.Last
 	}
 	return nil
 }
 
 func (in *inbound) endParts() {
 	in.parser.Settle()
-	in.parts = nil
+	in.parser.parts = nil
 }

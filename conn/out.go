@@ -37,8 +37,7 @@ type outbound struct {
 	partial  bool // a frame is half appended: control frames wait for its end
 	single   bool // the message that is half sent ends with that frame
 
-	masker  *rand.ChaCha8 // of a client's masking keys; guarded by mu
-	flusher func()        // runFlusher; nil before the first
+	masker *rand.ChaCha8 // of a client's masking keys; guarded by mu
 
 	mu       sync.Mutex
 	pending  pending

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/parleyws/parley/conn/internal/pool"
@@ -202,13 +203,35 @@ func (o *outbound) failed(err error) error {
 }
 
 func (o *outbound) startFlusher() {
-	if !o.flushing {
-		o.flushing = true
-		if o.flusher == nil { // made once: each would be an allocation
-			o.flusher = o.runFlusher
-		}
-		go o.flusher()
+	if o.flushing {
+		return
 	}
+	o.flushing = true
+	f, _ := flushers.Get().(*flusher)
+	if f == nil {
+		f = newFlusher()
+	}
+	f.o = o
+	go f.run()
+}
+
+// A flusher begins a flusher. Connections share a few, since to make one is two allocations.
+type flusher struct {
+	o   *outbound
+	run func()
+}
+
+var flushers sync.Pool
+
+func newFlusher() *flusher {
+	f := &flusher{}
+	f.run = func() {
+		o := f.o
+		f.o = nil
+		flushers.Put(f)
+		o.runFlusher()
+	}
+	return f
 }
 
 // runFlusher is the flusher: it writes until nothing is pending.
