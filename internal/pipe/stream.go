@@ -33,14 +33,25 @@ const (
 	writingEnd
 )
 
-// tell tells all who wait of a change. Called with mu held.
-func (s *stream) tell() {
+// tell tells all who wait of a change, and the loop of an end which it may let go on. An
+// end is told of nothing else, as by an operating system: a loop that is told too often
+// never sleeps through anything. Called with mu held.
+func (s *stream) tell(end int) {
 	s.changed.Broadcast()
-	for _, watcher := range s.watchers {
-		if watcher != nil {
-			watcher()
-		}
+	if watcher := s.watchers[end]; watcher != nil {
+		watcher()
 	}
+}
+
+// take takes bytes out of the buffer. Called with mu held.
+func (s *stream) take(p []byte) int {
+	full := s.buf.n == s.buf.max
+	n := s.buf.read(p)
+	s.changed.Broadcast()
+	if full {
+		s.tell(writingEnd)
+	}
+	return n
 }
 
 // read waits for a byte, the end of the stream, or the deadline. If the deadline
@@ -57,9 +68,7 @@ func (s *stream) read(p []byte) (int, error) {
 		case len(p) == 0:
 			return 0, nil
 		case s.buf.n > 0:
-			n := s.buf.read(p)
-			s.tell()
-			return n, nil
+			return s.take(p), nil
 		case s.writeClosed:
 			return 0, io.EOF
 		}
@@ -85,14 +94,14 @@ func (s *stream) write(p []byte) (n int, err error) {
 			break
 		}
 		n += s.buf.write(p[n:])
-		s.tell()
+		s.tell(readingEnd)
 		if n == len(p) {
 			break
 		}
 		s.changed.Wait()
 	}
 	s.writing = false
-	s.tell()
+	s.changed.Broadcast()
 	return n, err
 }
 
@@ -104,9 +113,7 @@ func (s *stream) tryRead(p []byte) (n int, again bool, err error) {
 	case s.readClosed:
 		return 0, false, net.ErrClosed
 	case s.buf.n > 0:
-		n = s.buf.read(p)
-		s.tell()
-		return n, false, nil
+		return s.take(p), false, nil
 	}
 	return 0, !s.writeClosed, nil
 }
@@ -119,7 +126,7 @@ func (s *stream) tryWrite(p []byte) (n int, err error) {
 		return 0, err
 	}
 	if n = s.buf.write(p); n > 0 {
-		s.tell()
+		s.tell(readingEnd)
 	}
 	return n, nil
 }
@@ -153,7 +160,7 @@ func (s *stream) closeWrite() error {
 	}
 	s.writeClosed = true
 	s.wd.stop()
-	s.tell()
+	s.tell(readingEnd)
 	return nil
 }
 
@@ -167,7 +174,7 @@ func (s *stream) closeRead() error {
 	s.readClosed = true
 	s.buf = ring{}
 	s.rd.stop()
-	s.tell()
+	s.tell(writingEnd)
 	return nil
 }
 
@@ -178,7 +185,7 @@ func (s *stream) setReadDeadline(t time.Time) error {
 		return net.ErrClosed
 	}
 	s.rd.set(&s.changed, t)
-	s.tell()
+	s.changed.Broadcast()
 	return nil
 }
 
@@ -189,6 +196,6 @@ func (s *stream) setWriteDeadline(t time.Time) error {
 		return net.ErrClosed
 	}
 	s.wd.set(&s.changed, t)
-	s.tell()
+	s.changed.Broadcast()
 	return nil
 }
