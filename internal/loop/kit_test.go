@@ -28,7 +28,7 @@ type shop struct {
 // onBoth runs f with streams in memory, and with TCP connections where a loop takes those.
 func onBoth(t *testing.T, f func(t *testing.T, s *shop)) {
 	t.Run("memory", func(t *testing.T) {
-		s := &shop{t: t, dial: func() (net.Conn, net.Conn) { return pipe.NewSize(64 << 10) }}
+		s := memory(t)
 		defer s.close()
 		f(t, s)
 	})
@@ -50,6 +50,11 @@ func onBoth(t *testing.T, f func(t *testing.T, s *shop)) {
 		defer s.close()
 		f(t, s)
 	})
+}
+
+// memory returns a shop whose streams are in memory.
+func memory(t testing.TB) *shop {
+	return &shop{t: t, dial: func() (net.Conn, net.Conn) { return pipe.NewSize(64 << 10) }}
 }
 
 func dialTCP(t testing.TB, l net.Listener) (ours, theirs net.Conn) {

@@ -112,7 +112,7 @@ func (l *Loop) work() {
 		s := l.queue.pop()
 		switch {
 		case s != nil:
-			if !l.polling {
+			if !l.polling || !l.queue.empty() { // who asks the kernel does not look at the queue
 				l.wake()
 			}
 			l.mu.Unlock()
@@ -211,9 +211,11 @@ type queue struct {
 
 func (q *queue) push(s *Socket) { q.sockets = append(q.sockets, s) }
 
+func (q *queue) empty() bool { return q.first == len(q.sockets) }
+
 // pop returns the first socket; nil if there is none.
 func (q *queue) pop() *Socket {
-	if q.first == len(q.sockets) {
+	if q.empty() {
 		return nil
 	}
 	s := q.sockets[q.first]
