@@ -211,7 +211,7 @@ func (in *inbound) readLate(room []byte) (n int, err error) {
 		return 0, io.ErrUnexpectedEOF
 	}
 	try := s.CanTry()
-	if !try {
+	if s.Ask(); !try {
 		defer s.LimitRead(lateTime)()
 	}
 	again := false

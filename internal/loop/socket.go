@@ -14,7 +14,7 @@ import (
 // is served by the Loop's workers whenever there may be something to read (Serve), or a
 // goroutine reads and waits, as from any net.Conn. Writes are tried, or wait, in both.
 //
-// TryRead and what reads belong to one goroutine at a time, or to the worker that serves
+// TryRead, Ask and what reads belong to one goroutine at a time, or to the worker that serves
 // the Reader. TryWrite and what writes belong to one goroutine at a time, which may be
 // another. The others may be called at any time.
 type Socket struct {
@@ -224,6 +224,10 @@ func (s *Socket) TryRead(p []byte) (n int, again bool, err error) {
 	}
 	return n, false, err
 }
+
+// Ask makes the next TryRead ask the kernel, for a caller that will not come again: whatever the
+// loop has been told so far, and though it is the turn of others.
+func (s *Socket) Ask() { s.drained, s.quota = false, turnBytes }
 
 // TryWrite writes of p what goes without waiting, and returns how much that is.
 func (s *Socket) TryWrite(p []byte) (int, error) {

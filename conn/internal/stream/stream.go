@@ -21,7 +21,7 @@ import (
 // wrapped connection, an in-memory pipe, other systems) a read waits with a few
 // bytes of its own, and every write may block.
 //
-// Buffered, Advance, Fill, Into, Drop and Discard belong to one goroutine at a
+// Buffered, Advance, Fill, Into, Ask, Drop and Discard belong to one goroutine at a
 // time, TryWrite and WriteAll to one at a time, which may be another. The others
 // may be called at any time. A Stream must not be copied once it is used.
 type Stream struct {
@@ -179,6 +179,14 @@ func (s *Stream) space(need int) {
 func (s *Stream) Looped() *loop.Socket {
 	l, _ := s.end.(looped)
 	return l.Socket
+}
+
+// Ask makes the next Fill or Into that tries ask the system, for a caller that will not try
+// again: what a loop knows of its socket may be a little old.
+func (s *Stream) Ask() {
+	if l := s.Looped(); l != nil {
+		l.Ask()
+	}
 }
 
 // Drop gives the buffer back. What it held is lost.
