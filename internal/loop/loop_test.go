@@ -213,6 +213,25 @@ func TestDescriptorsAreNotMistaken(t *testing.T) {
 	})
 }
 
+// A Reader learns that its socket is closed, though it reads at that moment.
+func TestCloseWhileReading(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *shop) {
+		for i := range 1000 {
+			socket, theirs := s.open()
+			r := serve(socket, func([]byte) {})
+			go theirs.Write([]byte("x"))
+			for range i % 50 {
+				runtime.Gosched()
+			}
+			socket.Close()
+			if err := <-r.end; !errors.Is(err, net.ErrClosed) {
+				t.Errorf("Readable at the end: %v", err)
+			}
+			theirs.Close()
+		}
+	})
+}
+
 // A Loop that is closed leaves no goroutine, and a socket that is poked at the last moment is
 // served still.
 func TestCloseLoop(t *testing.T) {

@@ -186,7 +186,8 @@ func (s *Socket) own() bool {
 	}
 }
 
-// poke makes the Reader be called, if there is one.
+// poke makes the Reader be called, if there is one. One that is being called must ask for the
+// reason after each TryRead that says again: the call before may have taken the poke away.
 func (s *Socket) poke() {
 	s.state.Or(ready)
 	if s.own() {
@@ -206,11 +207,12 @@ func (s *Socket) TryRead(p []byte) (n int, again bool, err error) {
 		return 0, true, nil
 	case s.failed:
 		return 0, false, errUnwatched
-	case !s.acquire():
-		return 0, false, net.ErrClosed
 	}
-	if state&ready != 0 {
+	if state&ready != 0 { // before acquire: Close may have set it, and nobody sets it again
 		s.state.And(^ready)
+	}
+	if !s.acquire() {
+		return 0, false, net.ErrClosed
 	}
 	n, err = s.loop.kernel.Read(s.fd, p)
 	s.release()
