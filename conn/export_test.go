@@ -54,3 +54,10 @@ func init() { pipe.Loop() }
 func UseLoop() {
 	defaultLoop = func() *Loop { return &Loop{} }
 }
+
+// LoopConns returns how many connections l counts.
+func LoopConns(l *Loop) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.conns
+}

@@ -116,9 +116,9 @@ type newcomer struct {
 	opening handshake.Opening
 
 	// On a loop.
-	late   atomic.Bool // the time for the handshake is over
-	failed error       // why it has failed
-	place  int32       // in the loop's clock
+	phase  atomic.Uint32 // greeting, and then overdue or answered, whichever comes first
+	failed error         // why it has failed
+	place  int32         // in the loop's clock
 }
 
 // A reception is what a Server holds for ServeConns, from the first call on. The
@@ -199,12 +199,16 @@ func (s *Server) receiveConn(nc net.Conn, d *door) {
 	}
 }
 
-// greet does the handshake, or what is left of it, on a goroutine that ends with it.
+// greet does the handshake, or what is left of it, on a goroutine that ends with it. A hook
+// that panics, or ends the goroutine, refuses the request: here is no net/http that would
+// bear it.
 func (n *newcomer) greet() {
 	defer n.server.leave(n)
 	defer n.opening.Release()
-	hs, err := n.accept()
-	n.server.greeted(n, hs, n.opening.Request(), err)
+	var hs *handshake.Result
+	err := unreturned
+	defer func() { n.server.greeted(n, hs, n.opening.Request(), recovered(err, recover())) }()
+	hs, err = n.accept()
 }
 
 // greeted lets the connection be served that the handshake of n has opened, unless err
@@ -228,14 +232,12 @@ func (s *Server) greeted(n *newcomer, hs *handshake.Result, r *http.Request, err
 	go s.run(c, r)
 }
 
-// accept does the handshake. The error is a *PanicError if a hook panics, for here is no
-// net/http that would bear it.
-func (n *newcomer) accept() (hs *handshake.Result, err error) {
+// accept does the handshake.
+func (n *newcomer) accept() (*handshake.Result, error) {
 	if n.failed != nil {
 		stream.Cut(n.nc)
 		return nil, n.failed
 	}
-	defer func() { err = recovered(err, recover()) }()
 	return n.opening.Accept(n.nc)
 }
 

@@ -16,6 +16,14 @@ import (
 // A loopedNewcomer is a newcomer as its loop sees it.
 type loopedNewcomer newcomer
 
+// The phases of a handshake on a loop. Its clock may ring while a worker has the request, and
+// must not touch a stream that is a connection by then: the first of both decides.
+const (
+	greeting uint32 = iota
+	overdue         // the time for the handshake is over
+	answered        // there is a request to answer, or nothing more to wait for
+)
+
 // greetLooped begins the handshake on a loop.
 func (n *newcomer) greetLooped(s *loop.Socket) {
 	n.opening.Peer = s
@@ -42,17 +50,18 @@ func (l *loopedNewcomer) Readable(*loop.Worker) (again bool) {
 			go n.greet()
 		}
 	}()
-	for !n.late.Load() {
+	for n.phase.Load() != overdue {
 		count, nothing, err := s.TryRead(n.opening.Room())
 		switch {
+		case nothing && n.phase.Load() == overdue: // TryRead may have taken the poke away
 		case nothing:
 			n.opening.Take(0) // gives the memory back if nothing has come at all
 			return true
-		case err != nil: // greet finds the same
-			return false
-		case n.take(count):
-			accepted = n.failed == nil && n.answer(s)
-			return false
+		case err != nil, n.take(count): // greet finds the same error
+			if n.phase.CompareAndSwap(greeting, answered) {
+				accepted = err == nil && n.failed == nil && n.answer(s)
+				return false
+			}
 		}
 	}
 	n.failed = fmt.Errorf("websocket: accept: %w", os.ErrDeadlineExceeded)
@@ -100,8 +109,9 @@ func (n *newcomer) welcome() {
 
 // Ring implements alarm.Sleeper.
 func (l *loopedNewcomer) Ring() {
-	l.late.Store(true)
-	l.nc.SetReadDeadline(time.Unix(1, 0)) // which has Readable called
+	if l.phase.CompareAndSwap(greeting, overdue) {
+		l.nc.SetReadDeadline(time.Unix(1, 0)) // which has Readable called
+	}
 }
 
 // Place implements alarm.Sleeper.
