@@ -71,9 +71,11 @@ func (in *inbound) borrow() {
 	})
 }
 
-// lend gives the parser, and the buffer, to others while nothing is under way.
+// lend gives the parser, and the buffer, to others while nothing is under way. What is kept
+// of the start of a frame fits a small buffer mostly.
 func (in *inbound) lend() {
 	if len(in.c.stream.Buffered()) > 0 {
+		in.c.stream.Shrink()
 		return
 	}
 	in.c.stream.Drop()

@@ -21,7 +21,7 @@ import (
 // wrapped connection, an in-memory pipe, other systems) a read waits with a few
 // bytes of its own, and every write may block.
 //
-// Buffered, Advance, Fill, Into, Ask, Drop and Discard belong to one goroutine at a
+// Buffered, Advance, Fill, Into, Ask, Shrink, Drop and Discard belong to one goroutine at a
 // time, TryWrite and WriteAll to one at a time, which may be another. The others
 // may be called at any time. A Stream must not be copied once it is used.
 type Stream struct {
@@ -106,7 +106,7 @@ func (s *Stream) NetConn() net.Conn { return s.end.unwrap() }
 func (s *Stream) CanTry() bool { return s.tries }
 
 // Buffered returns the bytes that have come and are not used up. They are valid
-// until the next Fill, Drop or Discard, and may be modified.
+// until the next Fill, Shrink, Drop or Discard, and may be modified.
 func (s *Stream) Buffered() []byte {
 	if s.r == s.w {
 		return nil
@@ -114,8 +114,24 @@ func (s *Stream) Buffered() []byte {
 	return s.buf.B[s.r:s.w:s.w]
 }
 
-// Holds reports whether the Stream holds a buffer.
-func (s *Stream) Holds() bool { return s.buf != nil }
+// Held returns how many bytes of memory the Stream holds for what is buffered.
+func (s *Stream) Held() int {
+	if s.buf == nil {
+		return 0
+	}
+	return cap(s.buf.B)
+}
+
+// Shrink moves what is buffered to a small buffer, if it fits, for a stream that waits:
+// after a flood its peer may leave it with half a header. A view of it is not valid any more.
+func (s *Stream) Shrink() {
+	if have := s.w - s.r; s.Held() > pool.Small && have <= pool.Small {
+		small := pool.Get(pool.Small)
+		small.B = append(small.B, s.buf.B[s.r:s.w]...)
+		pool.Put(s.buf)
+		s.buf, s.r, s.w = small, 0, have
+	}
+}
 
 // Advance uses up n bytes of Buffered, which stay valid as they were.
 func (s *Stream) Advance(n int) {
