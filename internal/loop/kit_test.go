@@ -19,6 +19,7 @@ func TestMain(m *testing.M) {
 type shop struct {
 	t    testing.TB
 	dial func() (ours, theirs net.Conn)
+	wrap func(loop.Kernel) loop.Kernel // nil: the Kernel is used as it is
 
 	mu     sync.Mutex
 	loop   *loop.Loop
@@ -74,7 +75,11 @@ func (s *shop) open() (*loop.Socket, net.Conn) {
 	defer s.mu.Unlock()
 	ours, theirs := s.dial() // which pairs what is dialled with what is accepted next
 	if s.loop == nil {
-		s.loop = loop.New(loop.NewKernel(ours))
+		k := loop.NewKernel(ours)
+		if s.wrap != nil {
+			k = s.wrap(k)
+		}
+		s.loop = loop.New(k)
 	}
 	socket := s.loop.Take(ours)
 	if socket == nil {
