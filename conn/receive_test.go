@@ -11,8 +11,8 @@ import (
 	"github.com/parleyws/parley/conn"
 )
 
-// onShells runs f with a client's end of a connection that each shell serves by handle.
-func onShells(t *testing.T, handle func(c *conn.Conn, m conn.Message) error, f func(t *testing.T, c *conn.Conn)) {
+// servedByShells runs f with a client's end of a connection that each shell serves by handle.
+func servedByShells(t *testing.T, handle func(c *conn.Conn, m conn.Message) error, f func(t *testing.T, c *conn.Conn)) {
 	for name, loop := range map[string]*conn.Loop{"goroutines": {After: -1}, "loop": {}} {
 		t.Run(name, func(t *testing.T) {
 			s := &conn.Server{
@@ -70,7 +70,7 @@ func TestLater(t *testing.T) {
 		}
 		return nil
 	}
-	onShells(t, handle, func(t *testing.T, c *conn.Conn) {
+	servedByShells(t, handle, func(t *testing.T, c *conn.Conn) {
 		ctx := context.Background()
 		for _, step := range []struct{ send, want string }{
 			{"wait", ""}, {"next", "waited for next"}, {"exit", "went on"}, {"hurry", "hurried"}, {"wait", ""}, {"x", "waited for x"},

@@ -14,6 +14,8 @@ import (
 	"github.com/parleyws/parley/internal/pipe"
 )
 
+var inLoop = flag.Bool("loop", false, "have a loop serve the connections")
+
 var messages = flag.Int("messages", 0, "how many messages the cases of 12 and 13 send: 1000 are all of them, 0 is fewer for large ones")
 
 // TestServer plays all cases against conn as a server.
@@ -103,7 +105,7 @@ func serveWith(nc net.Conn, deflate *handshake.DeflateOptions) error {
 	if err != nil {
 		return err
 	}
-	c, err := conn.New(hs, conn.RoleServer, &options)
+	c, err := conn.New(hs, conn.RoleServer, shelled())
 	if err != nil {
 		return err
 	}
@@ -118,7 +120,7 @@ func dialWith(nc net.Conn, deflate *handshake.DeflateOptions) error {
 	}
 	c, _, err := conn.Dial(context.Background(), "ws://localhost/", &conn.DialOptions{
 		Handshake: handshake.DialOptions{HTTPClient: &http.Client{Transport: transport}, Deflate: deflate},
-		Conn:      options,
+		Conn:      *shelled(),
 	})
 	if err != nil {
 		return err
@@ -127,11 +129,22 @@ func dialWith(nc net.Conn, deflate *handshake.DeflateOptions) error {
 	return nil
 }
 
+// shelled returns the options of one connection. With -loop a loop of its own serves it, in
+// the connection's bubble.
+func shelled() *conn.Options {
+	o := options
+	if *inLoop {
+		o.Loop = &conn.Loop{}
+	}
+	return &o
+}
+
 func echo(c *conn.Conn) {
 	ctx := context.Background()
-	// The referee judges how the connection ends.
-	_ = c.Each(ctx, func(m conn.Message) error {
+	ended := make(chan struct{})
+	c.Receive(func(m conn.Message) error {
 		return c.Write(ctx, m.Type, m.Payload)
-	})
+	}, func(error) { close(ended) }) // the referee judges how the connection ends
+	<-ended
 	_ = c.CloseNow()
 }

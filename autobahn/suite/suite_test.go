@@ -1,6 +1,7 @@
 package suite_test
 
 import (
+	"flag"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -13,6 +14,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if *inLoop {
+		pipe.Loop()
+	}
 	debug.SetGCPercent(400) // the cases make much garbage; this saves a quarter of the time
 	leakcheck.Main(m)
 }
