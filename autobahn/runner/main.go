@@ -17,7 +17,7 @@ import (
 	"syscall"
 )
 
-const usage = `usage: autobahn/run [-write] [-engine docker|path|installed] [server|client|both] [cases]
+const usage = `usage: autobahn/run [-write] [-goroutines] [-engine docker|path|installed] [server|client|both] [cases]
 
 The role says what of ours is tested, both by default. Cases are separated by
 commas: 6.4.1, all of 6.4 or of 6, or a pattern such as 12.*.1; "ci" is what
@@ -44,10 +44,11 @@ func main() {
 
 // A request holds the parsed command line.
 type request struct {
-	roles  []role
-	cases  []string // in the order of the suite
-	write  bool     // store the verdicts as the expected ones
-	engine string   // name of the engine, or "" for the first that is available
+	roles      []role
+	cases      []string // in the order of the suite
+	write      bool     // store the verdicts as the expected ones
+	goroutines bool     // our server has no loop
+	engine     string   // name of the engine, or "" for the first that is available
 }
 
 // run runs the suite as args say, in the repository at root.
@@ -69,7 +70,7 @@ func run(ctx context.Context, root string, out io.Writer, args []string) error {
 	}
 	var failed []error
 	for _, r := range req.roles {
-		t := &trial{role: r, cases: req.cases, engine: e, root: root, out: out}
+		t := &trial{role: r, cases: req.cases, goroutines: req.goroutines, engine: e, root: root, out: out}
 		if err := judge(ctx, t, &b, req.write); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", r, err))
 		}
@@ -109,6 +110,7 @@ func judge(ctx context.Context, t *trial, b *book, write bool) error {
 func parseArgs(args []string) (req request, err error) {
 	flags := flag.NewFlagSet("autobahn/run", flag.ContinueOnError)
 	flags.BoolVar(&req.write, "write", false, "write the verdicts to autobahn/expected.json, where they are complete and the best there are")
+	flags.BoolVar(&req.goroutines, "goroutines", false, "our server serves each connection on a goroutine, and none on a loop")
 	flags.StringVar(&req.engine, "engine", "", "`name` of the engine: docker, path (a wstest there) or installed (by autobahn/install-wstest)")
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)

@@ -29,11 +29,12 @@ const readyTime = 30 * time.Second
 
 // A trial is one run of the suite against one role.
 type trial struct {
-	role   role
-	cases  []string
-	engine engine
-	root   string    // absolute path of the repository
-	out    io.Writer // gets the progress
+	role       role
+	cases      []string
+	goroutines bool // our server has no loop
+	engine     engine
+	root       string    // absolute path of the repository
+	out        io.Writer // gets the progress
 }
 
 // path returns the path of a file in the folder of the trial.
@@ -87,7 +88,11 @@ func (t *trial) run(ctx context.Context) (*outcome, error) {
 func (t *trial) testServer(ctx context.Context, w *watch) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	server := t.program(ctx, "server", "-addr", "127.0.0.1:0")
+	args := []string{"-addr", "127.0.0.1:0"}
+	if t.goroutines {
+		args = append(args, "-goroutines")
+	}
+	server := t.program(ctx, "server", args...)
 	port, err := startServer(server, w.log)
 	if err != nil {
 		return fmt.Errorf("our server: %w", err)

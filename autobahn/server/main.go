@@ -1,5 +1,6 @@
 // Command server is the echo server that the Autobahn suite's client tests.
-// It prints the URL on which it listens, and runs until a signal ends it.
+// It prints the URL on which it listens, and runs until a signal ends it. A loop serves all
+// connections where there is one for the system, unless -goroutines is given.
 package main
 
 import (
@@ -21,6 +22,7 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:9001", "`address` to listen on")
+	goroutines := flag.Bool("goroutines", false, "serve each connection on a goroutine, and none on a loop")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -30,15 +32,25 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Printf("listening on ws://%s\n", listener.Addr())
-	if err := serve(ctx, listener); err != nil {
+	if err := serve(ctx, listener, shell(*goroutines)); err != nil {
 		log.Fatal(err)
 	}
 }
 
+// shell returns what serves the connections: a loop all of them, or none.
+func shell(goroutines bool) *conn.Loop {
+	if goroutines {
+		return &conn.Loop{After: -1}
+	}
+	return &conn.Loop{}
+}
+
 // serve runs an echo server on listener until ctx ends.
-func serve(ctx context.Context, listener net.Listener) error {
+func serve(ctx context.Context, listener net.Listener, loop *conn.Loop) error {
+	o := options()
+	o.Conn.Loop = loop
 	server := &http.Server{
-		Handler:           &conn.Server{Options: options(), Serve: echo},
+		Handler:           &conn.Server{Options: o, Handle: echo},
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	context.AfterFunc(ctx, func() { server.Close() })
@@ -62,10 +74,7 @@ func options() *conn.AcceptOptions {
 	}
 }
 
-// echo sends back each message until the connection ends. The suite judges how it
-// ends.
-func echo(ctx context.Context, c *conn.Conn, _ *http.Request) error {
-	return c.Each(ctx, func(m conn.Message) error {
-		return c.Write(ctx, m.Type, m.Payload)
-	})
+// echo returns what sends back each message. The suite judges how a connection ends.
+func echo(ctx context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
+	return func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload) }
 }
