@@ -24,7 +24,7 @@ import (
 	"github.com/parleyws/parley/wstest"
 )
 
-var comingsFlag = flag.Int("comings", 0, "how many connections come and go; 0 is as many as take a few seconds")
+var comingsFlag = flag.Int("comings", 0, "how many connections come and go; 0 is as many as take a second")
 
 // Whatever becomes of a server's connections, nothing of them is left: no descriptor, no
 // goroutine, no memory. One connection lives on beside them all through ServeConns; through
@@ -32,10 +32,7 @@ var comingsFlag = flag.Int("comings", 0, "how many connections come and go; 0 is
 func TestComings(t *testing.T) {
 	comings := *comingsFlag
 	if comings == 0 {
-		comings = 20_000
-		if testing.Short() || conn.RaceEnabled {
-			comings = 2000
-		}
+		comings = 2000
 	}
 	for _, door := range []struct {
 		name  string
