@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/parleyws/parley/conn"
@@ -174,9 +175,11 @@ func (s *shellScript) split(b []byte, r *rand.Rand) {
 }
 
 func (s *shellScript) String() string {
-	text := fmt.Sprintf("deflate %+v, limit %d, buffers of %d, pause %v, cut %v, act %d at %d", s.deflate, s.options.Limits.Message, s.size, s.pause, s.cut, s.act, s.at)
+	var b strings.Builder
+	fmt.Fprintf(&b, "deflate %+v, limit %d, buffers of %d, pause %v, cut %v, act %d at %d",
+		s.deflate, s.options.Limits.Message, s.size, s.pause, s.cut, s.act, s.at)
 	for _, p := range s.pieces[:min(20, len(s.pieces))] {
-		text += fmt.Sprintf("\n\twait %v, send %.80x (%d bytes)", p.wait, p.b, len(p.b))
+		fmt.Fprintf(&b, "\n\twait %v, send %.80x (%d bytes)", p.wait, p.b, len(p.b))
 	}
-	return text
+	return b.String()
 }
