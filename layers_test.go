@@ -52,7 +52,7 @@ var layers = []layer{
 	{dir: "internal"},
 	{dir: "internal/pipe", ours: []string{"internal/loop"}},
 	{dir: "internal/alarm", banned: []string{"net", "io", "context"}},
-	{dir: "internal/loop", ours: []string{"internal/alarm"}, banned: []string{"net/http", "context"}},
+	{dir: "internal/loop", ours: []string{"internal/alarm"}, banned: []string{"net/http"}},
 	{dir: "internal/inflate", banned: []string{"net", "io", "sync", "time", "context"}},
 	{dir: "wstest", ours: []string{"mask", "frame", "handshake", "conn", "internal/pipe"}},
 	{dir: "adapters/internal/brokertest"},

@@ -88,8 +88,11 @@ func echoOrClose() *conn.Server {
 	}
 }
 
-func serveHTTP(s *conn.Server, l net.Listener) (stop func()) {
-	web := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+func serveHTTP(s *conn.Server, l net.Listener) (stop func()) { return serveBehind(s, l, s) }
+
+// serveBehind serves what h hands to s.
+func serveBehind(s *conn.Server, l net.Listener, h http.Handler) (stop func()) {
+	web := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
 	var served sync.WaitGroup
 	served.Go(func() { web.Serve(l) })
 	return func() { web.Close(); s.Shutdown(context.Background()); served.Wait() }

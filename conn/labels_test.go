@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"testing"
@@ -45,6 +46,34 @@ func TestLabelsEndWithTheCall(t *testing.T) {
 		c := callers[n%len(callers)]
 		if c.echo(); c.err != nil {
 			t.Fatal(c.err)
+		}
+	}
+}
+
+// Labels that somebody sets around ServeHTTP, who may have made a loop begin, or one more
+// worker run, are not those of its workers: other connections would have them, for good.
+func TestLabelsAreNotInherited(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("no loop takes sockets on this system")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &conn.Server{
+		Options: &conn.AcceptOptions{Conn: conn.Options{Loop: &conn.Loop{}}},
+		Handle: func(ctx context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
+			return func(m conn.Message) error {
+				return c.Write(ctx, m.Type, append([]byte(labelsHere()), m.Payload...))
+			}
+		},
+	}
+	t.Cleanup(serveBehind(s, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pprof.Do(r.Context(), pprof.Labels("request", "first"), func(context.Context) { s.ServeHTTP(w, r) })
+	})))
+	for _, c := range openMany(t, l, 3) {
+		if c.echo(); c.err != nil {
+			t.Error(c.err)
 		}
 	}
 }

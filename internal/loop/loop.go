@@ -12,8 +12,10 @@
 package loop
 
 import (
+	"context"
 	"net"
 	"runtime"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -102,6 +104,7 @@ func (l *Loop) Close() {
 // work is what a worker does. The function that it calls for a socket may end its
 // goroutine by runtime.Goexit: another worker stands by.
 func (l *Loop) work() {
+	pprof.SetGoroutineLabels(context.Background()) // those of who has made it run are not its own
 	var w Worker
 	defer w.Hurry() // what is left if the goroutine ends
 	var me chan struct{}
