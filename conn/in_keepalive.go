@@ -103,8 +103,8 @@ func (in *inbound) look() {
 	switch verdict {
 	case peerQuiet:
 		c.out.ping(c.pings.next)
-	case peerDead:
-		c.end(cut, errDeadPeer, 0, "")
+	case peerDead: // on a goroutine: close(2) waits if the user has set SO_LINGER, and the loop's clock must not
+		go c.end(cut, errDeadPeer, 0, "")
 	case messageSlow:
 		in.fail(errSlow)
 	}

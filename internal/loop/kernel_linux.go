@@ -124,25 +124,15 @@ func kindOf(bits uint32) (k Kind) {
 }
 
 // Read implements Kernel.
-func (k *epoll) Read(fd int32, p []byte) (int, error) {
-	for {
-		n, err := syscall.Read(int(fd), p)
-		switch err {
-		case nil:
-			return n, nil
-		case syscall.EAGAIN:
-			return 0, ErrAgain
-		case syscall.EINTR:
-		default:
-			return 0, err
-		}
-	}
-}
+func (k *epoll) Read(fd int32, p []byte) (int, error) { return try(syscall.Read, fd, p) }
 
 // Write implements Kernel.
-func (k *epoll) Write(fd int32, p []byte) (int, error) {
+func (k *epoll) Write(fd int32, p []byte) (int, error) { return try(syscall.Write, fd, p) }
+
+// try calls read(2) or write(2) until no signal comes in between.
+func try(call func(int, []byte) (int, error), fd int32, p []byte) (int, error) {
 	for {
-		n, err := syscall.Write(int(fd), p)
+		n, err := call(int(fd), p)
 		switch err {
 		case nil:
 			return n, nil

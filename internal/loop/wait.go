@@ -174,8 +174,8 @@ func (s *Socket) SetDeadline(t time.Time) error {
 	return s.SetWriteDeadline(t)
 }
 
-// SetReadDeadline implements net.Conn. It means nothing to a Reader, which is called when
-// t has passed.
+// SetReadDeadline implements net.Conn. A Reader is called if t has passed already, and a later
+// t means nothing to it.
 func (s *Socket) SetReadDeadline(t time.Time) error {
 	passed, err := s.setDeadline(t, func(w *waits) *side { return &w.read })
 	if passed {
