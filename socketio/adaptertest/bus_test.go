@@ -161,6 +161,7 @@ func (m *member) await(ctx context.Context, all *gather) error {
 	}
 	if m.bus.is("waits for the dead") && m.bus.dead > 0 {
 		<-ctx.Done()
+		return ctx.Err()
 	}
 	select {
 	case <-all.done:
