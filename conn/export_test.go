@@ -61,3 +61,15 @@ func LoopConns(l *Loop) int {
 	defer l.mu.Unlock()
 	return l.conns
 }
+
+// A funcs is a Receiver made of functions.
+type funcs struct {
+	message func(Message) error
+	ended   func(error)
+}
+
+func (f funcs) Message(_ *Conn, m Message) error { return f.message(m) }
+func (f funcs) Ended(_ *Conn, err error)         { f.ended(err) }
+
+// Receive has f and ended take what comes on c.
+func Receive(c *Conn, f func(Message) error, ended func(error)) { c.Receive(funcs{f, ended}) }

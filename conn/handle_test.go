@@ -27,13 +27,12 @@ func TestHandleMoves(t *testing.T) {
 		ours, theirs := net.Pipe()
 		c := must(New(&handshake.Result{Conn: ours}, RoleClient, nil))
 		go io.Copy(io.Discard, theirs)
-		s := &Server{}
-		s.add(c)
 		var by []string
-		go c.receive(receiver{func(Message) error {
+		ended := false
+		Receive(c, func(Message) error {
 			by = append(by, goroutine())
 			return nil
-		}, s})
+		}, func(error) { ended = true })
 		for range 4 {
 			if len(by) == 3 {
 				<-time.After(30 * time.Second)
@@ -46,8 +45,8 @@ func TestHandleMoves(t *testing.T) {
 		}
 		theirs.Close()
 		synctest.Wait()
-		if len(s.conns) != 0 {
-			t.Error("the connection is over, and the server does not know")
+		if !ended {
+			t.Error("the connection is over, and the Receiver does not know")
 		}
 	})
 }

@@ -40,7 +40,7 @@ func TestIdleHoldsLittle(t *testing.T) {
 		ours, theirs := pipe.New()
 		c := must(New(&handshake.Result{Conn: ours}, RoleClient, &Options{Loop: &Loop{}}))
 		got := 0
-		c.Receive(func(m Message) error { got++; return nil }, func(error) {})
+		Receive(c, func(m Message) error { got++; return nil }, func(error) {})
 		message := frame.Header{Fin: true, Opcode: frame.Text, Length: 100}.Append(nil)
 		message = append(message, make([]byte, 100)...)
 		for range 3 { // the third finds the buffer as the second has left it

@@ -23,7 +23,7 @@ type inbound struct {
 	inflater *inflater.Inflater // of the parser; nil if permessage-deflate is off
 	pings    *bucket            // of the peer's Pings; nil before the first
 
-	receiver receiver // of a loop
+	receiver Receiver // of a loop
 	grown    bool     // a message has been handled since this goroutine began to read: see receive_alone.go
 	quiet    bool     // the peer will probably be silent after this message: likewise
 	parks    bool     // a read that would wait returns errIdle: see receive_looped.go

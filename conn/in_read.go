@@ -55,18 +55,11 @@ func (c *Conn) Each(ctx context.Context, f func(Message) error) error {
 		return err
 	}
 	defer in.giveUpTurn()
-	return in.each(ctx, messageFunc(f))
+	return in.each(ctx, handled(f))
 }
 
-// A messageHandler is what messages are given to.
-type messageHandler interface{ message(Message) error }
-
-type messageFunc func(Message) error
-
-func (f messageFunc) message(m Message) error { return f(m) }
-
 // each is Each for a caller that has the turn.
-func (in *inbound) each(ctx context.Context, h messageHandler) error {
+func (in *inbound) each(ctx context.Context, r Receiver) error {
 	for {
 		e, err := in.next(ctx, message.Whole)
 		if err != nil {
@@ -75,7 +68,7 @@ func (in *inbound) each(ctx context.Context, h messageHandler) error {
 		if !in.delivering.Load() { // a look costs less than a store
 			in.delivering.Store(true)
 		}
-		if err := h.message(Message{typeOf(e), e.Payload}); err != nil {
+		if err := r.Message(in.c, Message{typeOf(e), e.Payload}); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ func overSockets(t *testing.T, l net.Listener, loop *Loop, prepare func(net.Conn
 func echoOnce(t *testing.T, ours, theirs *Conn) (ended chan error) {
 	t.Helper()
 	ended = make(chan error, 1)
-	ours.Receive(func(m Message) error {
+	Receive(ours, func(m Message) error {
 		return ours.Write(context.Background(), m.Type, m.Payload)
 	}, func(err error) { ended <- err })
 	if err := theirs.Write(t.Context(), Text, []byte("hello")); err != nil {

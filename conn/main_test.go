@@ -33,7 +33,7 @@ func eachBy(c *conn.Conn, ctx context.Context, loop bool, f func(conn.Message) e
 		return c.Each(ctx, f)
 	}
 	ended := make(chan error, 1)
-	c.Receive(f, func(err error) { ended <- err })
+	conn.Receive(c, f, func(err error) { ended <- err })
 	return <-ended
 }
 

@@ -114,7 +114,8 @@ type settings struct {
 	compression   Compression
 	overflow      Overflow
 	lenientLength bool
-	loop          *Loop // nil: none
+	loop          *Loop   // nil: none
+	server        *Server // whose Handle has made the Receiver
 }
 
 // defaults are the settings of those who give no options.

@@ -11,7 +11,7 @@ import "errors"
 // others when the keepalive finds a silence, which is at most once in
 // Limits.PingInterval, or when Quiet is called. A goroutine for each wait would keep
 // nothing at all, and costs a third of an echo.
-func (c *Conn) receiveAlone(r receiver, first bool) {
+func (c *Conn) receiveAlone(r Receiver, first bool) {
 	err := unreturned
 	defer c.received(r, &err)
 	ctx := connContext{c}
@@ -21,35 +21,32 @@ func (c *Conn) receiveAlone(r receiver, first bool) {
 	defer c.in.stopReceiving()
 	err = unreturned
 	c.in.quiet = first
-	err = c.in.each(ctx, &alone{c, r})
+	err = c.in.each(ctx, alone{r})
 }
 
 // received is deferred by receiveAlone.
-func (c *Conn) received(r receiver, returned *error) {
+func (c *Conn) received(r Receiver, returned *error) {
 	switch err := recovered(*returned, recover()); err {
 	case errMoved:
 		go c.receiveAlone(r, false)
 	default:
-		r.ended(c, err)
+		r.Ended(c, err)
 	}
 }
 
 // errMoved ends an Each that goes on in another goroutine.
 var errMoved = errors.New("websocket: moved")
 
-// alone is a receiver whose goroutine is to be left when it has handled a message.
-type alone struct {
-	c *Conn
-	r receiver
-}
+// alone is a Receiver whose goroutine is to be left when it has handled a message.
+type alone struct{ Receiver }
 
-func (a *alone) message(m Message) error {
-	if err := a.r.f(m); err != nil {
+func (a alone) Message(c *Conn, m Message) error {
+	if err := a.Receiver.Message(c, m); err != nil {
 		return err
 	}
-	if a.c.in.quiet {
+	if c.in.quiet {
 		return errMoved
 	}
-	a.c.in.grown = true
+	c.in.grown = true
 	return nil
 }

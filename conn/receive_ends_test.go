@@ -110,7 +110,7 @@ var endings = map[string]func(*stage){
 		g.p.Send(wstest.Text("1"), wstest.Close(4000, ""))
 	},
 	"Receive waits": func(g *stage) {
-		g.c.Receive(func(m conn.Message) error { g.tell("second", "%s", m.Payload); return nil },
+		conn.Receive(g.c, func(m conn.Message) error { g.tell("second", "%s", m.Payload); return nil },
 			func(err error) { g.tell("second", "ended: %v", err) })
 		g.p.Send(wstest.Text("1"), wstest.Close(4000, ""))
 	},
@@ -122,7 +122,7 @@ var endings = map[string]func(*stage){
 	"late Receive": func(g *stage) {
 		g.p.Send(wstest.Close(4000, ""))
 		<-g.c.Done()
-		g.c.Receive(nil, func(err error) { g.tell("second", "ended: %v", err) })
+		conn.Receive(g.c, nil, func(err error) { g.tell("second", "ended: %v", err) })
 	},
 }
 

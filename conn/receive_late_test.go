@@ -31,7 +31,7 @@ func TestArrivedBeforeWriteFailureInReceive(t *testing.T) {
 				c, p := wstest.PipePeer(t, conn.RoleServer, &wstest.PipeOptions{Server: o})
 				got := 0
 				ended := make(chan error)
-				c.Receive(func(conn.Message) error {
+				conn.Receive(c, func(conn.Message) error {
 					if got++; got > 1 {
 						return nil
 					}

@@ -10,9 +10,9 @@ import (
 var errIdle = errors.New("websocket: idle")
 
 // receiveLooped begins to receive on a loop. The loop has the turn to read until the end.
-func (c *Conn) receiveLooped(s *loop.Socket, r receiver) {
+func (c *Conn) receiveLooped(s *loop.Socket, r Receiver) {
 	if err := c.in.begin(connContext{c}); err != nil {
-		r.ended(c, err)
+		r.Ended(c, err)
 		return
 	}
 	c.in.parks, c.in.receiver = true, r
@@ -35,7 +35,7 @@ func (l *loopedConn) Readable(w *loop.Worker) (again bool) {
 	defer c.delivered(&err, &again)
 	c.in.borrow()
 	c.in.parser.worker = w
-	err = c.in.each(connContext{c}, c.in.receiver.f)
+	err = c.in.each(connContext{c}, c.in.receiver)
 	return // the deferred function sets again
 }
 
@@ -50,5 +50,5 @@ func (c *Conn) delivered(returned *error, again *bool) {
 	r := c.in.receiver
 	c.stream.Looped().Stop()
 	c.in.stopReceiving()
-	go r.ended(c, err) // which may wait for what the connection still has to do
+	go r.Ended(c, err) // which may wait for what the connection still has to do
 }

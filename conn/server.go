@@ -149,6 +149,7 @@ func (s *Server) judge() {
 		}
 	}
 	own := *judged
+	own.server = s
 	switch {
 	case s.Serve != nil: // it reads as it likes, and waits
 		own.loop = nil
@@ -203,7 +204,7 @@ func (s *Server) run(c *Conn, r *http.Request) {
 		return
 	}
 	err = errMoved
-	go c.receive(receiver{f, s})
+	go c.receive(handled(f))
 }
 
 // errNoFunction is a Handle that has returned nil.
@@ -229,7 +230,16 @@ func (s *Server) returned(c *Conn, returned *error) {
 	}
 }
 
-// ended implements ender: it closes c with the error that its function has returned.
+// handled is a Receiver: a function that Server.Handle has returned.
+type handled func(Message) error
+
+// Message implements Receiver.
+func (f handled) Message(_ *Conn, m Message) error { return f(m) }
+
+// Ended implements Receiver.
+func (handled) Ended(c *Conn, err error) { c.settings.server.ended(c, err) }
+
+// ended closes c with the error that its function has returned.
 func (s *Server) ended(c *Conn, err error) {
 	c.conclude(err, func(err error) { s.failed(c, err) })
 	s.remove(c)

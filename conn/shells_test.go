@@ -85,7 +85,7 @@ func (s *shellScript) play(t *testing.T, loop *conn.Loop) (p *shellPlay) {
 		var others sync.WaitGroup
 		others.Go(func() { p.read(theirs, s.pause) })
 		ended := make(chan error, 1)
-		c.Receive(s.handler(c, p), func(err error) { ended <- err })
+		conn.Receive(c, s.handler(c, p), func(err error) { ended <- err })
 		others.Go(func() { s.send(theirs) })
 		p.err = <-ended
 		p.ended = time.Since(start)

@@ -60,13 +60,23 @@ func (c *Client) stays(err error) {
 // is about to be closed. Called with mu held.
 func (c *Client) receive(ws *conn.Conn) {
 	c.running++
-	ws.Receive(func(m conn.Message) error {
-		c.received(ws, m)
-		return nil
-	}, func(err error) {
-		defer c.stop()
-		c.lost(ws, err)
-	})
+	ws.Receive((*clientReceiver)(c))
+}
+
+// A clientReceiver is a Client as its WebSockets see it.
+type clientReceiver Client
+
+// Message implements conn.Receiver.
+func (r *clientReceiver) Message(ws *conn.Conn, m conn.Message) error {
+	(*Client)(r).received(ws, m)
+	return nil
+}
+
+// Ended implements conn.Receiver.
+func (r *clientReceiver) Ended(ws *conn.Conn, err error) {
+	c := (*Client)(r)
+	defer c.stop()
+	c.lost(ws, err)
 }
 
 // lost is called at the end of a WebSocket, with the error that ended it.

@@ -116,13 +116,23 @@ func (s *Session) attach(c *conn.Conn) {
 // is about to be closed.
 func (s *Session) receive(c *conn.Conn) {
 	s.server.enter(c)
-	c.Receive(func(m conn.Message) error {
-		s.received(c, m)
-		return nil
-	}, func(err error) {
-		defer s.server.ran(c)
-		s.lost(c, err)
-	})
+	c.Receive((*sessionReceiver)(s))
+}
+
+// A sessionReceiver is a Session as its WebSockets see it.
+type sessionReceiver Session
+
+// Message implements conn.Receiver.
+func (r *sessionReceiver) Message(c *conn.Conn, m conn.Message) error {
+	(*Session)(r).received(c, m)
+	return nil
+}
+
+// Ended implements conn.Receiver.
+func (r *sessionReceiver) Ended(c *conn.Conn, err error) {
+	s := (*Session)(r)
+	defer s.server.ran(c)
+	s.lost(c, err)
 }
 
 // received handles a message of a WebSocket, which may be the transport or the

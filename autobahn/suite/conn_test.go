@@ -140,11 +140,18 @@ func shelled() *conn.Options {
 }
 
 func echo(c *conn.Conn) {
-	ctx := context.Background()
-	ended := make(chan struct{})
-	c.Receive(func(m conn.Message) error {
-		return c.Write(ctx, m.Type, m.Payload)
-	}, func(error) { close(ended) }) // the referee judges how the connection ends
+	ended := make(echoing)
+	c.Receive(ended)
 	<-ended
 	_ = c.CloseNow()
 }
+
+// An echoing is a conn.Receiver that sends back what comes, and is closed at the end. How
+// the connection ends the referee judges.
+type echoing chan struct{}
+
+func (echoing) Message(c *conn.Conn, m conn.Message) error {
+	return c.Write(context.Background(), m.Type, m.Payload)
+}
+
+func (e echoing) Ended(*conn.Conn, error) { close(e) }
