@@ -51,7 +51,10 @@ func (in *inbound) undeliverable() <-chan struct{} {
 func (in *inbound) giveUpTurn() {
 	in.mu.Lock()
 	in.arm.leave()
-	in.delivering.Store(false)
+	if in.delivering.Load() {
+		in.delivering.Store(false)
+		in.wait.used = true // another goroutine may be about to go on: see receive_alone.go
+	}
 	in.wait.last = false
 	in.turn.giveUp()
 	in.mu.Unlock()

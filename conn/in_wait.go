@@ -44,14 +44,14 @@ func (in *inbound) beginWait(ctx context.Context) error {
 		}
 		return err
 	}
-	if in.delivering.Load() {
-		in.delivering.Store(false)
-	}
 	in.mu.Lock()
 	w := &in.wait
 	w.on, w.since, w.grown = true, clock(), in.grown
 	w.number++
 	w.used = w.used || !w.last
+	if in.delivering.Load() { // a look costs less than a store
+		in.delivering.Store(false)
+	}
 	slow := !in.budget()
 	if w.missed {
 		w.missed = false
