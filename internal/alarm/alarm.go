@@ -37,6 +37,17 @@ func (c *Clock) Set(s Sleeper, d time.Duration) {
 	c.arm()
 }
 
+// SetBy is Set, unless the Clock rings for s before that.
+func (c *Clock) SetBy(s Sleeper, d time.Duration) {
+	at := time.Since(began) + d
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.queue.rings(s, at) {
+		c.queue.set(s, at)
+		c.arm()
+	}
+}
+
 // Stop makes the Clock not ring for s. Ring may be on its way.
 func (c *Clock) Stop(s Sleeper) {
 	c.mu.Lock()
@@ -129,6 +140,12 @@ func (q *queue) set(s Sleeper, at time.Duration) {
 	}
 	(*q)[i] = entry{at, s}
 	q.fix(i)
+}
+
+// rings reports whether the moment of s is set, and not after at.
+func (q queue) rings(s Sleeper, at time.Duration) bool {
+	i := int(*s.Place()) - 1
+	return i >= 0 && q[i].at <= at
 }
 
 // remove removes s, which may not be there.

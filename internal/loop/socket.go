@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 
 	"github.com/parleyws/parley/internal/alarm"
@@ -27,11 +26,10 @@ type Socket struct {
 	quota   int32         // bytes that may still be read in this turn
 	drained bool          // the last read has taken all that there was
 	failed  bool          // the kernel does not watch it; constant
+	port    uint16        // of the peer: see addresses
 	reader  Reader        // constant while served is set
 
-	mu    sync.Mutex
-	waits *waits // nil: nobody has waited yet
-
+	waits atomic.Pointer[waits] // nil: nobody has waited yet
 	addresses
 }
 
@@ -111,9 +109,7 @@ func (s *Socket) Close() error {
 			break
 		}
 	}
-	s.mu.Lock()
-	s.waits.close()
-	s.mu.Unlock()
+	s.waits.Load().close()
 	s.poke()
 	s.release()
 	return nil
@@ -166,9 +162,7 @@ func (s *Socket) happened(k Kind) (queue bool) {
 	}
 	was := s.state.Or(set)
 	if was&reading != 0 && set&ready != 0 || was&writing != 0 && set&writable != 0 {
-		s.mu.Lock()
-		s.waits.wake()
-		s.mu.Unlock()
+		s.waits.Load().wake()
 	}
 	return set&ready != 0 && s.own()
 }

@@ -11,8 +11,9 @@ import (
 
 var _ net.Conn = (*Socket)(nil)
 
-// waits are what a Socket needs for calls that wait. The Socket's mutex guards them.
+// waits are what a Socket needs for calls that wait.
 type waits struct {
+	mu          sync.Mutex // guards both sides, but for turn
 	read, write side
 }
 
@@ -24,13 +25,14 @@ type side struct {
 	timer   *time.Timer   // nil unless the deadline is in the future
 }
 
-// sides returns waits, made if need be. Called with mu held.
+// sides returns waits, made if need be.
 func (s *Socket) sides() *waits {
-	if s.waits == nil {
-		s.waits = &waits{}
-		s.waits.read.changed, s.waits.write.changed = make(chan struct{}, 1), make(chan struct{}, 1)
+	if s.waits.Load() == nil {
+		w := &waits{}
+		w.read.changed, w.write.changed = make(chan struct{}, 1), make(chan struct{}, 1)
+		s.waits.CompareAndSwap(nil, w)
 	}
-	return s.waits
+	return s.waits.Load()
 }
 
 // wake makes all that wait look again. w may be nil.
@@ -41,11 +43,14 @@ func (w *waits) wake() {
 	}
 }
 
-// close is wake for a socket that is closed.
+// close is wake for a socket that is closed. Whoever makes waits after that finds out that
+// the socket is.
 func (w *waits) close() {
 	if w != nil {
+		w.mu.Lock()
 		w.read.stop()
 		w.write.stop()
+		w.mu.Unlock()
 		w.wake()
 	}
 }
@@ -67,21 +72,21 @@ func (d *side) stop() {
 // WaitRead waits until there may be something to read. The error is net.ErrClosed or
 // os.ErrDeadlineExceeded.
 func (s *Socket) WaitRead() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.wait(&s.sides().read, reading, ready|hasEnded)
+	w := s.sides()
+	return s.wait(w, &w.read, reading, ready|hasEnded)
 }
 
 // WaitWrite waits until there may be room for bytes, likewise.
 func (s *Socket) WaitWrite() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.wait(&s.sides().write, writing, writable)
+	w := s.sides()
+	return s.wait(w, &w.write, writing, writable)
 }
 
 // wait waits until one of the bits of until is set, while the bit waiting says that it
-// does. Called with mu held, which is given up meanwhile.
-func (s *Socket) wait(d *side, waiting, until uint32) error {
+// does.
+func (s *Socket) wait(w *waits, d *side, waiting, until uint32) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for {
 		switch {
 		case s.closed():
@@ -93,19 +98,21 @@ func (s *Socket) wait(d *side, waiting, until uint32) error {
 			s.state.And(^waiting)
 			return nil
 		}
-		s.mu.Unlock()
+		w.mu.Unlock()
 		<-d.changed
-		s.mu.Lock()
+		w.mu.Lock()
 		s.state.And(^waiting)
 	}
 }
 
 // Read implements net.Conn. Several calls take turns, other than those of TryRead.
 func (s *Socket) Read(p []byte) (int, error) {
-	d := s.begin(func(w *waits) *side { return &w.read })
+	w := s.sides()
+	d := &w.read
+	d.turn.Lock()
 	defer d.turn.Unlock()
 	for {
-		if s.late(d) {
+		if w.late(d) {
 			return 0, os.ErrDeadlineExceeded
 		}
 		if len(p) == 0 {
@@ -123,10 +130,12 @@ func (s *Socket) Read(p []byte) (int, error) {
 
 // Write implements net.Conn, likewise.
 func (s *Socket) Write(p []byte) (n int, err error) {
-	d := s.begin(func(w *waits) *side { return &w.write })
+	w := s.sides()
+	d := &w.write
+	d.turn.Lock()
 	defer d.turn.Unlock()
 	for {
-		if s.late(d) {
+		if w.late(d) {
 			return n, os.ErrDeadlineExceeded
 		}
 		m, err := s.WriteSome(p[n:])
@@ -136,19 +145,10 @@ func (s *Socket) Write(p []byte) (n int, err error) {
 	}
 }
 
-// begin takes the turn for a call that uses one side.
-func (s *Socket) begin(of func(*waits) *side) *side {
-	s.mu.Lock()
-	d := of(s.sides())
-	s.mu.Unlock()
-	d.turn.Lock()
-	return d
-}
-
 // late reports whether the deadline of a side has passed.
-func (s *Socket) late(d *side) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (w *waits) late(d *side) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return d.passed
 }
 
@@ -192,15 +192,16 @@ func (s *Socket) SetWriteDeadline(t time.Time) error {
 
 // setDeadline sets the deadline of one side, and reports whether it has passed.
 func (s *Socket) setDeadline(t time.Time, of func(*waits) *side) (passed bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closed():
-		return false, net.ErrClosed
-	case t.IsZero() && s.waits == nil: // as it is
+	if t.IsZero() && s.waits.Load() == nil && !s.closed() { // as it is
 		return false, nil
 	}
-	d := of(s.sides())
+	w := s.sides()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s.closed() {
+		return false, net.ErrClosed
+	}
+	d := of(w)
 	d.stop()
 	d.passed = false
 	if t.IsZero() {
@@ -214,8 +215,8 @@ func (s *Socket) setDeadline(t time.Time, of func(*waits) *side) (passed bool, e
 	}
 	var timer *time.Timer
 	timer = time.AfterFunc(left, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if d.timer == timer { // it has not been moved meanwhile
 			d.passed = true
 			d.wake()
