@@ -5,7 +5,6 @@ import (
 
 	"github.com/parleyws/parley/conn/internal/stream"
 	"github.com/parleyws/parley/handshake"
-	"github.com/parleyws/parley/internal/requestvalues"
 )
 
 // A Conn is a WebSocket connection. It is made by Accept, Dial or New.
@@ -14,31 +13,20 @@ import (
 // ended, by its peer or by Close or CloseNow; it then holds nothing.
 type Conn struct {
 	settings *settings // constant; shared by the connections of a Server
+	terms    *terms    // constant; nil: plain frames of a server, and nothing to know
 	out      outbound  // what a broadcast touches of each recipient comes first
 
 	life   life
 	in     inbound
 	stream stream.Stream
 	pings  pinger
-
-	about *about // nil: there is nothing to say
+	places places
 }
 
-// about is what some connections know of their beginning. It is constant.
-type about struct {
-	subprotocol string
-	values      requestvalues.Values // for what Server gives to its functions; nil: none
-}
-
-// setValues makes values those of the connection's ctx, before anybody else knows it.
-func (c *Conn) setValues(values requestvalues.Values) {
-	if values == nil {
-		return
-	}
-	if c.about == nil {
-		c.about = &about{}
-	}
-	c.about.values = values
+// places say where those who have many connections keep this one. Each place is its keeper's.
+type places struct {
+	server int32 // its index in Server.conns
+	clock  int32 // see alarm.Sleeper
 }
 
 // New makes a Conn of a stream on which the handshake is done. It takes over
@@ -78,21 +66,11 @@ func newConn(hs *handshake.Result, role Role, s *settings) *Conn {
 	c := &Conn{
 		stream:   stream.New(hs.Conn, hs.Buffered),
 		settings: s,
-	}
-	if hs.Subprotocol != "" {
-		c.about = &about{subprotocol: hs.Subprotocol}
+		terms:    newTerms(hs, role, s),
 	}
 	c.life.serving = role == RoleServer
-	c.in.init(c, role, hs.Deflate)
-	c.out.init(c, role, hs.Deflate, s)
+	c.in.init(c)
+	c.out.init(c)
 	c.in.startKeepalive()
 	return c
-}
-
-// Subprotocol returns the subprotocol that the handshake agreed on, or "".
-func (c *Conn) Subprotocol() string {
-	if c.about == nil {
-		return ""
-	}
-	return c.about.subprotocol
 }

@@ -29,8 +29,8 @@ func (x connContext) Err() error {
 
 // Value implements context.Context.
 func (x connContext) Value(key any) (v any) {
-	if a := x.c.about; a != nil && a.values != nil {
-		v = a.values.Value(key)
+	if t := x.c.terms; t != nil && t.values != nil {
+		v = t.values.Value(key)
 	}
 	if v == nil && key == http.LocalAddrContextKey {
 		return x.c.LocalAddr()

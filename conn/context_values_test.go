@@ -119,8 +119,8 @@ func TestContextValues(t *testing.T) {
 
 // valuesOf returns what c holds of its request's ctx.
 func valuesOf(c *Conn) requestvalues.Values {
-	if c.about == nil {
+	if c.terms == nil {
 		return nil
 	}
-	return c.about.values
+	return c.terms.values
 }

@@ -8,10 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/parleyws/parley/conn/internal/inflater"
 	"github.com/parleyws/parley/conn/internal/message"
 	"github.com/parleyws/parley/frame"
-	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/loop"
 )
 
@@ -19,29 +17,24 @@ import (
 // goroutine that has the turn to read.
 type inbound struct {
 	c        *Conn
-	parser   *parser            // nil while the loop waits, and nothing is under way
-	inflater *inflater.Inflater // of the parser; nil if permessage-deflate is off
-	pings    *bucket            // of the peer's Pings; nil before the first
-
+	parser   *parser  // nil while the loop waits, and nothing is under way
 	receiver Receiver // of a loop
-	grown    bool     // a message has been handled since this goroutine began to read: see receive_alone.go
-	quiet    bool     // the peer will probably be silent after this message: likewise
-	parks    bool     // a read that would wait returns errIdle: see receive_looped.go
-	whole    bool     // a message has ended since the last wait
-	late     int32    // bytes that have come since a write failed
+
+	grown bool // a message has been handled since this goroutine began to read: see receive_alone.go
+	quiet bool // the peer will probably be silent after this message: likewise
+	parks bool // a read that would wait returns errIdle: see receive_looped.go
+	whole bool // a message has ended since the last wait
 
 	delivering atomic.Bool // Each has a message for its callback and has not waited since; set with the turn
-	place      int32       // of the connection in the loop's clock, which it belongs to
 
-	mu   sync.Mutex
-	turn turn
-	wait wait
-	arm  *armed // nil: no read has had a ctx that can end
+	mu     sync.Mutex
+	turn   turn
+	wait   wait
+	wakers *wakers // nil: no goroutine has waited that might have to be woken
 }
 
-func (in *inbound) init(c *Conn, role Role, agreed *handshake.Deflate) {
+func (in *inbound) init(c *Conn) {
 	in.c = c
-	in.inflater = newInflater(role, agreed)
 	in.borrow()
 }
 
@@ -52,8 +45,9 @@ var parsers = sync.Pool{New: func() any { return new(parser) }}
 // A parser is what a connection needs while something comes.
 type parser struct {
 	message.Parser
-	worker *loop.Worker // whose function for the messages is called; nil on a goroutine
-	parts  *partsReader // the Reader whose message is not finished
+	worker *loop.Worker  // whose function for the messages is called; nil on a goroutine
+	parts  *partsReader  // the Reader whose message is not finished
+	spare  time.Duration // the message under way may wait so much longer, if wait.slow is set; guarded by mu
 }
 
 // borrow gets a parser, if there is none.
@@ -63,12 +57,15 @@ func (in *inbound) borrow() {
 	}
 	in.parser = parsers.Get().(*parser)
 	in.parser.worker, in.parser.parts = nil, nil
-	in.parser.Parser = message.New(message.Options{
+	o := message.Options{
 		Masked:        in.c.life.serving,
-		Inflater:      in.inflater,
 		Limit:         in.c.settings.Message,
 		LenientLength: in.c.settings.lenientLength,
-	})
+	}
+	if t := in.c.terms; t != nil {
+		o.Inflater = t.inflater
+	}
+	in.parser.Parser = message.New(o)
 }
 
 // lend gives the parser, and the buffer, to others while nothing is under way. What is kept
@@ -84,18 +81,6 @@ func (in *inbound) lend() {
 		parsers.Put(in.parser)
 		in.parser = nil
 	}
-}
-
-// newInflater returns what inflates what a Conn in role receives; nil if
-// permessage-deflate is not agreed on.
-func newInflater(role Role, agreed *handshake.Deflate) *inflater.Inflater {
-	switch {
-	case agreed == nil:
-		return nil
-	case role == RoleClient:
-		return inflater.New(!agreed.ServerNoContextTakeover, agreed.ServerMaxWindowBits)
-	}
-	return inflater.New(!agreed.ClientNoContextTakeover, agreed.ClientMaxWindowBits)
 }
 
 // next reads until there is a message, or in another mode than message.Whole a
@@ -209,7 +194,7 @@ func (in *inbound) filled(n int, straight bool) (e message.Event, err error) {
 // arrived, and no more than a kernel holds.
 func (in *inbound) readLate(room []byte) (n int, err error) {
 	s := &in.c.stream
-	if in.late > lateBytes {
+	if in.c.life.late(0) > lateBytes {
 		return 0, io.ErrUnexpectedEOF
 	}
 	try := s.CanTry()
@@ -222,7 +207,7 @@ func (in *inbound) readLate(room []byte) (n int, err error) {
 	} else {
 		n, again, err = s.Fill(in.parser.Need(), try)
 	}
-	if in.late += int32(n); again {
+	if in.c.life.late(n); again {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err

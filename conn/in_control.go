@@ -13,10 +13,7 @@ func (in *inbound) control(e message.Event, more bool) error {
 	c := in.c
 	switch e.Opcode {
 	case frame.Ping: // section 5.5.2
-		if in.pings == nil {
-			in.pings = &bucket{left: bucketSize}
-		}
-		if !in.pings.take(time.Now()) {
+		if !c.mayPing() {
 			return in.fail(errPings)
 		}
 		c.out.control(frame.Pong, e.Payload, more)
@@ -32,6 +29,13 @@ func (in *inbound) control(e message.Event, more bool) error {
 		return c.life.err()
 	}
 	return nil
+}
+
+// mayPing counts a Ping of the peer's, and reports whether it may send as many.
+func (c *Conn) mayPing() bool {
+	c.out.lock()
+	defer c.out.unlock()
+	return c.pings.more().peers.take(time.Now())
 }
 
 // A bucket bounds how many Pings are answered: so many at once, and so many a

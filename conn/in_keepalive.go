@@ -30,28 +30,52 @@ func (in *inbound) startKeepalive() {
 	in.mu.Unlock()
 }
 
-// lookIn makes the keepalive look after d. Called with mu held.
+// lookIn makes the keepalive look after d, or not again if that is noTime. Called with mu
+// held.
 func (in *inbound) lookIn(d time.Duration) {
-	w := &in.wait
-	w.due = clock() + d
 	looped := in.c.stream.Looped()
 	switch {
-	case w.ended:
-	case looped != nil:
+	case in.wait.ended:
+	case looped == nil:
+		in.needWakers().set(d, in.look)
+	case d < noTime:
 		looped.Clock().Set((*loopedConn)(in.c), d)
-	case w.timer == nil:
-		w.timer = time.AfterFunc(d, in.look)
-	default:
+	}
+}
+
+// lookBy is lookIn, unless the keepalive looks before. Called with mu held.
+func (in *inbound) lookBy(d time.Duration) {
+	looped := in.c.stream.Looped()
+	switch {
+	case looped != nil && !in.wait.ended:
+		looped.Clock().SetBy((*loopedConn)(in.c), d)
+	case looped == nil && !in.needWakers().comesBy(clock()+d):
+		in.lookIn(d)
+	}
+}
+
+// set makes the timer call look after d, or not again if that is noTime.
+func (w *wakers) set(d time.Duration, look func()) {
+	w.due = noTime
+	if d == noTime {
+		return
+	}
+	w.due = clock() + d
+	if w.timer == nil {
+		w.timer = time.AfterFunc(d, look)
+	} else {
 		w.timer.Reset(d)
 	}
 }
 
+// comesBy reports whether the timer fires at t or before.
+func (w *wakers) comesBy(t time.Duration) bool { return w.due != 0 && w.due <= t }
+
 // stopLooking ends the keepalive. Called with mu held.
 func (in *inbound) stopLooking() {
-	w := &in.wait
-	w.ended = true
-	if w.timer != nil {
-		w.timer.Stop()
+	in.wait.ended = true
+	if in.wakers != nil && in.wakers.timer != nil {
+		in.wakers.timer.Stop()
 	}
 	if looped := in.c.stream.Looped(); looped != nil {
 		looped.Clock().Stop((*loopedConn)(in.c))
@@ -71,12 +95,10 @@ func (in *inbound) budget() bool {
 		return true
 	}
 	if t := in.c.settings.MessageTime; !w.slow && t < noTime && in.parser.Mode() != message.Stream {
-		w.slow, w.spare = true, t
-		if w.due == 0 || w.since+t < w.due {
-			in.lookIn(t)
-		}
+		w.slow, in.parser.spare = true, t
+		in.lookBy(t)
 	}
-	return !w.slow || w.spare > 0
+	return !w.slow || in.parser.spare > 0
 }
 
 // look judges the connection, does what the verdict asks for, and sets the
@@ -91,11 +113,9 @@ func (in *inbound) look() {
 		in.mu.Unlock()
 		return
 	}
-	w.waited(clock())
-	next, verdict := w.judge(&c.settings.Limits, !idle)
-	if w.due = noTime; next < noTime {
-		in.lookIn(next)
-	}
+	in.waited()
+	next, verdict := in.judge(!idle)
+	in.lookIn(next)
 	if w.grown && verdict != peerDead && verdict != messageSlow {
 		in.wake()
 	}
@@ -122,8 +142,9 @@ const (
 
 // judge returns the verdict on a read that waits, and when to look next. unsent
 // tells that bytes of ours are on their way.
-func (w *wait) judge(l *Limits, unsent bool) (next time.Duration, v verdict) {
-	if w.slow && w.spare <= 0 {
+func (in *inbound) judge(unsent bool) (next time.Duration, v verdict) {
+	w, l := &in.wait, &in.c.settings.Limits
+	if w.slow && in.parser.spare <= 0 {
 		return noTime, messageSlow
 	}
 	next = noTime
@@ -131,7 +152,7 @@ func (w *wait) judge(l *Limits, unsent bool) (next time.Duration, v verdict) {
 		next, v = w.judgePeer(l, unsent)
 	}
 	if w.slow {
-		next = min(next, w.spare)
+		next = min(next, in.parser.spare)
 	}
 	return next, v
 }

@@ -50,7 +50,9 @@ func (in *inbound) undeliverable() <-chan struct{} {
 // giveUpTurn ends what takeTurn began.
 func (in *inbound) giveUpTurn() {
 	in.mu.Lock()
-	in.arm.leave()
+	if in.wakers != nil {
+		in.wakers.leave()
+	}
 	if in.delivering.Load() {
 		in.delivering.Store(false)
 		in.wait.used = true // another goroutine may be about to go on: see receive_alone.go

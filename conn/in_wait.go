@@ -20,11 +20,24 @@ type wait struct {
 	used   bool   // a read of the application's has begun, or has waited, since inUse was asked
 	number uint32 // of the wait
 
-	spare time.Duration // the message under way may wait so much longer
 	since time.Duration // when the wait began
 	quiet time.Duration // waited since the last byte, or since the Ping after it
-	due   time.Duration // when the keepalive looks next; 0: it never has
-	timer *time.Timer   // of the keepalive; nil: it has never been needed, or the loop's clock serves
+}
+
+// wakers are what wakes a goroutine that waits: the timer of the keepalive, and the end of
+// a ctx. A read that a loop waits for needs neither. Guarded by inbound.mu.
+type wakers struct {
+	timer *time.Timer   // of the keepalive; nil: it has never been needed
+	due   time.Duration // when it fires, by clock; 0: never yet
+	armed
+}
+
+// needWakers returns wakers, made if need be. Called with mu held.
+func (in *inbound) needWakers() *wakers {
+	if in.wakers == nil {
+		in.wakers = &wakers{}
+	}
+	return in.wakers
 }
 
 // began is what clock counts from.
@@ -94,11 +107,13 @@ func (in *inbound) endWait(n int) (woken bool) {
 	w := &in.wait
 	w.on = false
 	if w.slow || n <= 0 {
-		w.waited(clock())
+		in.waited()
 	}
 	if n > 0 {
 		w.quiet, w.pinged = 0, false
-		w.spare += time.Duration(n) * (time.Second / 1024)
+		if w.slow {
+			in.parser.spare += time.Duration(n) * (time.Second / 1024)
+		}
 	}
 	if woken = w.woken; woken {
 		w.woken = false
@@ -119,10 +134,13 @@ func (in *inbound) park() bool {
 	return true
 }
 
-// waited counts the time up to now.
-func (w *wait) waited(now time.Duration) {
+// waited counts the time up to now. Called with mu held.
+func (in *inbound) waited() {
+	w, now := &in.wait, clock()
 	w.quiet += now - w.since
-	w.spare -= now - w.since
+	if w.slow {
+		in.parser.spare -= now - w.since
+	}
 	w.since = now
 }
 
@@ -190,17 +208,15 @@ type armed struct {
 
 // use takes note of the Done channel of a call. Called with mu held.
 func (in *inbound) use(done <-chan struct{}) {
-	if in.arm == nil {
-		if done == nil {
-			return
-		}
-		in.arm = &armed{}
+	if in.wakers == nil && done == nil {
+		return
 	}
-	if done != in.arm.done { // what was kept is another call's
-		in.arm.stopNow()
+	a := &in.needWakers().armed
+	if done != a.done { // what was kept is another call's
+		a.stopNow()
 	}
-	in.arm.keep = done == in.arm.last
-	in.arm.last = done
+	a.keep = done == a.last
+	a.last = done
 }
 
 // register sees to it that the end of ctx wakes the read, if now is set, and
@@ -212,7 +228,7 @@ func (in *inbound) register(ctx context.Context, now bool) bool {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	a := in.arm
+	a := &in.needWakers().armed
 	switch {
 	case done == a.done, in.wait.ended:
 		return true
@@ -233,15 +249,12 @@ func (in *inbound) register(ctx context.Context, now bool) bool {
 
 // leave ends the registration unless the same ctx is used again and again.
 func (a *armed) leave() {
-	if a != nil && !a.keep {
+	if !a.keep {
 		a.stopNow()
 	}
 }
 
 func (a *armed) stopNow() {
-	if a == nil {
-		return
-	}
 	if a.stop != nil {
 		a.stop()
 	}
@@ -253,5 +266,7 @@ func (in *inbound) over() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.stopLooking()
-	in.arm.stopNow()
+	if in.wakers != nil {
+		in.wakers.stopNow()
+	}
 }

@@ -94,6 +94,7 @@ type lifeNotes struct {
 	cause error         // why the connection has ended; nil while it is open
 	timer *time.Timer   // of limit; nil: there is no limit yet
 	empty time.Duration // when all that was written was out, after the end; by clock
+	late  int           // bytes that have come since a write failed
 
 	// Who waits for a milestone.
 	left    milestone            // open was left
@@ -265,6 +266,14 @@ func (l *life) empty() time.Duration {
 		return 0
 	}
 	return l.notes.empty
+}
+
+// late counts n bytes that have come since a write failed, and returns how many that are now.
+func (l *life) late(n int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.note().late += n
+	return l.notes.late
 }
 
 // limit calls expire after d unless the connection is over by then. The first

@@ -2,12 +2,8 @@ package conn
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-
-	"github.com/parleyws/parley/conn/internal/stream"
-	"github.com/parleyws/parley/handshake"
 )
 
 // outbound is the sending half of a Conn: the one way out. A frame that meets
@@ -24,42 +20,30 @@ import (
 //
 // The flusher is a goroutine that exists only while there is something for it.
 type outbound struct {
-	c       *Conn
-	deflate *deflation       // nil: off
-	try     stream.TryWriter // the stream; nil: it can't be tried
-	token   atomic.Uint32    // see out_token.go
-	corks   atomic.Int32     // who wants output held back: Corks in the lower 16 bits, Holds above; see out_cork.go
-	serial  bool             // frames are made with mu held: they draw masking keys, or refer to one another
-	ahead   bool             // the read that delivers has corked; belongs to it
-	onFull  Overflow
+	c      *Conn
+	token  atomic.Uint32 // see out_token.go
+	corks  atomic.Int32  // who wants output held back: Corks in the lower 16 bits, Holds above; see out_cork.go
+	tries  bool          // the stream can be tried; constant
+	serial bool          // frames are made with mu held: they draw masking keys, or refer to one another; constant
+	ahead  bool          // the read that delivers has corked; belongs to it
 
 	flushing bool // the flusher has been started and has not ended; guarded by mu, as the next two
 	partial  bool // a frame is half appended: control frames wait for its end
 	single   bool // the message that is half sent ends with that frame
 
-	masker *rand.ChaCha8 // of a client's masking keys; guarded by mu
-
-	mu       sync.Mutex
-	pending  pending
-	rest     *batch // what the stream did not take of a batch: the flusher has the token then
-	message  turn   // of a message that is sent in several steps
-	progress signal // fired when a batch has gone out, and at the end
-	written  int64  // position in pending up to which our own bytes have gone out
+	mu sync.Mutex
+	*backlog
 }
 
 // maxBatch is how many bytes may be pending before a writer waits for room, and
 // what leaves at once even if it is corked.
 const maxBatch = 64 << 10
 
-func (o *outbound) init(c *Conn, role Role, agreed *handshake.Deflate, s *settings) {
+func (o *outbound) init(c *Conn) {
 	o.c = c
-	if role == RoleClient {
-		o.masker = newMasker()
-	}
-	o.deflate = newDeflation(role, agreed, s.compression)
-	o.try = c.stream.TryWriter()
-	o.serial = o.masker != nil || o.deflate != nil && o.deflate.takeover
-	o.onFull = s.overflow
+	o.tries = c.stream.CanTryWrite()
+	d := o.deflation()
+	o.serial = o.masks() || d != nil && d.takeover
 }
 
 // admit waits until a message may be appended: no other one is half sent
@@ -86,7 +70,7 @@ func (o *outbound) admit(ctx context.Context, mine bool) error {
 // wait waits for free, without mu.
 func (o *outbound) wait(ctx context.Context, free <-chan struct{}) error {
 	o.unlock()
-	defer o.mu.Lock()
+	defer o.lock()
 	select {
 	case <-free:
 		return nil
@@ -106,7 +90,7 @@ func (o *outbound) endMessage() {
 // refuse ends the sending of messages: those that wait for their turn or for
 // room find out that the connection has ended.
 func (o *outbound) refuse() {
-	o.mu.Lock()
+	o.lock()
 	o.stopMessages()
 	o.push()
 	o.unlock()
@@ -124,7 +108,7 @@ func (o *outbound) stopMessages() {
 
 // over lets go of everything: nothing can be sent any more.
 func (o *outbound) over() {
-	o.mu.Lock()
+	o.lock()
 	o.stopMessages()
 	o.pending.forget()
 	o.unlock()

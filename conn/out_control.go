@@ -6,7 +6,7 @@ import "github.com/parleyws/parley/frame"
 // set, which the reader does when it has more bytes at hand. It never blocks. While writing blocks,
 // of several Pongs only the latest is kept (RFC 6455, section 5.5.3).
 func (o *outbound) control(op frame.Opcode, p []byte, hold bool) error {
-	o.mu.Lock()
+	o.lock()
 	defer o.unlock()
 	return o.sendControl(op, p, hold)
 }
@@ -14,7 +14,7 @@ func (o *outbound) control(op frame.Opcode, p []byte, hold bool) error {
 // ping sends a Ping with the number that is drawn for it, with mu held: numbers
 // are in the order of the wire.
 func (o *outbound) ping(number func() pingNumber) error {
-	o.mu.Lock()
+	o.lock()
 	defer o.unlock()
 	return o.sendControl(frame.Ping, number().payload(), false)
 }
@@ -40,7 +40,7 @@ func (o *outbound) sendControl(op frame.Opcode, p []byte, hold bool) error {
 // sendClose queues our Close frame, after which nothing is sent (RFC 6455,
 // section 5.5.1), and sends it as far as it goes without blocking.
 func (o *outbound) sendClose(code frame.StatusCode, reason string) {
-	o.mu.Lock()
+	o.lock()
 	defer o.unlock()
 	o.stopMessages()
 	if !o.c.life.queueClose() {

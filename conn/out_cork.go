@@ -69,7 +69,7 @@ func (o *outbound) release() {
 	if o.quiet() {
 		return
 	}
-	o.mu.Lock()
+	o.lock()
 	o.push()
 	o.unlock()
 }

@@ -31,13 +31,13 @@ func (o *outbound) mayBlock(ctx context.Context) bool { return o.c.done(ctx) == 
 
 // mayWrite reports whether a writer with ctx may write: it can try, or it may
 // block.
-func (o *outbound) mayWrite(ctx context.Context) bool { return o.try != nil || o.mayBlock(ctx) }
+func (o *outbound) mayWrite(ctx context.Context) bool { return o.tries || o.mayBlock(ctx) }
 
 // writeNow writes p as far as it goes without blocking where the stream can be
 // tried, and all of it where it can't, and returns how much that was.
 func (o *outbound) writeNow(p []byte) (int, error) {
-	if o.try != nil {
-		return o.try.TryWrite(p)
+	if o.tries {
+		return o.c.stream.TryWrite(p)
 	}
 	if err := o.c.stream.WriteAll(p, o.c.settings.WriteTimeout); err != nil {
 		return 0, err
@@ -48,7 +48,7 @@ func (o *outbound) writeNow(p []byte) (int, error) {
 // push sends what is pending, or sees to it that it is sent, and never blocks.
 // Called with mu held, which is given up meanwhile.
 func (o *outbound) push() error {
-	if o.try == nil {
+	if !o.tries {
 		if !o.pending.empty() && !o.held() {
 			o.startFlusher()
 		}
@@ -74,7 +74,7 @@ func (o *outbound) pushNow() error {
 	b := o.next()
 	o.mu.Unlock()
 	n, err := o.writeNow(b.p)
-	o.mu.Lock()
+	o.lock()
 	b.p = b.p[n:]
 	return o.wrote(b, err)
 }
@@ -119,7 +119,7 @@ func (o *outbound) commit(ctx context.Context) error {
 // taken. It never blocks. Called with mu held.
 func (o *outbound) wrote(rest batch, err error) error {
 	if err == nil && len(rest.p) > 0 {
-		o.rest = &batch{rest.p, rest.buf} // a copy, so that rest itself stays off the heap
+		o.rest = rest
 		o.startFlusher()
 		return nil
 	}
@@ -132,7 +132,7 @@ func (o *outbound) wrote(rest batch, err error) error {
 	switch {
 	case !o.pending.empty(): // no writer is held captive by what others append
 		o.startFlusher()
-	case o.try == nil && !o.c.life.is(open): // the end of a TLS stream is an alert, which may block
+	case !o.tries && !o.c.life.is(open): // the end of a TLS stream is an alert, which may block
 		o.startFlusher()
 	default:
 		o.drained()
@@ -162,18 +162,18 @@ func (o *outbound) drained() {
 	if l.endStream() {
 		o.mu.Unlock()
 		o.c.stream.CloseWrite()
-		o.mu.Lock()
+		o.lock()
 	}
 	o.progress.fire()
 }
 
 // settle does what is due once the peer's Close frame has come after ours.
 func (o *outbound) settle() {
-	o.mu.Lock()
+	o.lock()
 	defer o.unlock()
 	switch {
 	case o.active(): // it comes to drained
-	case o.try != nil:
+	case o.tries:
 		o.drained()
 	default:
 		o.startFlusher()
@@ -197,7 +197,7 @@ func (o *outbound) failed(err error) error {
 	}
 	o.unlock()
 	o.c.end(writeFault, err, 0, "")
-	o.mu.Lock()
+	o.lock()
 	o.giveBack()
 	return o.c.life.writeErr()
 }
@@ -236,7 +236,7 @@ func newFlusher() *flusher {
 
 // runFlusher is the flusher: it writes until nothing is pending.
 func (o *outbound) runFlusher() {
-	o.mu.Lock()
+	o.lock()
 	err := o.flush()
 	o.flushing = false
 	if err != nil {
@@ -252,8 +252,8 @@ func (o *outbound) flush() error {
 	for {
 		var b batch
 		switch {
-		case o.rest != nil:
-			b, o.rest = *o.rest, nil
+		case o.rest.p != nil:
+			b, o.rest = o.rest, batch{}
 		case o.pending.empty():
 			o.drained()
 			return nil
@@ -264,7 +264,7 @@ func (o *outbound) flush() error {
 		}
 		o.mu.Unlock()
 		err := o.c.stream.WriteAll(b.p, o.c.settings.WriteTimeout)
-		o.mu.Lock()
+		o.lock()
 		pool.Put(b.buf)
 		if err != nil {
 			return err
@@ -277,7 +277,7 @@ func (o *outbound) flush() error {
 // isIdle reports whether nothing is to be written any more, and for how long
 // that has been so.
 func (o *outbound) isIdle() (idle bool, since time.Duration) {
-	o.mu.Lock()
+	o.lock()
 	defer o.unlock()
 	return !o.active(), clock() - o.c.life.empty()
 }
@@ -285,12 +285,12 @@ func (o *outbound) isIdle() (idle bool, since time.Duration) {
 // idle waits until nothing is to be written any more, or the connection is
 // over.
 func (o *outbound) idle() {
-	o.mu.Lock()
+	o.lock()
 	defer o.unlock()
 	for o.active() && !o.c.life.is(over) {
 		progress := o.progress.wait()
 		o.unlock()
 		<-progress
-		o.mu.Lock()
+		o.lock()
 	}
 }

@@ -23,7 +23,7 @@ func (o *outbound) frame(ctx context.Context, h *frame.Header, p []byte) error {
 // to read one back whole that was just filled in costs more than to write its
 // bytes.
 func (o *outbound) append(b []byte, h *frame.Header, p []byte) []byte {
-	if o.masker == nil {
+	if !o.masks() {
 		b = frame.Header{Fin: h.Fin, Rsv1: h.Rsv1, Opcode: h.Opcode, Length: int64(len(p))}.Append(b)
 		return append(b, p...)
 	}
@@ -53,7 +53,7 @@ func (o *outbound) header(h frame.Header) (key [4]byte) {
 // are: in one pass, and p is not touched.
 func (o *outbound) payload(key [4]byte, p []byte, pos int) {
 	b := o.pending.reserve(len(p))
-	if o.masker == nil {
+	if !o.masks() {
 		b.B = append(b.B, p...)
 		return
 	}
@@ -129,7 +129,7 @@ func (o *outbound) pushPiece(ctx context.Context) error {
 // mayPass reports whether the caller's bytes may go to the stream without being
 // appended: nothing is before them, they need no mask, and the caller may write.
 func (o *outbound) mayPass(ctx context.Context) bool {
-	return o.masker == nil && !o.writing() && o.pending.empty() && o.mayWrite(ctx)
+	return !o.masks() && !o.writing() && o.pending.empty() && o.mayWrite(ctx)
 }
 
 // passPiece hands p, from the middle of a frame, to the stream.
@@ -137,6 +137,6 @@ func (o *outbound) passPiece(p []byte) (int, error) {
 	o.take()
 	o.mu.Unlock()
 	n, err := o.writeNow(p)
-	o.mu.Lock()
+	o.lock()
 	return n, o.wrote(batch{}, err)
 }

@@ -20,9 +20,9 @@ func newMasker() *rand.ChaCha8 {
 // masked returns h with a new masking key if o belongs to a client, and h unchanged
 // otherwise.
 func (o *outbound) masked(h frame.Header) frame.Header {
-	if o.masker != nil {
+	if o.masks() {
 		h.Masked = true
-		binary.LittleEndian.PutUint32(h.MaskKey[:], uint32(o.masker.Uint64()))
+		binary.LittleEndian.PutUint32(h.MaskKey[:], uint32(o.c.terms.masker.Uint64()))
 	}
 	return h
 }

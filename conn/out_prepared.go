@@ -84,7 +84,7 @@ func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
 		return c.tooLate("write", ctx)
 	}
 	o := &c.out
-	b, err := p.frame(o.deflate)
+	b, err := p.frame(o.deflation())
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (c *Conn) WritePrepared(ctx context.Context, p *Prepared) error {
 
 // prepared sends b, the frame of a Prepared, for a writer that has met others.
 func (o *outbound) prepared(ctx context.Context, b []byte) error {
-	o.mu.Lock()
+	o.lock()
 	defer o.unlock()
 	if err := o.admit(ctx, false); err != nil {
 		return err
@@ -118,10 +118,10 @@ func (o *outbound) forPeer(b []byte) []byte {
 		return b
 	}
 	h, n, _ := frame.Parse(b)
-	if h.Rsv1 && o.deflate.takeover {
-		o.deflate.deflater.reset() // the peer's window moves without ours
+	if d := o.deflation(); h.Rsv1 && d.takeover {
+		d.deflater.reset() // the peer's window moves without ours
 	}
-	if o.masker == nil {
+	if !o.masks() {
 		return b
 	}
 	return o.encode(h, b[n:])

@@ -15,18 +15,18 @@ import (
 // too long for the queue.
 func (c *Conn) Send(p *Prepared) error {
 	o := &c.out
-	b, err := p.frame(o.deflate)
+	b, err := p.frame(o.deflation())
 	if err != nil {
 		return err
 	}
-	if o.try != nil && len(p.plain) <= c.settings.QueueBytes && o.pass() {
-		n, err := o.try.TryWrite(b)
+	if o.tries && len(p.plain) <= c.settings.QueueBytes && o.pass() {
+		n, err := o.c.stream.TryWrite(b)
 		return o.passed(b, nil, n, err)
 	}
-	o.mu.Lock()
+	o.lock()
 	err = o.send(p, b)
 	o.unlock()
-	if err == ErrQueueFull && o.onFull == OverflowClose {
+	if err == ErrQueueFull && o.c.settings.overflow == OverflowClose {
 		c.overflow()
 	}
 	return err
@@ -39,7 +39,7 @@ func (c *Conn) Unsent() bool {
 	if o.quiet() {
 		return false
 	}
-	o.mu.Lock()
+	o.lock()
 	defer o.unlock()
 	if o.message.held() { // a message that waits for its end delays others
 		return true
@@ -58,7 +58,7 @@ func (c *Conn) Flush(ctx context.Context) error {
 	o := &c.out
 	for {
 		var free <-chan struct{}
-		o.mu.Lock()
+		o.lock()
 		switch {
 		case !c.life.is(open):
 			o.unlock()
@@ -116,7 +116,7 @@ func (o *outbound) roomFor(p *Prepared) bool {
 		return bytes+len(p.plain) > l.QueueBytes || frames >= l.QueueMessages
 	}
 	for full() {
-		if o.onFull != OverflowDropOldest || !o.pending.dropOldest() {
+		if o.c.settings.overflow != OverflowDropOldest || !o.pending.dropOldest() {
 			return false
 		}
 	}
@@ -129,7 +129,7 @@ func (c *Conn) overflow() {
 	if !c.life.is(open) {
 		return
 	}
-	c.out.mu.Lock()
+	c.out.lock()
 	for c.out.pending.dropOldest() {
 	}
 	c.out.unlock()

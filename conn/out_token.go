@@ -34,7 +34,7 @@ func (o *outbound) passed(p []byte, b *pool.Buffer, n int, err error) error {
 		pool.Put(b)
 		return nil
 	}
-	o.mu.Lock()
+	o.lock()
 	err = o.wrote(batch{p[n:], b}, err)
 	o.unlock()
 	return err
@@ -61,10 +61,10 @@ func (o *outbound) quiet() bool { return o.token.Load() == 0 }
 
 // unlock unlocks outbound. Writes may pass from now on if nothing is queued.
 func (o *outbound) unlock() {
-	if o.pending.empty() && o.pending.late == nil && o.rest == nil && !o.message.held() && o.c.life.is(open) {
-		o.token.And(^tokenQueued)
-	} else {
+	if !o.backlog.empty() || !o.c.life.is(open) {
 		o.token.Or(tokenQueued)
+	} else if was := o.token.And(^tokenQueued); was&tokenTaken == 0 {
+		o.lend()
 	}
 	o.mu.Unlock()
 }

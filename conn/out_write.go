@@ -26,8 +26,8 @@ func (c *Conn) Write(ctx context.Context, t MessageType, p []byte) error {
 	if ctx.Err() != nil {
 		return c.tooLate("write", ctx)
 	}
-	if c.out.deflate.applies(p) {
-		return c.out.compressed(ctx, t, p)
+	if d := c.out.deflation(); d.applies(p) {
+		return c.out.compressed(ctx, d, t, p)
 	}
 	return c.out.write(ctx, t.opcode(), false, p)
 }
@@ -50,7 +50,7 @@ func (o *outbound) write(ctx context.Context, op frame.Opcode, compressed bool, 
 		n, err := o.writeNow(b.B)
 		return o.passed(b.B, b, n, err)
 	}
-	o.mu.Lock()
+	o.lock()
 	h := frame.Header{Fin: true, Rsv1: compressed, Opcode: op}
 	if o.joins(len(p)) {
 		own := o.pending.own
@@ -80,11 +80,11 @@ func (o *outbound) joins(n int) bool {
 }
 
 // compressed compresses p and sends it.
-func (o *outbound) compressed(ctx context.Context, t MessageType, p []byte) error {
-	if o.deflate.takeover {
-		return o.inOrder(ctx, t, p)
+func (o *outbound) compressed(ctx context.Context, d *deflation, t MessageType, p []byte) error {
+	if d.takeover {
+		return o.inOrder(ctx, d, t, p)
 	}
-	b, err := o.deflate.compress(p)
+	b, err := d.compress(p)
 	if err != nil {
 		return err
 	}
@@ -95,13 +95,13 @@ func (o *outbound) compressed(ctx context.Context, t MessageType, p []byte) erro
 
 // inOrder is compressed with context takeover: the order of compression must
 // be that of sending.
-func (o *outbound) inOrder(ctx context.Context, t MessageType, p []byte) error {
-	o.mu.Lock()
+func (o *outbound) inOrder(ctx context.Context, d *deflation, t MessageType, p []byte) error {
+	o.lock()
 	defer o.unlock()
 	if err := o.admit(ctx, false); err != nil {
 		return err
 	}
-	b, err := o.deflate.compress(p)
+	b, err := d.compress(p)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (w *messageWriter) Write(p []byte) (int, error) {
 			have = len(w.buf.B)
 		}
 		n := len(p)
-		if w.o.deflate == nil {
+		if w.o.deflation() == nil {
 			n = min(n, fragmentSize-have)
 		}
 		w.buf = pool.Grow(w.buf, have+n)
@@ -68,7 +68,7 @@ func (w *messageWriter) Write(p []byte) (int, error) {
 
 // full reports whether a fragment is complete.
 func (w *messageWriter) full() bool {
-	return w.buf != nil && len(w.buf.B) >= fragmentSize && w.o.deflate == nil
+	return w.buf != nil && len(w.buf.B) >= fragmentSize && w.o.deflation() == nil
 }
 
 // Close sends what is left as the last fragment.
@@ -106,7 +106,7 @@ func (w *messageWriter) flush(fin bool) {
 
 func (w *messageWriter) fragment(fin bool) error {
 	o := w.o
-	o.mu.Lock()
+	o.lock()
 	defer o.unlock()
 	if err := o.admit(w.ctx, w.begun); err != nil {
 		return err

@@ -10,8 +10,22 @@ import (
 // and all that were sent before it: the peer need not answer them one by one
 // (RFC 6455, section 5.5.3). outbound.mu guards it.
 type pinger struct {
-	last  pingNumber
+	last pingNumber
+	rest *pings // see more
+}
+
+// pings are what a pinger needs that knows more than how many Pings were sent.
+type pings struct {
 	waits map[pingNumber]chan struct{}
+	peers bucket // of the peer's Pings
+}
+
+// more returns rest, made if need be.
+func (p *pinger) more() *pings {
+	if p.rest == nil {
+		p.rest = &pings{make(map[pingNumber]chan struct{}), bucket{left: bucketSize}}
+	}
+	return p.rest
 }
 
 // A pingNumber counts the Pings of a connection.
@@ -57,19 +71,16 @@ func (p *pinger) next() pingNumber {
 
 // expect returns the number of a new Ping and the channel that its Pong closes.
 func (p *pinger) expect() (pingNumber, <-chan struct{}) {
-	if p.waits == nil {
-		p.waits = make(map[pingNumber]chan struct{})
-	}
 	p.last++
 	pong := make(chan struct{})
-	p.waits[p.last] = pong
+	p.more().waits[p.last] = pong
 	return p.last, pong
 }
 
 func (c *Conn) forgetPing(n pingNumber) {
-	c.out.mu.Lock()
+	c.out.lock()
 	defer c.out.unlock()
-	delete(c.pings.waits, n)
+	delete(c.pings.rest.waits, n)
 }
 
 // answered takes note of a Pong. One that nobody waits for is legal.
@@ -78,16 +89,16 @@ func (c *Conn) answered(payload []byte) {
 		return
 	}
 	number := pingNumber(binary.BigEndian.Uint64(payload))
-	c.out.mu.Lock()
+	c.out.lock()
 	defer c.out.unlock()
 	p := &c.pings
-	if number > p.last {
+	if number > p.last || p.rest == nil {
 		return
 	}
-	for n, pong := range p.waits {
+	for n, pong := range p.rest.waits {
 		if n <= number {
 			close(pong)
-			delete(p.waits, n)
+			delete(p.rest.waits, n)
 		}
 	}
 }

@@ -26,7 +26,7 @@ type loopedConn Conn
 func (l *loopedConn) Ring() { (*Conn)(l).in.look() }
 
 // Place implements alarm.Sleeper.
-func (l *loopedConn) Place() *int32 { return &l.in.place }
+func (l *loopedConn) Place() *int32 { return &l.places.clock }
 
 // Readable implements loop.Reader: it delivers what has come.
 func (l *loopedConn) Readable(w *loop.Worker) (again bool) {

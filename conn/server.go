@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/parleyws/parley/frame"
@@ -65,8 +66,8 @@ type Server struct {
 	invalid  error     // what is wrong with the fields
 
 	mu        sync.Mutex
-	conns     map[*Conn]struct{}
-	plain     *about // of the last connection that had a plain one
+	conns     []*Conn // in no order; each knows its place
+	plain     *terms  // of the last connection that had only plain values
 	reception reception
 	idle      signal // fired when the last connection has ended after Shutdown
 	down      bool
@@ -176,16 +177,16 @@ func (s *Server) refused(r *http.Request, err error) {
 // setValues makes values those of c's ctx, before anybody else knows c. Connections about
 // which there is nothing else to say share what there is.
 func (s *Server) setValues(c *Conn, values requestvalues.Values) {
-	if c.about != nil || !requestvalues.IsPlain(values) {
+	if c.terms != nil || !requestvalues.IsPlain(values) {
 		c.setValues(values)
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.plain == nil || s.plain.values != values {
-		s.plain = &about{values: values}
+		s.plain = &terms{values: values}
 	}
-	c.about = s.plain
+	c.terms = s.plain
 }
 
 // run serves c to its end. Nothing but the call itself holds r: an idle
@@ -299,17 +300,19 @@ func (s *Server) enter(c *Conn) bool {
 	if s.down {
 		return false
 	}
-	if s.conns == nil {
-		s.conns = make(map[*Conn]struct{})
-	}
-	s.conns[c] = struct{}{}
+	c.places.server = int32(len(s.conns))
+	s.conns = append(s.conns, c)
 	return true
 }
 
 func (s *Server) remove(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.conns, c)
+	place, last := c.places.server, len(s.conns)-1
+	s.conns[place] = s.conns[last]
+	s.conns[place].places.server = place
+	s.conns[last] = nil
+	s.conns = s.conns[:last]
 	s.quieter()
 }
 
@@ -331,10 +334,7 @@ func (s *Server) quieter() {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.down = true
-	var conns []*Conn
-	for c := range s.conns {
-		conns = append(conns, c)
-	}
+	conns := slices.Clone(s.conns)
 	finish := s.reception.close()
 	quiet, idle := s.quiet(), s.idle.wait()
 	s.mu.Unlock()

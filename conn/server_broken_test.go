@@ -26,6 +26,7 @@ func TestServedToTheEnd(t *testing.T) {
 			defer theirs.Close()
 			c := must(New(&handshake.Result{Conn: dumb{ours}}, RoleServer, &Options{Limits: Limits{CloseTimeout: timeout}}))
 			var s Server
+			s.add(c)
 			start := time.Now()
 			served := make(chan struct{})
 			go func() {

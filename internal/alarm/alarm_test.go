@@ -58,8 +58,16 @@ func TestClock(t *testing.T) {
 				pass(time.Now())
 			default:
 				d := time.Duration(1+random.IntN(1000)) * time.Millisecond
-				c.Set(sleepers[i], d)
-				due[i] = time.Now().Add(d)
+				at := time.Now().Add(d)
+				if random.IntN(2) == 0 {
+					c.Set(sleepers[i], d)
+					due[i] = at
+				} else {
+					c.SetBy(sleepers[i], d)
+					if due[i].IsZero() || due[i].After(at) {
+						due[i] = at
+					}
+				}
 			}
 		}
 		time.Sleep(time.Minute)

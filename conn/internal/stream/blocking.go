@@ -9,6 +9,7 @@ import (
 // A blocking is a stream that is no socket, or none that can be tried.
 type blocking struct {
 	net.Conn
+	try  tryWriter      // the net.Conn; nil: a write can't be tried
 	idle [idleRead]byte // what a read that waits holds
 	more bool           // the last read filled what it had
 }
@@ -67,7 +68,12 @@ func (b *blocking) read(_ *Stream, p []byte, _, _ bool) (n int, again bool, err 
 }
 
 // write implements endpoint.
-func (b *blocking) write(p []byte, _ bool) (int, error) { return b.Write(p) }
+func (b *blocking) write(p []byte, wait bool) (int, error) {
+	if wait || b.try == nil {
+		return b.Write(p)
+	}
+	return b.try.TryWrite(p)
+}
 
 // control implements endpoint.
 func (b *blocking) control(func(fd uintptr)) error { return errors.ErrUnsupported }

@@ -31,6 +31,7 @@ type Stream struct {
 	stalled uint32       // atomic: 1 once it was closed for want of progress
 	tries   bool         // reads and writes can be tried: end is a socket
 	trusted bool         // the deadlines of end work for sure
+	writes  bool         // writes alone can be tried: the net.Conn has a method TryWrite
 	roomy   bool         // what came together last did not fit a small buffer: the next read gets a large one
 }
 
@@ -67,7 +68,9 @@ const (
 func New(nc net.Conn, buffered []byte) Stream {
 	s := Stream{end: socketOf(nc), trusted: isTrusted(nc)}
 	if s.tries = s.end != nil; !s.tries {
-		s.end = &blocking{Conn: nc}
+		b := &blocking{Conn: nc}
+		b.try, s.writes = nc.(tryWriter)
+		s.end = b
 	}
 	if len(buffered) > 0 {
 		s.buf = pool.Get(len(buffered))
@@ -211,23 +214,16 @@ func (s *Stream) Drop() {
 	s.buf, s.r, s.w = nil, 0, 0
 }
 
-// A TryWriter is a stream to which a write can be tried as to a socket: TryWrite
-// takes what it can without blocking and returns how many bytes that is.
-type TryWriter interface {
+// A tryWriter is a net.Conn that is no socket, to which a write can be tried as to one.
+type tryWriter interface {
 	TryWrite(p []byte) (int, error)
 }
 
-// TryWriter returns what tries a write to the stream: the Stream itself if it is
-// a plain socket, the net.Conn if it has a method TryWrite, or nil.
-func (s *Stream) TryWriter() TryWriter {
-	if s.tries {
-		return s
-	}
-	try, _ := s.end.unwrap().(TryWriter)
-	return try
-}
+// CanTryWrite reports whether TryWrite may be called: the stream is a plain socket, or the
+// net.Conn has a method TryWrite.
+func (s *Stream) CanTryWrite() bool { return s.tries || s.writes }
 
-// TryWrite implements TryWriter for a plain socket.
+// TryWrite takes of p what it can without blocking, and returns how many bytes that is.
 func (s *Stream) TryWrite(p []byte) (int, error) { return s.end.write(p, false) }
 
 // A limit bounds a call by the deadline that was set for it. Where deadlines

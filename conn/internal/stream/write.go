@@ -37,7 +37,7 @@ func (s *Stream) WriteAll(p []byte, timeout time.Duration) error {
 		}
 		written += n
 	}
-	if s.TryWriter() != nil { // a deadline that has passed would stop TryWrite
+	if s.writes { // a deadline that has passed would stop TryWrite
 		s.end.SetWriteDeadline(time.Time{})
 	}
 	return nil

@@ -1,0 +1,42 @@
+package conn
+
+import "sync"
+
+// A backlog is what outbound needs while something is queued, or somebody waits.
+// Connections lend each other backlogs: an idle one has none.
+type backlog struct {
+	pending  pending
+	rest     batch  // what the stream did not take of a batch: the flusher has the token then
+	message  turn   // of a message that is sent in several steps
+	progress signal // fired when a batch has gone out, and at the end
+	written  int64  // position in pending up to which our own bytes have gone out
+}
+
+// backlogs has those that nobody needs.
+var backlogs = sync.Pool{New: func() any { return new(backlog) }}
+
+// empty reports whether nothing is queued.
+func (b *backlog) empty() bool {
+	return b.pending.empty() && b.pending.late == nil && b.rest.p == nil && !b.message.held()
+}
+
+// lock locks outbound, and sees to it that there is a backlog.
+func (o *outbound) lock() {
+	o.mu.Lock()
+	if o.backlog == nil {
+		o.backlog = backlogs.Get().(*backlog)
+	}
+}
+
+// lend gives the backlog, which is empty, to others, unless somebody waits for progress or
+// the flusher is about to end. Called with mu held, while nobody has the token. A connection
+// whose frames are all made with mu held keeps its own, and so does one whose writers wait
+// for a position.
+func (o *outbound) lend() {
+	if o.serial || !o.tries || o.flushing || o.progress.c != nil {
+		return
+	}
+	o.pending.base, o.written = 0, 0
+	backlogs.Put(o.backlog)
+	o.backlog = nil
+}
