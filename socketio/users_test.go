@@ -200,6 +200,7 @@ func TestAckAfterEnd(t *testing.T) {
 
 // Socket.Use may make another event of an event.
 func TestReplace(t *testing.T) {
+	var last *socketio.Event
 	inBubble(t, nil, func(s *site) {
 		s.io.OnConnect(func(x *socketio.Socket) {
 			x.Use(func(e *socketio.Event) error {
@@ -211,6 +212,7 @@ func TestReplace(t *testing.T) {
 				}
 				var n int
 				e.Decode(0, &n)
+				last = e
 				return e.Replace("y", n+1, []byte("binary"))
 			})
 			x.OnAny(func(e *socketio.Event) { x.Emit("any", e.Name(), e.Len()) })
@@ -221,6 +223,10 @@ func TestReplace(t *testing.T) {
 		r.send(`27["x",41]`)
 		r.want(`2["any","y",2]`)
 		r.want(`37["42binary"]`)
+		synctest.Wait()
+		if err := last.Replace("z"); err == nil {
+			t.Error("an event was replaced whose handlers have returned")
+		}
 	})
 }
 
@@ -237,7 +243,12 @@ func TestTyped(t *testing.T) {
 			_, text := socketio.ValueOf[string](x, "n")
 			_, missing := socketio.ValueOf[int](x, "m")
 			x.Emit("values", n, ok, text, missing)
-			socketio.Handle2(x, "add", func(_ context.Context, a, b int) (int, error) { return a + b, nil })
+			socketio.Handle2(x, "add", func(_ context.Context, a, b int) (sum int, err error) {
+				if sum = a + b; sum < 0 {
+					err = errors.New("a debt")
+				}
+				return sum, err
+			})
 		})
 		r := s.dial()
 		r.connect(`{"token":"abc"}`)
@@ -246,6 +257,8 @@ func TestTyped(t *testing.T) {
 		r.want(`2["values",1,true,false,false]`)
 		r.send(`21["add",1,2]`)
 		r.want(`31[3]`)
+		r.send(`24["add",1,-2]`)
+		r.want(`34[{"error":"Internal error"}]`)
 		r.send(`22["add",1,"2"]`)
 		r.want(`32[{"error":"Invalid argument"}]`)
 	})
