@@ -104,7 +104,7 @@ func (c *cause) log(s *Session) {
 	if c.limit != nil {
 		attrs = append(attrs, slog.Int64("limit", c.limit(&o.Limits)))
 	}
-	attrs = append(attrs, slog.String("session", shortID(s.id)), slog.String("transport", s.Transport()),
+	attrs = append(attrs, slog.String("session", shortID(s.ID())), slog.String("transport", s.Transport()),
 		slog.String("address", s.Handshake().RemoteAddr))
 	o.Logger.LogAttrs(context.Background(), c.level, "engine.io: session closed", attrs...)
 }

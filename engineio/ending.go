@@ -29,7 +29,7 @@ func (s *Session) shut(now, later *cause) {
 func (s *Session) end(why *cause) {
 	if s.finish(why, 0) {
 		s.queue, s.queued = nil, 0
-		s.server.forget(s.id)
+		s.server.forget(s.ID())
 	}
 }
 
@@ -116,7 +116,7 @@ func (s *Session) leave() []*Message {
 	s.farewell = nil
 	s.beat.stop(0)
 	s.arm()
-	s.server.forget(s.id)
+	s.server.forget(s.ID())
 	return messages
 }
 

@@ -11,7 +11,7 @@ import (
 
 // What is kept of a request is what the request had.
 func TestKept(t *testing.T) {
-	for _, target := range []string{"/engine.io/?EIO=4&transport=polling&a=%2Fb&a=c", "//x/y", "/%2F?", "/a%20b?c=%zz", "/?q=" + strings.Repeat("x", 70_000)} {
+	for _, target := range []string{"/engine.io/?EIO=4&transport=polling&a=%2Fb&a=c", "//x/y", "/%2F?", "/a%20b?c=%zz", "/?q=" + strings.Repeat("x", 70_000), familiar[1]} {
 		r := httptest.NewRequest("GET", target, nil)
 		r.Host, r.RemoteAddr = "", "[::1]:1"
 		r.Header = http.Header{
@@ -20,8 +20,13 @@ func TestKept(t *testing.T) {
 			"lower":   {"kept as it is"},
 			"X-Lines": {"a\nb\x00c: d"},
 			"X-Long":  {strings.Repeat("y", 300)},
+			"Upgrade": {"websocket", "Websocket"},
 		}
-		h := keep(r).handshake()
+		k := keep("id", r)
+		if k.id() != "id" {
+			t.Errorf("%.40s: id %q", target, k.id())
+		}
+		h := k.handshake()
 		if diff := cmp.Diff(r.Header, h.Header); diff != "" {
 			t.Errorf("%.40s: header (-want +got):\n%s", target, diff)
 		}

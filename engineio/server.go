@@ -288,8 +288,9 @@ func (s *Server) unreserve(id string) {
 func (s *Server) publish(n *Session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, reserved := s.sessions[n.id]; reserved {
-		s.sessions[n.id] = n
+	id := n.ID()
+	if _, reserved := s.sessions[id]; reserved {
+		s.sessions[id] = n
 	}
 	return !s.closing
 }

@@ -35,7 +35,6 @@ type Receiver interface {
 // other. All methods may be called from any goroutine at any time.
 type Session struct {
 	server *Server
-	id     string
 	codec  *packet.Codec             // the version of the protocol
 	ws     atomic.Pointer[conn.Conn] // the transport, if that is a WebSocket; set with mu held
 	secure bool                      // TLS ended at this server
@@ -62,9 +61,9 @@ type Session struct {
 	carrier  *conn.Conn // whose message is delivered; nil while it is none of a WebSocket
 	renewal  renewal    // of the goroutine that reads the WebSocket
 
-	opened  int64 // nanoseconds of Unix time
-	request kept
-	values  requestvalues.Values // of the request's ctx
+	opened int64 // nanoseconds of Unix time
+	kept   kept
+	values requestvalues.Values // of the request's ctx
 }
 
 // ErrClosed is what Send returns once the session has ended.
@@ -76,15 +75,15 @@ var ErrQueueFull = errors.New("engine.io: Limits.QueueBytes exceeded, session cl
 
 func newSession(server *Server, id string, codec *packet.Codec, r *http.Request) *Session {
 	now := time.Now()
-	s := &Session{server: server, id: id, codec: codec, opened: now.UnixNano(), secure: r.TLS != nil,
-		request: keep(r), values: requestvalues.Of(r.Context())}
+	s := &Session{server: server, codec: codec, opened: now.UnixNano(), secure: r.TLS != nil,
+		kept: keep(id, r), values: requestvalues.Of(r.Context())}
 	s.beat = newHeartbeat(&server.o.Limits, codec.Beat == packet.Ping)
 	s.beat.start(now)
 	return s
 }
 
 // ID returns the session's id, which is a secret between client and server.
-func (s *Session) ID() string { return s.id }
+func (s *Session) ID() string { return s.kept.id() }
 
 // Version returns the version of the Engine.IO protocol that the client speaks: 4,
 // or 3; see Options.AllowEIO3.
@@ -93,7 +92,7 @@ func (s *Session) Version() int { return s.codec.Version }
 // Handshake describes the request that opened the session. Each call returns a
 // new value, which belongs to the caller.
 func (s *Session) Handshake() *Handshake {
-	h := s.request.handshake()
+	h := s.kept.handshake()
 	h.Secure, h.Time = s.secure, time.Unix(0, s.opened)
 	return h
 }
