@@ -32,7 +32,7 @@ func TestAbandonedGET(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil))
+		s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil), nil)
 		_, p := s.poll(time.Now())
 		tt.before(s)
 		s.abandonPoll(p)

@@ -42,8 +42,12 @@ type Client struct {
 	sent       uint64     // messages that were ever queued
 	left       uint64     // those of them that have left
 	progress   chan struct{}
+	rhythm     rhythm // constant
 	beat       heartbeat
+	probe      moment // drop the probing WebSocket
+	forget     moment // what is queued has had its time
 	alarm      alarm
+	place      int32 // in clock
 	clock      alarms.Clock
 	running    int // goroutines
 
@@ -223,7 +227,7 @@ func (c *Client) handle(p packet.Packet) (ok bool) {
 	defer c.unlock()
 	switch p.Type {
 	case packet.Ping:
-		c.beat.heard(time.Now())
+		c.beat.heard(time.Now(), c.rhythm)
 		c.arm()
 		c.control(pongMessage)
 	case packet.Close:

@@ -95,8 +95,8 @@ func (c *Client) dial(ctx context.Context, transport string) (err error) {
 	if err != nil {
 		return err
 	}
-	c.beat = newHeartbeat(&Limits{PingInterval: c.open.interval, PingTimeout: c.open.timeout}, true)
-	c.beat.start(time.Now())
+	c.rhythm = rhythmOf(&Limits{PingInterval: c.open.interval, PingTimeout: c.open.timeout}, true)
+	c.beat.start(time.Now(), c.rhythm)
 	return nil
 }
 

@@ -21,7 +21,7 @@ func (c *Client) Close() {
 	c.leaving = true
 	c.queue, c.queued = queue, queued
 	c.enqueue(closeMessage)
-	c.beat.stop(momentOf(time.Now().Add(closeTime)))
+	c.forget = momentOf(time.Now().Add(closeTime))
 	c.arm()
 	c.resume()
 }
@@ -36,7 +36,8 @@ func (c *Client) end(why *cause) bool {
 	}
 	c.why, c.probing = why, nil
 	c.queue, c.queued = nil, 0
-	c.beat.stop(0)
+	c.beat.stop()
+	c.probe = 0
 	c.arm()
 	c.wake()
 	for _, x := range [...]*conn.Conn{ws, probing} {
@@ -120,18 +121,17 @@ func (c *Client) tell() {
 
 // expire does what is due. Called with mu held.
 func (c *Client) expire(now time.Time) {
-	b := &c.beat
 	switch {
-	case !due(b.beat, now):
+	case !due(c.beat.beat, now):
 	case c.delivering:
-		b.busy(now)
+		c.beat.busy(now, c.rhythm)
 	default:
 		c.end(serverSilent)
 	}
-	if due(b.probe, now) {
+	if due(c.probe, now) {
 		c.dropProbe(errProbeTime)
 	}
-	if due(b.forget, now) { // what is queued has had its time
+	if due(c.forget, now) { // what is queued has had its time
 		c.gone()
 	}
 	c.arm()
@@ -142,12 +142,14 @@ func (c *Client) expire(now time.Time) {
 func (c *Client) gone() {
 	c.leaving = false
 	c.queue = nil
-	c.beat.stop(0)
+	c.forget = 0
 	c.arm()
 }
 
 // arm sets the alarm to the next moment. Called with mu held.
-func (c *Client) arm() { c.alarm.set(c.beat.next(), &c.clock, (*sleepingClient)(c)) }
+func (c *Client) arm() {
+	c.alarm.set(earliest(c.beat.ping, c.beat.beat, c.probe, c.forget), &c.clock, (*sleepingClient)(c))
+}
 
 // A sleepingClient is a Client as its clock sees it.
 type sleepingClient Client
@@ -156,7 +158,7 @@ type sleepingClient Client
 func (c *sleepingClient) Ring() { (*Client)(c).tick() }
 
 // Place implements alarm.Sleeper.
-func (c *sleepingClient) Place() *int32 { return &c.alarm.place }
+func (c *sleepingClient) Place() *int32 { return &c.place }
 
 // tick does what is due.
 func (c *Client) tick() {

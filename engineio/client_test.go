@@ -699,6 +699,7 @@ func TestClientGoroutines(t *testing.T) {
 				}
 				r.c.Close()
 				r.wantEnd(engineio.ForcedClose)
+				synctest.Wait()
 				if n := stacksOf("receiveAlone(") + stacksOf("engineio.(*Client)"); n != 0 {
 					t.Errorf("%d goroutines after the end", n)
 				}

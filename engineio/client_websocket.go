@@ -45,7 +45,7 @@ func (c *Client) upgrade() {
 		return
 	}
 	c.probing = ws
-	c.beat.probe = momentOf(late)
+	c.probe = momentOf(late)
 	c.arm()
 	_ = ws.Send(askMessage.frame) // the reader learns of an error
 	c.receive(ws)
@@ -137,7 +137,7 @@ func (c *Client) moveIfQuiet() {
 	ws := c.probing
 	c.ws.Store(ws)
 	c.probing = nil
-	c.beat.probe = 0
+	c.probe = 0
 	c.arm()
 	queue := c.queue
 	c.queue, c.queued = nil, 0
@@ -154,7 +154,7 @@ func (c *Client) dropProbe(why error) {
 		return
 	}
 	c.probing = nil
-	c.beat.probe = 0
+	c.probe = 0
 	c.resume()
 	c.start(func() {
 		c.stays(why)

@@ -27,41 +27,48 @@ func (s *Session) shut(now, later *cause) {
 // close packet, and drops what is queued for a later GET. Called with mu held;
 // unlock tells the receiver and the log.
 func (s *Session) end(why *cause) {
-	if s.finish(why, 0) {
-		s.queue, s.queued = nil, 0
+	if s.finish(why) {
+		s.requests = nil
 		s.server.forget(s.ID())
 	}
 }
 
-// endLater ends the session, but one more GET gets what is queued and then
-// last.
+// endLater ends a session on long-polling, but one more GET gets what is queued and
+// then last. Called with mu held.
 func (s *Session) endLater(why *cause, last *Message) {
-	if s.finish(why, momentOf(time.Now().Add(lingerTime))) {
-		s.farewell = last
+	if s.finish(why) {
+		s.farewell, s.forget = last, momentOf(time.Now().Add(lingerTime))
+		s.arm()
 	}
 }
 
 // finish does what both ways to end have in common. It returns false if the
 // session was over already.
-func (s *Session) finish(why *cause, forget moment) bool {
-	ws, probing := s.ws.Load(), s.probing
+func (s *Session) finish(why *cause) bool {
 	if s.state.on(end) != closeSession {
 		return false
 	}
-	s.why, s.probing = why, nil
+	s.why = why
 	s.server.hold() // until the receiver has been told
-	s.beat.stop(forget)
-	s.arm()
-	if s.waiting != nil {
-		s.server.hold()
-		s.answer(answer{messages: []*Message{closeMessage}, last: true})
-	}
-	for _, c := range []*conn.Conn{ws, probing} {
-		if c != nil {
-			s.server.run(c, func() { c.Close(why.closeCode(), "") })
+	s.beat.stop()
+	if q := s.requests; q != nil {
+		if q.waiting != nil {
+			s.server.hold()
+			s.answer(answer{messages: []*Message{closeMessage}, last: true})
 		}
+		s.hangUp(q.probing)
+		q.probing, q.probe, q.release = nil, 0, 0
 	}
+	s.hangUp(s.ws.Load())
+	s.arm()
 	return true
+}
+
+// hangUp closes a WebSocket of the session because of the end. c may be nil.
+func (s *Session) hangUp(c *conn.Conn) {
+	if c != nil {
+		s.server.run(c, func() { c.Close(s.why.closeCode(), "") })
+	}
 }
 
 // unlock unlocks mu. If the session has ended meanwhile it tells the log and the
@@ -112,10 +119,12 @@ func (s *Session) ended() bool {
 // leave ends the wait of a session that is over for one more GET, and returns
 // what is left to send.
 func (s *Session) leave() []*Message {
-	messages := append(s.take(), s.farewell)
-	s.farewell = nil
-	s.beat.stop(0)
-	s.arm()
+	var messages []*Message
+	if s.requests != nil {
+		messages = append(s.take(), s.farewell)
+		s.requests = nil
+		s.arm()
+	}
 	s.server.forget(s.ID())
 	return messages
 }
@@ -125,7 +134,7 @@ func (s *Session) leave() []*Message {
 func (s *Session) dismiss() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.farewell == noopMessage {
+	if s.lingers() && s.farewell == noopMessage {
 		s.leave()
 	}
 }

@@ -3,11 +3,19 @@ package engineio
 import (
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// A server may have a million sessions.
+func TestSessionSize(t *testing.T) {
+	if size := reflect.TypeFor[Session]().Size(); size > 128 {
+		t.Errorf("%d bytes, want at most 128", size)
+	}
+}
 
 // What is kept of a request is what the request had.
 func TestKept(t *testing.T) {

@@ -3,8 +3,11 @@ package engineio
 import (
 	"net/http/httptest"
 	"testing"
+	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio/internal/packet"
+	"github.com/parleyws/parley/wstest"
 )
 
 // Packets that come after the end, from a request that was being handled, change
@@ -15,7 +18,7 @@ func TestPacketsAfterTheEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newSession(server, "id", codec, httptest.NewRequest("GET", "/", nil))
+		s := newSession(server, "id", codec, httptest.NewRequest("GET", "/", nil), nil)
 		s.queue = []*Message{noopMessage}
 		s.endLater(closedBetween, closeMessage)
 		for _, late := range []packet.Type{codec.Beat, packet.Close, packet.Noop} {
@@ -26,5 +29,45 @@ func TestPacketsAfterTheEnd(t *testing.T) {
 		if got := s.leave(); len(got) != 2 || got[0] != noopMessage || got[1] != closeMessage {
 			t.Errorf("version %d: %d messages are left, want the two that there were", codec.Version, len(got))
 		}
+	}
+}
+
+// Requests and WebSockets that come late, when a WebSocket carries the session or when it is
+// over, find nothing of long-polling, and change nothing.
+func TestLateRequests(t *testing.T) {
+	for _, over := range []bool{false, true} {
+		server, err := NewServer(func(*Session) Receiver { return nil }, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, peer := wstest.Pipe(nil)
+		s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil), c)
+		want := badRequest
+		if over {
+			s.end(closedHere)
+			want = unknownSession
+		}
+		if a, p := s.poll(time.Now()); p != nil || a.refusal != want {
+			t.Errorf("over %v: a GET is answered %v, want %v", over, a.refusal, want)
+		}
+		if got := s.beginPost(packet.V4.Text); got != want {
+			t.Errorf("over %v: a POST is answered %v, want %v", over, got, want)
+		}
+		if got := s.partWith(packet.V4.Text, []byte("1")); got != unknownSession {
+			t.Errorf("over %v: a last POST is answered %v, want %v", over, got, unknownSession)
+		}
+		s.posted()
+		s.probed(peer, conn.Message{Type: conn.Text, Payload: []byte("5")})
+		s.lost(peer, ErrClosed)
+		s.dismiss()
+		if got := s.state == closed; got != over {
+			t.Errorf("over %v: the session has ended: %v", over, got)
+		}
+		s.end(closedHere)
+		if left := s.leave(); len(left) > 0 {
+			t.Errorf("over %v: %d messages are left", over, len(left))
+		}
+		peer.CloseNow()
+		<-c.Done()
 	}
 }

@@ -48,7 +48,7 @@ func newPolling(t *testing.T, l Limits) *Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil))
+	s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil), nil)
 	t.Cleanup(func() { s.end(closedHere) })
 	return s
 }

@@ -8,8 +8,37 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio/internal/packet"
 )
+
+// requests is what a session on long-polling has. mu guards it.
+type requests struct {
+	probing  *conn.Conn // the WebSocket that is probed, in the states probing and probed
+	waiting  *poll      // the GET that waits
+	queue    []*Message // to be sent
+	queued   int        // size of the queue, in bytes
+	farewell *Message   // the last packet for a GET that comes after the end
+
+	probe   moment // drop the probing WebSocket
+	release moment // answer the waiting GET with a noop
+	forget  moment // forget the session, which has ended
+	posting bool   // a POST is being read or handled
+}
+
+// tries reports whether the session probes a WebSocket. Called with mu held.
+func (s *Session) tries(c *conn.Conn) bool { return s.requests != nil && s.probing == c }
+
+// lingers reports whether the session has ended, but is there for one more GET. Called
+// with mu held.
+func (s *Session) lingers() bool { return s.requests != nil && s.farewell != nil }
+
+// posted takes note of the end of a POST. Called with mu held.
+func (s *Session) posted() {
+	if s.requests != nil {
+		s.posting = false
+	}
+}
 
 // A poll is a GET that waits for its answer.
 type poll struct {
@@ -42,7 +71,7 @@ func (s *Session) take() []*Message {
 func (s *Session) answer(a answer) {
 	s.waiting.answer <- a
 	s.waiting = nil
-	s.beat.release = 0
+	s.release = 0
 }
 
 // get serves a GET with the session's id.
@@ -80,7 +109,7 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 	switch {
 	case s.state == closed:
 		switch {
-		case s.farewell == nil:
+		case !s.lingers():
 			return answer{refusal: unknownSession}, nil
 		case len(s.queue) > 0: // without the close packet: clients drop what comes in one payload with it
 			return answer{messages: s.take()}, nil
@@ -98,7 +127,7 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 	p = &poll{make(chan answer, 1)}
 	s.waiting = p
 	if s.state == probed {
-		s.beat.release = momentOf(now.Add(releaseAfter))
+		s.release = momentOf(now.Add(releaseAfter))
 		s.arm()
 	}
 	return a, p
@@ -149,7 +178,7 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 	}
 	refused := s.handleBody(form, body)
 	s.mu.Lock()
-	s.posting = false // before the answer: the client may send the next POST then
+	s.posted() // before the answer: the client may send the next POST then
 	s.unlock()
 	if refused != nil {
 		s.server.refuse(w, r, refused)
@@ -169,7 +198,7 @@ func (s *Session) refuseBody(w http.ResponseWriter, r *http.Request, why *cause)
 	refused.write(w)
 	_ = http.NewResponseController(w).Flush() // if w can't, the response leaves when the handler returns
 	s.mu.Lock()
-	s.posting = false
+	s.posted()
 	s.end(why)
 	s.unlock()
 	s.server.refused(r, refused)
@@ -190,7 +219,7 @@ func (s *Session) beginPost(form *packet.Form) *Refusal {
 	defer s.unlock()
 	s.expire(time.Now())
 	switch {
-	case s.state == closed && s.farewell == nil:
+	case s.state == closed && !s.lingers():
 		return unknownSession
 	case s.state == upgraded:
 		return badRequest
@@ -280,7 +309,7 @@ func (s *Session) partWith(form *packet.Form, body []byte) *Refusal {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.farewell == nil || last != packet.Close {
+	if !s.lingers() || last != packet.Close {
 		return unknownSession
 	}
 	s.leave()

@@ -34,11 +34,12 @@ type Server struct {
 	clock alarms.Clock // of the sessions
 
 	mu       sync.Mutex
-	sessions map[string]*Session // by id; an ended session stays until its last GET; nil: about to open
-	conns    map[*conn.Conn]int  // how many goroutines each has
-	holds    int                 // calls of hold without unhold
-	closing  bool                // Shutdown was called
-	empty    chan struct{}       // closed when nothing is left; nil: nobody waits for that
+	sessions map[string]*Session     // by id; an ended session stays until its last GET; nil: about to open
+	conns    map[*conn.Conn]struct{} // those that goroutines close
+	holds    int                     // calls of hold without unhold
+	shared   []*shared               // the last ones that were made
+	closing  bool                    // Shutdown was called
+	empty    chan struct{}           // closed when nothing is left; nil: nobody waits for that
 }
 
 // NewServer makes a server. open is called with each new session before the
@@ -53,7 +54,7 @@ func NewServer(open func(*Session) Receiver, o *Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{open: open, o: resolved, sessions: make(map[string]*Session), conns: make(map[*conn.Conn]int)}, nil
+	return &Server{open: open, o: resolved, sessions: make(map[string]*Session), conns: make(map[*conn.Conn]struct{})}, nil
 }
 
 // Path returns the path that the server answers, with a slash at its end.
@@ -205,7 +206,7 @@ func (s *Server) serveHandshake(w http.ResponseWriter, r *http.Request, q url.Va
 
 // openPolling opens a session on long-polling.
 func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, id string, codec *packet.Codec) {
-	n := newSession(s, id, codec, r)
+	n := newSession(s, id, codec, r, nil)
 	n.begin()
 	if c := s.o.cookie(id); c != nil {
 		http.SetCookie(w, c)

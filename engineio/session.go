@@ -11,7 +11,6 @@ import (
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio/internal/packet"
-	"github.com/parleyws/parley/internal/requestvalues"
 )
 
 // A Receiver takes the messages of one session. Its methods are called with no
@@ -34,36 +33,29 @@ type Receiver interface {
 // A Session is the connection with one client, over one transport after the
 // other. All methods may be called from any goroutine at any time.
 type Session struct {
-	server *Server
-	codec  *packet.Codec             // the version of the protocol
-	ws     atomic.Pointer[conn.Conn] // the transport, if that is a WebSocket; set with mu held
-	secure bool                      // TLS ended at this server
-
-	mu         sync.Mutex
-	state      state
-	told       bool       // the receiver and the log know of the end, or are about to
-	delivering bool       // Receiver.Message runs
-	posting    bool       // a POST is being read or handled
-	why        *cause     // of the end; nil before it
-	receiver   Receiver   // nil until the server's open has returned
-	probing    *conn.Conn // the WebSocket that is probed, in the states probing and probed
-	waiting    *poll      // the GET that waits
-	queue      []*Message // to be sent by polling
-	queued     int        // size of the queue, in bytes
-	beat       heartbeat
-	alarm      alarm
-	farewell   *Message // the last packet for a GET that comes after the end
+	*shared
+	ws atomic.Pointer[conn.Conn] // the transport, if that is a WebSocket; set with mu held
 
 	// delivery is the turn to deliver messages. A POST that is handled while the
 	// session moves to WebSocket holds it, and the WebSocket's reader waits. It
-	// guards the fields below and nothing that a Receiver may call.
+	// guards the fields below, up to mu, and nothing that a Receiver may call.
 	delivery sync.Mutex
-	carrier  *conn.Conn // whose message is delivered; nil while it is none of a WebSocket
-	renewal  renewal    // of the goroutine that reads the WebSocket
+	carried  bool    // the message that is delivered has come by ws
+	renewal  renewal // of the goroutine that reads ws
 
-	opened int64 // nanoseconds of Unix time
+	mu         sync.Mutex // guards the fields below, up to kept
+	state      state
+	told       bool     // the receiver and the log know of the end, or are about to
+	delivering bool     // Receiver.Message runs
+	place      int32    // in the server's clock, whom it belongs to
+	receiver   Receiver // nil until the server's open has returned
+	why        *cause   // of the end; nil before it
+	*requests           // nil once a WebSocket carries everything, or nothing is left to send
+	beat       heartbeat
+	alarm      alarm
+
 	kept   kept
-	values requestvalues.Values // of the request's ctx
+	opened int64 // nanoseconds of Unix time
 }
 
 // ErrClosed is what Send returns once the session has ended.
@@ -73,13 +65,23 @@ var ErrClosed = errors.New("engine.io: session is closed")
 // Limits.QueueBytes, which has closed the session.
 var ErrQueueFull = errors.New("engine.io: Limits.QueueBytes exceeded, session closed")
 
-func newSession(server *Server, id string, codec *packet.Codec, r *http.Request) *Session {
+// newSession makes the session that r opens on a WebSocket, or on long-polling if ws is nil.
+func newSession(server *Server, id string, codec *packet.Codec, r *http.Request, ws *conn.Conn) *Session {
 	now := time.Now()
-	s := &Session{server: server, codec: codec, opened: now.UnixNano(), secure: r.TLS != nil,
-		kept: keep(id, r), values: requestvalues.Of(r.Context())}
-	s.beat = newHeartbeat(&server.o.Limits, codec.Beat == packet.Ping)
-	s.beat.start(now)
+	s := &Session{shared: server.share(codec, r), kept: keep(id, r), opened: now.UnixNano()}
+	if ws == nil {
+		s.requests = new(requests)
+	} else {
+		s.state = upgraded
+		s.ws.Store(ws)
+	}
+	s.beat.start(now, s.rhythm())
 	return s
+}
+
+// rhythm returns the rhythm of the heartbeat.
+func (s *Session) rhythm() rhythm {
+	return rhythmOf(&s.server.o.Limits, s.codec.Beat == packet.Ping)
 }
 
 // ID returns the session's id, which is a secret between client and server.
@@ -250,7 +252,7 @@ func (s *Session) handle(p packet.Packet) (ok bool) {
 	}
 	switch p.Type {
 	case s.codec.Beat:
-		s.beat.heard(time.Now())
+		s.beat.heard(time.Now(), s.rhythm())
 		if p.Type == packet.Ping {
 			s.control(pongMessage)
 		}
@@ -259,10 +261,10 @@ func (s *Session) handle(p packet.Packet) (ok bool) {
 		s.end(misdirected[p.Type])
 	case packet.Close:
 		switch {
+		case s.state == upgraded:
+			s.end(clientClosed)
 		case s.waiting != nil:
 			s.answer(answer{messages: []*Message{noopMessage}})
-			s.end(clientClosed)
-		case s.state == upgraded:
 			s.end(clientClosed)
 		default: // the client's next GET may be on its way
 			s.take()

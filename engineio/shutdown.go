@@ -11,32 +11,20 @@ import (
 
 // This file is the end of a Server, and the accounts of what that waits for.
 
-// enter counts a user of c, who calls ran at last, when c has ended. Shutdown waits for all
-// of them, and then for c's stream.
-func (s *Server) enter(c *conn.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conns[c]++
-}
-
-// run runs f, which ends c, on a goroutine.
+// run runs f, which closes c, on a goroutine. Shutdown waits for that, and then for c's
+// stream. Every WebSocket is closed in this way, once, also one that the client has ended.
 func (s *Server) run(c *conn.Conn, f func()) {
-	s.enter(c)
+	s.mu.Lock()
+	s.conns[c] = struct{}{}
+	s.mu.Unlock()
 	go func() {
 		defer s.ran(c)
 		f()
 	}()
 }
 
-// ran ends what enter began.
+// ran ends what run began.
 func (s *Server) ran(c *conn.Conn) {
-	s.mu.Lock()
-	s.conns[c]--
-	last := s.conns[c] == 0
-	s.mu.Unlock()
-	if !last {
-		return
-	}
 	<-c.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,33 +14,49 @@ func (s *Session) expire(now time.Time) {
 		planned := b.ping
 		s.control(pingMessage)
 		if s.state != closed {
-			b.sent(planned)
+			b.sent(planned, s.rhythm())
 		}
 	}
 	if due(b.beat, now) {
 		if s.delivering {
-			b.busy(now)
+			b.busy(now, s.rhythm())
 		} else {
 			s.end(silent[s.codec.Beat])
 		}
 	}
-	if due(b.probe, now) {
-		s.dropProbe()
-	}
-	if due(b.release, now) {
-		b.release = 0
-		if s.waiting != nil {
-			s.answer(answer{messages: []*Message{noopMessage}})
-		}
-	}
-	if due(b.forget, now) {
-		s.leave()
+	if s.requests != nil {
+		s.expireRequests(now)
 	}
 	s.arm()
 }
 
-// arm sets the alarm to the next moment. Called with mu held.
-func (s *Session) arm() { s.alarm.set(s.beat.next(), &s.server.clock, (*sleepingSession)(s)) }
+// expireRequests does what is due in a session on long-polling. Called with mu held.
+func (s *Session) expireRequests(now time.Time) {
+	q := s.requests
+	if due(q.probe, now) {
+		s.dropProbe()
+	}
+	if due(q.release, now) {
+		q.release = 0
+		if q.waiting != nil {
+			s.answer(answer{messages: []*Message{noopMessage}})
+		}
+	}
+	if due(q.forget, now) {
+		s.leave()
+	}
+}
+
+// arm sets the alarm to the next moment. The session has one alarm, for the earliest. A
+// request that comes after that moment, but before the alarm has rung, does what is due first.
+// Called with mu held.
+func (s *Session) arm() {
+	next := earliest(s.beat.ping, s.beat.beat)
+	if q := s.requests; q != nil {
+		next = earliest(next, q.probe, q.release, q.forget)
+	}
+	s.alarm.set(next, &s.server.clock, (*sleepingSession)(s))
+}
 
 // A sleepingSession is a Session as the server's clock sees it.
 type sleepingSession Session
@@ -49,7 +65,7 @@ type sleepingSession Session
 func (s *sleepingSession) Ring() { go (*Session)(s).tick() }
 
 // Place implements alarm.Sleeper.
-func (s *sleepingSession) Place() *int32 { return &s.alarm.place }
+func (s *sleepingSession) Place() *int32 { return &s.place }
 
 // tick does what is due.
 func (s *Session) tick() {
@@ -59,27 +75,24 @@ func (s *Session) tick() {
 	s.expire(time.Now())
 }
 
-// An alarm wakes a session, or a client, at the next moment. The mutex of its owner guards
-// it. The zero value is ready.
-type alarm struct {
-	at    moment // when it wakes; zero: never
-	place int32  // in the clock, whom it belongs to
-}
+// An alarm is the moment at which a clock wakes a session, or a client; zero is never. The
+// mutex of its owner guards it.
+type alarm moment
 
 // set makes clock ring for the owner at the moment next, or never if that is zero. An alarm
 // that rings too early is left as it is, since it costs less than setting it again.
 func (a *alarm) set(next moment, clock *alarms.Clock, owner alarms.Sleeper) {
 	switch {
 	case next == 0:
-		if a.at != 0 {
+		if *a != 0 {
 			clock.Stop(owner)
 		}
-		a.at = 0
-	case a.at == 0 || next < a.at:
-		a.at = next
+		*a = 0
+	case *a == 0 || next < moment(*a):
+		*a = alarm(next)
 		clock.Set(owner, time.Until(next.time()))
 	}
 }
 
 // rang takes note that the clock has rung.
-func (a *alarm) rang() { a.at = 0 }
+func (a *alarm) rang() { *a = 0 }

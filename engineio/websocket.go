@@ -74,9 +74,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, id string
 		s.forget(id)
 		return
 	}
-	n := newSession(s, id, codec, r)
-	n.state = upgraded
-	n.ws.Store(c)
+	n := newSession(s, id, codec, r, c)
 	open := packet.Packet{Type: packet.Open, Data: s.openData(id, false)}.Append(nil)
 	c.Send(conn.NewPrepared(conn.Text, open)) // the reader learns of an error
 	n.begin()
@@ -107,7 +105,7 @@ func (s *Session) attach(c *conn.Conn) {
 		return
 	}
 	s.probing = c
-	s.beat.probe = momentOf(time.Now().Add(s.server.o.Limits.UpgradeTimeout))
+	s.probe = momentOf(time.Now().Add(s.server.o.Limits.UpgradeTimeout))
 	s.arm()
 	s.receive(c)
 }
@@ -115,7 +113,7 @@ func (s *Session) attach(c *conn.Conn) {
 // receive receives from a WebSocket until it ends, also from one that has been dropped and
 // is about to be closed.
 func (s *Session) receive(c *conn.Conn) {
-	s.server.enter(c)
+	s.server.hold()
 	c.Receive((*sessionReceiver)(s))
 }
 
@@ -131,7 +129,7 @@ func (r *sessionReceiver) Message(c *conn.Conn, m conn.Message) error {
 // Ended implements conn.Receiver.
 func (r *sessionReceiver) Ended(c *conn.Conn, err error) {
 	s := (*Session)(r)
-	defer s.server.ran(c)
+	defer s.server.unhold()
 	s.lost(c, err)
 }
 
@@ -149,8 +147,8 @@ func (s *Session) received(c *conn.Conn, m conn.Message) {
 	}
 	s.delivery.Lock()
 	defer s.delivery.Unlock()
-	s.carrier = c
-	defer func() { s.carrier = nil }()
+	s.carried = true
+	defer func() { s.carried = false }()
 	p, err := s.codec.Parse(m.Payload, m.Type == conn.Binary)
 	if err != nil {
 		s.parseError(err)
@@ -163,13 +161,13 @@ func (s *Session) received(c *conn.Conn, m conn.Message) {
 // Later has w done when the Receiver's Message has returned, as conn.Conn.Later does. It
 // returns false, and does nothing, where a goroutine must do it: on long-polling, and on
 // a WebSocket that has one of its own. Only Message, and what it calls, may call it.
-func (s *Session) Later(w conn.Work) bool { return s.carrier != nil && s.carrier.Later(w) }
+func (s *Session) Later(w conn.Work) bool { return s.carried && s.ws.Load().Later(w) }
 
 // Hurry has goroutines do at once what Later was given, because Message, the caller, is about
 // to wait for it.
 func (s *Session) Hurry() {
-	if s.carrier != nil {
-		s.carrier.Hurry()
+	if s.carried {
+		s.ws.Load().Hurry()
 	}
 }
 
@@ -190,14 +188,14 @@ func (r *renewal) after(c *conn.Conn, beat bool) {
 // probed handles a message on the WebSocket that is probed: "2probe" or "5". For
 // anything else the WebSocket is dropped. Called with mu held.
 func (s *Session) probed(c *conn.Conn, m conn.Message) {
-	if s.probing != c {
+	if !s.tries(c) {
 		return
 	}
 	switch text := string(m.Payload); {
 	case m.Type == conn.Text && text == "2probe":
 		if s.state.on(probe) == answerProbe {
 			c.Send(probeMessage.frame)
-			s.beat.release = momentOf(time.Now().Add(releaseAfter))
+			s.release = momentOf(time.Now().Add(releaseAfter))
 			s.arm()
 		}
 	case m.Type == conn.Text && text == "5":
@@ -213,23 +211,22 @@ func (s *Session) probed(c *conn.Conn, m conn.Message) {
 // order. Called with mu held.
 func (s *Session) moveOver(c *conn.Conn) {
 	s.ws.Store(c)
-	s.probing = nil
-	s.beat.probe, s.beat.release = 0, 0
 	if s.waiting != nil {
 		s.answer(answer{refusal: badRequest})
 	}
-	s.transmit(s.take())
+	queue := s.take()
+	s.requests = nil
+	s.transmit(queue)
 }
 
 // dropProbe closes the WebSocket that is probed. The session goes on polling.
 // Called with mu held.
 func (s *Session) dropProbe() {
-	c := s.probing
 	if s.state.on(abandon) != dropProbe {
 		return
 	}
-	s.probing = nil
-	s.beat.probe, s.beat.release = 0, 0
+	c := s.probing
+	s.probing, s.probe, s.release = nil, 0, 0
 	s.server.run(c, func() { c.Close(frame.StatusNormalClosure, "") })
 }
 
@@ -237,10 +234,10 @@ func (s *Session) dropProbe() {
 func (s *Session) lost(c *conn.Conn, err error) {
 	s.mu.Lock()
 	defer s.unlock()
-	switch c {
-	case s.ws.Load():
+	switch {
+	case c == s.ws.Load():
 		s.end(lossOf(err))
-	case s.probing:
+	case s.tries(c):
 		s.dropProbe()
 	}
 }
