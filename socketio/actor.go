@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,8 +23,7 @@ type actor struct {
 	mu       sync.Mutex
 	pending  map[uint64]func(*packet.Unit) // the acknowledgements that are awaited, by id
 	handlers handlers
-	tasks    []task // what the goroutine has to do
-	running  bool   // there is a goroutine
+	tasks    *queue // of the goroutine; nil while there is none
 }
 
 // An owner is the Socket or Client that has an actor.
@@ -58,18 +56,6 @@ type side struct {
 	intake      intakeLimits
 }
 
-// A task is something that an actor's goroutine has to do: to handle an event, or
-// to call a function.
-type task struct {
-	unit *packet.Unit
-	era  uint64 // of unit; see Client.era
-	do   func()
-}
-
-// smallQueue is the length of the longest queue of tasks whose memory is kept
-// while the queue is empty.
-const smallQueue = 4
-
 // dispatch hands t to the actor's goroutine. If the actor has none it gets one
 // from the crew.
 func (a *actor) dispatch(t task) {
@@ -96,9 +82,10 @@ func (a *actor) dispatchLater(t task, s *engineio.Session) {
 func (a *actor) add(t task) (begin bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.tasks = append(a.tasks, t)
-	begin = !a.running
-	a.running = true
+	if begin = a.tasks == nil; begin {
+		a.tasks = queues.Get().(*queue)
+	}
+	a.tasks.waiting = append(a.tasks.waiting, t)
 	return begin
 }
 
@@ -115,52 +102,51 @@ func (e *errand) Run() {
 // run is what the actor's goroutine does. It returns when nothing is left. If a
 // handler ends the goroutine, by runtime.Goexit, another one goes on.
 func (a *actor) run() {
-	var spare, tasks []task
-	done, returned := 0, false
+	returned := false
 	defer func() {
 		if !returned {
-			a.handOver(tasks[done:])
+			a.handOver()
 		}
 	}()
-	for {
-		a.mu.Lock()
-		tasks, done = a.tasks, 0
-		a.tasks = spare
-		if len(tasks) == 0 {
-			a.running = false
-			a.mu.Unlock()
-			returned = true
-			return
-		}
-		a.mu.Unlock()
-		if len(tasks) == 1 {
-			done = 1
-			a.perform(tasks[0])
+	for q := a.next(); q != nil; q = a.next() {
+		if len(q.taken) == 1 {
+			q.done = 1
+			a.perform(q.taken[0])
 		} else {
-			a.performAll(tasks, &done)
-		}
-		clear(tasks)
-		if spare = tasks[:0]; cap(spare) > smallQueue {
-			spare = nil
+			a.performAll(q)
 		}
 	}
+	returned = true
+}
+
+// next returns the queue when it has taken what is to be done next. If nothing is left the
+// actor has no goroutine any more, and next returns nil.
+func (a *actor) next() *queue {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q := a.tasks
+	if q.take() {
+		return q
+	}
+	a.tasks = nil
+	queues.Put(q)
+	return nil
 }
 
 // handOver lets another goroutine do the tasks that are left, and those that have
 // come since.
-func (a *actor) handOver(left []task) {
+func (a *actor) handOver() {
 	a.mu.Lock()
-	a.tasks = slices.Concat(left, a.tasks)
+	a.tasks.putBack()
 	a.mu.Unlock()
 	a.owner.side().work.run(a)
 }
 
-// performAll performs several tasks, whose answers leave together. It counts those
-// that it has begun in done.
-func (a *actor) performAll(tasks []task, done *int) {
+// performAll performs several tasks, whose answers leave together.
+func (a *actor) performAll(q *queue) {
 	defer a.owner.cork().Release()
-	for i, t := range tasks {
-		*done = i + 1
+	for i, t := range q.taken {
+		q.done = i + 1
 		a.perform(t)
 	}
 }

@@ -74,10 +74,7 @@ func (r *recovery) lose(s *Socket) {
 // save remembers the client of a socket that lose was told of. The socket is still
 // in its rooms, and counts as a user of the namespace.
 func (r *recovery) save(s *Socket) {
-	rooms := s.Rooms()
-	s.mu.Lock()
-	data := maps.Clone(s.data)
-	s.mu.Unlock()
+	rooms, data := s.Rooms(), s.cloneData()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := s.track

@@ -43,7 +43,7 @@ func newConnection(s *Server, session *engineio.Session) *connection {
 	c.intake = intake{of: c, side: &s.side, backlog: &c.waiting}
 	c.timer = time.AfterFunc(s.o.Limits.ConnectTimeout, func() { c.violation(errNeverConnected) })
 	if c.dialect.unasked {
-		_ = c.join("/", json.RawMessage("{}")) // nothing was joined before
+		_ = c.join("/", noAuth) // nothing was joined before
 	}
 	return c
 }

@@ -38,7 +38,7 @@ var (
 		recovers: true,
 		asked: func(u *packet.Unit) (string, json.RawMessage) {
 			if len(u.Data) == 0 {
-				return string(u.Namespace), json.RawMessage("{}")
+				return string(u.Namespace), noAuth
 			}
 			return string(u.Namespace), bytes.Clone(u.Data)
 		},

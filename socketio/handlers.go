@@ -5,9 +5,8 @@ import "slices"
 // handlers holds the handlers of an actor. Each has its own, so it is kept small.
 // Guarded by actor.mu.
 type handlers struct {
-	events []namedHandler                  // in the order of registration; empty once there is an index
-	index  map[string][]func(*Event) error // by event, if there are many; otherwise nil
-	more   *moreHandlers                   // nil: there are none; it is replaced, and never modified
+	events []namedHandler // in the order of registration; empty once there is an index
+	more   *moreHandlers  // nil: there are none; it is replaced, and never modified
 }
 
 type namedHandler struct {
@@ -17,6 +16,7 @@ type namedHandler struct {
 
 // moreHandlers holds the kinds of handlers of which most sockets have few or none.
 type moreHandlers struct {
+	index         map[string][]func(*Event) error // by event, if there are many; otherwise nil; guarded by actor.mu
 	middleware    []func(*Event) error
 	any           []func(*Event)
 	anyOutgoing   []func(event string, args []any)
@@ -32,31 +32,40 @@ const fewEvents = 16
 
 // add adds a handler for events with a name.
 func (h *handlers) add(event string, f func(*Event) error) {
-	if h.index == nil && len(h.events) < fewEvents {
+	index := h.others().index
+	switch {
+	case index == nil && len(h.events) < fewEvents:
 		h.events = append(h.events, namedHandler{event, f})
 		return
-	}
-	if h.index == nil {
-		h.index = make(map[string][]func(*Event) error)
+	case index == nil:
+		index = make(map[string][]func(*Event) error)
 		for _, n := range h.events {
-			h.index[n.event] = append(h.index[n.event], n.f)
+			index[n.event] = append(index[n.event], n.f)
 		}
 		h.events = nil
+		h.change(func(m *moreHandlers) { m.index = index })
 	}
-	h.index[event] = append(h.index[event], f)
+	index[event] = append(index[event], f)
+}
+
+// change replaces moreHandlers by a changed copy.
+func (h *handlers) change(change func(*moreHandlers)) {
+	m := *h.others()
+	change(&m)
+	h.more = &m
 }
 
 // remove removes the handlers for events with a name.
 func (h *handlers) remove(event string) {
-	delete(h.index, event)
+	delete(h.others().index, event)
 	h.events = slices.DeleteFunc(h.events, func(n namedHandler) bool { return n.event == event })
 }
 
 // named returns the handlers for events with a name. It puts them into buf if that
 // has room.
 func (h *handlers) named(buf []func(*Event) error, event []byte) []func(*Event) error {
-	if h.index != nil {
-		return h.index[string(event)]
+	if index := h.others().index; index != nil {
+		return index[string(event)]
 	}
 	for _, n := range h.events {
 		if n.event == string(event) {
@@ -135,9 +144,7 @@ func (s *Socket) OnDisconnect(f func(Reason)) {
 func (a *actor) handle(add func(*moreHandlers)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	m := *a.handlers.others()
-	add(&m)
-	a.handlers.more = &m
+	a.handlers.change(add)
 }
 
 // notifyOutgoing calls the handlers of OnAnyOutgoing. Called without any lock.

@@ -34,7 +34,7 @@ func (s *Socket) Handshake() Handshake {
 	return Handshake{
 		Header: h.Header, Time: h.Time, Issued: h.Time.UnixMilli(), Address: address,
 		XDomain: h.Header.Get("Origin") != "", Secure: h.Secure,
-		URL: h.URL.RequestURI(), Query: h.URL.Query(), Auth: s.auth,
+		URL: h.URL.RequestURI(), Query: h.URL.Query(), Auth: s.sentAuth(),
 	}
 }
 

@@ -164,10 +164,7 @@ func (r *logged) save(s *Socket) { r.log.Save(r.session(s)) }
 
 // session returns what the client of a socket would get back.
 func (r *logged) session(s *Socket) Session {
-	rooms := s.Rooms()
-	s.mu.Lock()
-	data := maps.Clone(s.data)
-	s.mu.Unlock()
+	rooms, data := s.Rooms(), s.cloneData()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := s.track.log

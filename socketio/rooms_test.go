@@ -102,7 +102,7 @@ func TestManySockets(t *testing.T) {
 		sockets, clients := people(s, "a", "b", "c")
 		a := sockets["a"]
 		a.Set("name", "Ann")
-		if a.Value("name") != "Ann" || a.Value("other") != nil {
+		if a.Value("name") != "Ann" || a.Value("other") != nil || sockets["b"].Value("name") != nil {
 			t.Error("values of a socket")
 		}
 		fetch := func(e interface {

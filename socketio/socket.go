@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -33,22 +34,32 @@ type Socket struct {
 
 	conn      *connection
 	namespace *Namespace
-	auth      json.RawMessage
-	track     *track // for recovery; nil without
+	*extras   // nil until there are any; guarded by mu if the namespace has no recovery, otherwise constant
 	recovered bool
 	finished  bool // the handlers know of the end; used by the socket's goroutine alone
-
-	// Guarded by namespace.rooms.mu:
-	left  bool                // the socket is in no room any more
-	rooms map[string]struct{} // the rooms that it is in, without the room of its id
 
 	// Guarded by mu:
 	state  socketState
 	reason Reason
+
+	// Guarded by namespace.rooms.mu:
+	left  bool                // the socket is in no room any more
+	rooms map[string]struct{} // the rooms that it is in, without the room of its id
+}
+
+// extras is what most sockets do without.
+type extras struct {
+	auth  json.RawMessage // constant; nil: an empty object
+	track *track          // for recovery; nil without
+
+	// Guarded by the socket's mu:
 	data   map[string]any
 	ctx    context.Context // nil until Context is called
 	cancel context.CancelCauseFunc
 }
+
+// noAuth is the auth of a client that has sent none.
+var noAuth = json.RawMessage("{}")
 
 type socketState uint8
 
@@ -59,9 +70,30 @@ const (
 )
 
 func newSocket(c *connection, n *Namespace, auth json.RawMessage) *Socket {
-	s := &Socket{session: c.session, conn: c, namespace: n, auth: auth}
+	s := &Socket{session: c.session, conn: c, namespace: n}
 	s.owner = s
+	if n.recovery != nil || !bytes.Equal(auth, noAuth) {
+		s.extras = &extras{auth: auth}
+	}
 	return s
+}
+
+// extra returns extras, which it makes. Called with mu held.
+func (s *Socket) extra() *extras {
+	if s.extras == nil {
+		s.extras = new(extras)
+	}
+	return s.extras
+}
+
+// sentAuth returns the auth that the client has sent with its CONNECT.
+func (s *Socket) sentAuth() json.RawMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.extras == nil || s.auth == nil {
+		return noAuth
+	}
+	return s.auth
 }
 
 // A Socket owns its actor.
@@ -96,7 +128,7 @@ func (s *Socket) name() {
 
 // pid identifies the client when it comes back; "" without recovery.
 func (s *Socket) pid() string {
-	if s.track == nil {
+	if s.namespace.recovery == nil {
 		return ""
 	}
 	return s.track.pid
@@ -164,13 +196,14 @@ func (c socketContext) Value(key any) any { return c.s.context().Value(key) }
 func (s *Socket) context() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ctx == nil {
-		s.ctx, s.cancel = context.WithCancelCause(requestContext{context.Background(), s.session})
+	x := s.extra()
+	if x.ctx == nil {
+		x.ctx, x.cancel = context.WithCancelCause(requestContext{context.Background(), s.session})
 		if s.state == over {
-			s.cancel(&DisconnectError{s.reason})
+			x.cancel(&DisconnectError{s.reason})
 		}
 	}
-	return s.ctx
+	return x.ctx
 }
 
 // A requestContext has the values of the request that has opened a session, and
@@ -186,10 +219,11 @@ func (c requestContext) Value(key any) any { return c.session.Value(key) }
 // JSON, and a client that comes back gets it back; see Recovery.
 func (s *Socket) Set(key string, value any) {
 	s.mu.Lock()
-	if s.data == nil {
-		s.data = make(map[string]any)
+	x := s.extra()
+	if x.data == nil {
+		x.data = make(map[string]any)
 	}
-	s.data[key] = value
+	x.data[key] = value
 	s.mu.Unlock()
 	s.changed()
 }
@@ -198,6 +232,9 @@ func (s *Socket) Set(key string, value any) {
 func (s *Socket) Value(key string) any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.extras == nil {
+		return nil
+	}
 	return s.data[key]
 }
 
@@ -210,7 +247,7 @@ func ValueOf[T any](s *Socket, key string) (v T, ok bool) {
 // Auth decodes the auth that the client has sent with its CONNECT. Members that T
 // does not have are ignored.
 func Auth[T any](s *Socket) (auth T, err error) {
-	if err = json.Unmarshal(s.auth, &auth); err != nil {
+	if err = json.Unmarshal(s.sentAuth(), &auth); err != nil {
 		err = fmt.Errorf("socket.io: auth: %w", err)
 	}
 	return auth, err
@@ -218,10 +255,17 @@ func Auth[T any](s *Socket) (auth T, err error) {
 
 // describe returns what FetchSockets returns for s.
 func (s *Socket) describe() RemoteSocket {
-	rooms := s.Rooms()
+	return RemoteSocket{n: s.namespace, ID: s.id, Rooms: s.Rooms(), Data: s.cloneData(), Handshake: s.Handshake()}
+}
+
+// cloneData returns a copy of what Set has kept.
+func (s *Socket) cloneData() map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return RemoteSocket{n: s.namespace, ID: s.id, Rooms: rooms, Data: maps.Clone(s.data), Handshake: s.Handshake()}
+	if s.extras == nil {
+		return nil
+	}
+	return maps.Clone(s.data)
 }
 
 // Join puts the socket into all of the rooms. It puts it into none and returns an
@@ -346,7 +390,7 @@ func (s *Socket) close(reason Reason) {
 	s.state, s.reason = over, reason
 	pending := s.pending
 	s.pending = nil
-	if s.cancel != nil {
+	if s.extras != nil && s.cancel != nil {
 		s.cancel(&DisconnectError{reason})
 	}
 	s.mu.Unlock()
