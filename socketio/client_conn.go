@@ -16,9 +16,10 @@ type clientConn struct {
 // end takes note that the session is over, or about to be closed. Called with m.mu
 // held.
 func (conn *clientConn) end() {
-	conn.mu.Lock()
-	defer conn.mu.Unlock()
-	conn.close()
+	b := conn.events()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	conn.close(b)
 }
 
 // Closed implements engineio.Receiver.
@@ -29,6 +30,15 @@ func (conn *clientConn) Closed(reason engineio.Reason) {
 	}()
 	conn.m.lost(conn, fromEngine(reason), conn.session.Err())
 }
+
+// side implements host.
+func (conn *clientConn) side() *side { return &conn.m.side }
+
+// events implements host.
+func (conn *clientConn) events() *backlog { return &conn.m.waiting }
+
+// Message implements engineio.Receiver.
+func (conn *clientConn) Message(data []byte, binary bool) { conn.message(conn, data, binary) }
 
 // overload implements host.
 func (conn *clientConn) overload() error { return nil }
@@ -80,7 +90,7 @@ func (conn *clientConn) handle(u *packet.Unit) error {
 // for whom the session is held back. Called with m.mu held.
 func (c *Client) hear(u *packet.Unit) {
 	c.early = append(c.early, u)
-	if c.earlySize += u.Size(); c.earlySize > c.m.waiting.limit {
+	if c.earlySize += u.Size(); c.earlySize > c.m.side.intake.eventBytes {
 		for _, u := range c.early {
 			c.admit(u)
 		}
@@ -91,7 +101,7 @@ func (c *Client) hear(u *packet.Unit) {
 // admit hands an event to the handlers. Called with m.mu held.
 func (c *Client) admit(u *packet.Unit) {
 	c.note(u)
-	c.m.conn.queue(&c.actor, u, c.era, nil)
+	c.m.waiting.queue(&c.actor, u, c.era, nil)
 }
 
 // maxOffset is the length of the longest offset that is believed to be one. Those of

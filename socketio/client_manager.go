@@ -69,7 +69,6 @@ func newManager(url string, o *DialOptions) (*manager, *Client, error) {
 		side: clientSide(resolved), o: resolved, auth: auth, url: engine, host: host,
 		gone: make(chan struct{}), done: make(chan struct{}),
 	}
-	m.waiting.limit = resolved.Limits.HandlerQueueBytes
 	m.ctx, m.cancel = context.WithCancelCause(context.Background())
 	return m, m.of(namespace), nil
 }
@@ -261,7 +260,6 @@ func (m *manager) opened(d *dialer, s *engineio.Client) engineio.Receiver {
 	m.mu.Lock()
 	defer m.unlock()
 	conn := &clientConn{m: m, session: s}
-	conn.intake = intake{of: conn, side: &m.side, backlog: &m.waiting}
 	m.running++
 	if m.dialer != d {
 		conn.closed = true

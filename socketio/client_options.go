@@ -221,6 +221,6 @@ func clientSide(o *DialOptions) side {
 	return side{
 		wire: newWire(o.Parser, l.Attachments), logger: o.Logger, onError: o.OnError,
 		pendingAcks: l.PendingAcks, ackTimeout: o.AckTimeout,
-		intake: intakeLimits{l.AttachmentBytes, l.AttachmentTimeout},
+		intake: intakeLimits{l.AttachmentBytes, l.AttachmentTimeout, l.HandlerQueueBytes},
 	}
 }

@@ -131,7 +131,7 @@ func (s *Socket) enter() bool {
 	}
 	s.state = connected
 	s.mu.Unlock()
-	answer := s.namespace.server.wire.newControl(parser.Connect, s.namespace.name, s.conn.dialect.granted(s))
+	answer := s.namespace.server.wire.newControl(parser.Connect, s.namespace.name, s.conn.dialect().granted(s))
 	s.namespace.rooms.add(s, func() { s.conn.send(answer) })
 	return true
 }
@@ -147,7 +147,7 @@ func (s *Socket) refuse(err error) {
 		s.namespace.server.o.Logger.Error("socket.io: data of an Error", "error", err)
 		answer.Data = nil
 	}
-	s.conn.send(s.namespace.server.wire.newControl(parser.ConnectError, s.namespace.name, s.conn.dialect.refused(answer)))
+	s.conn.send(s.namespace.server.wire.newControl(parser.ConnectError, s.namespace.name, s.conn.dialect().refused(answer)))
 	s.close(ServerNamespaceDisconnect)
 }
 

@@ -26,27 +26,42 @@ var (
 type connection struct {
 	server  *Server
 	session *engineio.Session
-	dialect *dialect // of the client
 
-	waiting backlog
-	intake  // its mu, that of waiting, guards the fields below
+	backlog // its mu guards the fields below
+	intake
 
-	sockets []*Socket   // those whose middleware still runs included
-	sent    []string    // namespaces from which the server has disconnected the client
-	timer   *time.Timer // runs until a namespace is joined; nil then
-	living  int         // sockets that were added and whose handlers have not all returned
+	sockets []*Socket // those whose middleware still runs included
+	living  int       // sockets that were added and whose handlers have not all returned
+	*seldom           // nil if none of it is needed
+}
+
+// seldom is what a connection has at its beginning, or if the server has disconnected the
+// client from a namespace.
+type seldom struct {
+	timer *time.Timer // runs until a namespace is joined; nil then
+	sent  []string    // namespaces from which the server has disconnected the client
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
-	c := &connection{server: s, session: session, dialect: dialectOf(session)}
-	c.waiting.limit = s.o.Limits.HandlerQueueBytes
-	c.intake = intake{of: c, side: &s.side, backlog: &c.waiting}
+	c := &connection{server: s, session: session, seldom: new(seldom)}
 	c.timer = time.AfterFunc(s.o.Limits.ConnectTimeout, func() { c.violation(errNeverConnected) })
-	if c.dialect.unasked {
+	if c.dialect().unasked {
 		_ = c.join("/", noAuth) // nothing was joined before
 	}
 	return c
 }
+
+// dialect returns that of the client.
+func (c *connection) dialect() *dialect { return dialectOf(c.session) }
+
+// side implements host.
+func (c *connection) side() *side { return &c.server.side }
+
+// events implements host.
+func (c *connection) events() *backlog { return &c.backlog }
+
+// Message implements engineio.Receiver.
+func (c *connection) Message(data []byte, binary bool) { c.message(c, data, binary) }
 
 // violation closes the connection because the client has broken a rule.
 func (c *connection) violation(err error) {
@@ -85,7 +100,7 @@ func (c *connection) handle(u *packet.Unit) error {
 // connect handles a CONNECT.
 func (c *connection) connect(u *packet.Unit) error {
 	defer release(u)
-	return c.join(c.dialect.asked(u))
+	return c.join(c.dialect().asked(u))
 }
 
 // join makes the client join a namespace, or tells it why it may not.
@@ -118,7 +133,9 @@ func (c *connection) add(s *Socket) bool {
 	}
 	c.sockets = append(c.sockets, s)
 	c.living++
-	c.sent = slices.DeleteFunc(c.sent, func(name string) bool { return name == s.namespace.name })
+	if c.seldom != nil {
+		c.sent = slices.DeleteFunc(c.sent, func(name string) bool { return name == s.namespace.name })
+	}
 	return true
 }
 
@@ -140,7 +157,7 @@ func (c *connection) socket(namespace []byte) *Socket {
 func (c *connection) crossed(namespace []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.ContainsFunc(c.sent, func(name string) bool { return name == string(namespace) })
+	return c.seldom != nil && slices.ContainsFunc(c.sent, func(name string) bool { return name == string(namespace) })
 }
 
 // joined stops the timer of clients that never join a namespace.
@@ -150,10 +167,14 @@ func (c *connection) joined() {
 	c.stopTimer()
 }
 
+// stopTimer stops the timer. Called with mu held.
 func (c *connection) stopTimer() {
-	if c.timer != nil {
-		c.timer.Stop()
-		c.timer = nil
+	if c.seldom == nil || c.timer == nil {
+		return
+	}
+	c.timer.Stop()
+	if c.timer = nil; c.sent == nil {
+		c.seldom = nil
 	}
 }
 
@@ -164,7 +185,13 @@ func (c *connection) left(s *Socket, sent bool) {
 	defer c.mu.Unlock()
 	before := len(c.sockets)
 	c.sockets = slices.DeleteFunc(c.sockets, func(x *Socket) bool { return x == s })
-	if sent && len(c.sockets) < before && len(c.sent) < c.server.o.Limits.Namespaces {
+	if !sent || len(c.sockets) == before {
+		return
+	}
+	if c.seldom == nil {
+		c.seldom = new(seldom)
+	}
+	if len(c.sent) < c.server.o.Limits.Namespaces {
 		c.sent = append(c.sent, s.namespace.name)
 	}
 }
@@ -195,7 +222,7 @@ func (c *connection) ended() {
 // Closed implements engineio.Receiver.
 func (c *connection) Closed(reason engineio.Reason) {
 	c.mu.Lock()
-	c.intake.close()
+	c.close(&c.backlog)
 	c.stopTimer()
 	sockets := c.sockets
 	c.sockets = nil

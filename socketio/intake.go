@@ -18,30 +18,39 @@ var (
 
 // An intake makes packets of the messages of an Engine.IO session, and holds the
 // session back while handlers have too much to do. Both ends of a connection have one,
-// which they embed.
+// which they embed: they are its host.
 type intake struct {
-	of        host
-	side      *side
-	assembler packet.Assembler // used by Message alone, of which one call runs at a time
+	closed  bool     // the session has ended; guarded by the mu of the host's backlog
+	partial *partial // nil: no attachments have been awaited yet; set by Message alone, with that mu held
+}
 
-	*backlog             // its mu guards the fields below
-	closed   bool        // the session has ended
-	slow     *time.Timer // runs while attachments are awaited
+// A partial is what there is of a packet whose attachments are awaited.
+type partial struct {
+	assembler packet.Assembler // used by Message alone, of which one call runs at a time
+	slow      *time.Timer      // runs while attachments are awaited; guarded by the mu of the host's backlog
 }
 
 // A backlog is the events that wait for handlers or are with them. It belongs to a
 // server's connection, or to a client, whose sessions come and go.
 type backlog struct {
-	limit int // of size
+	mu   sync.Mutex
+	size int  // of the events, in bytes
+	jam  *jam // nil: size has never exceeded the limit
+}
 
-	mu     sync.Mutex
-	size   int         // of the events, in bytes
-	relief *sync.Cond  // wakes intake.wait; nil: nobody has waited yet
+// A jam is where the readers of sessions wait until size is below the limit again. Guarded by
+// the backlog's mu.
+type jam struct {
+	limit  int
+	relief *sync.Cond  // wakes intake.wait
 	stall  *time.Timer // runs while intake.wait waits, anew after each handler that returns
 }
 
 // A host is what has an intake.
 type host interface {
+	side() *side
+	// events are those that wait for the host's handlers.
+	events() *backlog
 	// handle handles a packet that is complete, which belongs to it.
 	handle(*packet.Unit) error
 	// violation closes the session, because the other end has broken a rule.
@@ -57,6 +66,7 @@ type host interface {
 type intakeLimits struct {
 	attachmentBytes   int64
 	attachmentTimeout time.Duration
+	eventBytes        int // of the backlog
 }
 
 // units holds Units that are used again.
@@ -75,51 +85,68 @@ func release(u *packet.Unit) {
 	units.Put(u)
 }
 
-// Message implements engineio.Receiver.
-func (in *intake) Message(data []byte, binary bool) {
-	whole, err := in.assemble(data, binary)
+// message is Message of an engineio.Receiver, for the host h.
+func (in *intake) message(h host, data []byte, binary bool) {
+	whole, err := in.assemble(h, data, binary)
 	if err == nil {
-		in.watchAttachments(in.assembler.Awaiting())
+		in.watchAttachments(h)
 		if whole == nil {
 			return
 		}
-		err = in.of.handle(whole)
+		err = h.handle(whole)
 	}
 	if err != nil {
-		in.of.violation(err)
+		h.violation(err)
 		return
 	}
-	in.wait()
+	in.wait(h)
 }
 
 // assemble takes a message. It returns a packet if that is complete, and nil while
 // its attachments are awaited.
-func (in *intake) assemble(data []byte, binary bool) (*packet.Unit, error) {
-	w := &in.side.wire
-	attachment, err := in.assembler.Judge(binary, w.parser.Binary())
+func (in *intake) assemble(h host, data []byte, binary bool) (*packet.Unit, error) {
+	side := h.side()
+	w := &side.wire
+	var ready packet.Assembler
+	assembler := &ready
+	if in.partial != nil {
+		assembler = &in.partial.assembler
+	}
+	attachment, err := assembler.Judge(binary, w.parser.Binary())
 	if err != nil {
 		return nil, err
 	}
 	if attachment {
-		return in.assembler.Attachment(bytes.Clone(data), in.side.intake.attachmentBytes)
+		return assembler.Attachment(bytes.Clone(data), side.intake.attachmentBytes)
 	}
 	u := units.Get().(*packet.Unit)
 	if err := u.Parse(w.parser, data, w.limits); err != nil {
 		return nil, err
 	}
-	return in.assembler.First(u), nil
+	if u.Attachments > 0 && in.partial == nil {
+		b := h.events()
+		b.mu.Lock()
+		in.partial = new(partial)
+		b.mu.Unlock()
+		assembler = &in.partial.assembler
+	}
+	return assembler.First(u), nil
 }
 
 // watchAttachments starts or stops the timer of attachments.
-func (in *intake) watchAttachments(awaited bool) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	switch {
-	case awaited && in.slow == nil && !in.closed:
-		in.slow = time.AfterFunc(in.side.intake.attachmentTimeout, func() { in.of.violation(errSlow) })
-	case !awaited && in.slow != nil:
-		in.slow.Stop()
-		in.slow = nil
+func (in *intake) watchAttachments(h host) {
+	p, b := in.partial, h.events()
+	if p == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch awaited := p.assembler.Awaiting(); {
+	case awaited && p.slow == nil && !in.closed:
+		p.slow = time.AfterFunc(h.side().intake.attachmentTimeout, func() { h.violation(errSlow) })
+	case !awaited && p.slow != nil:
+		p.slow.Stop()
+		p.slow = nil
 	}
 }
 
@@ -144,11 +171,15 @@ func (b *backlog) handled(size int) {
 // relieve wakes intake.wait if it may not have to wait any longer. Called with mu held,
 // after a handler has returned.
 func (b *backlog) relieve() {
-	if b.stall != nil {
-		b.stall.Reset(stallTime)
+	j := b.jam
+	if j == nil {
+		return
 	}
-	if b.relief != nil && b.size <= b.limit {
-		b.relief.Broadcast()
+	if j.stall != nil {
+		j.stall.Reset(stallTime)
+	}
+	if b.size <= j.limit {
+		j.relief.Broadcast()
 	}
 }
 
@@ -157,53 +188,59 @@ func (b *backlog) relieve() {
 const stallTime = 2 * time.Minute
 
 // overloaded returns which limit is exceeded by what the handlers have to do, nil
-// if none is. Called with mu held.
-func (in *intake) overloaded() error {
+// if none is. Called with mu of the host's backlog held.
+func (in *intake) overloaded(h host) error {
 	switch {
 	case in.closed:
 		return nil
-	case in.size > in.limit:
+	case h.events().size > h.side().intake.eventBytes:
 		return errStalled
 	}
-	return in.of.overload()
+	return h.overload()
 }
 
 // wait waits while the handlers have too much to do.
-func (in *intake) wait() {
-	in.mu.Lock()
-	defer in.mu.Unlock()
+func (in *intake) wait(h host) {
+	b := h.events()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if in.overloaded(h) == nil {
+		return
+	}
+	if b.jam == nil {
+		b.jam = &jam{limit: h.side().intake.eventBytes, relief: sync.NewCond(&b.mu)}
+	}
+	j := b.jam
 	var stall *time.Timer
-	for err := in.overloaded(); err != nil; err = in.overloaded() {
-		in.of.hurry()
-		if in.relief == nil {
-			in.relief = sync.NewCond(&in.mu)
+	for err := in.overloaded(h); err != nil; err = in.overloaded(h) {
+		h.hurry()
+		if j.stall == nil {
+			stall = time.AfterFunc(stallTime, func() { h.violation(err) })
+			j.stall = stall
 		}
-		if in.stall == nil {
-			stall = time.AfterFunc(stallTime, func() { in.of.violation(err) })
-			in.stall = stall
-		}
-		in.relief.Wait()
+		j.relief.Wait()
 	}
-	if stall == in.stall { // and not that of the client's next session
-		in.stopStall()
+	if stall == j.stall { // and not that of the client's next session
+		j.stop()
 	}
 }
 
-func (b *backlog) stopStall() {
-	if b.stall != nil {
-		b.stall.Stop()
-		b.stall = nil
+// stop stops the timer.
+func (j *jam) stop() {
+	if j.stall != nil {
+		j.stall.Stop()
+		j.stall = nil
 	}
 }
 
-// close takes note of the end of the session. Called with mu held.
-func (in *intake) close() {
+// close takes note of the end of the session. Called with mu of the host's backlog, b, held.
+func (in *intake) close(b *backlog) {
 	in.closed = true
-	in.stopStall()
-	if in.slow != nil {
-		in.slow.Stop()
+	if p := in.partial; p != nil && p.slow != nil {
+		p.slow.Stop()
 	}
-	if in.relief != nil {
-		in.relief.Broadcast()
+	if j := b.jam; j != nil {
+		j.stop()
+		j.relief.Broadcast()
 	}
 }

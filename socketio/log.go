@@ -114,7 +114,7 @@ func (l *Local) Deliver(t Target, event Encoded, offset string) error {
 func (l *Local) Session(id string) (Session, bool) {
 	s, ok := l.n.rooms.socket(id)
 	r := l.n.logged()
-	if !ok || r == nil || !s.conn.dialect.recovers {
+	if !ok || r == nil || !s.conn.dialect().recovers {
 		return Session{}, false
 	}
 	return r.session(s), s.Connected()

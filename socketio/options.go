@@ -171,6 +171,6 @@ func serverSide(o *Options) side {
 	return side{
 		wire: newWire(o.Parser, l.Attachments), logger: o.Logger, onError: o.OnError,
 		pendingAcks: l.PendingAcks, ackTimeout: l.AckTimeout,
-		intake: intakeLimits{l.AttachmentBytes, l.AttachmentTimeout},
+		intake: intakeLimits{l.AttachmentBytes, l.AttachmentTimeout, l.HandlerQueueBytes},
 	}
 }

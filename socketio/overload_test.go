@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -367,4 +368,14 @@ func TestNamespacesSteady(t *testing.T) {
 		t.Errorf("%d namespaces are left", len(s.namespaces))
 	}
 	runtime.KeepAlive(s)
+}
+
+// A server may have a million clients.
+func TestSizes(t *testing.T) {
+	if size := reflect.TypeFor[Socket]().Size(); size > 144 {
+		t.Errorf("a Socket takes %d bytes, want at most 144", size)
+	}
+	if size := reflect.TypeFor[connection]().Size(); size > 96 {
+		t.Errorf("a connection takes %d bytes, want at most 96", size)
+	}
 }

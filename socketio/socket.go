@@ -120,7 +120,7 @@ func (s *Socket) answer(a *emission, _ uint64) error {
 // the socket's goroutine: the stack of the goroutine that reads from the client
 // would stay as large as it has once been.
 func (s *Socket) name() {
-	s.id = s.conn.dialect.id(s)
+	s.id = s.conn.dialect().id(s)
 	if s.namespace.recovery != nil {
 		s.track = &track{pid: randomID()}
 	}
@@ -374,7 +374,7 @@ func (s *Socket) send(e *emission, volatile bool) {
 // mayComeBack reports whether the client of a socket that ends for a reason may come
 // back to what it had.
 func (s *Socket) mayComeBack(reason Reason) bool {
-	return s.namespace.recovery != nil && s.conn.dialect.recovers && reason.recoverable()
+	return s.namespace.recovery != nil && s.conn.dialect().recovers && reason.recoverable()
 }
 
 // close ends the socket. The socket's goroutine tells the handlers, after it has
