@@ -179,7 +179,7 @@ func (a *actor) perform(t task) {
 // event calls the handlers of an event, and releases u.
 func (a *actor) event(u *packet.Unit, era uint64) {
 	defer a.owner.handled(u.Size())
-	var few [4]func(*Event) error
+	var few [4]handler
 	a.mu.Lock()
 	named := a.handlers.named(few[:0], u.Name())
 	more := a.handlers.others()
@@ -209,8 +209,8 @@ func (a *actor) event(u *packet.Unit, era uint64) {
 	for _, f := range more.any {
 		f(e)
 	}
-	for _, f := range named {
-		if err := f(e); err != nil {
+	for _, h := range named {
+		if err := h.handle(e); err != nil {
 			a.failed(e, err)
 		}
 	}

@@ -11,12 +11,12 @@ type handlers struct {
 
 type namedHandler struct {
 	event string
-	f     func(*Event) error
+	handler
 }
 
 // moreHandlers holds the kinds of handlers of which most sockets have few or none.
 type moreHandlers struct {
-	index         map[string][]func(*Event) error // by event, if there are many; otherwise nil; guarded by actor.mu
+	index         map[string][]handler // by event, if there are many; otherwise nil; guarded by actor.mu
 	middleware    []func(*Event) error
 	any           []func(*Event)
 	anyOutgoing   []func(event string, args []any)
@@ -31,16 +31,16 @@ var noHandlers moreHandlers
 const fewEvents = 16
 
 // add adds a handler for events with a name.
-func (h *handlers) add(event string, f func(*Event) error) {
+func (h *handlers) add(event string, f handler) {
 	index := h.others().index
 	switch {
 	case index == nil && len(h.events) < fewEvents:
 		h.events = append(h.events, namedHandler{event, f})
 		return
 	case index == nil:
-		index = make(map[string][]func(*Event) error)
+		index = make(map[string][]handler)
 		for _, n := range h.events {
-			index[n.event] = append(index[n.event], n.f)
+			index[n.event] = append(index[n.event], n.handler)
 		}
 		h.events = nil
 		h.change(func(m *moreHandlers) { m.index = index })
@@ -63,13 +63,13 @@ func (h *handlers) remove(event string) {
 
 // named returns the handlers for events with a name. It puts them into buf if that
 // has room.
-func (h *handlers) named(buf []func(*Event) error, event []byte) []func(*Event) error {
+func (h *handlers) named(buf []handler, event []byte) []handler {
 	if index := h.others().index; index != nil {
 		return index[string(event)]
 	}
 	for _, n := range h.events {
 		if n.event == string(event) {
-			buf = append(buf, n.f)
+			buf = append(buf, n.handler)
 		}
 	}
 	return buf
@@ -89,9 +89,14 @@ func (h *handlers) others() *moreHandlers {
 // is logged. On and Handle add handlers whose arguments have types.
 func (a *actor) OnEvent(event string, f func(*Event) error) {
 	need(f != nil, "OnEvent: nil function")
+	a.listen(event, plainHandler(f))
+}
+
+// listen implements Listener.
+func (a *actor) listen(event string, h handler) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.handlers.add(event, f)
+	a.handlers.add(event, h)
 }
 
 // Off removes the handlers for events with a name, those of On and Handle too.

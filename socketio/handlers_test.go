@@ -13,15 +13,15 @@ func TestHandlersNamed(t *testing.T) {
 		var h handlers
 		var called []int
 		for i := range 3 * n { // 3 for each name
-			h.add(fmt.Sprint("event", i%n), func(*Event) error {
+			h.add(fmt.Sprint("event", i%n), plainHandler(func(*Event) error {
 				called = append(called, i)
 				return nil
-			})
+			}))
 		}
 		for i := range n {
 			called = nil
 			for _, f := range h.named(nil, fmt.Append(nil, "event", i)) {
-				f(nil)
+				f.handle(nil)
 			}
 			if want := []int{i, i + n, i + 2*n}; !slices.Equal(called, want) {
 				t.Errorf("event %d of %d: handlers %v, want %v", i, n, called, want)
