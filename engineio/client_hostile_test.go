@@ -242,6 +242,34 @@ func TestClientNoServer(t *testing.T) {
 	}
 }
 
+// A GET that has got no answer is not sent again: the answer may have been given, with
+// messages that would be missing then.
+func TestClientGetsOnce(t *testing.T) {
+	gets := 0
+	server := &fake{get: func(w http.ResponseWriter, r *http.Request) {
+		if gets++; gets == 1 { // the connection is in use from here on
+			respond(200, "4first")(w, r)
+			return
+		}
+		nc, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		nc.Close()
+	}}
+	withFake(t, server, func(s *site) {
+		c, err := s.connect(&engineio.DialOptions{Transports: []string{"polling"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-c.c.Done()
+		if c.c.Err() == nil || gets != 2 {
+			t.Errorf("%d GETs, %v; want 2, and an error", gets, c.c.Err())
+		}
+	})
+}
+
 // A GET or POST in the middle of a session that is answered as it should not be ends
 // it, and Err says how.
 func TestClientBadAnswers(t *testing.T) {

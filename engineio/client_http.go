@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/cookiejar"
@@ -66,7 +67,21 @@ func (w *web) preparePolling() {
 		w.own = ownTransport()
 		transport = w.own
 	}
-	w.polling = &http.Client{Transport: transport, Jar: w.jar, CheckRedirect: w.redirect}
+	w.polling = &http.Client{Transport: once{transport}, Jar: w.jar, CheckRedirect: w.redirect}
+}
+
+// once sends each request once. A http.Transport sends a GET again if its connection ends
+// before an answer has come; but the server may have given its answer, with messages in it
+// that nobody would miss then. It does so with no request that has a body.
+type once struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t once) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet {
+		r = r.WithContext(r.Context()) // a copy
+		r.Body, r.GetBody = io.NopCloser(strings.NewReader("")), nil
+	}
+	return t.RoundTripper.RoundTrip(r)
 }
 
 // ownTransport returns a transport for a user who brings none.
