@@ -20,6 +20,7 @@ type network struct {
 	mu    sync.Mutex
 	down  bool
 	conns []net.Conn
+	cuts  int // so far
 	dials int // also those that fail
 }
 
@@ -34,18 +35,23 @@ func (s *site) network() (*network, *http.Client) {
 func (n *network) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	n.mu.Lock()
 	n.dials++
-	down := n.down
+	down, cuts := n.down, n.cuts
 	n.mu.Unlock()
 	if down {
 		return nil, errNoNetwork
 	}
 	c, err := n.dialContext(ctx, network, address)
-	if err == nil {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.conns = append(n.conns, c)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cuts > cuts { // it was cut while it was dialed
+		c.Close()
+		return nil, errNoNetwork
+	}
+	n.conns = append(n.conns, c)
+	return c, nil
 }
 
 // cut ends all connections. While the network is down there are no new ones.
@@ -53,6 +59,7 @@ func (n *network) cut(down bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.down = down
+	n.cuts++
 	for _, c := range n.conns {
 		c.Close()
 	}
