@@ -8,8 +8,9 @@ import (
 
 // Close ends the session. What is queued is still sent: over the WebSocket,
 // before the Close frame, or to the GET that waits, before a close packet. If no
-// GET waits, the next one within 30 s gets it. Close does not wait for that. The
-// receiver is told ForcedClose, or ForcedServerClose if no GET waited.
+// GET waits, the next one within 30 s gets it, or the WebSocket to which the client is
+// just moving. Close does not wait for that. The receiver is told ForcedClose, or
+// ForcedServerClose if no GET waited.
 func (s *Session) Close() { s.shut(closedHere, closedBetween) }
 
 // shut is Close for a cause, and for another one if no GET waits.
@@ -28,13 +29,24 @@ func (s *Session) shut(now, later *cause) {
 // unlock tells the receiver and the log.
 func (s *Session) end(why *cause) {
 	if s.finish(why) {
-		s.requests = nil
+		s.endRequests()
 		s.server.forget(s.ID())
 	}
 }
 
+// endRequests lets go of what a session on long-polling has. Called with mu held.
+func (s *Session) endRequests() {
+	if s.requests != nil {
+		s.hangUp(s.probing)
+		s.requests = nil
+	}
+	s.arm()
+}
+
 // endLater ends a session on long-polling, but one more GET gets what is queued and
-// then last. Called with mu held.
+// then last. A client that was told to move to a WebSocket may send no GET any more: that
+// WebSocket stays until then, and gets what is queued if the client comes there. Called
+// with mu held.
 func (s *Session) endLater(why *cause, last *Message) {
 	if s.finish(why) {
 		s.farewell, s.forget = last, momentOf(time.Now().Add(lingerTime))
@@ -56,8 +68,7 @@ func (s *Session) finish(why *cause) bool {
 			s.server.hold()
 			s.answer(answer{messages: []*Message{closeMessage}, last: true})
 		}
-		s.hangUp(q.probing)
-		q.probing, q.probe, q.release = nil, 0, 0
+		q.probe, q.release = 0, 0
 	}
 	s.hangUp(s.ws.Load())
 	s.arm()
@@ -122,8 +133,7 @@ func (s *Session) leave() []*Message {
 	var messages []*Message
 	if s.requests != nil {
 		messages = append(s.take(), s.farewell)
-		s.requests = nil
-		s.arm()
+		s.endRequests()
 	}
 	s.server.forget(s.ID())
 	return messages

@@ -249,7 +249,7 @@ func TestSecondWebSocket(t *testing.T) {
 	})
 }
 
-// A session that ends takes the probing WebSocket along.
+// A session that ends takes the probing WebSocket along, once its client has the rest.
 func TestEndWhileProbing(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		sid := s.open()
@@ -257,9 +257,47 @@ func TestEndWhileProbing(t *testing.T) {
 		w.send("2probe")
 		w.want("3probe")
 		s.session().Close()
-		w.wantClosed()
 		s.wantEnd(engineio.ForcedServerClose)
 		s.wantGet(sid, 200, "1")
+		w.wantClosed()
+	})
+}
+
+// A client that is on its way to the WebSocket when the session ends gets there what was
+// sent before: it sends no GET any more.
+func TestEndWhileMoving(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		w := s.websocket("&sid=" + sid)
+		w.send("2probe")
+		w.want("3probe")
+		n := s.session()
+		n.Send(engineio.NewMessage([]byte("a"), false), engineio.NewMessage([]byte("b"), true))
+		n.Close()
+		s.wantEnd(engineio.ForcedServerClose)
+		w.send("5")
+		w.want("4a")
+		w.want("binary:b")
+		w.wantClosed()
+		s.wantGet(sid, 400, unknownSession)
+	})
+}
+
+// One that does not come there is not waited for longer than its next GET would be.
+func TestEndWhileMovingVanished(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		w := s.websocket("&sid=" + sid)
+		w.send("2probe")
+		w.want("3probe")
+		start := time.Now()
+		s.session().Close()
+		s.wantEnd(engineio.ForcedServerClose)
+		w.wantClosed()
+		if d := time.Since(start); d != 30*time.Second {
+			t.Errorf("closed after %v, want 30s", d)
+		}
+		s.wantGet(sid, 400, unknownSession)
 	})
 }
 

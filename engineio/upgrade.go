@@ -50,7 +50,8 @@ const (
 	answerProbe         // send "3probe", and release GETs from now on
 	moveOver            // the WebSocket becomes the transport
 	dropProbe           // close the probing WebSocket
-	closeSession        // close the transport and the probing WebSocket
+	closeSession        // close the transport, and the probing WebSocket unless the session lingers
+	sendRest            // send over the WebSocket, if the session lingers, what a GET would have got
 
 	pauseRequests // of a client: begin no request, and await those that are under way
 )
@@ -98,7 +99,7 @@ var transitions = table{
 	closed: {
 		attach:   {closed, refuseProbe},
 		probe:    {closed, nothing},
-		switchTo: {closed, nothing},
+		switchTo: {closed, sendRest},
 		abandon:  {closed, nothing},
 		end:      {closed, nothing},
 	},

@@ -199,8 +199,11 @@ func (s *Session) probed(c *conn.Conn, m conn.Message) {
 			s.arm()
 		}
 	case m.Type == conn.Text && text == "5":
-		if s.state.on(switchTo) == moveOver {
+		switch s.state.on(switchTo) {
+		case moveOver:
 			s.moveOver(c)
+		case sendRest:
+			s.sendRest(c)
 		}
 	default:
 		s.dropProbe()
@@ -217,6 +220,14 @@ func (s *Session) moveOver(c *conn.Conn) {
 	queue := s.take()
 	s.requests = nil
 	s.transmit(queue)
+}
+
+// sendRest sends what is queued in a session that is over, but lingers, on the WebSocket to
+// which the client has moved meanwhile, and closes that. Called with mu held.
+func (s *Session) sendRest(c *conn.Conn) {
+	s.ws.Store(c)
+	s.transmit(s.take())
+	s.leave()
 }
 
 // dropProbe closes the WebSocket that is probed. The session goes on polling.
