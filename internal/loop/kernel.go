@@ -4,7 +4,7 @@ import "net"
 
 // A Kernel has the sockets of one Loop, by their descriptors, and tells when they can be
 // read and written. Read, Write, CloseWrite and Control are called from several
-// goroutines, Wait from one at a time.
+// goroutines, Wait from one at a time, and so is Look, which another one may call meanwhile.
 type Kernel interface {
 	// Take takes over a stream, which must not be used any more, and returns its
 	// descriptor. It returns false, and has done nothing, if it can't.
@@ -15,6 +15,8 @@ type Kernel interface {
 	// Wait waits until there is something to tell, and returns how many events
 	// that is. Each change is told once. After End it returns 0 at once.
 	Wait(events []Event) int
+	// Look is Wait that never waits: it returns 0 if there is nothing to tell.
+	Look(events []Event) int
 	// Read reads into p, which is not empty, what there is. It never waits: where
 	// there is nothing the error is ErrAgain. The end of the stream is 0 and no error.
 	Read(fd int32, p []byte) (int, error)

@@ -12,9 +12,16 @@ import (
 type epoll struct {
 	file *os.File
 	raw  syscall.RawConn
-	poll func(fd uintptr) bool // made once: a closure for each call would be an allocation for each
 
-	// Of the call of Wait.
+	// What Wait and Look call is made once: a closure for each call would be an allocation
+	// for each.
+	wait, look answer
+	onWait     func(fd uintptr) bool
+	onLook     func(fd uintptr)
+}
+
+// An answer is what epoll_wait(2) has told.
+type answer struct {
 	list   []syscall.EpollEvent
 	events int
 	err    error
@@ -33,8 +40,10 @@ func newKernel(nc net.Conn) Kernel {
 		syscall.Close(fd)
 		return nil
 	}
-	k := &epoll{file: os.NewFile(uintptr(fd), "epoll"), list: make([]syscall.EpollEvent, batch)}
-	k.poll = k.look
+	k := &epoll{file: os.NewFile(uintptr(fd), "epoll")}
+	k.wait.list, k.look.list = make([]syscall.EpollEvent, batch), make([]syscall.EpollEvent, batch)
+	k.onWait = k.wait.ask
+	k.onLook = func(fd uintptr) { k.look.ask(fd) }
 	if k.raw, err = k.file.SyscallConn(); err != nil {
 		k.file.Close()
 		return nil
@@ -87,27 +96,40 @@ func (k *epoll) Watch(fd, number int32) error {
 	return err
 }
 
-// Wait implements Kernel. Its goroutine is parked only after a look has found nothing: while
+// Wait implements Kernel. Its goroutine is parked only after asking has told nothing: while
 // there is work a call is one system call.
 func (k *epoll) Wait(events []Event) int {
-	if k.raw.Read(k.poll) != nil {
+	if k.raw.Read(k.onWait) != nil {
 		return 0
 	}
-	for i, e := range k.list[:k.events] {
-		events[i] = Event{e.Fd, e.Pad, kindOf(e.Events)}
-	}
-	return k.events
+	return k.wait.tell(events)
 }
 
-// look is the callback of Wait. It returns true if Wait is to return.
-func (k *epoll) look(fd uintptr) bool {
+// Look implements Kernel.
+func (k *epoll) Look(events []Event) int {
+	if k.raw.Control(k.onLook) != nil {
+		return 0
+	}
+	return k.look.tell(events)
+}
+
+// ask asks without waiting. It returns false if there is nothing to tell.
+func (a *answer) ask(fd uintptr) bool {
 	for {
-		k.events, k.err = syscall.EpollWait(int(fd), k.list, 0)
-		if k.err != syscall.EINTR {
-			k.events = max(k.events, 0)
-			return k.events > 0 || k.err != nil
+		a.events, a.err = syscall.EpollWait(int(fd), a.list, 0)
+		if a.err != syscall.EINTR {
+			a.events = max(a.events, 0)
+			return a.events > 0 || a.err != nil
 		}
 	}
+}
+
+// tell returns the answer as events.
+func (a *answer) tell(events []Event) int {
+	for i, e := range a.list[:a.events] {
+		events[i] = Event{e.Fd, e.Pad, kindOf(e.Events)}
+	}
+	return a.events
 }
 
 func kindOf(bits uint32) (k Kind) {

@@ -31,12 +31,14 @@ type Loop struct {
 	sockets []*Socket       // by descriptor; nil where there is none
 	numbers int32           // of sockets so far
 	queue   queue           // sockets that are owned and wait for a worker
+	turns   int             // of the round that are left
 	polling bool            // a worker asks the kernel
 	armed   bool            // a worker is about to run
 	spares  []chan struct{} // workers that wait until they are needed
 	over    bool
 
-	events []Event // of the worker that asks the kernel
+	events []Event // of the worker that waits for the kernel
+	looked []Event // of the worker that has mu
 }
 
 const (
@@ -52,7 +54,7 @@ const (
 
 // New returns a Loop on a kernel that nobody else uses.
 func New(k Kernel) *Loop {
-	l := &Loop{kernel: k, events: make([]Event, batch), armed: true}
+	l := &Loop{kernel: k, events: make([]Event, batch), looked: make([]Event, batch), armed: true}
 	go l.work()
 	return l
 }
@@ -112,10 +114,10 @@ func (l *Loop) work() {
 	l.mu.Lock()
 	l.armed = false
 	for {
-		s := l.queue.pop()
+		s := l.next()
 		switch {
 		case s != nil:
-			if !l.polling || !l.queue.empty() { // who asks the kernel does not look at the queue
+			if !l.polling || l.queue.n > 0 { // who asks the kernel does not look at the queue
 				l.wake()
 			}
 			l.mu.Unlock()
@@ -145,7 +147,7 @@ func (l *Loop) work() {
 			n := l.kernel.Wait(l.events)
 			l.mu.Lock()
 			l.polling = false
-			l.sort(l.events[:n])
+			l.told(l.events[:n])
 		case len(l.spares) < maxSpares:
 			if me == nil {
 				me = make(chan struct{}, 1)
@@ -177,13 +179,37 @@ func (l *Loop) wake() {
 	l.spares = l.spares[:n]
 }
 
-// sort hands on what the kernel has told. Called with mu held.
-func (l *Loop) sort(events []Event) {
+// next returns the socket whose turn it is; nil if none waits. Called with mu held.
+func (l *Loop) next() *Socket {
+	if l.turns <= 0 && l.queue.n > 0 {
+		l.look()
+	}
+	l.turns--
+	return l.queue.pop()
+}
+
+// look asks the kernel at the end of a round, which has as many turns as the queue was long
+// when the kernel told something last, or was asked. If it were asked only when the queue is
+// empty, sockets that always have more to read would keep all others waiting. What it tells
+// of goes before those, which have a turn each before the kernel is asked again: so a
+// socket waits for one round at most. Called with mu held.
+func (l *Loop) look() {
+	before := l.queue.n
+	for n := batch; n == batch; {
+		n = l.kernel.Look(l.looked)
+		l.told(l.looked[:n])
+	}
+	l.queue.advance(l.queue.n - before)
+}
+
+// told queues the sockets that the kernel has told of, and begins a round. Called with mu held.
+func (l *Loop) told(events []Event) {
 	for _, e := range events {
 		if s := l.socket(e); s != nil && s.happened(e.Kind) {
 			l.queue.push(s)
 		}
 	}
+	l.turns = l.queue.n
 }
 
 // socket returns the socket that e is about; nil if that is closed, in which case its
@@ -204,27 +230,4 @@ func (l *Loop) enqueue(s *Socket) {
 	l.queue.push(s)
 	l.wake()
 	l.mu.Unlock()
-}
-
-// A queue is a queue of sockets. The zero value is ready.
-type queue struct {
-	sockets []*Socket
-	first   int
-}
-
-func (q *queue) push(s *Socket) { q.sockets = append(q.sockets, s) }
-
-func (q *queue) empty() bool { return q.first == len(q.sockets) }
-
-// pop returns the first socket; nil if there is none.
-func (q *queue) pop() *Socket {
-	if q.empty() {
-		return nil
-	}
-	s := q.sockets[q.first]
-	q.sockets[q.first] = nil
-	if q.first++; q.first == len(q.sockets) {
-		q.sockets, q.first = q.sockets[:0], 0
-	}
-	return s
 }

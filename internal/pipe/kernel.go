@@ -119,6 +119,18 @@ func (k *kernel) Wait(events []loop.Event) int {
 	for len(k.order) == 0 && !k.over {
 		k.changed.Wait()
 	}
+	return k.take(events)
+}
+
+// Look implements loop.Kernel.
+func (k *kernel) Look(events []loop.Event) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.take(events)
+}
+
+// take returns what there is to tell. Called with mu held.
+func (k *kernel) take(events []loop.Event) int {
 	if k.over {
 		return 0
 	}
