@@ -34,6 +34,7 @@ type Loop struct {
 	turns   int             // of the round that are left
 	polling bool            // a worker asks the kernel
 	armed   bool            // a worker is about to run
+	resting bool            // a worker gives way, and will go on
 	spares  []chan struct{} // workers that wait until they are needed
 	over    bool
 
@@ -50,6 +51,8 @@ const (
 	// from a goroutine that has run for 10 ms when it makes a system call, and a worker
 	// makes little else: the processor would wander from thread to thread.
 	timeSlice = 4 * time.Millisecond
+	// clockTurns is after how many turns a worker looks at the clock, for that.
+	clockTurns = 16
 )
 
 // New returns a Loop on a kernel that nobody else uses.
@@ -110,17 +113,28 @@ func (l *Loop) work() {
 	var w Worker
 	defer w.Hurry() // what is left if the goroutine ends
 	var me chan struct{}
-	began := time.Now()
+	began, turns := time.Now(), 0
 	l.mu.Lock()
 	l.armed = false
+	woken := true
 	for {
-		s := l.next()
+		if (l.queue.n == 0 || turns%clockTurns == 0) && time.Since(began) > timeSlice {
+			l.rest()
+			began = time.Now()
+		}
+		standBy := woken && l.resting // who gives way holds no socket, and is no slower for it
+		woken = false
+		var s *Socket
+		if !standBy {
+			s = l.next()
+		}
 		switch {
 		case s != nil:
 			if !l.polling || l.queue.n > 0 { // who asks the kernel does not look at the queue
 				l.wake()
 			}
 			l.mu.Unlock()
+			turns++
 			more := s.turn(&w)
 			l.mu.Lock()
 			if more {
@@ -137,13 +151,9 @@ func (l *Loop) work() {
 		case l.over:
 			l.mu.Unlock()
 			return
-		case !l.polling:
+		case !l.polling && !standBy:
 			l.polling = true
 			l.mu.Unlock()
-			if now := time.Now(); now.Sub(began) > timeSlice {
-				runtime.Gosched()
-				began = now
-			}
 			n := l.kernel.Wait(l.events)
 			l.mu.Lock()
 			l.polling = false
@@ -157,11 +167,23 @@ func (l *Loop) work() {
 			<-me
 			l.mu.Lock()
 			l.armed = false
+			woken = true
 		default:
 			l.mu.Unlock()
 			return
 		}
 	}
+}
+
+// rest gives way to other goroutines, except to the worker that stands by: if that went on
+// with the queue, this one would be one more, and one more each time. Called with mu held,
+// which is given up meanwhile, between two turns.
+func (l *Loop) rest() {
+	l.resting = true
+	l.mu.Unlock()
+	runtime.Gosched()
+	l.mu.Lock()
+	l.resting = false
 }
 
 // wake makes a worker run, unless one is about to. Called with mu held.
