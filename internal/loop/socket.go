@@ -72,8 +72,8 @@ const (
 const shut = 1 << 30
 
 // turnBytes is how many bytes a worker reads from one socket before the others have their
-// turn.
-const turnBytes = 64 << 10
+// turn: those of a large buffer, and the rest of a burst that is a little longer.
+const turnBytes = 96 << 10
 
 // Clock returns the clock that the sockets of the Loop share.
 func (s *Socket) Clock() *alarm.Clock { return &s.loop.clock }

@@ -36,7 +36,7 @@ func (b *blocking) fill(s *Stream, need int) (int, error) {
 	n, err := b.readOnce(free)
 	s.w += int32(n)
 	b.more = n == len(free)
-	s.roomy = b.more
+	s.took(b.more)
 	return n, err
 }
 

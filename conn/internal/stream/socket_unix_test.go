@@ -13,7 +13,8 @@ import (
 )
 
 // A message that is larger than a small buffer costs two reads when the first
-// one comes, and one from then on, however little larger it is.
+// one comes, and one from then on, however little larger it is, until two small ones have
+// come.
 func TestReadsOfMessage(t *testing.T) {
 	nc, peer := sockets(t)
 	s := New(nc, nil)
@@ -23,6 +24,9 @@ func TestReadsOfMessage(t *testing.T) {
 		{pool.Small + 8, 1},
 		{pool.Small + 8, 1},
 		{pool.Large - 1, 1},
+		{100, 1},
+		{pool.Small + 8, 1},
+		{100, 1},
 		{100, 1},
 		{pool.Small + 8, 2},
 	} {
@@ -36,7 +40,7 @@ func TestReadsOfMessage(t *testing.T) {
 			}
 		}
 		if reads != c.reads {
-			t.Errorf("message %d, of %d octets: %d reads, want %d", i, c.size, reads, c.reads)
+			t.Errorf("message %d, of %d bytes: %d reads, want %d", i, c.size, reads, c.reads)
 		}
 		s.Advance(c.size)
 		s.Drop() // as a wait does

@@ -32,7 +32,7 @@ type Stream struct {
 	tries   bool         // reads and writes can be tried: end is a socket
 	trusted bool         // the deadlines of end work for sure
 	writes  bool         // writes alone can be tried: the net.Conn has a method TryWrite
-	roomy   bool         // what came together last did not fit a small buffer: the next read gets a large one
+	roomy   uint8        // so many reads get a large buffer: see took
 }
 
 // An endpoint is a net.Conn of one of three kinds: a socket for which the runtime waits
@@ -159,12 +159,23 @@ func (s *Stream) Fill(need int, try bool) (n int, again bool, err error) {
 		n, again, err := s.end.read(s, free, s.r == s.w, try)
 		if n > 0 {
 			s.w += int32(n)
-			s.roomy = n == len(free) || s.roomy && s.w > pool.Small
+			s.took(n == len(free) || s.roomy > 0 && s.w > pool.Small)
 		}
 		if n > 0 || again || err != nil {
 			return n, again, err
 		}
 		// Woken with no buffer in hand: there is something to read now.
+	}
+}
+
+// took takes note of a read. After one that needed a large buffer the next two get one: the
+// last bytes of a burst that was a little longer than the buffer say nothing about the next
+// burst.
+func (s *Stream) took(much bool) {
+	if much {
+		s.roomy = 2
+	} else if s.roomy > 0 {
+		s.roomy--
 	}
 }
 
@@ -176,7 +187,7 @@ func (s *Stream) Into(p []byte, try bool) (n int, again bool, err error) {
 // space makes room after what is buffered, for need bytes altogether.
 func (s *Stream) space(need int) {
 	size := pool.Small
-	if s.roomy || need > pool.Small {
+	if s.roomy > 0 || need > pool.Small {
 		size = pool.Large
 	}
 	if s.buf == nil {
