@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Each kind of change is found, and each gives a file that parses.
+func TestMutants(t *testing.T) {
+	source := []byte(`package p
+
+const limit = 10
+
+func f(a, b int, err error) (bool, error) {
+	if a < b && !(b == limit) {
+		a += b
+		g()
+	}
+	for a > 0 {
+		a--
+	}
+	switch a {
+	case 1, 2:
+		return true, err
+	}
+	return false, nil
+}
+`)
+	found, err := mutants("p/f.go", source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range found {
+		if !parses(m.apply(source)) {
+			t.Errorf("%v: no Go", m)
+		}
+		got = append(got, strings.Split(m.String(), " | ")[0])
+	}
+	all := strings.Join(got, "\n")
+	for _, want := range []string{
+		"declarations: number, 10 -> (10 + 1)", "f: operator, < -> <=", "f: operator, && -> ||", "f: one side, a < b && !(b == limit) -> a < b",
+		"f: sign, ! -> nothing", "f: condition, a > 0 -> (a > 0) && false", "f: statement, a += b -> _ = b", "f: statement, g() -> nothing",
+		"f: statement, a-- -> nothing", "f: case, 1, 2 -> 2", "f: truth, true -> false", "f: error, err -> nil",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%q is missing in\n%s", want, all)
+		}
+	}
+}
+
+// A mutant that the tests notice is killed, one that they don't is printed unless it was
+// judged, and one that does not build does not count.
+func TestRun(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "p"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("go.mod", "module m\n\ngo 1.24\n")
+	write("p/p.go", "package p\n\nfunc Max(a, b int) int {\n\tif a > b {\n\t\treturn a\n\t}\n\treturn b\n}\n")
+	write("p/p_test.go", "package p\n\nimport \"testing\"\n\nfunc Test(t *testing.T) {\n\tif Max(1, 2) != 2 || Max(2, 1) != 2 {\n\t\tt.Error()\n\t}\n}\n")
+	const same = "p/p.go Max: operator, > -> >= | if a > b {"
+	write("judged.txt", "# equal numbers are the same\n"+same+"\n")
+	t.Chdir(dir)
+	for judged, want := range map[string]string{"": same + "\n", "judged.txt": ""} {
+		var out bytes.Buffer
+		o := options{out: &out, judged: judged, scores: "scores.txt", jobs: 2}
+		ok, err := o.run("", []string{"p"})
+		if err != nil || ok != (judged != "") {
+			t.Errorf("judged %q: %v, %v\n%s", judged, ok, err, &out)
+		}
+		lived, score, _ := strings.Cut(out.String(), "p   ")
+		if lived != want || !strings.Contains(score, "3 of     4 killed") {
+			t.Errorf("judged %q: %s", judged, &out)
+		}
+	}
+	if b, err := os.ReadFile("scores.txt"); err != nil || !strings.Contains(string(b), "1 judged, 0 live") && !strings.Contains(string(b), "1 live") {
+		t.Errorf("scores: %q, %v", b, err)
+	}
+	write("p/p_test.go", "package p\n\nimport \"testing\"\n\nfunc Test(t *testing.T) { t.Error() }\n")
+	if _, err := (&options{out: &bytes.Buffer{}, jobs: 1}).run("", []string{"p"}); err == nil {
+		t.Error("tests that fail without a change are no error")
+	}
+}

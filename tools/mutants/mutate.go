@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"strconv"
+	"strings"
+)
+
+// A mutant is one change of one file: the bytes from start to end become text.
+type mutant struct {
+	file       string
+	start, end int
+	text       string
+
+	function string // that is changed
+	kind     string
+	from     string // what is changed
+	line     string // of the source, without space around it
+	number   int    // tells mutants apart that read the same
+}
+
+// String returns the mutant as the list of judged ones has it. It has no line number, which
+// every other change would move.
+func (m *mutant) String() string {
+	s := m.file + " " + m.function + ": " + m.kind + ", " + oneLine(m.from) + " -> " + oneLine(m.text) + " | " + m.line
+	if m.number > 1 {
+		s += " #" + strconv.Itoa(m.number)
+	}
+	return s
+}
+
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}
+
+// apply returns the file's source as the mutant changes it.
+func (m *mutant) apply(source []byte) []byte {
+	return bytes.Join([][]byte{source[:m.start], []byte(m.text), source[m.end:]}, nil)
+}
+
+// mutants returns all mutants of a file, in the order of the source. Generated files, and
+// functions that only print, have none.
+func mutants(file string, source []byte) ([]*mutant, error) {
+	set := token.NewFileSet()
+	tree, err := parser.ParseFile(set, file, source, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	if ast.IsGenerated(tree) {
+		return nil, nil
+	}
+	f := &finder{file: file, source: source, set: set, function: "declarations"}
+	for _, d := range tree.Decls {
+		if d, ok := d.(*ast.FuncDecl); ok {
+			f.function = d.Name.Name
+			if d.Name.Name == "String" {
+				continue
+			}
+		} else {
+			f.function = "declarations"
+		}
+		ast.Inspect(d, f.visit)
+	}
+	seen := map[string]int{}
+	for _, m := range f.found {
+		s := m.String()
+		seen[s]++
+		m.number = seen[s]
+	}
+	return f.found, nil
+}
+
+// A finder finds the mutants of a file.
+type finder struct {
+	file     string
+	source   []byte
+	set      *token.FileSet
+	function string
+	found    []*mutant
+}
+
+func (f *finder) offset(p token.Pos) int { return f.set.Position(p).Offset }
+
+func (f *finder) text(n ast.Node) string {
+	return string(f.source[f.offset(n.Pos()):f.offset(n.End())])
+}
+
+// add adds a mutant that replaces what lies from one position to another.
+func (f *finder) add(kind string, from, to token.Pos, text string) {
+	start, end := f.offset(from), f.offset(to)
+	lineStart := bytes.LastIndexByte(f.source[:start], '\n') + 1
+	lineEnd := start + bytes.IndexByte(f.source[start:], '\n')
+	f.found = append(f.found, &mutant{file: f.file, start: start, end: end, text: text, function: f.function, kind: kind,
+		from: string(f.source[start:end]), line: oneLine(string(f.source[lineStart:lineEnd]))})
+}
+
+// operators has what each operator becomes.
+var operators = map[token.Token][]string{
+	token.LSS: {"<=", ">="}, token.LEQ: {"<", ">"}, token.GTR: {">=", "<="}, token.GEQ: {">", "<"},
+	token.EQL: {"!="}, token.NEQ: {"=="},
+	token.ADD: {"-"}, token.SUB: {"+"}, token.MUL: {"/"}, token.QUO: {"*"}, token.REM: {"*"},
+	token.AND: {"|"}, token.OR: {"&"}, token.XOR: {"&"}, token.AND_NOT: {"&"}, token.SHL: {">>"}, token.SHR: {"<<"},
+	token.LAND: {"||"}, token.LOR: {"&&"},
+}
+
+// visit adds the mutants of one node.
+func (f *finder) visit(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.GenDecl:
+		return n.Tok == token.CONST || n.Tok == token.VAR
+	case *ast.BinaryExpr:
+		for _, text := range operators[n.Op] {
+			f.add("operator", n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), text)
+		}
+		if n.Op == token.LAND || n.Op == token.LOR {
+			f.add("one side", n.Pos(), n.End(), f.text(n.X))
+			f.add("one side", n.Pos(), n.End(), f.text(n.Y))
+		}
+	case *ast.BasicLit:
+		if n.Kind == token.INT {
+			f.add("number", n.Pos(), n.End(), "("+n.Value+" + 1)")
+			f.add("number", n.Pos(), n.End(), "("+n.Value+" - 1)")
+		}
+	case *ast.Ident:
+		switch n.Name {
+		case "true":
+			f.add("truth", n.Pos(), n.End(), "false")
+		case "false":
+			f.add("truth", n.Pos(), n.End(), "true")
+		}
+	case *ast.UnaryExpr:
+		if n.Op == token.NOT || n.Op == token.SUB || n.Op == token.XOR {
+			f.add("sign", n.OpPos, n.OpPos+1, "")
+		}
+	case *ast.IfStmt:
+		f.condition(n.Cond)
+	case *ast.ForStmt:
+		if n.Cond != nil {
+			f.add("condition", n.Cond.Pos(), n.Cond.End(), "("+f.text(n.Cond)+") && false")
+		}
+	case *ast.CaseClause:
+		f.clause(n)
+	case *ast.BlockStmt:
+		f.statements(n.List)
+	case *ast.CommClause:
+		f.statements(n.Body)
+	}
+	return true
+}
+
+// condition adds the mutants that make a condition always true, and never.
+func (f *finder) condition(c ast.Expr) {
+	text := f.text(c)
+	f.add("condition", c.Pos(), c.End(), "("+text+") || true")
+	f.add("condition", c.Pos(), c.End(), "("+text+") && false")
+}
+
+// clause adds the mutants of a case: each of several values left out, and its statements.
+func (f *finder) clause(n *ast.CaseClause) {
+	if len(n.List) > 1 {
+		for i := range n.List {
+			var rest []string
+			for j, e := range n.List {
+				if j != i {
+					rest = append(rest, f.text(e))
+				}
+			}
+			f.add("case", n.List[0].Pos(), n.List[len(n.List)-1].End(), strings.Join(rest, ", "))
+		}
+	}
+	f.statements(n.Body)
+}
+
+// statements adds the mutants that leave one of the statements out.
+func (f *finder) statements(list []ast.Stmt) {
+	for _, s := range list {
+		switch s := s.(type) {
+		case *ast.ExprStmt, *ast.IncDecStmt, *ast.SendStmt, *ast.DeferStmt, *ast.GoStmt:
+			f.add("statement", s.Pos(), s.End(), "")
+		case *ast.AssignStmt:
+			switch {
+			case s.Tok == token.DEFINE:
+			case s.Tok == token.ASSIGN: // what is assigned may have no other use
+				f.add("statement", s.Pos(), s.End(), strings.Repeat("_, ", len(s.Lhs)-1)+"_ = "+f.list(s.Rhs))
+			default:
+				f.add("statement", s.Pos(), s.End(), "_ = "+f.list(s.Rhs))
+			}
+		case *ast.BranchStmt:
+			if s.Tok != token.FALLTHROUGH {
+				f.add("statement", s.Pos(), s.End(), "")
+			}
+		case *ast.ReturnStmt:
+			f.results(s)
+		}
+	}
+}
+
+// results adds the mutants that return nil in place of an error.
+func (f *finder) results(s *ast.ReturnStmt) {
+	if len(s.Results) == 0 {
+		f.add("statement", s.Pos(), s.End(), "")
+		return
+	}
+	last := s.Results[len(s.Results)-1]
+	if text := f.text(last); strings.HasPrefix(text, "err") || strings.Contains(text, "Error{") || strings.Contains(text, "rrorf(") {
+		f.add("error", last.Pos(), last.End(), "nil")
+	}
+}
+
+func (f *finder) list(list []ast.Expr) string {
+	var texts []string
+	for _, e := range list {
+		texts = append(texts, f.text(e))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// parses reports whether source is Go.
+func parses(source []byte) bool {
+	_, err := format.Source(source)
+	return err == nil
+}
