@@ -54,6 +54,7 @@ var layers = []layer{
 	{dir: "internal/alarm", banned: []string{"net", "io", "context"}},
 	{dir: "internal/loop", ours: []string{"internal/alarm"}, banned: []string{"net/http"}},
 	{dir: "internal/inflate", banned: []string{"net", "io", "sync", "time", "context"}},
+	{dir: "proof", ours: []string{"*"}},
 	{dir: "wstest", ours: []string{"mask", "frame", "handshake", "conn", "internal/pipe"}},
 	{dir: "adapters/internal/brokertest"},
 	{dir: "adapters/internal/faulttest", ours: []string{"adapters/internal/brokertest", "engineio", "socketio"}},
