@@ -120,7 +120,7 @@ func sources(dir string) ([]string, error) {
 		return nil, fmt.Errorf("go list %s: %w", dir, err)
 	}
 	var files []string
-	for _, name := range strings.Fields(string(out)) {
+	for name := range strings.FieldsSeq(string(out)) {
 		files = append(files, filepath.Join(dir, name))
 	}
 	return files, nil

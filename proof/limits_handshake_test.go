@@ -1,0 +1,199 @@
+package proof
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/handshake"
+)
+
+// raw starts a server without net/http, whose own parser reads the requests.
+func (a *arena) raw() { a.webSocket(nil, true) }
+
+// handshakeLimits are the limits of a request that opens a WebSocket.
+var handshakeLimits = []limit{
+	{
+		what: "the whole handshake", value: "10 s", field: "handshake.Limits.Timeout", raw: true,
+		answer: "the connection is closed", says: "timeout",
+		trip: func(a *arena) {
+			a.raw()
+			nc := a.dial()
+			io.WriteString(nc, upgrade[:len(upgrade)/2])
+			start := time.Now()
+			nc.SetReadDeadline(start.Add(time.Hour))
+			io.Copy(io.Discard, nc)
+			if d := time.Since(start); d < 9*time.Second || d > 11*time.Second {
+				a.Errorf("closed after %v", d)
+			}
+		},
+	},
+	{
+		what: "the head of a request", value: "16 KiB", field: "handshake.Limits.HeadBytes", raw: true, answer: "431", says: "431",
+		trip: func(a *arena) {
+			a.raw()
+			a.wantStatus(431, upgrade+strings.Repeat("X: "+strings.Repeat("x", 1000)+"\r\n", 17)+"\r\n")
+		},
+	},
+	{
+		what: "header fields", value: "100", field: "handshake.Limits.Fields", raw: true, answer: "431", says: "431",
+		trip: func(a *arena) {
+			a.raw()
+			a.wantStatus(431, upgrade+strings.Repeat("X: x\r\n", 101)+"\r\n")
+		},
+	},
+	{
+		what: "one line of the head", value: "8 KiB", field: "handshake.Limits.LineBytes", raw: true, answer: "431; 414 for the target", says: "414",
+		trip: func(a *arena) {
+			a.raw()
+			long := strings.Repeat("x", 8<<10)
+			a.wantStatus(431, upgrade+"X: "+long+"\r\n\r\n")
+			a.wantStatus(414, strings.Replace(upgrade, "GET /", "GET /"+long, 1)+"\r\n")
+		},
+	},
+	{
+		what: "malformed heads", value: "none", raw: true, answer: "400", says: "400",
+		trip: func(a *arena) {
+			a.raw()
+			for _, fields := range []string{
+				"X: a\r\n b\r\n", "X: a\n", "X: a\rb\r\n", "X: \x00\r\n", "X : a\r\n", ": a\r\n", "X a\r\n", "X: \x7f\r\n", "\r: a\r\n",
+			} {
+				a.wantStatus(400, upgrade+fields+"\r\n")
+			}
+			a.wantStatus(400, "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", "\x16\x03\x01\r\n\r\n")
+		},
+	},
+	{
+		what: "Sec-WebSocket-Key, -Version and Host", value: "one each, a key of 16 bytes", answer: "400", says: "Sec-WebSocket-Key",
+		trip: func(a *arena) {
+			a.webSocket(nil, false)
+			const key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+			a.wantStatus(400, upgrade+key+"\r\n", upgrade+strings.Replace(key, "AAAA", "BBBB", 1)+"\r\n",
+				strings.Replace(upgrade, "AAAAAA==", "AA==", 1)+"\r\n", strings.Replace(upgrade, key, "", 1)+"\r\n")
+		},
+	},
+	{
+		what: "method, Upgrade and version", value: "GET, websocket, 13", answer: "405 with Allow, 426 with Upgrade and Sec-WebSocket-Version", says: "405",
+		trip: func(a *arena) {
+			a.raw()
+			for request, want := range map[string][2]string{
+				strings.Replace(upgrade, "GET", "PUT", 1):                 {"405", "Allow"},
+				strings.Replace(upgrade, "Upgrade: websocket\r\n", "", 1): {"426", "Upgrade"},
+				strings.Replace(upgrade, ": 13", ": 12", 1):               {"426", "Sec-Websocket-Version"},
+			} {
+				if r := a.answer(request + "\r\n"); r.Status[:3] != want[0] || r.Header.Get(want[1]) == "" {
+					a.Errorf("%s, %v; want %v", r.Status, r.Header, want)
+				}
+			}
+		},
+	},
+	{
+		what: "a body", value: "none", answer: "400, and the connection is closed", says: "body",
+		trip: func(a *arena) {
+			a.webSocket(nil, false)
+			a.wantStatus(400, upgrade+"Content-Length: 4\r\n\r\nbody", upgrade+"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+		},
+	},
+	{
+		what: "pages of other origins", value: "none", field: "handshake.Options.Origins", answer: "403", says: "evil",
+		trip: func(a *arena) {
+			a.webSocket(nil, false)
+			for _, origin := range []string{"http://evil.example", "http://example.com.evil.example", "http://evil-example.com", "http://example.com:81", "null", "http://example.com@evil.example"} {
+				a.wantStatus(403, upgrade+"Origin: "+origin+"\r\n\r\n")
+			}
+		},
+	},
+	{
+		what: "handshakes under way", value: "4,096", field: "conn.Server.MaxHandshakes", raw: true, answer: "others wait until one has ended",
+		trip: func(a *arena) {
+			a.served(&conn.Server{Serve: a.echoes, MaxHandshakes: 1}, true)
+			first := a.dial()
+			io.WriteString(first, "GET")
+			time.Sleep(time.Second)
+			start := time.Now()
+			a.wantStatus(101, upgrade+"\r\n")
+			if d := time.Since(start); d < 8*time.Second || d > 10*time.Second {
+				a.Errorf("the next one has waited for %v", d)
+			}
+		},
+	},
+	{
+		what: "extensions that are offered wrongly", value: "declined, in linear time", answer: "101 without the extension",
+		trip: func(a *arena) {
+			a.webSocket(&conn.AcceptOptions{Handshake: handshake.Options{Deflate: &handshake.DeflateOptions{}}}, false)
+			for _, offer := range []string{
+				"permessage-deflate; server_max_window_bits=7", "permessage-deflate; a=b", "permessage-deflate; client_max_window_bits=16",
+				"permessage-deflate; server_no_context_takeover=1", "permessage-bzip2", strings.Repeat("a; b=c, ", 900) + "x",
+			} {
+				r := a.answer(upgrade + "Sec-WebSocket-Extensions: " + offer + "\r\n\r\n")
+				if r.StatusCode != 101 || r.Header.Get("Sec-WebSocket-Extensions") != "" {
+					a.Errorf("%.40s: %s with %q", offer, r.Status, r.Header.Get("Sec-WebSocket-Extensions"))
+				}
+			}
+		},
+	},
+	{
+		what: "the head of a response, as a client", value: "64 KiB, 100 fields", answer: "an error of Dial",
+		trip: func(a *arena) {
+			stop := a.answerWith("HTTP/1.1 101 Switching Protocols\r\n" + strings.Repeat("X: "+strings.Repeat("x", 1000)+"\r\n", 70))
+			defer stop()
+			a.dialFails("", &conn.DialOptions{})
+		},
+	},
+	{
+		what: "what was not offered, as a client", value: "no extension, no subprotocol, no redirect", answer: "an error of Dial",
+		trip: func(a *arena) {
+			for head, says := range map[string]string{
+				"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n": "Accept",
+				"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://evil.example/\r\nContent-Length: 0\r\n\r\n":                       "redirect",
+				"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n":                                                                         "101",
+			} {
+				stop := a.answerWith(head)
+				a.dialFails(says, &conn.DialOptions{})
+				stop()
+			}
+		},
+	},
+}
+
+// answerWith is a server that answers one request with given bytes.
+func (a *arena) answerWith(response string) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		nc, err := a.l.Accept()
+		if err != nil {
+			return
+		}
+		a.later(func() { nc.Close() })
+		if _, err := http.ReadRequest(bufio.NewReader(nc)); err == nil {
+			go io.WriteString(nc, response)
+		}
+	}()
+	return func() { <-done }
+}
+
+// dialFails dials the server of answerWith in vain.
+func (a *arena) dialFails(says string, o *conn.DialOptions) {
+	a.Helper()
+	ctx, cancel := within()
+	defer cancel()
+	transport := &http.Transport{DialContext: a.l.DialContext}
+	defer transport.CloseIdleConnections()
+	copied := *o
+	if o.Handshake.HTTPClient == nil {
+		transport.MaxResponseHeaderBytes = 64 << 10 // as a transport of our own has it
+		copied.Handshake.HTTPClient = &http.Client{Transport: transport}
+	}
+	c, _, err := conn.Dial(ctx, "ws://example.com/", &copied)
+	if err == nil {
+		c.CloseNow()
+		a.Fatal("it was let in")
+	}
+	if !strings.Contains(err.Error(), says) || ctx.Err() != nil {
+		a.Errorf("%v, want something about %q", err, says)
+	}
+}
