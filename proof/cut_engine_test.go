@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio"
 )
 
@@ -122,17 +123,20 @@ var engineScripts = []engineScript{
 	}},
 }
 
-// engines returns the conversations of Engine.IO: each script over each transport.
+// engines returns the conversations of Engine.IO: each script over each transport, on both
+// shells.
 func engines() (all []*conversation) {
 	for _, x := range engineScripts {
 		for name, list := range transports {
-			all = append(all, engine(x, list, "Engine.IO, "+x.name+", "+name))
+			for shell, loop := range shells {
+				all = append(all, engine(x, list, loop, "Engine.IO, "+x.name+", "+name+", "+shell))
+			}
 		}
 	}
 	return all
 }
 
-func engine(x engineScript, list []string, name string) *conversation {
+func engine(x engineScript, list []string, loop func() *conn.Loop, name string) *conversation {
 	return &conversation{
 		name: name,
 		serve: func(s *stage) func(context.Context) error {
@@ -141,7 +145,7 @@ func engine(x engineScript, list []string, name string) *conversation {
 				b := newInbox()
 				x.open(s, session, b)
 				return &leaving{b, s}
-			}, &engineio.Options{Logger: s.logger})
+			}, &engineio.Options{Logger: s.logger, Loop: loop()})
 			if err != nil {
 				panic(err)
 			}

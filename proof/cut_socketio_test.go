@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/socketio"
 )
@@ -164,22 +165,25 @@ func lost(ctx context.Context, c *socketio.Client) <-chan struct{} {
 	return gone
 }
 
-// sockets returns the conversations of Socket.IO: each script over each transport.
+// sockets returns the conversations of Socket.IO: each script over each transport, on both
+// shells.
 func sockets() (all []*conversation) {
 	for _, x := range socketScripts {
 		for name, list := range transports {
-			all = append(all, socket(x, list, "Socket.IO, "+x.name+", "+name))
+			for shell, loop := range shells {
+				all = append(all, socket(x, list, loop, "Socket.IO, "+x.name+", "+name+", "+shell))
+			}
 		}
 	}
 	return all
 }
 
-func socket(x socketScript, list []string, name string) *conversation {
+func socket(x socketScript, list []string, loop func() *conn.Loop, name string) *conversation {
 	return &conversation{
 		name:    name,
 		returns: x.returns,
 		serve: func(s *stage) func(context.Context) error {
-			io, err := socketio.NewServer(&socketio.Options{Logger: s.logger})
+			io, err := socketio.NewServer(&socketio.Options{Logger: s.logger, Engine: engineio.Options{Loop: loop()}})
 			if err != nil {
 				panic(err)
 			}

@@ -12,13 +12,23 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/internal/leakcheck"
 	"github.com/parleyws/parley/internal/pipe"
 )
 
 var everyByte = flag.Bool("every", false, "cut conversations at every byte, not at some")
 
-func TestMain(m *testing.M) { leakcheck.Main(m) }
+func TestMain(m *testing.M) {
+	pipe.Loop()
+	leakcheck.Main(m)
+}
+
+// shells are the two ways in which a server's WebSockets may be served.
+var shells = map[string]func() *conn.Loop{
+	"goroutines": func() *conn.Loop { return &conn.Loop{After: -1} },
+	"a loop":     func() *conn.Loop { return &conn.Loop{} },
+}
 
 // A conversation is what a client and a server have to say to each other.
 type conversation struct {

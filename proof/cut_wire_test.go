@@ -76,6 +76,21 @@ func (s *served) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Unwrap implements pipe.Wrapper, so that a loop can serve the server's end.
+func (s *served) Unwrap() net.Conn { return s.Conn }
+
+// TryRead implements pipe.Wrapper.
+func (s *served) TryRead(p []byte) (n int, again bool, err error) {
+	n, again, err = pipe.TryRead(s.Conn, p)
+	if n == 0 && !again && err == nil && s.w.how == reset && s.w.isCut() {
+		err = syscall.ECONNRESET
+	}
+	return n, again, err
+}
+
+// TryWrite implements pipe.Wrapper.
+func (s *served) TryWrite(p []byte) (int, error) { return pipe.TryWrite(s.Conn, p) }
+
 // CloseWrite is what a *net.TCPConn has.
 func (s *served) CloseWrite() error { return s.Conn.(interface{ CloseWrite() error }).CloseWrite() }
 
