@@ -2,5 +2,5 @@
 // them. It exports nothing.
 //
 //	cut        conversations that end at every byte, in every way
-//	limits     every limit is tripped; docs/security.md is made of the same table
+//	limits     limits of a server, each tripped; docs/security.md is made of the same table
 package proof

@@ -105,7 +105,14 @@ var socketLimits = []limit{
 		trip: func(a *arena) {
 			a.chat(nil)
 			c := a.client()
-			a.request(c, "POST", a.polling(c), strings.Repeat("4\x1e", 499_999)+"4")
+			used := allocated(func() {
+				if status, _ := a.request(c, "POST", a.polling(c), strings.Repeat("4\x1e", 499_999)+"4"); status != 200 && status != 400 {
+					a.Errorf("%d", status)
+				}
+			})
+			if used > 64<<20 {
+				a.Errorf("%d bytes were allocated for a body of 1 MB", used)
+			}
 		},
 	},
 	{

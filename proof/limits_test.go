@@ -22,7 +22,7 @@ type limit struct {
 	value  string // by default
 	field  string // of the options; "": it can't be changed
 	answer string // that a client gets which trips it
-	says   string // what the operator is told, among others; "": nothing, as nobody did anything wrong
+	says   string // what the operator is told, among others; "": that is not looked at, as it is no broken rule
 	raw    bool   // it holds where our own parser reads the request; through net/http its rules come first
 
 	holds int64 // so much memory may be held once it has been tripped, by all that is open; 0 is 4 MiB
@@ -83,7 +83,7 @@ func TestSecurityPage(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString(securityHead)
 	for _, table := range limitTables {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| what is limited | default | option | who trips it |\n|---|---|---|---|\n", table.title, table.text)
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| what is limited | default | option | who trips it gets this |\n|---|---|---|---|\n", table.title, table.text)
 		for _, l := range table.limits {
 			what, field := l.what, "-"
 			if l.raw {
@@ -110,8 +110,8 @@ const securityHead = `# Limits
 
 A server that is made with the zero values of all options is meant for the open internet. These are the limits that hold then. Each is
 a field of the options, where zero is the default and a negative value turns it off, unless the table has none. Each row is tripped by
-` + "`go test ./proof -run TestLimits`" + `, which also sees that the operator is told, that memory stays within bounds, that other clients are served meanwhile, and that
-nothing is left. This page is made from the same table.
+` + "`go test ./proof -run TestLimits`" + `, which also sees that the operator is told of broken rules, that memory stays within bounds, that other clients are served, and that
+nothing is left. Limits of clients, of the event loop and of the adapters are in the documentation of their options. This page is made from the same table.
 
 What the operator is told comes by ` + "`conn.Server.OnRefuse`, `OnError` and the error of `Each`, and in the logs of `engineio` and `socketio`" + `:
 one line for each end that a client has caused, with the limit. [SECURITY.md](../SECURITY.md) says what is promised, and how to report a fault.
