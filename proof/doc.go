@@ -1,6 +1,7 @@
 // Package proof holds tests of all packages together: what they promise about the world outside
 // them. It exports nothing.
 //
+//	codecs     what a client sends against what its server decodes, and back
 //	cut        conversations that end at every byte, in every way
 //	limits     limits of a server, each tripped; docs/security.md is made of the same table
 package proof
