@@ -3,6 +3,6 @@
 //
 // The folders js, python and java test our Socket.IO server, which is in server,
 // with the clients of those languages, and compare it with Node's; client tests our
-// client against Node's server; browser drives the examples. ./check interop and
+// client against Node's server; browser drives the examples; proxies puts proxies before our servers. ./check interop and
 // ./check browser run them.
 package interop

@@ -10,6 +10,7 @@ require (
 	github.com/lxzan/gws v1.9.1
 	github.com/parleyws/parley v0.0.0
 	github.com/parleyws/parley/parser/msgpack v0.0.0
+	github.com/pires/go-proxyproto v0.15.0
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/sdk v1.47.0
