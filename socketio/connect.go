@@ -60,6 +60,21 @@ func (s *Socket) connect() {
 	for _, f := range handlers {
 		f(s)
 	}
+	if s.welcome() {
+		s.changed()
+	}
+}
+
+// welcome notes that the connect handlers have returned. It returns false if that says
+// nothing new of the socket's client: it has come back, or is gone.
+func (s *Socket) welcome() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != connected || s.welcomed {
+		return false
+	}
+	s.welcomed = true
+	return true
 }
 
 // passes runs the middleware. It refuses the socket, and returns false, if one of these
@@ -129,7 +144,7 @@ func (s *Socket) enter() bool {
 		s.mu.Unlock()
 		return false
 	}
-	s.state = connected
+	s.state, s.welcomed = connected, s.recovered
 	s.mu.Unlock()
 	answer := s.namespace.server.wire.newControl(parser.Connect, s.namespace.name, s.conn.dialect().granted(s))
 	s.namespace.rooms.add(s, func() { s.conn.send(answer) })

@@ -41,8 +41,9 @@ type Log interface {
 // wait.
 type SessionWatcher interface {
 	Log
-	// SessionChanged is told that a socket has connected, or that its rooms or data have
-	// changed: Local.Session says what they are.
+	// SessionChanged is told that a socket has connected and its connect handlers have
+	// returned, and from then on that its rooms or data have changed: Local.Session says
+	// what they are.
 	SessionChanged(id string)
 	// SessionEnded is told that a socket has ended, after Save if its client may come
 	// back. It is also told of a session that Take has returned, if its client was not
@@ -110,12 +111,13 @@ func (l *Local) Deliver(t Target, event Encoded, offset string) error {
 	return nil
 }
 
-// Session returns what the client of a connected socket would get back.
-func (l *Local) Session(id string) (Session, bool) {
+// Session returns what the client of a connected socket would get back. ok is false for any
+// other socket, and while the connect handlers of a new one run.
+func (l *Local) Session(id string) (_ Session, ok bool) {
 	s, ok := l.n.rooms.socket(id)
 	r := l.n.logged()
 	if !ok || r == nil || !s.conn.dialect().recovers {
 		return Session{}, false
 	}
-	return r.session(s), s.Connected()
+	return r.session(s), s.settled()
 }

@@ -18,6 +18,7 @@ func TestSessionWatcher(t *testing.T) {
 		sockets := here.sockets(nil)
 		r := here.client()
 		s := <-sockets
+		synctest.Wait()
 		s.Join("a", "b")
 		there.io.Emit("e")
 		there.io.To("a").SocketsLeave("b")

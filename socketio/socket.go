@@ -35,8 +35,9 @@ type Socket struct {
 	finished  bool // the handlers know of the end; used by the socket's goroutine alone
 
 	// Guarded by mu:
-	state  socketState
-	reason Reason
+	state    socketState
+	reason   Reason
+	welcomed bool // what the connect handlers do for the client is done; constant once state is over
 
 	// Guarded by namespace.rooms.mu:
 	left  bool                // the socket is in no room any more
@@ -156,9 +157,16 @@ func (s *Socket) roomsChanged() {
 // changed tells a SessionWatcher that the session of s has changed. Called without any
 // lock.
 func (s *Socket) changed() {
-	if r := s.namespace.logged(); r != nil && r.watcher != nil && s.Connected() {
+	if r := s.namespace.logged(); r != nil && r.watcher != nil && s.settled() {
 		r.watcher.SessionChanged(s.id)
 	}
+}
+
+// settled reports whether the socket is connected, and its connect handlers have returned.
+func (s *Socket) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == connected && s.welcomed
 }
 
 // Leave takes the socket out of rooms. A socket can't leave the room of its id.
@@ -235,10 +243,11 @@ func (s *Socket) send(e *emission, volatile bool) {
 	}
 }
 
-// mayComeBack reports whether the client of a socket that ends for a reason may come
-// back to what it had.
+// mayComeBack reports whether the client of a socket that has ended for a reason may come
+// back to what it had. It may not if its connect handlers were not done: it would be told
+// that it has its rooms and data back, which nobody has given it yet.
 func (s *Socket) mayComeBack(reason Reason) bool {
-	return s.namespace.recovery != nil && s.conn.dialect().recovers && reason.recoverable()
+	return s.namespace.recovery != nil && s.welcomed && s.conn.dialect().recovers && reason.recoverable()
 }
 
 // close ends the socket. The socket's goroutine tells the handlers, after it has

@@ -1,0 +1,102 @@
+package socketio_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// A client that is lost before its connect handlers have returned is new when it comes back:
+// they may not have put it into its rooms. Its socket's events have nowhere to go.
+func TestRecoveryLostEarly(t *testing.T) {
+	for _, early := range []bool{true, false} {
+		inBubble(t, recovering, func(s *site) {
+			sockets, hold := make(chan *socketio.Socket, 2), make(chan error)
+			s.io.OnConnect(func(x *socketio.Socket) {
+				sockets <- x
+				if !x.Recovered() {
+					<-hold
+					hold <- x.Join("room")
+				}
+			})
+			r := s.client()
+			old := <-sockets
+			end := func() {
+				hold <- nil
+				if err := <-hold; (err != nil) != early {
+					t.Errorf("early %t: Join: %v", early, err)
+				}
+				synctest.Wait()
+			}
+			if early {
+				r.cut()
+				if err := old.Emit("x"); err == nil {
+					t.Error("an event was kept for a client that can't come back")
+				}
+				end()
+			} else {
+				end()
+				r.cut()
+			}
+			close(hold)
+			again := s.comeBackWith("", fmt.Sprintf(`{"pid":%q}`, r.pid))
+			if (again.sid == r.sid) == early {
+				t.Errorf("early %t: recovered %t", early, again.sid == r.sid)
+			}
+			if x := <-sockets; !early && !slices.Contains(x.Rooms(), "room") {
+				t.Errorf("it is in %q", x.Rooms())
+			}
+		})
+	}
+}
+
+// A client that has come back keeps what it had, also when it is lost again before its connect
+// handlers have returned.
+func TestRecoveryLostAgainEarly(t *testing.T) {
+	inBubble(t, recovering, func(s *site) {
+		hold := make(chan struct{})
+		s.io.OnConnect(func(x *socketio.Socket) {
+			if x.Recovered() {
+				<-hold
+			}
+		})
+		r := s.client()
+		synctest.Wait()
+		r.cut()
+		claim := fmt.Sprintf(`{"pid":%q}`, r.pid)
+		again := s.comeBackWith("", claim)
+		again.cut()
+		close(hold)
+		synctest.Wait()
+		if once := s.comeBackWith("", claim); once.sid != r.sid {
+			t.Error("not recovered")
+		}
+	})
+}
+
+// A SessionWatcher hears nothing of a session before the connect handlers have returned: if the
+// node were killed, the client would come back to less than they give it.
+func TestSessionWatcherEarly(t *testing.T) {
+	b := new(logBus)
+	inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+		hold := make(chan struct{})
+		here.io.OnConnect(func(s *socketio.Socket) {
+			s.Join("a")
+			<-hold
+			s.Join("b")
+		})
+		here.client()
+		synctest.Wait()
+		if len(b.changed) > 0 {
+			t.Errorf("changes %q", b.changed)
+		}
+		close(hold)
+		synctest.Wait()
+		if want := []string{"true 3 "}; !slices.Equal(b.changed, want) {
+			t.Errorf("changes %q, want %q", b.changed, want)
+		}
+	})
+}
