@@ -33,7 +33,9 @@
 // rooms and data again, and gets the events that it has missed. Sessions are kept under keys
 // that begin with "sio:session:". Options.MaxLen bounds what a client may have missed: one
 // that was away for longer connects anew, and waits 0.3 seconds for that: its session
-// might be on its way.
+// might be on its way. Each server keeps the events of the last Recovery.MaxAge in memory, up
+// to Recovery.EventBytes in each namespace: so a herd of clients that come back at once, to a
+// server that was there meanwhile, reads none of them from Redis.
 //
 // With Options.SurviveKill it also comes back when its server was killed, or was cut off
 // and still takes it for connected: a session has one owner, and the server that has lost

@@ -27,6 +27,8 @@ type eventLog struct {
 	mu       sync.Mutex // held during deliveries
 	closed   bool
 	position string    // the id of the last event that was handed over; "": reader.start
+	tail     tail      // the events before it
+	uid      string    // of the last of them: most come from few servers
 	told     string    // the last offset that was delivered
 	last     uint64    // the number of the last event of this server
 	seen     uint64    // that of the last whose entry has come back
@@ -36,9 +38,6 @@ type eventLog struct {
 	away     bool   // events don't wait
 	probe    uint64 // while away: an event whose entry shows how long it takes; 0: none
 	probed   time.Time
-	resuming int // clients that are coming back
-	recent   []raw
-	bytes    int                 // of recent
 	had      map[string][]holder // by the server whose events they have had
 	ahead    []raw               // early events whose entries have not come back, in order; they have no id
 	size     int                 // of ahead, in bytes
@@ -54,13 +53,6 @@ type pending struct {
 	deliver func(offset string)
 }
 
-// A raw is an event in the stream.
-type raw struct {
-	id, uid string
-	number  uint64 // 0: its server does not say
-	data    []byte
-}
-
 // maxWait is how long an event of this server waits for its entry. Then it is delivered
 // with its number as its offset, and so are later ones until entries come back in half
 // that time.
@@ -71,7 +63,7 @@ const typeBroadcast = "3"
 
 // newEventLog is called with s.mu held.
 func newEventLog(sp *space, r *reader, recovery socketio.Recovery) *eventLog {
-	l := &eventLog{Node: sp.node, sp: sp, reader: r, recovery: recovery, position: r.position}
+	l := &eventLog{Node: sp.node, sp: sp, reader: r, recovery: recovery, position: r.position, tail: tail{from: r.position}}
 	l.clock = time.AfterFunc(maxWait, l.tick)
 	l.clock.Stop()
 	if sp.s.o.SurviveKill {
@@ -138,7 +130,7 @@ func (l *eventLog) deliverEarly(p pending) {
 	p.deliver(l.told)
 	if p.number > l.seen && p.data != nil {
 		l.ahead = append(l.ahead, raw{uid: l.UID(), number: p.number, data: p.data})
-		l.size += len(p.data) + 128
+		l.size += l.ahead[len(l.ahead)-1].size()
 	}
 	for l.size > l.recovery.EventBytes {
 		l.dropped = l.ahead[0].number
@@ -148,7 +140,7 @@ func (l *eventLog) deliverEarly(p pending) {
 
 // behind drops the first early event. Called with mu held.
 func (l *eventLog) behind() {
-	l.size -= len(l.ahead[0].data) + 128
+	l.size -= l.ahead[0].size()
 	l.ahead[0] = raw{}
 	if l.ahead = l.ahead[1:]; len(l.ahead) == 0 {
 		l.ahead = nil
@@ -187,9 +179,10 @@ func (l *eventLog) take(id string, e *entry) {
 	}
 	defer func() { l.position = id }()
 	number, _ := strconv.ParseUint(string(e.number), 10, 64) // 0: of a server in Node, or volatile
-	if l.resuming > 0 {
-		l.record(id, number, e)
+	if l.uid != string(e.uid) {
+		l.uid = string(e.uid)
 	}
+	l.tail.add(raw{id: id, uid: l.uid, number: number, data: append([]byte(nil), e.data...)}, &l.recovery)
 	if string(e.uid) == l.UID() {
 		l.mine(id, number)
 		return
@@ -250,13 +243,6 @@ var (
 	nothing = socketio.Encoded{Data: []byte(`["e"]`)}
 )
 
-// record keeps an event for those who are coming back. Called with mu held.
-func (l *eventLog) record(id string, number uint64, e *entry) {
-	if l.bytes += len(e.data) + 128; l.bytes <= l.recovery.EventBytes {
-		l.recent = append(l.recent, raw{id, string(e.uid), number, append([]byte(nil), e.data...)})
-	}
-}
-
 // A holder is a client here that has had the events of another server up to a number,
 // before their entries came.
 type holder struct {
@@ -301,7 +287,14 @@ func (l *eventLog) toOthers(t socketio.Target, uid string, number uint64) socket
 func (l *eventLog) rewind(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.position = id
+	l.position, l.tail = id, tail{from: id}
+}
+
+// torn is told that entries after a position may be missing.
+func (l *eventLog) torn(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tail = tail{from: id}
 }
 
 // Close implements socketio.Adapter.

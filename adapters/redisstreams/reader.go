@@ -101,7 +101,7 @@ func (r *reader) session(ctx context.Context, up func()) error {
 			r.done.set(r.position)
 		}
 		for range missing {
-			r.gap("the stream was trimmed before it was read")
+			r.torn()
 		}
 		switch {
 		case err != nil:
@@ -274,14 +274,20 @@ func (r *reader) resume() error {
 	case less(last, r.position):
 		// Redis has forgotten the stream, or what it had last.
 		r.move(last)
-		r.s.rewind(r.name, last)
+		r.s.tell(r.name, func(l *eventLog) { l.rewind(last) })
 		r.gap("the stream has begun anew")
 	case r.position != origin:
 		// The entries after position are there, or others after those.
 		r.missing = r.position
-		r.gap("the stream was trimmed before it was read")
+		r.torn()
 	}
 	return nil
+}
+
+// torn is called when entries were dropped before they were read.
+func (r *reader) torn() {
+	r.s.tell(r.name, func(l *eventLog) { l.torn(r.position) })
+	r.gap("the stream was trimmed before it was read")
 }
 
 func (r *reader) gap(why string) {

@@ -2,6 +2,7 @@ package redisstreams
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -294,6 +295,13 @@ func TestTake(t *testing.T) {
 	if _, ok, err := logs[0].Take(soon(t), "pid", last); ok || err != nil {
 		t.Errorf("trimmed: %t, %v", ok, err)
 	}
+	// A server that has read all of it since needs no stream; one that has not does.
+	entered := false
+	if err := logs[0].Resume(soon(t), s, last, func(iter.Seq[socketio.Missed]) { entered = true }); err != nil || !entered {
+		t.Errorf("Resume: %v, entered %t", err, entered)
+	}
+	ms, _ := parts(last)
+	logs[0].torn(format(ms+1, 0))
 	if err := logs[0].Resume(soon(t), s, last, nil); err != errTrimmed {
 		t.Errorf("Resume: %v", err)
 	}

@@ -31,37 +31,23 @@ func (l *eventLog) Resume(ctx context.Context, s socketio.Session, given string,
 	if err := l.reader.done.reach(ctx, from.id); err != nil {
 		return err
 	}
-	// Events that come from now on are recorded. Those before are in the stream.
-	l.mu.Lock()
-	until := l.position
-	if until == "" {
-		until = l.reader.start
-	}
-	if l.resuming == 0 {
-		l.recent, l.bytes = nil, 0
-	}
-	first := len(l.recent)
-	l.resuming++
-	l.mu.Unlock()
+	// Events that are not in the tail are in the stream.
+	until := later(from.id, l.tailFrom())
 	list, err := l.missed(ctx, &s, from.id, until)
+	if err != nil {
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer func() {
-		if l.resuming--; l.resuming == 0 {
-			l.recent, l.bytes = nil, 0
-		}
-	}()
 	switch {
-	case err != nil:
-		return err
 	case l.closed:
 		return redislink.ErrClosed
 	case l.seen < l.dropped:
 		return errAhead
-	case l.bytes > l.recovery.EventBytes:
+	case less(until, l.tail.from):
 		return errMany
 	}
-	list = slices.Concat(list, l.recent[first:], l.ahead)
+	list = slices.Concat(list, l.tail.wanted(&l.decoder, &s, until), l.ahead)
 	last := later(l.reader.done.position(), l.position)
 	l.hold(s.ID, from)
 	l.hold(s.ID, before)
@@ -84,14 +70,28 @@ func (l *eventLog) Resume(ctx context.Context, s socketio.Session, given string,
 	return nil
 }
 
-// missed returns the events after from, up to until, that a session may want.
+// tailFrom returns the position after which the tail has all events.
+func (l *eventLog) tailFrom() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tail.from == "" {
+		l.tail.from = l.reader.start // it is known, since the reader has come to some position
+	}
+	return l.tail.from
+}
+
+// missed returns the events after from, up to until, that a session may want. It reads them
+// from Redis: what many clients want is better in the tail.
 func (l *eventLog) missed(ctx context.Context, s *socketio.Session, from, until string) (list []raw, err error) {
+	if from == until {
+		return nil, nil
+	}
 	var d nodewire.Decoder
 	count, bytes := l.sp.s.o.ReadCount, 0
 	for cursor := from; ; {
 		// Each page begins with the entry that the one before has ended with: if that
 		// is there, so is what follows it.
-		page, err := l.sp.s.client.XRangeN(ctx, l.reader.name, cursor, "+", int64(count)+1).Result()
+		page, err := l.sp.s.client.XRangeN(ctx, l.reader.name, cursor, until, int64(count)+1).Result()
 		if err != nil {
 			return nil, err
 		}
@@ -104,9 +104,6 @@ func (l *eventLog) missed(ctx context.Context, s *socketio.Session, from, until 
 		}
 		for _, x := range page {
 			cursor = x.ID
-			if less(until, cursor) {
-				break
-			}
 			e, ok := l.event(&x)
 			if !ok {
 				continue
@@ -114,7 +111,7 @@ func (l *eventLog) missed(ctx context.Context, s *socketio.Session, from, until 
 			if m, err := d.DecodeData(cluster.Broadcast, e.uid, e.data); err != nil || !wants(s, m.Target.Rooms) {
 				continue
 			}
-			if bytes += len(e.data) + 128; bytes > l.recovery.EventBytes {
+			if bytes += e.size(); bytes > l.recovery.EventBytes {
 				return nil, errMany
 			}
 			list = append(list, e)
@@ -136,7 +133,7 @@ func (l *eventLog) event(x *redis.XMessage) (raw, bool) {
 	get := func(name string) string { s, _ := x.Values[name].(string); return s }
 	ok := get("nsp") == l.Local().Name() && get("type") == typeBroadcast && len(get("data")) <= l.sp.s.o.MaxMessage
 	number, _ := strconv.ParseUint(get("n"), 10, 64)
-	return raw{x.ID, get("uid"), number, []byte(get("data"))}, ok
+	return raw{id: x.ID, uid: get("uid"), number: number, data: []byte(get("data"))}, ok
 }
 
 func wants(s *socketio.Session, rooms []string) bool {

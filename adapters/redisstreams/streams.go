@@ -103,13 +103,13 @@ func (s *Streams) reader(stream string) *reader {
 	return s.readers[slices.IndexFunc(s.readers, func(r *reader) bool { return r.name == stream })]
 }
 
-// rewind tells the namespaces of a stream that it has begun anew.
-func (s *Streams) rewind(stream, last string) {
+// tell calls f for the eventLogs of a stream.
+func (s *Streams) tell(stream string, f func(*eventLog)) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, sp := range s.spaces {
 		if sp.log != nil && sp.log.reader.name == stream {
-			sp.log.rewind(last)
+			f(sp.log)
 		}
 	}
 }
