@@ -46,7 +46,7 @@ func Dial(ctx context.Context, url string, open func(*Client) Receiver, o *DialO
 			return c, nil
 		}
 		c.cancel()
-		w.release()()
+		w.release(err)()
 		failures = append(failures, fmt.Errorf("engine.io: dial over %s: %w", transport, err))
 		if !o.TryAllTransports || ctx.Err() != nil {
 			break

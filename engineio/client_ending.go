@@ -88,7 +88,7 @@ func (c *Client) unlock() {
 	over := c.state == closed && c.running == 0 && c.begun && !c.over
 	var release func()
 	if over {
-		c.over, release = true, c.web.release()
+		c.over, release = true, c.web.release(c.why.err)
 	}
 	c.mu.Unlock()
 	if tell {

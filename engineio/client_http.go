@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -97,15 +98,22 @@ func ownTransport() *http.Transport {
 }
 
 // release lets go of what requests of long-polling needed, when none is under way, and
-// returns what closes the connections of our own transport. That may call the user's
-// code. Called with the Client's mu held.
-func (w *web) release() (closeIdle func()) {
+// returns what closes the connections of our own transport. It closes idle connections of the
+// user's transport as well if the session ends with err because the server was silent: what
+// lies between may have forgotten them, and each one would cost the next session the time that
+// opening may take. The returned function may call the user's code. Called with the Client's
+// mu held.
+func (w *web) release(err error) (closeIdle func()) {
 	own := w.own
 	w.polling, w.own = nil, nil
-	if own == nil {
-		return func() {}
+	silent := errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+	switch {
+	case own != nil:
+		return own.CloseIdleConnections
+	case silent && w.o.HTTPClient.Transport != nil:
+		return w.o.HTTPClient.CloseIdleConnections
 	}
-	return own.CloseIdleConnections
+	return func() {}
 }
 
 // target returns the URL of a request. An empty sid opens a session.

@@ -28,7 +28,8 @@ type DialOptions struct {
 	// cookies keep a session on one server. If it has no Transport the Client uses one
 	// of its own, like http.DefaultTransport, that accepts at most 64 KiB of response
 	// head, and leaves no connection behind. A Transport that is given keeps its own
-	// bounds and its idle connections.
+	// bounds, and its idle connections until a server is silent: then they may be dead too,
+	// and are closed.
 	//
 	// Redirects are followed only if CheckRedirect is set, and only while the method
 	// stays. A request that another scheme, host or port is asked to answer goes there

@@ -143,7 +143,7 @@ func (c *Client) moveIfQuiet() {
 	c.queue, c.queued = nil, 0
 	_ = c.transmit(append([]*Message{upgradeMessage}, queue...)) // the reader learns of an error
 	c.wake()
-	c.start(c.web.release())
+	c.start(c.web.release(nil))
 }
 
 // dropProbe closes the WebSocket that is probed. The session goes on polling. Called
