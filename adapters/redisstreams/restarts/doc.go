@@ -4,5 +4,5 @@
 // that was acknowledged is lost or comes twice.
 //
 //	go -C adapters/redisstreams test ./restarts -v                               # the short form
-//	go -C adapters/redisstreams test ./restarts -v -clients 5000 -restarts 12 -every 20s
+//	go -C adapters/redisstreams test ./restarts -v -clients 5000 -restarts 4 -every 20s -pause 20s
 package restarts
