@@ -239,6 +239,35 @@ func TestServerOnError(t *testing.T) {
 	}
 }
 
+// OnEnd is told why each connection has ended, also where only the connection knows.
+func TestServerOnEnd(t *testing.T) {
+	ends := make(chan error, 10)
+	onEnd := func(_ *conn.Conn, err error) { ends <- err }
+	handle := &conn.Server{OnEnd: onEnd, Handle: func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error {
+		return func(conn.Message) error { return nil }
+	}}
+	serve := &conn.Server{OnEnd: onEnd, Serve: func(ctx context.Context, c *conn.Conn, _ *http.Request) error {
+		return c.Each(ctx, func(conn.Message) error { return nil })
+	}}
+	for _, s := range []*conn.Server{handle, serve} {
+		dial := serveWith(t, s)
+		c, _, err := dial()
+		wantNoError(t, err)
+		wantNoError(t, c.Write(t.Context(), conn.Binary, make([]byte, 1<<20+1)))
+		if err := <-ends; conn.CloseStatus(err) != frame.StatusMessageTooBig {
+			t.Errorf("a message over the limit: %v", err)
+		}
+		c.CloseNow()
+		c, _, err = dial()
+		wantNoError(t, err)
+		wantNoError(t, c.Close(4000, "bye"))
+		if err := <-ends; conn.CloseStatus(err) != 4000 {
+			t.Errorf("the peer has closed: %v", err)
+		}
+		wantNoError(t, s.Shutdown(t.Context()))
+	}
+}
+
 // OnRefuse is told of every refusal, with the request and the error.
 func TestServerOnRefuse(t *testing.T) {
 	refused := make(chan error, 10)
