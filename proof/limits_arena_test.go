@@ -13,10 +13,13 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
@@ -28,7 +31,13 @@ import (
 // which breaks no rule.
 type arena struct {
 	*testing.T
-	l *pipe.Listener
+	l     *pipe.Listener
+	shell shell
+
+	server *conn.Server // of WebSocket, if there is one
+
+	blocked atomic.Int32  // messages "block" that are handled
+	release chan struct{} // ends that
 
 	mu   sync.Mutex
 	told bytes.Buffer // what the operator is told: by hooks, by errors of functions, and in the log
@@ -52,7 +61,7 @@ func (a *arena) Write(p []byte) (int, error) {
 }
 
 func (a *arena) log() *slog.Logger {
-	return slog.New(slog.NewTextHandler(a, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	return slog.New(slog.NewTextHandler(a, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // wasTold returns what the operator was told.
@@ -70,8 +79,17 @@ func (a *arena) end() {
 	for i := len(a.ends) - 1; i >= 0; i-- {
 		a.ends[i]()
 	}
-	a.l.Close()
-	time.Sleep(time.Minute) // what is closed in the background has ended then
+	if a.shell != outside { // there leakcheck sees what is left
+		a.l.Close()
+		time.Sleep(time.Minute) // what is closed in the background has ended then
+	}
+}
+
+// settle waits until all have done what they can.
+func (a *arena) settle() {
+	if a.shell != outside {
+		synctest.Wait()
+	}
 }
 
 // must ends the test if err is an error.
@@ -87,27 +105,30 @@ func within() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), time.Minute)
 }
 
-// echoes is a conn.Server's function.
-func (a *arena) echoes(ctx context.Context, c *conn.Conn, _ *http.Request) error {
-	err := c.Each(ctx, func(m conn.Message) error {
-		if string(m.Payload) == "panic" {
-			panic("it was asked to")
-		}
-		return c.Write(ctx, m.Type, m.Payload)
-	})
-	a.tell("%v", err)
-	return err
-}
-
 // webSocket starts a server, with net/http or without it.
 func (a *arena) webSocket(o *conn.AcceptOptions, raw bool) {
-	a.served(&conn.Server{Options: o, Serve: a.echoes}, raw)
+	a.Helper()
+	a.served(&conn.Server{Options: o}, raw)
 }
 
-// served starts a given server.
+// served starts a given server, whose Handle does as its clients say.
 func (a *arena) served(s *conn.Server, raw bool) {
-	s.OnError = func(_ *conn.Conn, err error) { a.tell("%v", err) }
+	a.Helper()
+	options := conn.AcceptOptions{}
+	if s.Options != nil {
+		options = *s.Options
+	}
+	options.Conn.Loop = a.loop()
+	s.Options = &options
+	s.Handle = func(ctx context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
+		return func(m conn.Message) error { return a.obey(ctx, c, m) }
+	}
+	s.OnEnd = func(_ *conn.Conn, err error) { a.tell("%v", err) }
 	s.OnRefuse = func(_ *http.Request, err error) { a.tell("%v", err) }
+	if s.OnError == nil {
+		s.OnError = func(_ *conn.Conn, err error) { a.tell("%v", err) }
+	}
+	a.server = s
 	stop := func() {}
 	if raw {
 		go s.ServeConns(a.l)
@@ -121,6 +142,33 @@ func (a *arena) served(s *conn.Server, raw bool) {
 		stop()
 	})
 	a.meetHonest()
+}
+
+// obey does what a message says, by default echo it.
+func (a *arena) obey(ctx context.Context, c *conn.Conn, m conn.Message) error {
+	switch string(m.Payload) {
+	case "panic":
+		panic("it was asked to")
+	case "write 8 MiB":
+		start := time.Now()
+		err := c.Write(ctx, conn.Binary, make([]byte, 8<<20))
+		a.tell("after %v", time.Since(start).Truncate(time.Second))
+		return err
+	case "send for ever":
+		message := conn.NewPrepared(conn.Text, []byte("message"))
+		for n := 0; ; n++ {
+			if err := c.Send(message); err != nil {
+				a.tell("message %d", n)
+				return err
+			}
+		}
+	case "block":
+		a.blocked.Add(1)
+		<-a.release
+		a.blocked.Add(-1)
+		return nil
+	}
+	return c.Write(ctx, m.Type, m.Payload)
 }
 
 // web serves h by net/http.
@@ -216,39 +264,12 @@ func (a *arena) wantStatus(status int, requests ...string) {
 	}
 }
 
-// peer opens a WebSocket by hand, with further fields of the request.
-func (a *arena) peer(fields string) *wstest.Peer {
-	a.Helper()
-	return a.peerAt("/", fields)
-}
-
-func (a *arena) peerAt(target, fields string) *wstest.Peer {
-	a.Helper()
-	nc := a.dial()
-	_, err := io.WriteString(nc, strings.Replace(upgrade, "GET / ", "GET "+target+" ", 1)+fields+"\r\n")
-	a.must(err)
-	nc.SetReadDeadline(time.Now().Add(time.Minute))
-	head := make([]byte, 0, 1024)
-	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
-		b := make([]byte, 1)
-		_, err := nc.Read(b)
-		a.must(err)
-		head = append(head, b...)
+// loop returns the loop of a server's options.
+func (a *arena) loop() *conn.Loop {
+	if a.shell == onLoop {
+		return &conn.Loop{}
 	}
-	if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) {
-		a.Fatalf("the handshake was refused: %.40q", head)
-	}
-	nc.SetReadDeadline(time.Time{})
-	return wstest.NewPeer(a, nc, conn.RoleClient)
-}
-
-// wantClose sends frames to a plain server, which fails the connection with a code.
-func (a *arena) wantClose(code frame.StatusCode, frames ...wstest.Frame) {
-	a.Helper()
-	a.webSocket(nil, true)
-	p := a.peer("")
-	p.Send(frames...)
-	p.WantClose(code)
+	return &conn.Loop{After: -1}
 }
 
 // allocated returns how many bytes f has allocated.
@@ -267,7 +288,8 @@ func (a *arena) socketIO(o *socketio.Options) *socketio.Server {
 	if o != nil {
 		copied = *o
 	}
-	copied.Logger = a.log()
+	copied.Logger, copied.Engine.Loop = a.log(), a.loop()
+	copied.Engine.Hooks.Refused = func(_ *http.Request, e *engineio.Refusal) { a.tell("%v", e) }
 	io, err := socketio.NewServer(&copied)
 	a.must(err)
 	stop := a.web(io)

@@ -3,10 +3,6 @@ package proof
 import (
 	"bytes"
 	"compress/flate"
-	"context"
-	"errors"
-	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -22,18 +18,22 @@ const mebibyte = 1 << 20
 // deflated is a server that compresses.
 func (a *arena) deflated() *wstest.Peer {
 	a.webSocket(&conn.AcceptOptions{Handshake: handshake.Options{Deflate: &handshake.DeflateOptions{}}}, true)
-	return a.peer("Sec-WebSocket-Extensions: permessage-deflate\r\n")
+	return a.another()
+}
+
+// another opens a WebSocket that compresses.
+func (a *arena) another() *wstest.Peer {
+	return a.peer("Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n")
 }
 
 // deflate compresses p, so many times, as one message.
 func deflate(p []byte, times int) wstest.Frame {
 	var b bytes.Buffer
 	w, _ := flate.NewWriter(&b, flate.BestCompression)
-	for range times {
-		w.Write(p)
-	}
-	w.Flush()
-	f := wstest.Binary(bytes.TrimSuffix(b.Bytes(), []byte{0, 0, 0xff, 0xff}))
+	w.Write(p)
+	w.Flush() // what it has written ends with a byte, and says the same once more
+	data := bytes.Repeat(b.Bytes(), times)
+	f := wstest.Binary(bytes.TrimSuffix(data, []byte{0, 0, 0xff, 0xff}))
 	return f.Rsv(1)
 }
 
@@ -80,7 +80,7 @@ var connLimits = []limit{
 			for _, n := range []int64{1 << 31, 1 << 32, 1 << 40, 1 << 62} {
 				p := a.peer("")
 				f := wstest.Binary([]byte{1})
-				f.Header.Length, f.Header.Masked = n, true
+				f.Header.Length, f.Header.Masked = n, a.masks()
 				used := allocated(func() {
 					p.SendAsIs(f)
 					p.WantClose(frame.StatusMessageTooBig)
@@ -100,6 +100,9 @@ var connLimits = []limit{
 				{0x82, 0xfe, 0, 125, 0, 0, 0, 0},
 				{0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0},
 			} {
+				if !a.masks() {
+					b[1] &^= 0x80
+				}
 				p := a.peer("")
 				p.SendBytes(b)
 				p.WantClose(frame.StatusProtocolError)
@@ -126,11 +129,13 @@ var connLimits = []limit{
 		},
 	},
 	{
-		what: "frames without a mask", value: "none (section 5.1)", answer: "1002", says: "mask",
+		what: "frames of a client without a mask, and of a server with one", value: "none (section 5.1)", answer: "1002", says: "mask",
 		trip: func(a *arena) {
 			a.raw()
 			p := a.peer("")
-			p.SendBytes([]byte{0x81, 1, 'a'})
+			f := wstest.Text("a")
+			f.Header.Length, f.Header.Masked = 1, !a.masks()
+			p.SendAsIs(f)
 			p.WantClose(frame.StatusProtocolError)
 		},
 	},
@@ -145,7 +150,7 @@ var connLimits = []limit{
 			}
 			p := a.peer("") // inside a frame that has not ended
 			f := wstest.Text("\xff")
-			f.Header.Length, f.Header.Masked = 1000, true
+			f.Header.Length, f.Header.Masked = 1000, a.masks()
 			p.SendAsIs(f)
 			p.WantClose(frame.StatusInvalidPayload)
 		},
@@ -161,35 +166,48 @@ var connLimits = []limit{
 			}
 			go p.Send(frames...)
 			p.WantClose(frame.StatusPolicyViolation)
+			p = a.peer("") // with 64 bytes each there may be as many as the message's size permits
+			frames = []wstest.Frame{wstest.Text("").More()}
+			for range mebibyte / 64 {
+				frames = append(frames, wstest.Cont(strings.Repeat("x", 64)).More())
+			}
+			go p.Send(append(frames, wstest.Cont(""))...)
+			p.WantMessage(frame.Text, bytes.Repeat([]byte("x"), mebibyte))
 		},
 	},
 	{
 		what: "the time that a message takes", value: "120 s, and a second for each KiB", field: "conn.Limits.MessageTime", answer: "1008", says: "too long",
 		trip: func(a *arena) {
 			a.raw()
-			p := a.peer("")
-			p.Timeout = time.Hour
-			start := time.Now()
-			p.Send(wstest.Text("a").More())
-			ctx, cancel := context.WithCancel(context.Background())
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				f := wstest.Cont("b").More()
-				for ctx.Err() == nil {
-					p.NetConn().Write(masked(f))
-					select {
-					case <-time.After(10 * time.Second):
-					case <-ctx.Done():
+			whole := wstest.Text(strings.Repeat("a", 1000))
+			for _, drip := range []struct{ first, next []byte }{
+				{a.wire(wstest.Text("a").More()), a.wire(wstest.Cont("b").More())},
+				{a.wire(whole)[:20], []byte("\x00")}, // one frame, byte by byte
+			} {
+				p := a.peer("")
+				p.Timeout = time.Hour
+				start := time.Now()
+				p.SendBytes(drip.first)
+				done := make(chan struct{})
+				stop := make(chan struct{})
+				go func() {
+					defer close(done)
+					for {
+						select {
+						case <-time.After(10 * time.Second):
+							p.NetConn().Write(drip.next)
+						case <-stop:
+							return
+						}
 					}
+				}()
+				p.WantClose(frame.StatusPolicyViolation)
+				if d := time.Since(start); d < 115*time.Second || d > 130*time.Second {
+					a.Errorf("after %v", d)
 				}
-			}()
-			p.WantClose(frame.StatusPolicyViolation)
-			if d := time.Since(start); d < 115*time.Second || d > 130*time.Second {
-				a.Errorf("after %v", d)
+				close(stop)
+				<-done
 			}
-			cancel()
-			<-done
 		},
 	},
 	{
@@ -212,124 +230,38 @@ var connLimits = []limit{
 		},
 	},
 	{
-		what: "a peer that does not read", value: "10 s without progress, and a second for each KiB over all", field: "conn.Limits.WriteTimeout", answer: "the connection is cut", says: "without progress",
+		what: "compressed data that is cut, or no DEFLATE", value: "none (RFC 7692, section 7.2.2)", answer: "1007", says: "compressed",
 		trip: func(a *arena) {
-			a.served(&conn.Server{Serve: func(ctx context.Context, c *conn.Conn, _ *http.Request) error {
-				if m, p, err := c.Read(ctx); err != nil || string(p) == "honest" {
-					c.Write(ctx, m, p)
-					return a.echoes(ctx, c, nil)
-				}
-				start := time.Now()
-				err := c.Write(ctx, conn.Binary, make([]byte, 8<<20))
-				for err == nil {
-					_, _, err = c.Read(ctx)
-				}
-				if d := time.Since(start); d < 10*time.Second || d > 21*time.Second {
-					a.Errorf("after %v", d)
-				}
-				a.tell("%v", err)
-				return err
-			}}, true)
-			p := a.peer("")
-			p.Send(wstest.Text("go on"))
-			time.Sleep(time.Minute)
+			p := a.deflated()
+			for _, data := range []string{"\xff", "\x07", "\x01\x05\x00\xfa\xff", strings.Repeat("\x00\x00\x00\xff\xff", 1000) + "\xff", "\xed\xfd"} {
+				p.Send(wstest.Binary([]byte(data)).Rsv(1))
+				p.WantClose(frame.StatusInvalidPayload)
+				p = a.another()
+			}
+			p.Send(wstest.Binary([]byte(strings.Repeat("\x00\x00\x00\xff\xff", 10_000) + "\x00")).Rsv(1)) // stored blocks of nothing
+			p.WantMessage(frame.Binary, nil)
 		},
 	},
 	{
-		what: "what is queued by Send", value: "1 MiB and 1,024 messages", field: "conn.Limits.QueueBytes, QueueMessages; conn.Options.Overflow", answer: "1013, or the oldest are dropped", says: "queue full",
+		what: "mask keys of a client", value: "of ChaCha8, with a seed from crypto/rand for each connection", answer: "-", in: []shell{aClient},
 		trip: func(a *arena) {
-			a.served(&conn.Server{Serve: func(ctx context.Context, c *conn.Conn, _ *http.Request) error {
-				if m, p, err := c.Read(ctx); err != nil || string(p) == "honest" {
-					c.Write(ctx, m, p)
-					return a.echoes(ctx, c, nil)
-				}
-				message := conn.NewPrepared(conn.Text, []byte("message"))
-				for n := range 1_000_000 {
-					if err := c.Send(message); err != nil {
-						if !errors.Is(err, conn.ErrQueueFull) || n < 1024 {
-							a.Errorf("message %d: %v", n, err)
-						}
-						a.tell("%v", err)
-						return err
+			a.raw()
+			seen := make(map[[4]byte]int)
+			again := 0
+			for range 2 {
+				p := a.peer("")
+				for range 5000 {
+					p.Send(wstest.Text("a"))
+					f, err := p.Next()
+					a.must(err)
+					if seen[f.Header.MaskKey]++; seen[f.Header.MaskKey] > 1 {
+						again++
 					}
 				}
-				a.Error("no queue is full")
-				return nil
-			}}, true)
-			a.peer("").Send(wstest.Text("go on"))
-			time.Sleep(time.Minute)
-		},
-	},
-	{
-		what: "a peer that says nothing", value: "a Ping after 25 s, cut 20 s later", field: "conn.Limits.PingInterval, PingTimeout", answer: "the connection is cut", says: "ping timeout",
-		trip: func(a *arena) {
-			a.raw()
-			p := a.peer("")
-			start := time.Now()
-			p.Timeout = time.Hour
-			if f, err := p.Next(); err != nil || f.Header.Opcode != frame.Ping || time.Since(start) != 25*time.Second {
-				a.Errorf("%v, %v after %v", f, err, time.Since(start))
 			}
-			a.wantOver(p)
-			if d := time.Since(start); d != 45*time.Second {
-				a.Errorf("cut after %v", d)
+			if again > 3 { // 10^4 keys of 2^32: one repeats in a hundred runs
+				a.Errorf("%d of 10,000 keys came again", again)
 			}
 		},
 	},
-	{
-		what: "a closing handshake", value: "5 s for the peer's Close frame and the end of the stream", field: "conn.Limits.CloseTimeout", answer: "the stream is closed",
-		trip: func(a *arena) {
-			a.raw()
-			p := a.peer("")
-			p.Send(wstest.Text("\xff"))
-			start := time.Now()
-			if f, err := p.Next(); err != nil || f.Header.Opcode != frame.Close {
-				a.Errorf("%v, %v", f, err)
-			}
-			go func() { // a flood is no answer
-				for {
-					if _, err := p.NetConn().Write(masked(wstest.Binary(make([]byte, 10000)))); err != nil {
-						return
-					}
-					time.Sleep(100 * time.Millisecond)
-				}
-			}()
-			io.Copy(io.Discard, p.NetConn())
-			time.Sleep(10 * time.Second)
-			if d := time.Since(start); d > 20*time.Second {
-				a.Errorf("closed after %v", d)
-			}
-		},
-	},
-	{
-		what: "what comes after the peer's Close frame", value: "nothing counts (section 5.5.1)", answer: "it is not delivered",
-		trip: func(a *arena) {
-			a.raw()
-			p := a.peer("")
-			p.Send(wstest.Close(4000, "bye"), wstest.Text("late"), wstest.Ping("late"))
-			p.Want(wstest.Close(4000, ""))
-			p.WantEOF()
-		},
-	},
-	{
-		what: "a function that panics", value: "ends its own connection", field: "conn.Server.OnError", answer: "1011", says: "it was asked to",
-		trip: func(a *arena) { a.wantClose(frame.StatusInternalError, wstest.Text("panic")) },
-	},
-	{
-		what: "frames of a server with a mask, as a client", value: "none (section 5.1)", answer: "1002",
-		trip: func(a *arena) {
-			c, p := wstest.PipePeer(a, conn.RoleClient, nil)
-			p.SendBytes([]byte{0x81, 0x81, 0, 0, 0, 0, 'a'})
-			go c.Read(context.Background())
-			p.WantClose(frame.StatusProtocolError)
-			p.Close()
-			<-c.Done()
-		},
-	},
-}
-
-// masked returns a frame as a client sends it.
-func masked(f wstest.Frame) []byte {
-	f.Header.Masked, f.Header.Length = true, int64(len(f.Payload))
-	return f.Append(nil)
 }

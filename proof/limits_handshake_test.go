@@ -2,13 +2,17 @@ package proof
 
 import (
 	"bufio"
+	"encoding/base64"
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/wstest"
 )
 
 // raw starts a server without net/http, whose own parser reads the requests.
@@ -21,13 +25,21 @@ var handshakeLimits = []limit{
 		answer: "the connection is closed", says: "timeout",
 		trip: func(a *arena) {
 			a.raw()
-			nc := a.dial()
-			io.WriteString(nc, upgrade[:len(upgrade)/2])
 			start := time.Now()
-			nc.SetReadDeadline(start.Add(time.Hour))
-			io.Copy(io.Discard, nc)
-			if d := time.Since(start); d < 9*time.Second || d > 11*time.Second {
-				a.Errorf("closed after %v", d)
+			var all []net.Conn
+			for range 1000 {
+				nc := a.dial()
+				io.WriteString(nc, upgrade[:len(upgrade)/2])
+				all = append(all, nc)
+			}
+			time.Sleep(5 * time.Second)
+			a.wantServed()
+			for _, nc := range all {
+				nc.SetReadDeadline(start.Add(time.Hour))
+				io.Copy(io.Discard, nc)
+				if d := time.Since(start); d < 9*time.Second || d > 11*time.Second {
+					a.Fatalf("closed after %v", d)
+				}
 			}
 		},
 	},
@@ -63,13 +75,20 @@ var handshakeLimits = []limit{
 			} {
 				a.wantStatus(400, upgrade+fields+"\r\n")
 			}
-			a.wantStatus(400, "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", "\x16\x03\x01\r\n\r\n")
+			a.wantStatus(400, "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", strings.Replace(upgrade, "1.1", "1.0", 1)+"\r\n", "\x16\x03\x01\r\n\r\n")
 		},
 	},
 	{
 		what: "Sec-WebSocket-Key, -Version and Host", value: "one each, a key of 16 bytes", answer: "400", says: "Sec-WebSocket-Key",
 		trip: func(a *arena) {
 			a.webSocket(nil, false)
+			for n := range 65 {
+				key := base64.StdEncoding.EncodeToString(make([]byte, n))
+				if n == 16 {
+					continue
+				}
+				a.wantStatus(400, strings.Replace(upgrade, "AAAAAAAAAAAAAAAAAAAAAA==", key, 1)+"\r\n")
+			}
 			const key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 			a.wantStatus(400, upgrade+key+"\r\n", upgrade+strings.Replace(key, "AAAA", "BBBB", 1)+"\r\n",
 				strings.Replace(upgrade, "AAAAAA==", "AA==", 1)+"\r\n", strings.Replace(upgrade, key, "", 1)+"\r\n")
@@ -95,6 +114,56 @@ var handshakeLimits = []limit{
 		trip: func(a *arena) {
 			a.webSocket(nil, false)
 			a.wantStatus(400, upgrade+"Content-Length: 4\r\n\r\nbody", upgrade+"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+			a.wantStatus(101, upgrade+"Content-Length: 0\r\n\r\n")
+		},
+	},
+	{
+		what: "bytes after the request", value: "kept, and read as frames", answer: "-", raw: true,
+		trip: func(a *arena) {
+			a.raw()
+			request := append([]byte(upgrade+"\r\n"), masked(wstest.Text("glued"))...)
+			for at := range request {
+				nc := a.dial()
+				nc.Write(request[:at])
+				time.Sleep(time.Millisecond)
+				nc.Write(request[at:])
+				a.readHead(nc, "HTTP/1.1 101 ")
+				wstest.NewPeer(a, nc, conn.RoleClient).Want(wstest.Text("glued"))
+				nc.Close()
+			}
+		},
+	},
+	{
+		what: "requests after one that was refused", value: "none", answer: "the refusal has Connection: close, and the end of the stream follows", says: "403",
+		trip: func(a *arena) {
+			a.webSocket(nil, false)
+			nc := a.dial()
+			refused := upgrade + "Origin: http://evil.example\r\n\r\n"
+			go io.WriteString(nc, refused+upgrade+"\r\n")
+			nc.SetReadDeadline(time.Now().Add(time.Minute))
+			b, err := io.ReadAll(nc)
+			if text := string(b); err != nil || strings.Count(text, "HTTP/1.1") != 1 || !strings.Contains(text, "\r\nConnection: close\r\n") {
+				a.Errorf("%q, %v", b, err)
+			}
+		},
+	},
+	{
+		what: "CR, LF and NUL in what the program puts into a response", value: "none", answer: "500, without that field", says: "header",
+		trip: func(a *arena) {
+			for _, value := range []string{"a\r\nSet-Cookie: b=c", "a\nb", "a\x00b"} {
+				a.tell("%v", (&handshake.Options{Header: http.Header{"X": {value}}}).Check())
+			}
+			var value atomic.Value
+			value.Store("fine")
+			a.webSocket(&conn.AcceptOptions{Handshake: handshake.Options{Before: func(*http.Request) (http.Header, error) {
+				return http.Header{"X": {value.Load().(string)}}, nil
+			}}}, false)
+			for _, v := range []string{"a\r\nSet-Cookie: b=c", "a\nb", "a\x00b"} {
+				value.Store(v)
+				if r := a.answer(upgrade + "\r\n"); r.StatusCode != 500 || r.Header.Get("X") != "" || r.Header.Get("Set-Cookie") != "" {
+					a.Errorf("%q: %s, %v", v, r.Status, r.Header)
+				}
+			}
 		},
 	},
 	{
@@ -109,7 +178,7 @@ var handshakeLimits = []limit{
 	{
 		what: "handshakes under way", value: "4,096", field: "conn.Server.MaxHandshakes", raw: true, answer: "others wait until one has ended",
 		trip: func(a *arena) {
-			a.served(&conn.Server{Serve: a.echoes, MaxHandshakes: 1}, true)
+			a.served(&conn.Server{MaxHandshakes: 1}, true)
 			first := a.dial()
 			io.WriteString(first, "GET")
 			time.Sleep(time.Second)
@@ -136,7 +205,7 @@ var handshakeLimits = []limit{
 		},
 	},
 	{
-		what: "answers to a client that open nothing", value: "a wrong Sec-WebSocket-Accept, a redirect, another status", answer: "an error of Dial",
+		what: "answers to a client that open nothing", value: "a wrong Sec-WebSocket-Accept, a redirect, another status", answer: "an error of Dial", in: []shell{onGoroutines},
 		trip: func(a *arena) {
 			for head, says := range map[string]string{
 				"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n": "Accept",

@@ -3,6 +3,7 @@ package proof
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -56,7 +57,7 @@ func (a *arena) closes(frames ...wstest.Frame) {
 // socketLimits are the limits of a client of Engine.IO and Socket.IO.
 var socketLimits = []limit{
 	{
-		what: "a session's id", value: "20 random bytes", answer: "400 for an unknown one",
+		what: "a session's id", value: "20 random bytes", answer: "400 for an unknown one", says: "Session ID unknown",
 		trip: func(a *arena) {
 			a.chat(nil)
 			c := a.client()
@@ -68,7 +69,7 @@ var socketLimits = []limit{
 		},
 	},
 	{
-		what: "requests of one client at a time", value: "one GET and one POST", answer: "400, and the session closes", says: "second GET",
+		what: "requests of one client at a time", value: "one GET and one POST", answer: "400, and the session closes", says: "second POST",
 		trip: func(a *arena) {
 			a.chat(nil)
 			c := a.client()
@@ -82,6 +83,13 @@ var socketLimits = []limit{
 			first.Wait()
 			if status, _ := a.request(c, "GET", sid, ""); status != 400 {
 				a.Errorf("the session lives: %d", status)
+			}
+			sid = a.polling(c)
+			slow := a.dial()
+			io.WriteString(slow, "POST /socket.io/?EIO=4&transport=polling&sid="+sid+" HTTP/1.1\r\nHost: example.com\r\nContent-Length: 100\r\n\r\n4")
+			time.Sleep(time.Second)
+			if status, _ := a.request(c, "POST", sid, "40"); status != 400 {
+				a.Errorf("the second POST: %d", status)
 			}
 		},
 	},
@@ -101,7 +109,24 @@ var socketLimits = []limit{
 		},
 	},
 	{
-		what: "packets of a POST", value: "as many as fit; memory is bounded by its size", answer: "200, or 400",
+		what: "a request that fails", value: "-", answer: "it is always answered, and leaves nothing", says: "POST of application/octet-stream",
+		trip: func(a *arena) {
+			a.chat(nil)
+			c := a.client()
+			for range 20 {
+				for _, query := range []string{
+					"", "EIO=4", "EIO=4&transport=none", "EIO=1&transport=polling", "EIO=4&transport=polling&sid=nobody", "EIO=4&transport=websocket",
+				} {
+					a.wantStatus(400, "GET /socket.io/?"+query+" HTTP/1.1\r\nHost: example.com\r\n\r\n", "PUT /socket.io/?"+query+" HTTP/1.1\r\nHost: example.com\r\n\r\n")
+				}
+				sid := a.polling(c)
+				a.wantStatus(400, "POST /socket.io/?EIO=4&transport=polling&sid="+sid+" HTTP/1.1\r\nHost: example.com\r\n"+
+					"Content-Type: application/octet-stream\r\nContent-Length: 1\r\n\r\n4")
+			}
+		},
+	},
+	{
+		what: "packets of a POST", value: "as many as fit; memory is bounded by its size", answer: "200, or 400", says: "without a type",
 		trip: func(a *arena) {
 			a.chat(nil)
 			c := a.client()
@@ -116,9 +141,13 @@ var socketLimits = []limit{
 		},
 	},
 	{
-		what: "a client that does not answer", value: "20 s for a pong, after 25 s", field: "engineio.Limits.PingInterval, PingTimeout", answer: "the session closes",
+		what: "a client that does not answer", value: "20 s for a pong, after 25 s", field: "engineio.Limits.PingInterval, PingTimeout", answer: "the session closes", says: "no pong within Limits.PingTimeout",
 		trip: func(a *arena) {
 			io := a.chat(nil)
+			c := a.client()
+			for range 1000 { // on long-polling, never to be heard of again
+				a.polling(c)
+			}
 			p := a.session()
 			start := time.Now()
 			p.Timeout = time.Hour
@@ -131,6 +160,9 @@ var socketLimits = []limit{
 				if time.Since(start) == 40*time.Second {
 					a.wantServed() // and so it lives
 				}
+			}
+			if n := io.Sessions().Polling; n > 0 {
+				a.Errorf("%d that nobody asks for are left", n)
 			}
 		},
 	},
@@ -233,7 +265,7 @@ var socketLimits = []limit{
 		},
 	},
 	{
-		what: "namespaces of a client", value: "32", field: "socketio.Limits.Namespaces", answer: "the client gets a CONNECT_ERROR",
+		what: "namespaces of a client", value: "32", field: "socketio.Limits.Namespaces", answer: "the client gets a CONNECT_ERROR", says: "Limits.Namespaces exceeded",
 		trip: func(a *arena) {
 			io := a.chat(nil)
 			for n := range 40 {
@@ -254,7 +286,7 @@ var socketLimits = []limit{
 		},
 	},
 	{
-		what: "namespaces that nobody has made", value: "none; clients make no namespaces", answer: "the client gets a CONNECT_ERROR",
+		what: "namespaces that nobody has made", value: "none; clients make no namespaces", answer: "the client gets a CONNECT_ERROR", says: "there is no such namespace",
 		trip: func(a *arena) {
 			io := a.chat(nil)
 			p := a.session()
@@ -312,7 +344,7 @@ var socketLimits = []limit{
 			flooded := make(chan struct{})
 			go func() {
 				defer close(flooded)
-				event := masked(wstest.Text(`42["block","` + strings.Repeat("x", 10_000) + `"]`))
+				event := a.wire(wstest.Text(`42["block","` + strings.Repeat("x", 10_000) + `"]`))
 				for {
 					if _, err := p.NetConn().Write(event); err != nil {
 						return

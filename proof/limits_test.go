@@ -6,7 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -25,6 +27,11 @@ type limit struct {
 	says   string // what the operator is told, among others; "": that is not looked at, as it is no broken rule
 	raw    bool   // it holds where our own parser reads the request; through net/http its rules come first
 
+	in []shell // where the row is tripped; nil: in all shells of its table
+	// proof names the test that trips the limit where it is not tripped here: the directory
+	// and the name.
+	proof string
+
 	holds int64 // so much memory may be held once it has been tripped, by all that is open; 0 is 4 MiB
 
 	trip func(a *arena)
@@ -33,39 +40,97 @@ type limit struct {
 // A limitTable is a table of docs/security.md.
 type limitTable struct {
 	title, text string
+	shells      []shell
 	limits      []limit
 }
 
+// A shell is who has a limit, and how it is served.
+type shell string
+
+const (
+	onGoroutines shell = "a server on goroutines"
+	onLoop       shell = "a server on a loop"
+	aClient      shell = "a client"
+	outside      shell = "a client with its own transport" // over loopback, without a bubble
+)
+
+// both are the two ways in which a server serves WebSockets.
+var both = []shell{onGoroutines, onLoop}
+
 var limitTables = []limitTable{
 	{"The opening handshake", "Rows with (raw) hold for `Server.ServeConns` and `handshake.AcceptConn`, where our own parser reads the request. Through net/http " +
-		"its rules come first: set `ReadHeaderTimeout` and `MaxHeaderBytes` of the `http.Server`.", handshakeLimits},
-	{"A connection", "Both roles, unless a row says so. Status codes are those of the Close frame (RFC 6455, section 7.4).", connLimits},
-	{"Engine.IO and Socket.IO", "What a WebSocket is limited by holds for sessions as well.", socketLimits},
+		"its rules come first: set `ReadHeaderTimeout` and `MaxHeaderBytes` of the `http.Server`.", both, handshakeLimits},
+	{"A connection", "Both roles, unless a row says so. Status codes are those of the Close frame (RFC 6455, section 7.4).", []shell{onGoroutines, onLoop, aClient}, slices.Concat(connLimits, endLimits)},
+	{"Engine.IO and Socket.IO", "What a WebSocket is limited by holds for sessions as well.", both, socketLimits},
 }
 
-// Each limit is tripped: the client gets the answer, the operator is told, memory is held within
-// bounds, another client is served, and nothing is left.
+// Each limit is tripped: the peer gets the answer, the operator is told, memory is held within
+// bounds, another client is served, and nothing is left: a bubble ends only when all of its
+// goroutines have.
 func TestLimits(t *testing.T) {
 	for _, table := range limitTables {
 		for _, l := range table.limits {
-			t.Run(table.title+"/"+l.what, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					a := &arena{T: t, l: pipe.Listen()}
-					defer a.end()
-					before := held()
-					l.trip(a)
-					synctest.Wait()
-					if used, most := held()-before, cmp.Or(l.holds, 4<<20); used > most {
-						t.Errorf("%d bytes are held, want %d at most", used, most)
+			shells := table.shells
+			if l.in != nil {
+				shells = l.in
+			}
+			for _, shell := range shells {
+				if l.proof != "" {
+					continue
+				}
+				t.Run(table.title+"/"+l.what+"/"+string(shell), func(t *testing.T) {
+					if shell == outside {
+						l.tripped(&arena{T: t, shell: shell})
+						return
 					}
-					a.wantServed()
-					if told := a.wasTold(); !strings.Contains(told, l.says) {
-						t.Errorf("the operator was told %q, want something about %q", told, l.says)
-					}
+					synctest.Test(t, func(t *testing.T) {
+						l.tripped(&arena{T: t, shell: shell, l: pipe.Listen(), release: make(chan struct{})})
+					})
 				})
-			})
+			}
 		}
 	}
+}
+
+// tripped trips the limit in an arena.
+func (l *limit) tripped(a *arena) {
+	defer a.end()
+	before := held()
+	l.trip(a)
+	a.settle()
+	if used, most := held()-before, cmp.Or(l.holds, 4<<20); used > most {
+		a.Errorf("%d bytes are held, want %d at most", used, most)
+	}
+	a.wantServed()
+	if told := a.wasTold(); !strings.Contains(told, l.says) {
+		a.Errorf("the operator was told %q, want something about %q", told, l.says)
+	}
+}
+
+// Where a row is tripped elsewhere, that test is there.
+func TestLimitsElsewhere(t *testing.T) {
+	for _, table := range limitTables {
+		for _, l := range table.limits {
+			if l.proof != "" {
+				wantTest(t, l.proof)
+			} else if l.trip == nil {
+				t.Errorf("%s: nothing trips it", l.what)
+			}
+		}
+	}
+}
+
+// wantTest says that there is a test, given as its directory and its name.
+func wantTest(t *testing.T, proof string) {
+	t.Helper()
+	dir, name, ok := strings.Cut(proof, " ")
+	files, _ := filepath.Glob(filepath.Join("..", dir, "*_test.go"))
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil && ok && bytes.Contains(text, []byte("\nfunc "+name+"(t *testing.T) {")) {
+			return
+		}
+	}
+	t.Errorf("there is no test %q", proof)
 }
 
 // held returns how much memory is held.

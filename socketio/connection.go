@@ -110,17 +110,24 @@ func (c *connection) join(name string, auth json.RawMessage) error {
 	}
 	n := c.server.lookup(name, auth)
 	if n == nil {
-		c.send(c.server.wire.newControl(parser.ConnectError, name, connectError{Message: "Invalid namespace"}))
+		c.refuse(name, "Invalid namespace", "there is no such namespace")
 		return nil
 	}
 	s := newSocket(c, n, auth)
 	if !c.add(s) {
 		c.server.unuse(n)
-		c.send(c.server.wire.newControl(parser.ConnectError, name, connectError{Message: "Too many namespaces"}))
+		c.refuse(name, "Too many namespaces", "Limits.Namespaces exceeded")
 		return nil
 	}
 	s.dispatch(task{do: s.connect})
 	return nil
+}
+
+// refuse tells the client that it may not join a namespace, and the operator why. The client
+// may ask as often as it likes, and so that is no line of the level Info.
+func (c *connection) refuse(name, message, why string) {
+	c.server.o.Logger.Debug("socket.io: namespace refused", "namespace", clip([]byte(name)), "error", why, "address", c.session.Handshake().RemoteAddr)
+	c.send(c.server.wire.newControl(parser.ConnectError, name, connectError{Message: message}))
 }
 
 // add puts s on the connection. It returns false if the connection is over or has

@@ -52,7 +52,8 @@ type Options struct {
 	// the handler. It runs on the socket's goroutine, and e is still valid. nil
 	// is AnswerError.
 	OnError func(e *Event, err error)
-	// Logger records handlers that fail or panic and clients that break a rule.
+	// Logger records handlers that fail or panic, clients that break a rule and, at the level
+	// Debug, namespaces that were refused because of a limit or because there are none.
 	// It is never called with a lock held. nil is slog's default logger.
 	Logger *slog.Logger
 }
