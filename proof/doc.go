@@ -3,5 +3,5 @@
 //
 //	codecs     what a client sends against what its server decodes, and back
 //	cut        conversations that end at every byte, in every way
-//	limits     limits of a server, each tripped; docs/security.md is made of the same table
+//	limits     limits of servers and clients, each tripped; docs/security.md is made of the same table
 package proof

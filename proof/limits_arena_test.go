@@ -266,8 +266,11 @@ func (a *arena) wantStatus(status int, requests ...string) {
 
 // loop returns the loop of a server's options.
 func (a *arena) loop() *conn.Loop {
-	if a.shell == onLoop {
+	switch a.shell {
+	case onLoop:
 		return &conn.Loop{}
+	case byDefault:
+		return nil
 	}
 	return &conn.Loop{After: -1}
 }

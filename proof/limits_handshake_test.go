@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"bufio"
 	"encoding/base64"
 	"io"
 	"net"
@@ -204,50 +203,4 @@ var handshakeLimits = []limit{
 			}
 		},
 	},
-	{
-		what: "answers to a client that open nothing", value: "a wrong Sec-WebSocket-Accept, a redirect, another status", answer: "an error of Dial", in: []shell{onGoroutines},
-		trip: func(a *arena) {
-			for head, says := range map[string]string{
-				"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n": "Accept",
-				"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://evil.example/\r\nContent-Length: 0\r\n\r\n":                       "redirect",
-				"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n":                                                                         "101",
-			} {
-				stop := a.answerWith(head)
-				a.dialFails(says)
-				stop()
-			}
-		},
-	},
-}
-
-// answerWith is a server that answers one request with given bytes.
-func (a *arena) answerWith(response string) (stop func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		nc, err := a.l.Accept()
-		if err != nil {
-			return
-		}
-		a.later(func() { nc.Close() })
-		if _, err := http.ReadRequest(bufio.NewReader(nc)); err == nil {
-			go io.WriteString(nc, response)
-		}
-	}()
-	return func() { <-done }
-}
-
-// dialFails dials the server of answerWith in vain.
-func (a *arena) dialFails(says string) {
-	a.Helper()
-	ctx, cancel := within()
-	defer cancel()
-	c, _, err := conn.Dial(ctx, "ws://example.com/", &conn.DialOptions{Handshake: handshake.DialOptions{HTTPClient: a.client()}})
-	if err == nil {
-		c.CloseNow()
-		a.Fatal("it was let in")
-	}
-	if !strings.Contains(err.Error(), says) || ctx.Err() != nil {
-		a.Errorf("%v, want something about %q", err, says)
-	}
 }

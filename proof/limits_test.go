@@ -50,6 +50,7 @@ type shell string
 const (
 	onGoroutines shell = "a server on goroutines"
 	onLoop       shell = "a server on a loop"
+	byDefault    shell = "a server on goroutines and, later, a loop"
 	aClient      shell = "a client"
 	outside      shell = "a client with its own transport" // over loopback, without a bubble
 )
@@ -62,6 +63,9 @@ var limitTables = []limitTable{
 		"its rules come first: set `ReadHeaderTimeout` and `MaxHeaderBytes` of the `http.Server`.", both, handshakeLimits},
 	{"A connection", "Both roles, unless a row says so. Status codes are those of the Close frame (RFC 6455, section 7.4).", []shell{onGoroutines, onLoop, aClient}, slices.Concat(connLimits, endLimits)},
 	{"Engine.IO and Socket.IO", "What a WebSocket is limited by holds for sessions as well.", both, socketLimits},
+	{"The event loop", "What one connection can do to the others of its [loop](event-loop.md). All rows above are tripped with the server on a loop, too.", []shell{onLoop}, loopLimits},
+	{"Many servers", "The adapters. These rows are tripped, with real brokers, by tests of the adapters' modules, which also compare the defaults with this page.", nil, adapterLimits},
+	{"A client", "What its servers can do to it. A row of the table above on connections holds as well.", []shell{aClient}, clientLimits},
 }
 
 // Each limit is tripped: the peer gets the answer, the operator is told, memory is held within
@@ -175,9 +179,11 @@ const securityHead = `# Limits
 
 A server that is made with the zero values of all options is meant for the open internet. These are the limits that hold then. Each is
 a field of the options, where zero is the default and a negative value turns it off, unless the table has none. Each row is tripped by
-` + "`go test ./proof -run TestLimits`" + `, which also sees that the operator is told of broken rules, that memory stays within bounds, that other clients are served, and that
-nothing is left. Limits of clients, of the event loop and of the adapters are in the documentation of their options. This page is made from the same table.
+` + "`go test ./proof -run TestLimits`" + `, or by another test that is named there: with the server on goroutines and on a loop, and in both roles where that applies. It
+also sees that the operator is told of broken rules, that memory stays within bounds, that other clients are served, and that
+nothing is left, neither a connection nor a goroutine. This page is made from the same table.
 
-What the operator is told comes by ` + "`conn.Server.OnRefuse`, `OnError` and the error of `Each`, and in the logs of `engineio` and `socketio`" + `:
-one line for each end that a client has caused, with the limit. [SECURITY.md](../SECURITY.md) says what is promised, and how to report a fault.
+What the operator is told comes by ` + "`conn.Server.OnRefuse`, `OnError` and `OnEnd`, by `engineio.Hooks.Refused`, and in the logs of `engineio` and `socketio`" + `:
+one line for each end that a client has caused, with the limit. Broken rules are logged at the level Info; what belongs to the life of a network, as a
+client that has fallen silent, and refused namespaces at Debug. [SECURITY.md](../SECURITY.md) says what is promised, and how to report a fault.
 `
