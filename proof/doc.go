@@ -4,4 +4,5 @@
 //	codecs     what a client sends against what its server decodes, and back
 //	cut        conversations that end at every byte, in every way
 //	limits     limits of servers and clients, each tripped; docs/security.md is made of the same table
+//	regress    known failures of software of this kind, with their bytes, and faults that were mended
 package proof

@@ -72,12 +72,25 @@ func (a *arena) wasTold() string {
 }
 
 // later calls f at the end.
-func (a *arena) later(f func()) { a.ends = append(a.ends, f) }
+func (a *arena) later(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ends = append(a.ends, f)
+}
 
 // end ends the arena.
 func (a *arena) end() {
-	for i := len(a.ends) - 1; i >= 0; i-- {
-		a.ends[i]()
+	for {
+		a.mu.Lock()
+		last := len(a.ends) - 1
+		if last < 0 {
+			a.mu.Unlock()
+			break
+		}
+		f := a.ends[last]
+		a.ends = a.ends[:last]
+		a.mu.Unlock()
+		f()
 	}
 	if a.shell != outside { // there leakcheck sees what is left
 		a.l.Close()
@@ -162,6 +175,13 @@ func (a *arena) obey(ctx context.Context, c *conn.Conn, m conn.Message) error {
 				return err
 			}
 		}
+	case "close together":
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() { c.Close(frame.StatusNormalClosure, "") })
+		}
+		all.Wait()
+		return nil
 	case "block":
 		a.blocked.Add(1)
 		<-a.release

@@ -143,6 +143,7 @@ var endLimits = []limit{
 			for range 100 {
 				peers = append(peers, a.peer(""))
 			}
+			a.settle() // Shutdown cuts who is in the handshake
 			ctx, cancel := within()
 			defer cancel()
 			start := time.Now()

@@ -60,7 +60,8 @@ func (a *arena) readHead(nc net.Conn, begin string) (head string) {
 func (a *arena) peerOfClient(fields string) *wstest.Peer {
 	a.Helper()
 	ours, theirs := pipe.New()
-	o := conn.DialOptions{Handshake: handshake.DialOptions{HTTPClient: a.clientOver(ours)}}
+	o := conn.DialOptions{Handshake: handshake.DialOptions{HTTPClient: a.clientOver(ours)}, Conn: a.server.Options.Conn}
+	o.Conn.Loop = nil
 	if strings.Contains(fields, "deflate") {
 		o.Handshake.Deflate = &handshake.DeflateOptions{}
 	}

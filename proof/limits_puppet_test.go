@@ -24,9 +24,7 @@ func (a *arena) puppet(peers chan<- *wstest.Peer, texts ...string) *http.Client 
 	a.later(running.Wait)
 	t := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		ours, theirs := pipe.New()
-		a.mu.Lock()
-		a.ends = append(a.ends, func() { theirs.Close() })
-		a.mu.Unlock()
+		a.later(func() { theirs.Close() })
 		running.Go(func() {
 			if _, err := theirs.Write([]byte(opened(theirs) + "\r\n")); err != nil {
 				return
