@@ -1,7 +1,7 @@
 // Command mutants changes the deciding files, one small change at a time, and finds out
 // whether a test notices. It is run in the root of the module:
 //
-//	mutants -judged tools/mutants/judged.txt frame handshake conn=conn
+//	mutants -judged tools/mutants/judged.txt frame handshake conn/internal/stream=conn/internal/stream,conn
 //
 // An argument is a package's directory, and after "=" those whose tests judge it, with
 // commas between them; by default its own. A mutant that lives shows a missing test, or it is
@@ -11,27 +11,35 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 func main() {
 	o := options{out: os.Stdout}
 	flag.StringVar(&o.judged, "judged", "", "`file` of the mutants that may live; none by default")
-	flag.StringVar(&o.scores, "scores", "", "`file` that the score of each package is written to")
+	flag.StringVar(&o.scores, "scores", "", "`file` in which the score of each package is brought up to date")
 	flag.IntVar(&o.sample, "sample", 0, "try so many mutants of each package, drawn by -seed; 0 is all")
-	flag.Uint64Var(&o.seed, "seed", 1, "of -sample")
+	flag.DurationVar(&o.time, "for", 1<<62, "begin no more mutants of a package after this `time`")
+	flag.Uint64Var(&o.seed, "seed", 1, "of the order in which mutants are tried")
 	flag.IntVar(&o.jobs, "j", 2, "try so many at once")
-	files := flag.String("files", "", "only of files whose path matches this `expression`")
+	flag.BoolVar(&o.verbose, "v", false, "print what kills each mutant")
+	only := flag.String("only", "", "only mutants that this `expression` matches, as they are printed")
 	flag.Parse()
-	ok, err := o.run(*files, flag.Args())
+	ok, err := o.run(*only, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 	}
@@ -44,13 +52,15 @@ type options struct {
 	out            io.Writer
 	judged, scores string
 	sample         int
+	time           time.Duration
 	seed           uint64
 	jobs           int
+	verbose        bool
 }
 
 // run tries the mutants of all targets, and reports whether none lives that was not judged.
-func (o *options) run(files string, targets []string) (ok bool, err error) {
-	expression, err := regexp.Compile(files)
+func (o *options) run(only string, targets []string) (ok bool, err error) {
+	expression, err := regexp.Compile(only)
 	if err != nil {
 		return false, err
 	}
@@ -58,7 +68,6 @@ func (o *options) run(files string, targets []string) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	var scores strings.Builder
 	ok = true
 	for _, arg := range targets {
 		dir, tests, _ := strings.Cut(arg, "=")
@@ -66,11 +75,11 @@ func (o *options) run(files string, targets []string) (ok bool, err error) {
 		if tests == "" {
 			tests = dir
 		}
-		t, err := newTarget(dir, strings.Split(tests, ","))
+		all, err := o.choose(dir, expression)
 		if err != nil {
 			return false, err
 		}
-		all, err := o.choose(dir, expression)
+		t, err := newTarget(dir, strings.Split(tests, ","))
 		if err != nil {
 			return false, err
 		}
@@ -79,25 +88,23 @@ func (o *options) run(files string, targets []string) (ok bool, err error) {
 			return false, err
 		}
 		fmt.Fprintln(o.out, s)
-		fmt.Fprintln(&scores, s)
 		ok = ok && s.unjudged == 0
+		if o.scores != "" {
+			if err := s.update(o.scores); err != nil {
+				return false, err
+			}
+		}
 	}
-	if o.scores != "" {
-		err = os.WriteFile(o.scores, []byte(scores.String()), 0o644)
-	}
-	return ok, err
+	return ok, nil
 }
 
-// choose returns the mutants of a package that are to be tried.
-func (o *options) choose(dir string, files *regexp.Regexp) (all []*mutant, err error) {
+// choose returns the mutants of a package that may be tried, in an order drawn by the seed.
+func (o *options) choose(dir string, only *regexp.Regexp) (all []*mutant, err error) {
 	names, err := sources(dir)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		if !files.MatchString(name) {
-			continue
-		}
 		source, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
@@ -106,48 +113,88 @@ func (o *options) choose(dir string, files *regexp.Regexp) (all []*mutant, err e
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
+		for _, m := range found {
+			if only.MatchString(m.String()) {
+				all = append(all, m)
+			}
+		}
 	}
-	if o.sample > 0 && o.sample < len(all) {
-		r := rand.New(rand.NewPCG(o.seed, 0))
-		r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		all = all[:o.sample]
-	}
+	r := rand.New(rand.NewPCG(o.seed, 0))
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all, nil
+}
+
+// sources returns the files of a package that are built here, but for tests and cgo.
+func sources(dir string) ([]string, error) {
+	out, err := exec.Command("go", "list", "-f", `{{join .GoFiles "\n"}}`, "./"+dir).Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list %s: %w", dir, err)
+	}
+	var files []string
+	for name := range strings.FieldsSeq(string(out)) {
+		files = append(files, filepath.Join(dir, name))
+	}
+	return files, nil
 }
 
 // A score is what has become of a package's mutants.
 type score struct {
 	dir                      string
-	tried                    int // those that build
-	killed, judged, unjudged int
+	all                      int // that there are
+	drawn                    int // of them: what was tried
+	unbuildable              int // of those drawn: no programs
+	killed, judged, unjudged int // what became of the others
 }
 
 func (s score) String() string {
-	return fmt.Sprintf("%-28s %5d of %5d killed, %4d judged, %d live", s.dir, s.killed, s.tried, s.judged, s.unjudged)
+	return fmt.Sprintf("%-28s %5d of %5d tried: %5d killed, %4d judged, %3d live, %4d no program",
+		s.dir, s.drawn, s.all, s.killed, s.judged, s.unjudged, s.unbuildable)
+}
+
+// update puts the score into a file in place of that package's last.
+func (s score) update(name string) error {
+	b, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	lines := []string{s.String() + "\n"}
+	for line := range strings.Lines(string(b)) {
+		if !strings.HasPrefix(line, s.dir+" ") {
+			lines = append(lines, line)
+		}
+	}
+	slices.Sort(lines)
+	return os.WriteFile(name, []byte(strings.Join(lines, "")), 0o644)
 }
 
 // tryAll tries mutants, some at once, and prints those that live and were not judged.
 func (o *options) tryAll(t *target, all []*mutant, reasons map[string]string) (s score, err error) {
-	s.dir = t.dir
+	s.dir, s.all = t.dir, len(all)
+	if o.sample > 0 {
+		all = all[:min(o.sample, len(all))]
+	}
+	end := time.Now().Add(o.time)
 	var mu sync.Mutex
 	var workers sync.WaitGroup
 	next := make(chan *mutant)
 	for range o.jobs {
 		workers.Go(func() {
 			for m := range next {
-				f, e := t.try(m)
+				f, by, e := t.try(m)
 				mu.Lock()
 				if e != nil {
 					err = e
 				} else {
-					o.count(&s, f, m, reasons)
+					o.count(&s, f, by, m, reasons)
 				}
 				mu.Unlock()
 			}
 		})
 	}
 	for _, m := range all {
+		if time.Now().After(end) {
+			break
+		}
 		next <- m
 	}
 	close(next)
@@ -155,15 +202,17 @@ func (o *options) tryAll(t *target, all []*mutant, reasons map[string]string) (s
 	return s, err
 }
 
-func (o *options) count(s *score, f fate, m *mutant, reasons map[string]string) {
-	if f == unbuildable {
-		return
-	}
-	s.tried++
+func (o *options) count(s *score, f fate, by string, m *mutant, reasons map[string]string) {
+	s.drawn++
 	_, judged := reasons[m.String()]
 	switch {
+	case f == unbuildable:
+		s.unbuildable++
 	case f == killed:
 		s.killed++
+		if o.verbose {
+			fmt.Fprintf(o.out, "killed by %.60s: %v\n", by, m)
+		}
 	case judged:
 		s.judged++
 	default:

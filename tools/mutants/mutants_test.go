@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Each kind of change is found, and each gives a file that parses.
@@ -72,21 +73,21 @@ func TestRun(t *testing.T) {
 	t.Chdir(dir)
 	for judged, want := range map[string]string{"": same + "\n", "judged.txt": ""} {
 		var out bytes.Buffer
-		o := options{out: &out, judged: judged, scores: "scores.txt", jobs: 2}
+		o := options{out: &out, judged: judged, scores: "scores.txt", jobs: 2, time: time.Hour}
 		ok, err := o.run("", []string{"p"})
 		if err != nil || ok != (judged != "") {
 			t.Errorf("judged %q: %v, %v\n%s", judged, ok, err, &out)
 		}
 		lived, score, _ := strings.Cut(out.String(), "p   ")
-		if lived != want || !strings.Contains(score, "3 of     4 killed") {
+		if lived != want || !strings.Contains(score, "4 of     4 tried:     3 killed") {
 			t.Errorf("judged %q: %s", judged, &out)
 		}
 	}
-	if b, err := os.ReadFile("scores.txt"); err != nil || !strings.Contains(string(b), "1 judged, 0 live") && !strings.Contains(string(b), "1 live") {
+	if b, err := os.ReadFile("scores.txt"); err != nil || !strings.Contains(string(b), "1 judged,   0 live") && !strings.Contains(string(b), "1 live") {
 		t.Errorf("scores: %q, %v", b, err)
 	}
 	write("p/p_test.go", "package p\n\nimport \"testing\"\n\nfunc Test(t *testing.T) { t.Error() }\n")
-	if _, err := (&options{out: &bytes.Buffer{}, jobs: 1}).run("", []string{"p"}); err == nil {
+	if _, err := (&options{out: &bytes.Buffer{}, jobs: 1, time: time.Hour}).run("", []string{"p"}); err == nil {
 		t.Error("tests that fail without a change are no error")
 	}
 }

@@ -15,10 +15,12 @@ type mutant struct {
 	file       string
 	start, end int
 	text       string
+	at         position // of start
+	from, to   position // the function that is changed; zero for a declaration
 
 	function string // that is changed
 	kind     string
-	from     string // what is changed
+	old      string // what is changed
 	line     string // of the source, without space around it
 	number   int    // tells mutants apart that read the same
 }
@@ -26,7 +28,7 @@ type mutant struct {
 // String returns the mutant as the list of judged ones has it. It has no line number, which
 // every other change would move.
 func (m *mutant) String() string {
-	s := m.file + " " + m.function + ": " + m.kind + ", " + oneLine(m.from) + " -> " + oneLine(m.text) + " | " + m.line
+	s := m.file + " " + m.function + ": " + m.kind + ", " + oneLine(m.old) + " -> " + oneLine(m.text) + " | " + m.line
 	if m.number > 1 {
 		s += " #" + strconv.Itoa(m.number)
 	}
@@ -57,15 +59,15 @@ func mutants(file string, source []byte) ([]*mutant, error) {
 	if ast.IsGenerated(tree) {
 		return nil, nil
 	}
-	f := &finder{file: file, source: source, set: set, function: "declarations"}
+	f := &finder{file: file, source: source, set: set}
 	for _, d := range tree.Decls {
 		if d, ok := d.(*ast.FuncDecl); ok {
-			f.function = d.Name.Name
+			f.function, f.from, f.to = d.Name.Name, f.position(d.Pos()), f.position(d.End())
 			if d.Name.Name == "String" {
 				continue
 			}
 		} else {
-			f.function = "declarations"
+			f.function, f.from, f.to = "declarations", position{}, position{}
 		}
 		ast.Inspect(d, f.visit)
 	}
@@ -84,7 +86,13 @@ type finder struct {
 	source   []byte
 	set      *token.FileSet
 	function string
+	from, to position // the function's
 	found    []*mutant
+}
+
+func (f *finder) position(p token.Pos) position {
+	at := f.set.Position(p)
+	return position{at.Line, at.Column}
 }
 
 func (f *finder) offset(p token.Pos) int { return f.set.Position(p).Offset }
@@ -98,8 +106,9 @@ func (f *finder) add(kind string, from, to token.Pos, text string) {
 	start, end := f.offset(from), f.offset(to)
 	lineStart := bytes.LastIndexByte(f.source[:start], '\n') + 1
 	lineEnd := start + bytes.IndexByte(f.source[start:], '\n')
-	f.found = append(f.found, &mutant{file: f.file, start: start, end: end, text: text, function: f.function, kind: kind,
-		from: string(f.source[start:end]), line: oneLine(string(f.source[lineStart:lineEnd]))})
+	f.found = append(f.found, &mutant{file: f.file, start: start, end: end, text: text,
+		at: f.position(from), from: f.from, to: f.to, function: f.function, kind: kind, old: string(f.source[start:end]),
+		line: oneLine(string(f.source[lineStart:lineEnd]))})
 }
 
 // operators has what each operator becomes.

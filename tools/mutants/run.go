@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -16,112 +17,160 @@ import (
 type fate uint8
 
 const (
-	killed      fate = iota // a test has failed, or has not ended
+	killed      fate = iota // a test fails, or does not end
 	lives                   // all tests pass
 	unbuildable             // it is no program: it does not count
 )
 
-// A target is a package that is changed, and the packages whose tests judge it.
+// A target is a package that is changed, and the suites whose tests judge it.
 type target struct {
-	dir   string
-	tests []string // directories
-	limit time.Duration
+	dir    string
+	suites []*suite
 }
 
-// newTarget runs the tests once as they are, to find out how long they take.
+// newTarget runs all tests as they are. That they fail is an error.
 func newTarget(dir string, tests []string) (*target, error) {
-	t := &target{dir: dir, tests: tests, limit: time.Hour}
-	start := time.Now()
-	if err := t.test(""); err != nil {
-		return nil, fmt.Errorf("%s: the tests fail without a change: %w", dir, err)
+	t := &target{dir: dir}
+	for _, of := range tests {
+		s, err := newSuite(dir, of)
+		if err != nil {
+			return nil, err
+		}
+		t.suites = append(t.suites, s)
 	}
-	t.limit = 10*time.Second + 4*time.Since(start)
 	return t, nil
 }
 
 // errBuild says that what was built is no program.
 var errBuild = errors.New("it does not build")
 
-// test runs the tests with an overlay, see go help build; "" is none.
-func (t *target) test(overlay string) error {
-	for _, dir := range t.tests {
-		if err := t.testOne(dir, overlay); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t *target) testOne(dir, overlay string) error {
-	folder, err := os.MkdirTemp("", "mutants")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(folder)
-	binary := filepath.Join(folder, "test")
-	if out, err := exec.Command("go", "test", "-overlay", overlay, "-vet=off", "-c", "-o", binary, "./"+dir).CombinedOutput(); err != nil {
+// build builds the tests of a package.
+func build(binary, dir string, flags ...string) error {
+	args := append([]string{"test", "-vet=off", "-ldflags=-s -w", "-c", "-o", binary}, flags...)
+	if out, err := exec.Command("go", append(args, "./"+dir)...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", errBuild, out)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), t.limit)
-	defer cancel()
-	c := exec.CommandContext(ctx, binary, "-test.failfast", "-test.short", "-test.timeout", t.limit.String())
-	c.Dir = dir
-	c.WaitDelay = time.Second
-	if out, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %.300s", err, out)
-	}
 	return nil
 }
 
-// try finds out what becomes of a mutant. The files of the working tree are not touched.
-func (t *target) try(m *mutant) (fate, error) {
+// run runs a binary of tests. A changed program may want all memory there is, and never end.
+func run(binary, dir string, limit time.Duration, args ...string) (out string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit+5*time.Second)
+	defer cancel()
+	const limited = `ulimit -v 16000000; exec "$0" "$@"` // KiB
+	args = append([]string{"-c", limited, binary, "-test.failfast", "-test.timeout", limit.String()}, args...)
+	c := exec.CommandContext(ctx, "sh", args...)
+	c.Dir = dir
+	c.WaitDelay = time.Second
+	b, err := c.CombinedOutput()
+	return string(b), err
+}
+
+// try finds out what becomes of a mutant, and which test kills it. The files of the working
+// tree are not touched.
+func (t *target) try(m *mutant) (f fate, by string, err error) {
 	source, err := os.ReadFile(m.file)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	changed := m.apply(source)
 	if !parses(changed) {
-		return unbuildable, nil
+		return unbuildable, "", nil
 	}
 	folder, err := os.MkdirTemp("", "mutants")
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer os.RemoveAll(folder)
-	copied := filepath.Join(folder, filepath.Base(m.file))
-	if err := os.WriteFile(copied, changed, 0o600); err != nil {
-		return 0, err
-	}
-	original, err := filepath.Abs(m.file)
+	overlay, err := writeOverlay(folder, m.file, changed)
 	if err != nil {
-		return 0, err
+		return 0, "", err
+	}
+	for i, s := range t.suites {
+		tests := s.reaching(m)
+		if len(tests) == 0 && i > 0 {
+			continue
+		}
+		binary := filepath.Join(folder, "test")
+		if err := build(binary, s.dir, "-overlay", overlay); err != nil {
+			return unbuildable, "", nil
+		}
+		if by := s.kill(binary, tests); by != "" {
+			return killed, by, nil
+		}
+	}
+	return lives, "", nil
+}
+
+// writeOverlay writes what go build -overlay reads to replace one file.
+func writeOverlay(folder, file string, changed []byte) (name string, err error) {
+	copied := filepath.Join(folder, filepath.Base(file))
+	if err := os.WriteFile(copied, changed, 0o600); err != nil {
+		return "", err
+	}
+	original, err := filepath.Abs(file)
+	if err != nil {
+		return "", err
 	}
 	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {original: copied}})
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	name := filepath.Join(folder, "overlay.json")
-	if err := os.WriteFile(name, overlay, 0o600); err != nil {
-		return 0, err
-	}
-	switch err := t.test(name); {
-	case errors.Is(err, errBuild):
-		return unbuildable, nil
-	case err != nil:
-		return killed, nil
-	}
-	return lives, nil
+	name = filepath.Join(folder, "overlay.json")
+	return name, os.WriteFile(name, overlay, 0o600)
 }
 
-// sources returns the files of a package that are built here, but for tests and cgo.
-func sources(dir string) ([]string, error) {
-	out, err := exec.Command("go", "list", "-f", `{{join .GoFiles "\n"}}`, "./"+dir).Output()
-	if err != nil {
-		return nil, fmt.Errorf("go list %s: %w", dir, err)
+// kill returns the test that fails with the binary of a mutant, or "". Quick tests go first, and
+// those that have killed others: most mutants die in the first of three runs. What fails must
+// fail twice: a test that depends on the machine's load kills nothing.
+func (s *suite) kill(binary string, tests []*test) (by string) {
+	for _, batch := range batches(tests) {
+		out, err := s.runTests(binary, batch)
+		if err == nil {
+			continue
+		}
+		again := failed(out, batch)
+		if _, err := s.runTests(binary, again); err == nil {
+			if _, err = s.runTests(binary, batch); err == nil { // the rest of them
+				continue
+			}
+		}
+		if len(again) == 1 {
+			s.credit(again[0])
+		}
+		return names(again)
 	}
-	var files []string
-	for name := range strings.FieldsSeq(string(out)) {
-		files = append(files, filepath.Join(dir, name))
+	return ""
+}
+
+// runTests runs some tests, for several times as long as they take without a change.
+func (s *suite) runTests(binary string, tests []*test) (out string, err error) {
+	limit := 10 * time.Second
+	for _, t := range tests {
+		limit += 5 * t.took
 	}
-	return files, nil
+	return run(binary, s.dir, limit, "-test.run", "^("+names(tests)+")$")
+}
+
+func names(tests []*test) string {
+	all := make([]string, len(tests))
+	for i, t := range tests {
+		all[i] = t.name
+	}
+	return strings.Join(all, "|")
+}
+
+// A test that has failed, or that ran when the time was up.
+var failure = regexp.MustCompile(`(?m)^(?:--- FAIL:|running tests:\n\t*)\s*(\w+)`)
+
+// failed returns the test that the output says has failed, or all.
+func failed(out string, tests []*test) []*test {
+	if found := failure.FindStringSubmatch(out); found != nil {
+		for _, t := range tests {
+			if t.name == found[1] {
+				return []*test{t}
+			}
+		}
+	}
+	return tests
 }
