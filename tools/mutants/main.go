@@ -8,6 +8,11 @@
 // equivalent, or about nothing but speed or memory. Those that were judged to be so are listed
 // in the file of -judged, each group after a line that begins with "# " and gives the reason.
 // The exit status is 1 if another one lives.
+//
+// A test is given to a mutant only if it reaches what is changed, and quick tests go first; see
+// suite. Mutants share programs as far as they don't overlap; see schema. So trying one takes
+// about as long as the first test that fails. The tests run in their long form, and what
+// fails must fail twice, so that a busy machine kills nothing.
 package main
 
 import (
@@ -167,6 +172,9 @@ func (s score) update(name string) error {
 	return os.WriteFile(name, []byte(strings.Join(lines, "")), 0o644)
 }
 
+// together is how many mutants one program has at most.
+const together = 400
+
 // tryAll tries mutants, some at once, and prints those that live and were not judged.
 func (o *options) tryAll(t *target, all []*mutant, reasons map[string]string) (s score, err error) {
 	s.dir, s.all = t.dir, len(all)
@@ -175,49 +183,47 @@ func (o *options) tryAll(t *target, all []*mutant, reasons map[string]string) (s
 	}
 	end := time.Now().Add(o.time)
 	var mu sync.Mutex
-	var workers sync.WaitGroup
-	next := make(chan *mutant)
-	for range o.jobs {
-		workers.Go(func() {
-			for m := range next {
-				f, by, e := t.try(m)
-				mu.Lock()
-				if e != nil {
-					err = e
-				} else {
-					o.count(&s, f, by, m, reasons)
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	for _, m := range all {
-		if time.Now().After(end) {
-			break
+	report := func(out outcome) {
+		mu.Lock()
+		defer mu.Unlock()
+		if out.err != nil {
+			err = out.err
+			return
 		}
-		next <- m
+		o.count(&s, out, reasons)
 	}
-	close(next)
-	workers.Wait()
+	for len(all) > 0 && err == nil && time.Now().Before(end) {
+		n := min(len(all), together)
+		many, wait, alone := t.program.schema(all[:n])
+		all = append(wait, all[n:]...)
+		if many != nil {
+			more, e := t.tryTogether(many, o.jobs, end, report)
+			if e != nil {
+				return s, e
+			}
+			alone = append(alone, more...)
+		}
+		inParallel(o.jobs, len(alone), end, func(i int) { report(t.try(alone[i])) })
+	}
 	return s, err
 }
 
-func (o *options) count(s *score, f fate, by string, m *mutant, reasons map[string]string) {
+func (o *options) count(s *score, out outcome, reasons map[string]string) {
 	s.drawn++
-	_, judged := reasons[m.String()]
+	_, judged := reasons[out.m.String()]
 	switch {
-	case f == unbuildable:
+	case out.fate == unbuildable:
 		s.unbuildable++
-	case f == killed:
+	case out.fate == killed:
 		s.killed++
 		if o.verbose {
-			fmt.Fprintf(o.out, "killed by %.60s: %v\n", by, m)
+			fmt.Fprintf(o.out, "killed by %.60s: %v\n", out.by, out.m)
 		}
 	case judged:
 		s.judged++
 	default:
 		s.unjudged++
-		fmt.Fprintln(o.out, m)
+		fmt.Fprintln(o.out, out.m)
 	}
 }
 

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Each kind of change is found, and each gives a file that parses.
-func TestMutants(t *testing.T) {
-	source := []byte(`package p
+var source = []byte(`package p
 
 const limit = 10
+
+func g() {}
 
 func f(a, b int, err error) (bool, error) {
 	if a < b && !(b == limit) {
@@ -23,6 +23,8 @@ func f(a, b int, err error) (bool, error) {
 	for a > 0 {
 		a--
 	}
+	err, a = nil, b
+	err = nil
 	switch a {
 	case 1, 2:
 		return true, err
@@ -30,13 +32,16 @@ func f(a, b int, err error) (bool, error) {
 	return false, nil
 }
 `)
+
+// Each kind of change is found, and each gives a file that parses.
+func TestMutants(t *testing.T) {
 	found, err := mutants("p/f.go", source)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	for _, m := range found {
-		if !parses(m.apply(source)) {
+		if !parses(m.apply()) {
 			t.Errorf("%v: no Go", m)
 		}
 		got = append(got, strings.Split(m.String(), " | ")[0])
@@ -46,6 +51,7 @@ func f(a, b int, err error) (bool, error) {
 		"declarations: number, 10 -> (10 + 1)", "f: operator, < -> <=", "f: operator, && -> ||", "f: one side, a < b && !(b == limit) -> a < b",
 		"f: sign, ! -> nothing", "f: condition, a > 0 -> (a > 0) && false", "f: statement, a += b -> _ = b", "f: statement, g() -> nothing",
 		"f: statement, a-- -> nothing", "f: case, 1, 2 -> 2", "f: truth, true -> false", "f: error, err -> nil",
+		"f: statement, err, a = nil, b -> _ = b", "f: statement, err = nil -> nothing",
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q is missing in\n%s", want, all)
@@ -53,24 +59,67 @@ func f(a, b int, err error) (bool, error) {
 	}
 }
 
+// Programs with many mutants have each of them once. Only a change of a declaration or of a
+// case's values, and one that is no program, is left over.
+func TestSchema(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "go.mod", "module m\n\ngo 1.24\n")
+	write(t, "p/f.go", string(source))
+	p, err := load("p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := mutants("p/f.go", source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := map[*mutant]int{}
+	for rounds, wait := 0, all; len(wait) > 0; rounds++ {
+		if rounds > len(all) {
+			t.Fatal("no end")
+		}
+		var s *schema
+		var alone []*mutant
+		s, wait, alone = p.schema(wait)
+		for _, m := range alone {
+			tried[m]++
+			if p.isProgram(m) && m.function != "declarations" && m.kind != "case" {
+				t.Errorf("left over: %v", m)
+			}
+		}
+		if s == nil {
+			continue
+		}
+		for _, m := range s.mutants {
+			tried[m]++
+		}
+	}
+	for _, m := range all {
+		if tried[m] != 1 {
+			t.Errorf("tried %d times: %v", tried[m], m)
+		}
+	}
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A mutant that the tests notice is killed, one that they don't is printed unless it was
 // judged, and one that does not build does not count.
 func TestRun(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Mkdir(filepath.Join(dir, "p"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	write("go.mod", "module m\n\ngo 1.24\n")
-	write("p/p.go", "package p\n\nfunc Max(a, b int) int {\n\tif a > b {\n\t\treturn a\n\t}\n\treturn b\n}\n")
-	write("p/p_test.go", "package p\n\nimport \"testing\"\n\nfunc Test(t *testing.T) {\n\tif Max(1, 2) != 2 || Max(2, 1) != 2 {\n\t\tt.Error()\n\t}\n}\n")
+	t.Chdir(t.TempDir())
+	write(t, "go.mod", "module m\n\ngo 1.24\n")
+	write(t, "p/p.go", "package p\n\nfunc Max(a, b int) int {\n\tif a > b {\n\t\treturn a\n\t}\n\treturn b\n}\n")
+	write(t, "p/p_test.go", "package p\n\nimport \"testing\"\n\nfunc Test(t *testing.T) {\n\tif Max(1, 2) != 2 || Max(2, 1) != 2 {\n\t\tt.Error()\n\t}\n}\n")
 	const same = "p/p.go Max: operator, > -> >= | if a > b {"
-	write("judged.txt", "# equal numbers are the same\n"+same+"\n")
-	t.Chdir(dir)
+	write(t, "judged.txt", "# equal numbers are the same\n"+same+"\n")
 	for judged, want := range map[string]string{"": same + "\n", "judged.txt": ""} {
 		var out bytes.Buffer
 		o := options{out: &out, judged: judged, scores: "scores.txt", jobs: 2, time: time.Hour}
@@ -86,7 +135,7 @@ func TestRun(t *testing.T) {
 	if b, err := os.ReadFile("scores.txt"); err != nil || !strings.Contains(string(b), "1 judged,   0 live") && !strings.Contains(string(b), "1 live") {
 		t.Errorf("scores: %q, %v", b, err)
 	}
-	write("p/p_test.go", "package p\n\nimport \"testing\"\n\nfunc Test(t *testing.T) { t.Error() }\n")
+	write(t, "p/p_test.go", "package p\n\nimport \"testing\"\n\nfunc Test(t *testing.T) { t.Error() }\n")
 	if _, err := (&options{out: &bytes.Buffer{}, jobs: 1, time: time.Hour}).run("", []string{"p"}); err == nil {
 		t.Error("tests that fail without a change are no error")
 	}

@@ -10,17 +10,20 @@ import (
 	"strings"
 )
 
-// A mutant is one change of one file: the bytes from start to end become text.
+// A mutant is one change of one file: an expression or a statement, the bytes from start to
+// end, becomes text.
 type mutant struct {
 	file       string
+	source     []byte // of the file, shared and not changed
 	start, end int
 	text       string
-	at         position // of start
+	statement  bool     // or an expression
+	at         position // of what is changed
 	from, to   position // the function that is changed; zero for a declaration
 
 	function string // that is changed
 	kind     string
-	old      string // what is changed
+	old, new string // what is changed, as it is shown
 	line     string // of the source, without space around it
 	number   int    // tells mutants apart that read the same
 }
@@ -28,7 +31,7 @@ type mutant struct {
 // String returns the mutant as the list of judged ones has it. It has no line number, which
 // every other change would move.
 func (m *mutant) String() string {
-	s := m.file + " " + m.function + ": " + m.kind + ", " + oneLine(m.old) + " -> " + oneLine(m.text) + " | " + m.line
+	s := m.file + " " + m.function + ": " + m.kind + ", " + oneLine(m.old) + " -> " + oneLine(m.new) + " | " + m.line
 	if m.number > 1 {
 		s += " #" + strconv.Itoa(m.number)
 	}
@@ -44,8 +47,8 @@ func oneLine(s string) string {
 }
 
 // apply returns the file's source as the mutant changes it.
-func (m *mutant) apply(source []byte) []byte {
-	return bytes.Join([][]byte{source[:m.start], []byte(m.text), source[m.end:]}, nil)
+func (m *mutant) apply() []byte {
+	return bytes.Join([][]byte{m.source[:m.start], []byte(m.text), m.source[m.end:]}, nil)
 }
 
 // mutants returns all mutants of a file, in the order of the source. Generated files, and
@@ -101,14 +104,20 @@ func (f *finder) text(n ast.Node) string {
 	return string(f.source[f.offset(n.Pos()):f.offset(n.End())])
 }
 
-// add adds a mutant that replaces what lies from one position to another.
-func (f *finder) add(kind string, from, to token.Pos, text string) {
-	start, end := f.offset(from), f.offset(to)
-	lineStart := bytes.LastIndexByte(f.source[:start], '\n') + 1
-	lineEnd := start + bytes.IndexByte(f.source[start:], '\n')
-	f.found = append(f.found, &mutant{file: f.file, start: start, end: end, text: text,
-		at: f.position(from), from: f.from, to: f.to, function: f.function, kind: kind, old: string(f.source[start:end]),
-		line: oneLine(string(f.source[lineStart:lineEnd]))})
+// add adds a mutant that replaces a node.
+func (f *finder) add(kind string, n ast.Node, text string) {
+	f.addPart(kind, n, n.Pos(), text, f.text(n), text)
+}
+
+// addPart is add for a change of which only a part is shown: old, at a position, and new.
+func (f *finder) addPart(kind string, n ast.Node, at token.Pos, text, old, new string) {
+	_, statement := n.(ast.Stmt)
+	shown := f.offset(at)
+	lineStart := bytes.LastIndexByte(f.source[:shown], '\n') + 1
+	lineEnd := shown + bytes.IndexByte(f.source[shown:], '\n')
+	f.found = append(f.found, &mutant{file: f.file, source: f.source, start: f.offset(n.Pos()), end: f.offset(n.End()),
+		text: text, statement: statement, at: f.position(at), from: f.from, to: f.to,
+		function: f.function, kind: kind, old: old, new: new, line: oneLine(string(f.source[lineStart:lineEnd]))})
 }
 
 // operators has what each operator becomes.
@@ -126,34 +135,34 @@ func (f *finder) visit(n ast.Node) bool {
 	case *ast.GenDecl:
 		return n.Tok == token.CONST || n.Tok == token.VAR
 	case *ast.BinaryExpr:
-		for _, text := range operators[n.Op] {
-			f.add("operator", n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), text)
+		for _, op := range operators[n.Op] {
+			f.addPart("operator", n, n.OpPos, "("+f.text(n.X)+" "+op+" "+f.text(n.Y)+")", n.Op.String(), op)
 		}
 		if n.Op == token.LAND || n.Op == token.LOR {
-			f.add("one side", n.Pos(), n.End(), f.text(n.X))
-			f.add("one side", n.Pos(), n.End(), f.text(n.Y))
+			f.add("one side", n, f.text(n.X))
+			f.add("one side", n, f.text(n.Y))
 		}
 	case *ast.BasicLit:
 		if n.Kind == token.INT {
-			f.add("number", n.Pos(), n.End(), "("+n.Value+" + 1)")
-			f.add("number", n.Pos(), n.End(), "("+n.Value+" - 1)")
+			f.add("number", n, "("+n.Value+" + 1)")
+			f.add("number", n, "("+n.Value+" - 1)")
 		}
 	case *ast.Ident:
 		switch n.Name {
 		case "true":
-			f.add("truth", n.Pos(), n.End(), "false")
+			f.add("truth", n, "false")
 		case "false":
-			f.add("truth", n.Pos(), n.End(), "true")
+			f.add("truth", n, "true")
 		}
 	case *ast.UnaryExpr:
 		if n.Op == token.NOT || n.Op == token.SUB || n.Op == token.XOR {
-			f.add("sign", n.OpPos, n.OpPos+1, "")
+			f.addPart("sign", n, n.OpPos, "("+f.text(n.X)+")", n.Op.String(), "")
 		}
 	case *ast.IfStmt:
 		f.condition(n.Cond)
 	case *ast.ForStmt:
 		if n.Cond != nil {
-			f.add("condition", n.Cond.Pos(), n.Cond.End(), "("+f.text(n.Cond)+") && false")
+			f.add("condition", n.Cond, "("+f.text(n.Cond)+") && false")
 		}
 	case *ast.CaseClause:
 		f.clause(n)
@@ -168,9 +177,15 @@ func (f *finder) visit(n ast.Node) bool {
 // condition adds the mutants that make a condition always true, and never.
 func (f *finder) condition(c ast.Expr) {
 	text := f.text(c)
-	f.add("condition", c.Pos(), c.End(), "("+text+") || true")
-	f.add("condition", c.Pos(), c.End(), "("+text+") && false")
+	f.add("condition", c, "("+text+") || true")
+	f.add("condition", c, "("+text+") && false")
 }
+
+// values is what a case lists.
+type values struct{ list []ast.Expr }
+
+func (v values) Pos() token.Pos { return v.list[0].Pos() }
+func (v values) End() token.Pos { return v.list[len(v.list)-1].End() }
 
 // clause adds the mutants of a case: each of several values left out, and its statements.
 func (f *finder) clause(n *ast.CaseClause) {
@@ -182,7 +197,7 @@ func (f *finder) clause(n *ast.CaseClause) {
 					rest = append(rest, f.text(e))
 				}
 			}
-			f.add("case", n.List[0].Pos(), n.List[len(n.List)-1].End(), strings.Join(rest, ", "))
+			f.add("case", values{n.List}, strings.Join(rest, ", "))
 		}
 	}
 	f.statements(n.Body)
@@ -193,18 +208,18 @@ func (f *finder) statements(list []ast.Stmt) {
 	for _, s := range list {
 		switch s := s.(type) {
 		case *ast.ExprStmt, *ast.IncDecStmt, *ast.SendStmt, *ast.DeferStmt, *ast.GoStmt:
-			f.add("statement", s.Pos(), s.End(), "")
+			f.add("statement", s, "")
 		case *ast.AssignStmt:
 			switch {
 			case s.Tok == token.DEFINE:
-			case s.Tok == token.ASSIGN: // what is assigned may have no other use
-				f.add("statement", s.Pos(), s.End(), strings.Repeat("_, ", len(s.Lhs)-1)+"_ = "+f.list(s.Rhs))
-			default:
-				f.add("statement", s.Pos(), s.End(), "_ = "+f.list(s.Rhs))
+			case len(s.Lhs) == len(s.Rhs):
+				f.add("statement", s, f.unassigned(s.Rhs))
+			default: // of a function with several results
+				f.add("statement", s, strings.Repeat("_, ", len(s.Lhs)-1)+"_ = "+f.text(s.Rhs[0]))
 			}
 		case *ast.BranchStmt:
 			if s.Tok != token.FALLTHROUGH {
-				f.add("statement", s.Pos(), s.End(), "")
+				f.add("statement", s, "")
 			}
 		case *ast.ReturnStmt:
 			f.results(s)
@@ -215,21 +230,28 @@ func (f *finder) statements(list []ast.Stmt) {
 // results adds the mutants that return nil in place of an error.
 func (f *finder) results(s *ast.ReturnStmt) {
 	if len(s.Results) == 0 {
-		f.add("statement", s.Pos(), s.End(), "")
+		f.add("statement", s, "")
 		return
 	}
 	last := s.Results[len(s.Results)-1]
 	if text := f.text(last); strings.HasPrefix(text, "err") || strings.Contains(text, "Error{") || strings.Contains(text, "rrorf(") {
-		f.add("error", last.Pos(), last.End(), "nil")
+		f.add("error", last, "nil")
 	}
 }
 
-func (f *finder) list(list []ast.Expr) string {
+// unassigned returns an assignment of values to nothing, since what is assigned may have no
+// other use. nil can't be assigned so.
+func (f *finder) unassigned(values []ast.Expr) string {
 	var texts []string
-	for _, e := range list {
-		texts = append(texts, f.text(e))
+	for _, v := range values {
+		if text := f.text(v); text != "nil" {
+			texts = append(texts, text)
+		}
 	}
-	return strings.Join(texts, ", ")
+	if texts == nil {
+		return ""
+	}
+	return strings.Repeat("_, ", len(texts)-1) + "_ = " + strings.Join(texts, ", ")
 }
 
 // parses reports whether source is Go.

@@ -9,7 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -24,13 +27,18 @@ const (
 
 // A target is a package that is changed, and the suites whose tests judge it.
 type target struct {
-	dir    string
-	suites []*suite
+	dir     string
+	program *program
+	suites  []*suite
 }
 
 // newTarget runs all tests as they are. That they fail is an error.
 func newTarget(dir string, tests []string) (*target, error) {
-	t := &target{dir: dir}
+	p, err := load(dir)
+	if err != nil {
+		return nil, err
+	}
+	t := &target{dir: dir, program: p}
 	for _, of := range tests {
 		s, err := newSuite(dir, of)
 		if err != nil {
@@ -53,66 +61,139 @@ func build(binary, dir string, flags ...string) error {
 	return nil
 }
 
-// run runs a binary of tests. A changed program may want all memory there is, and never end.
-func run(binary, dir string, limit time.Duration, args ...string) (out string, err error) {
+// run runs a binary of tests with one of its mutants on; 0 is none. A changed program may want all memory there is, and never end.
+func run(binary, dir string, limit time.Duration, on int, args ...string) (out string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit+5*time.Second)
 	defer cancel()
 	const limited = `ulimit -v 16000000; exec "$0" "$@"` // KiB
 	args = append([]string{"-c", limited, binary, "-test.failfast", "-test.timeout", limit.String()}, args...)
 	c := exec.CommandContext(ctx, "sh", args...)
 	c.Dir = dir
+	c.Env = append(os.Environ(), onEnv+"="+strconv.Itoa(on))
 	c.WaitDelay = time.Second
 	b, err := c.CombinedOutput()
 	return string(b), err
 }
 
-// try finds out what becomes of a mutant, and which test kills it. The files of the working
-// tree are not touched.
-func (t *target) try(m *mutant) (f fate, by string, err error) {
-	source, err := os.ReadFile(m.file)
+// An outcome is what has become of one mutant.
+type outcome struct {
+	m    *mutant
+	fate fate
+	by   string // the test that has killed it
+	err  error
+}
+
+// tryTogether finds out what becomes of the mutants of a schema, some at once. It returns those
+// that must be tried alone, since not all tests pass with all of them off.
+func (t *target) tryTogether(s *schema, jobs int, end time.Time, report func(outcome)) (alone []*mutant, err error) {
+	folder, err := os.MkdirTemp("", "mutants")
 	if err != nil {
-		return 0, "", err
+		return nil, err
 	}
-	changed := m.apply(source)
-	if !parses(changed) {
-		return unbuildable, "", nil
+	defer os.RemoveAll(folder)
+	s.sources[filepath.Join(t.dir, onFile)] = fmt.Appendf(nil, onSource, s.name)
+	overlay, err := writeOverlay(folder, s.sources)
+	if err != nil {
+		return nil, err
+	}
+	var binaries []*binary
+	for i, of := range t.suites {
+		b := &binary{suite: of, name: filepath.Join(folder, strconv.Itoa(i)), many: true}
+		if err := build(b.name, of.dir, "-overlay", overlay); err != nil {
+			return s.mutants, nil // it is none for the compiler
+		}
+		binaries = append(binaries, b)
+	}
+	var mu sync.Mutex
+	inParallel(jobs, len(s.mutants), end, func(i int) {
+		o := outcome{m: s.mutants[i], fate: lives}
+		doubtful := false
+		for _, b := range binaries {
+			tests := b.suite.reaching(o.m)
+			if o.by = b.kill(tests, i+1); o.by != "" {
+				o.fate = killed
+				break
+			}
+			doubtful = doubtful || slices.ContainsFunc(tests, b.isBroken)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if o.fate == lives && doubtful {
+			alone = append(alone, o.m)
+		} else {
+			report(o)
+		}
+	})
+	return alone, nil
+}
+
+// inParallel calls f with the numbers below n, some at once, and begins none after end.
+func inParallel(jobs, n int, end time.Time, f func(i int)) {
+	var workers sync.WaitGroup
+	next := make(chan int)
+	for range jobs {
+		workers.Go(func() {
+			for i := range next {
+				f(i)
+			}
+		})
+	}
+	for i := range n {
+		if time.Now().After(end) {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+}
+
+// try finds out what becomes of one mutant.
+func (t *target) try(m *mutant) outcome {
+	if !t.program.isProgram(m) {
+		return outcome{m: m, fate: unbuildable}
 	}
 	folder, err := os.MkdirTemp("", "mutants")
 	if err != nil {
-		return 0, "", err
+		return outcome{err: err}
 	}
 	defer os.RemoveAll(folder)
-	overlay, err := writeOverlay(folder, m.file, changed)
+	overlay, err := writeOverlay(folder, map[string][]byte{m.file: m.apply()})
 	if err != nil {
-		return 0, "", err
+		return outcome{err: err}
 	}
 	for i, s := range t.suites {
 		tests := s.reaching(m)
 		if len(tests) == 0 && i > 0 {
 			continue
 		}
-		binary := filepath.Join(folder, "test")
-		if err := build(binary, s.dir, "-overlay", overlay); err != nil {
-			return unbuildable, "", nil
+		b := &binary{suite: s, name: filepath.Join(folder, "test")}
+		if err := build(b.name, s.dir, "-overlay", overlay); err != nil {
+			return outcome{m: m, fate: unbuildable}
 		}
-		if by := s.kill(binary, tests); by != "" {
-			return killed, by, nil
+		if by := b.kill(tests, 0); by != "" {
+			return outcome{m: m, fate: killed, by: by}
 		}
 	}
-	return lives, "", nil
+	return outcome{m: m, fate: lives}
 }
 
-// writeOverlay writes what go build -overlay reads to replace one file.
-func writeOverlay(folder, file string, changed []byte) (name string, err error) {
-	copied := filepath.Join(folder, filepath.Base(file))
-	if err := os.WriteFile(copied, changed, 0o600); err != nil {
-		return "", err
+// writeOverlay writes what go build -overlay reads to replace files. So the files of the
+// working tree are not touched.
+func writeOverlay(folder string, sources map[string][]byte) (name string, err error) {
+	replace := map[string]string{}
+	for file, source := range sources {
+		copied := filepath.Join(folder, filepath.Base(file))
+		if err := os.WriteFile(copied, source, 0o600); err != nil {
+			return "", err
+		}
+		original, err := filepath.Abs(file)
+		if err != nil {
+			return "", err
+		}
+		replace[original] = copied
 	}
-	original, err := filepath.Abs(file)
-	if err != nil {
-		return "", err
-	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {original: copied}})
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err != nil {
 		return "", err
 	}
@@ -120,36 +201,86 @@ func writeOverlay(folder, file string, changed []byte) (name string, err error) 
 	return name, os.WriteFile(name, overlay, 0o600)
 }
 
-// kill returns the test that fails with the binary of a mutant, or "". Quick tests go first, and
-// those that have killed others: most mutants die in the first of three runs. What fails must
-// fail twice: a test that depends on the machine's load kills nothing.
-func (s *suite) kill(binary string, tests []*test) (by string) {
+// A binary is the tests of a suite with a mutant, or with many of which one is on.
+type binary struct {
+	suite *suite
+	name  string
+	many  bool
+
+	mu    sync.Mutex
+	sound map[*test]bool // whether it passes with all mutants off; absent: not known
+}
+
+// kill returns the test that fails with a mutant on, or "". Quick tests go first, and those
+// that have killed others: most mutants die in the first of three runs. What fails must fail
+// twice: a test that depends on the machine's load kills nothing.
+func (b *binary) kill(tests []*test, on int) (by string) {
 	for _, batch := range batches(tests) {
-		out, err := s.runTests(binary, batch)
-		if err == nil {
-			continue
-		}
-		again := failed(out, batch)
-		if _, err := s.runTests(binary, again); err == nil {
-			if _, err = s.runTests(binary, batch); err == nil { // the rest of them
-				continue
+		for {
+			batch = slices.DeleteFunc(slices.Clone(batch), b.isBroken)
+			if len(batch) == 0 {
+				break
+			}
+			out, err := b.run(batch, on)
+			if err == nil {
+				break
+			}
+			again := failed(out, batch)
+			if _, err := b.run(again, on); err == nil {
+				if _, err = b.run(batch, on); err == nil { // the rest of them
+					break
+				}
+			}
+			if b.isSound(again) {
+				if len(again) == 1 {
+					b.suite.credit(again[0])
+				}
+				return names(again)
 			}
 		}
-		if len(again) == 1 {
-			s.credit(again[0])
-		}
-		return names(again)
 	}
 	return ""
 }
 
-// runTests runs some tests, for several times as long as they take without a change.
-func (s *suite) runTests(binary string, tests []*test) (out string, err error) {
-	limit := 10 * time.Second
-	for _, t := range tests {
-		limit += 5 * t.took
+// isSound reports whether tests pass with all mutants off.
+func (b *binary) isSound(tests []*test) bool {
+	if !b.many {
+		return true
 	}
-	return run(binary, s.dir, limit, "-test.run", "^("+names(tests)+")$")
+	sound := true
+	for _, t := range tests {
+		b.mu.Lock()
+		passes, known := b.sound[t]
+		b.mu.Unlock()
+		if !known {
+			_, err := b.run([]*test{t}, 0)
+			passes = err == nil
+			b.mu.Lock()
+			if b.sound == nil {
+				b.sound = map[*test]bool{}
+			}
+			b.sound[t] = passes
+			b.mu.Unlock()
+		}
+		sound = sound && passes
+	}
+	return sound
+}
+
+func (b *binary) isBroken(t *test) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	passes, known := b.sound[t]
+	return known && !passes
+}
+
+// run runs some tests, for several times as long as they take without a change.
+func (b *binary) run(tests []*test, on int) (out string, err error) {
+	limit := 3 * time.Second
+	for _, t := range tests {
+		limit += 10 * t.took
+	}
+	return run(b.name, b.suite.dir, limit, on, "-test.run", "^("+names(tests)+")$")
 }
 
 func names(tests []*test) string {
@@ -160,12 +291,12 @@ func names(tests []*test) string {
 	return strings.Join(all, "|")
 }
 
-// A test that has failed, or that ran when the time was up.
-var failure = regexp.MustCompile(`(?m)^(?:--- FAIL:|running tests:\n\t*)\s*(\w+)`)
+// A test that has failed, that ran when the time was up, or that is on the stack of a panic.
+var failure = regexp.MustCompile(`(?m)(?:^--- FAIL: |^running tests:\n\t|^\S+\.)((?:Test|Example|Fuzz)\w*)`)
 
 // failed returns the test that the output says has failed, or all.
 func failed(out string, tests []*test) []*test {
-	if found := failure.FindStringSubmatch(out); found != nil {
+	for _, found := range failure.FindAllStringSubmatch(out, -1) {
 		for _, t := range tests {
 			if t.name == found[1] {
 				return []*test{t}

@@ -58,7 +58,7 @@ func newSuite(changed, dir string) (*suite, error) {
 	if err := build(covered, dir, "-coverpkg", "./"+changed); err != nil {
 		return nil, err
 	}
-	if out, err := run(plain, dir, time.Hour); err != nil {
+	if out, err := run(plain, dir, time.Hour, 0); err != nil {
 		return nil, fmt.Errorf("%s: the tests fail without a change: %w: %.1000s", dir, err, out)
 	}
 	out, err := exec.Command(plain, "-test.list", ".").Output()
@@ -82,7 +82,7 @@ func (s *suite) profile(binary, folder string) error {
 		free <- struct{}{}
 		workers.Go(func() {
 			start := time.Now()
-			run(binary, s.dir, time.Hour, "-test.run", "^"+t.name+"$", "-test.coverprofile", profileName(folder, i))
+			run(binary, s.dir, time.Hour, 0, "-test.run", "^"+t.name+"$", "-test.coverprofile", profileName(folder, i))
 			t.took = time.Since(start)
 			<-free
 		})
