@@ -83,3 +83,61 @@ func TestLossOf(t *testing.T) {
 		}
 	}
 }
+
+// The server forgets a session that has ended.
+func TestForgotten(t *testing.T) {
+	var s *Session
+	server, err := NewServer(func(n *Session) Receiver { s = n; return nobody{} }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/engine.io/?EIO=4&transport=polling", nil))
+	if server.session(s.ID()) != s {
+		t.Fatal("the session is not known")
+	}
+	s.lose(getCut)
+	if len(server.sessions) != 0 {
+		t.Errorf("%d sessions are known after the end", len(server.sessions))
+	}
+}
+
+type nobody struct{}
+
+func (nobody) Message([]byte, bool) {}
+func (nobody) Closed(Reason)        {}
+
+// A response is a refusal only if it has both of its parts.
+func TestResponseError(t *testing.T) {
+	for body, refusal := range map[string]bool{
+		`{"code":1,"message":"a"}`: true, `{"code":1}`: false, `{"message":"a"}`: false, `{}`: false, `[`: false, "": false,
+	} {
+		e := responseError("GET", 400, []byte(body), "status")
+		if (e.Refusal != nil) != refusal || !refusal && e.Reason != "status" {
+			t.Errorf("%s: %+v", body, e)
+		}
+	}
+}
+
+// The Close frame says whether the client is to blame.
+func TestCloseCode(t *testing.T) {
+	for reason, want := range map[Reason]frame.StatusCode{
+		ParseError: frame.StatusPolicyViolation, TransportError: frame.StatusPolicyViolation,
+		ServerShuttingDown: frame.StatusGoingAway, ForcedClose: frame.StatusNormalClosure, PingTimeout: frame.StatusNormalClosure,
+	} {
+		if got := (&cause{reason: reason}).closeCode(); got != want {
+			t.Errorf("%v: %d, want %d", reason, got, want)
+		}
+	}
+}
+
+// The defaults are those that the documentation names, and of no limit what clients can read.
+func TestLimits(t *testing.T) {
+	for _, tt := range []struct{ given, want Limits }{
+		{Limits{}, Limits{1_000_000, 16777216, 25 * time.Second, 20 * time.Second, 10 * time.Second}},
+		{Limits{MaxPayload: -1}, Limits{9007199254740991, 16777216, 25 * time.Second, 20 * time.Second, 10 * time.Second}},
+	} {
+		if got := tt.given.withDefaults(); got != tt.want {
+			t.Errorf("%+v: %+v, want %+v", tt.given, got, tt.want)
+		}
+	}
+}

@@ -209,7 +209,13 @@ func TestCallbacksWithoutLocks(t *testing.T) {
 						}
 						return "a-long-session-id-" + strconv.Itoa(int(ids.Add(1))), nil
 					},
-					Foreign: func(*http.Request, string) http.Handler { m.call("Foreign"); return nil },
+					Foreign: func(_ *http.Request, sid string) http.Handler {
+						if sid == "" {
+							t.Error("Foreign is asked about no session")
+						}
+						m.call("Foreign")
+						return nil
+					},
 				},
 			}
 			if strings.Contains(tt.name, "silent") {

@@ -67,6 +67,7 @@ func TestWrongOptions(t *testing.T) {
 		{engineio.Options{Transports: []string{"polling", "webtransport"}}, `Transports[1] is "webtransport"`, `"websocket"`},
 		{origins(false, "https://a.example, https://b.example"), `CORS.Origins[0] is "https://a.example, https://b.example"`, "pattern"},
 		{engineio.Options{CORS: &engineio.CORS{Headers: []string{"X-A", "X-B, X-C"}}}, `CORS.Headers[1] is "X-B, X-C"`, "header field"},
+		{engineio.Options{CORS: &engineio.CORS{Headers: []string{"X@A"}}}, `CORS.Headers[0] is "X@A"`, "header field"},
 		{engineio.Options{CORS: &engineio.CORS{Headers: []string{""}}}, `CORS.Headers[0] is ""`, "header field"},
 	} {
 		s, err := engineio.NewServer(open, &tt.o)
@@ -137,9 +138,9 @@ func TestOriginWithSlash(t *testing.T) {
 
 // Whoever changes the options later changes nothing.
 func TestOptionsAreCopied(t *testing.T) {
-	o := &engineio.Options{Cookie: &http.Cookie{Name: "a"}, CORS: &engineio.CORS{Origins: []string{"https://a.example"}, Headers: []string{"X-A"}}}
+	o := &engineio.Options{Cookie: &http.Cookie{Name: "a"}, CORS: &engineio.CORS{Origins: []string{"https://a.example"}, Headers: []string{"X-A"}}, Transports: []string{"polling"}}
 	inBubble(t, o, func(s *site) {
-		o.Path, o.Cookie.Name, o.CORS.Origins[0], o.CORS.Headers[0] = "/b/", "b", "https://b.example", "X-B"
+		o.Path, o.Cookie.Name, o.CORS.Origins[0], o.CORS.Headers[0], o.Transports[0] = "/b/", "b", "https://b.example", "X-B", "websocket"
 		r := s.must("GET", "transport=polling", "", "Origin", "https://a.example")
 		if got := r.header; !strings.HasPrefix(got.Get("Set-Cookie"), "a=") || got.Get("Access-Control-Allow-Origin") != "https://a.example" {
 			t.Errorf("the answer has %v", got)

@@ -112,7 +112,7 @@ func (s *Server) AnswerCORS(w http.ResponseWriter, r *http.Request) (answered bo
 	h := w.Header()
 	origin := r.Header.Get("Origin")
 	switch {
-	case len(c.Origins) == 1 && c.Origins[0] == "*" && !c.Credentials:
+	case len(c.Origins) == 1 && c.Origins[0] == "*": // without Credentials, as resolve sees to
 		h.Set("Access-Control-Allow-Origin", "*")
 	default:
 		h.Add("Vary", "Origin")

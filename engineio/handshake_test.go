@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -214,7 +215,7 @@ func TestNewID(t *testing.T) {
 		if sid := s.open(); sid != "first" {
 			t.Errorf("sid %q", sid)
 		}
-		if r := s.must("GET", "transport=polling", ""); r.status != 503 {
+		if r := s.must("GET", "transport=polling", ""); r.status != 503 || r.body != `{"code":3,"message":"Session can't be opened"}` {
 			t.Errorf("an id in use: %d %s", r.status, r.body)
 		}
 		if r := s.must("GET", "transport=polling", ""); r.status != 400 || r.body != badRequest {
@@ -295,7 +296,8 @@ func TestCORS(t *testing.T) {
 		{"preflight", some, "OPTIONS", []string{"Origin", page, "Access-Control-Request-Method", "POST"}, 204,
 			map[string]string{"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "GET,POST", "Access-Control-Allow-Headers": "X-A,X-B"}},
 		{"preflight that asks", &engineio.CORS{Origins: []string{page}}, "OPTIONS", []string{"Origin", page, "Access-Control-Request-Headers", "x-c"}, 204,
-			map[string]string{"Access-Control-Allow-Headers": "x-c"}},
+			map[string]string{"Access-Control-Allow-Headers": "x-c", "Vary": "Origin, Access-Control-Request-Headers"}},
+		{"one exposed", &engineio.CORS{Exposed: []string{"X-E"}}, "GET", []string{"Origin", page}, 200, map[string]string{"Access-Control-Expose-Headers": "X-E"}},
 		{"all else", &engineio.CORS{Origins: []string{page}, Exposed: []string{"X-E", "X-F"}, Methods: []string{"GET", "PUT"}, MaxAge: time.Minute}, "OPTIONS", []string{"Origin", page}, 204,
 			map[string]string{"Access-Control-Expose-Headers": "X-E,X-F", "Access-Control-Allow-Methods": "GET,PUT", "Access-Control-Max-Age": "60"}},
 	} {
@@ -305,11 +307,25 @@ func TestCORS(t *testing.T) {
 				t.Errorf("%s: %d, want %d", tt.name, r.status, tt.status)
 			}
 			for name, want := range tt.want {
-				if got := r.header.Get(name); got != want {
+				if got := strings.Join(r.header.Values(name), ", "); got != want {
 					t.Errorf("%s: %s is %q, want %q", tt.name, name, got, want)
 				}
 			}
 		})
+	}
+}
+
+// Whoever serves another path is told of a preflight that it is answered.
+func TestAnswerCORS(t *testing.T) {
+	server := newServer(t, func(*engineio.Session) engineio.Receiver { return nil }, &engineio.Options{CORS: &engineio.CORS{}})
+	for method, want := range map[string]bool{"GET": false, "OPTIONS": true} {
+		w := httptest.NewRecorder()
+		if got := server.AnswerCORS(w, httptest.NewRequest(method, "/client.js", nil)); got != want {
+			t.Errorf("%s: answered %v", method, got)
+		}
+		if got := w.Header().Get("Content-Length"); want && got != "0" {
+			t.Errorf("%s: Content-Length %q, some browsers wait for a body without it", method, got)
+		}
 	}
 }
 

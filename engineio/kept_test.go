@@ -3,6 +3,7 @@ package engineio
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -14,6 +15,14 @@ import (
 func TestSessionSize(t *testing.T) {
 	if size := reflect.TypeFor[Session]().Size(); size > 128 {
 		t.Errorf("%d bytes, want at most 128", size)
+	}
+}
+
+// A request that a program has made need not have come by HTTP.
+func TestKeptTarget(t *testing.T) {
+	r := &http.Request{URL: &url.URL{Opaque: "opaque"}}
+	if h := keep("id", r).handshake(); h.URL == nil || h.URL.Opaque != "opaque" {
+		t.Errorf("URL %+v", h.URL)
 	}
 }
 

@@ -155,6 +155,19 @@ func TestProbeTwice(t *testing.T) {
 	})
 }
 
+// A session that is closed meanwhile answers no probe: its next GET tells the client.
+func TestProbeOfClosed(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		w := s.websocket("&sid=" + sid)
+		s.session().Close()
+		w.send("2probe")
+		synctest.Wait()
+		s.wantGet(sid, 200, "1")
+		w.wantClosed()
+	})
+}
+
 // "A probe without 5 is dropped after upgradeTimeout and polling goes on."
 func TestUpgradeTimeout(t *testing.T) {
 	inBubble(t, nil, func(s *site) {

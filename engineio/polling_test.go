@@ -408,9 +408,10 @@ func TestFailedRequests(t *testing.T) {
 // session closes.
 func TestLostAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		s := &site{t: t, ends: make(chan engineio.Reason, 1)}
 		server := newServer(t, func(n *engineio.Session) engineio.Receiver {
 			n.Send(engineio.NewMessage([]byte("a"), false))
-			return echo{&site{ends: make(chan engineio.Reason, 1)}, n}
+			return echo{s, n}
 		}, nil)
 		w := &brokenWriter{header: http.Header{}}
 		r, _ := http.NewRequest("GET", base+"?EIO=4&transport=polling", nil)
@@ -419,6 +420,7 @@ func TestLostAnswer(t *testing.T) {
 		w.broken = true
 		r, _ = http.NewRequest("GET", base+"?EIO=4&transport=polling&sid="+sid, nil)
 		server.ServeHTTP(w, r)
+		s.wantEnd(engineio.TransportError)
 		w.broken = false
 		server.ServeHTTP(w, r)
 		if w.body != unknownSession {
@@ -498,5 +500,52 @@ func TestUncompressed(t *testing.T) {
 		s.session().Send(m.Uncompressed(), m)
 		w.want("4" + strings.Repeat("again ", 100))
 		w.want("4" + strings.Repeat("again ", 100))
+	})
+}
+
+// Send of no message leaves the GET waiting.
+func TestSendNothing(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		get, n := s.later(sid), s.session()
+		n.Send()
+		s.wantWaiting(get)
+		n.Send(engineio.NewMessage([]byte("a"), false))
+		s.wantAnswer(get, 200, "4a")
+	})
+}
+
+// A session that is closed again still has for the next GET what it had, and no WebSocket may
+// come to it.
+func TestClosedTwice(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		n := s.session()
+		n.Send(engineio.NewMessage([]byte("a"), false))
+		n.Close()
+		n.Close()
+		_, r, err := s.dial("ws://example.com/engine.io/?EIO=4&transport=websocket&sid=" + sid)
+		if err == nil || r == nil || r.StatusCode != 400 {
+			t.Errorf("a WebSocket: %v, %v; want 400", r, err)
+		}
+		s.wantGet(sid, 200, "4a")
+		s.wantGet(sid, 200, "1")
+	})
+}
+
+// A GET that the client cuts is nothing that Shutdown waits for.
+func TestShutdownAfterCutGET(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		ctx, cut := context.WithCancel(s.t.Context())
+		go s.do(ctx, "GET", "transport=polling&sid="+sid, "")
+		synctest.Wait()
+		cut()
+		s.wantEnd(engineio.TransportError)
+		ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+		defer cancel()
+		if err := s.server.Shutdown(ctx); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
 	})
 }
