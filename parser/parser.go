@@ -118,10 +118,8 @@ func (p *Packet) Reset() {
 	p.Type, p.HasID, p.ID, p.Attachments = 0, false, 0, 0
 	p.Namespace, p.Data, p.room = p.Namespace[:0], p.Data[:0], nil
 	p.Args, p.Placeholders = p.Args[:0], p.Placeholders[:0]
-	if len(p.Binary) > 0 {
-		clear(p.Binary)
-		p.Binary = p.Binary[:0]
-	}
+	clear(p.Binary)
+	p.Binary = p.Binary[:0]
 }
 
 // SetData makes buf[start:] the Data of p. The memory before start is free for

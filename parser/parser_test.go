@@ -57,6 +57,13 @@ func TestAppendPlaceholder(t *testing.T) {
 	}
 }
 
+// JavaScript's Number.MAX_SAFE_INTEGER.
+func TestMaxID(t *testing.T) {
+	if parser.MaxID != 9007199254740991 {
+		t.Errorf("MaxID is %d", uint64(parser.MaxID))
+	}
+}
+
 // Reset keeps memory and lets go of what belongs to others.
 func TestReset(t *testing.T) {
 	p := parser.Packet{

@@ -12,8 +12,7 @@ type Window struct {
 // copies: it does not keep p.
 func (w *Window) Push(p []byte) {
 	if len(p) >= w.Size {
-		p = p[len(p)-w.Size:]
-		w.Bytes = w.Bytes[:0]
+		p = p[len(p)-w.Size:] // and all of the window is over
 	}
 	if over := len(w.Bytes) + len(p) - w.Size; over > 0 {
 		w.Bytes = w.Bytes[:copy(w.Bytes, w.Bytes[over:])]

@@ -74,7 +74,7 @@ func Grow(b *Buffer, n int) *Buffer {
 	if cap(b.B) >= n {
 		return b
 	}
-	larger := Get(max(n, min(2*len(b.B), 2*n)))
+	larger := Get(max(n, 2*len(b.B)))
 	larger.B = append(larger.B, b.B...)
 	Put(b)
 	return larger

@@ -11,8 +11,8 @@ func init() { Poison = true }
 // no pooled size is large enough, the buffer has a capacity of exactly n.
 func TestGet(t *testing.T) {
 	for _, tt := range []struct{ n, want int }{
-		{0, Small}, {1, Small}, {Small, Small}, {Small + 1, Large}, {Large, Large},
-		{Large + 1, 256 << 10}, {1 << 20, 1 << 20}, {1<<20 + 1, 1<<20 + 1}, {5 << 20, 5 << 20},
+		{5 << 20, 5 << 20}, {0, 4096}, {1, 4096}, {4096, 4096}, {4097, 65552}, {65552, 65552},
+		{65553, 262144}, {262144, 262144}, {262145, 1048576}, {1048576, 1048576}, {1048577, 1048577}, {1, 4096},
 	} {
 		for range 3 { // new, then perhaps from the pool
 			b := Get(tt.n)
