@@ -112,6 +112,9 @@ func (f *finder) add(kind string, n ast.Node, text string) {
 // addPart is add for a change of which only a part is shown: old, at a position, and new.
 func (f *finder) addPart(kind string, n ast.Node, at token.Pos, text, old, new string) {
 	_, statement := n.(ast.Stmt)
+	if text == f.text(n) {
+		return // as of what is assigned to nothing anyway
+	}
 	shown := f.offset(at)
 	lineStart := bytes.LastIndexByte(f.source[:shown], '\n') + 1
 	lineEnd := shown + bytes.IndexByte(f.source[shown:], '\n')
