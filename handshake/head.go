@@ -67,7 +67,8 @@ func (p *parser) room() []byte {
 	if p.n == len(p.in) {
 		p.in = append(p.in, make([]byte, len(p.in))...)
 	}
-	return p.in[p.n:min(p.n+readBytes, len(p.in))]
+	end := min(p.n+readBytes, len(p.in))
+	return p.in[p.n:end:end] // nothing after it can be taken
 }
 
 // parse evaluates the lines that have arrived, and reports whether the last line
