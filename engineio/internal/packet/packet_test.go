@@ -110,6 +110,37 @@ func TestParseBinaryLengths(t *testing.T) {
 	}
 }
 
+// Lines may be broken, anywhere and by whatever (RFC 2045, section 6.8). The Java client does so
+// after 76 characters.
+func TestParseBrokenLines(t *testing.T) {
+	data := bytes.Repeat([]byte("0123456789"), 200)
+	whole := base64.StdEncoding.EncodeToString(data)
+	for _, end := range []string{"\r\n", "\n", "\r"} {
+		text := "b"
+		for rest := whole; len(rest) > 0; {
+			n := min(76, len(rest))
+			text, rest = text+rest[:n]+end, rest[n:]
+		}
+		p, err := packet.Parse([]byte(text))
+		if err != nil || !bytes.Equal(p.Data, data) {
+			t.Errorf("%q: %d bytes, %v; want %d", end, len(p.Data), err, len(data))
+		}
+	}
+}
+
+// What one version has that the other has not.
+func TestCodecs(t *testing.T) {
+	for _, tt := range []struct {
+		codec   *packet.Codec
+		version int
+		binary  bool
+	}{{packet.V4, 4, false}, {packet.V3, 3, true}, {packet.V3Base64, 3, true}} {
+		if tt.codec.Version != tt.version || !tt.codec.Text.Text || (tt.codec.Binary != nil) != tt.binary || tt.binary && tt.codec.Binary.Text {
+			t.Errorf("version %d: %+v", tt.version, tt.codec)
+		}
+	}
+}
+
 func TestTypeString(t *testing.T) {
 	want := []string{"open", "close", "ping", "pong", "message", "upgrade", "noop", "unknown"}
 	for i, name := range want {

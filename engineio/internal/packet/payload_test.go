@@ -57,6 +57,13 @@ func TestPayload(t *testing.T) {
 }
 
 func TestPayloadStops(t *testing.T) {
+	n := 0
+	for range packet.V4.Text.Packets([]byte("x\x1e4a")) {
+		n++
+	}
+	if n != 1 {
+		t.Errorf("%d packets, want the first error to be the last", n)
+	}
 	for p := range packet.V4.Text.Packets([]byte("4a\x1e4b")) {
 		if string(p.Data) != "a" {
 			t.Errorf("a sequence that was left went on to %q", p.Data)

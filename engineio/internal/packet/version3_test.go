@@ -75,6 +75,30 @@ func TestVersion3(t *testing.T) {
 	}
 }
 
+// Packets of any length, and of characters at the borders of UTF-8, are read as they were written.
+func TestVersion3Lengths(t *testing.T) {
+	try := func(form *packet.Form, p packet.Packet, head string) {
+		t.Helper()
+		body := form.Append(nil, p)
+		if !strings.HasPrefix(string(body), head) {
+			t.Errorf("%.20q, want %q", body, head)
+		}
+		if got, err := collect(form, string(body)); err != nil || len(got) != 1 || !equal(got[0], p) {
+			t.Errorf("%.20q: %v, %v", body, got, err)
+		}
+	}
+	for n := range 1200 {
+		data := strings.Repeat("a", n)
+		try(packet.V3.Text, text(packet.Message, data), strconv.Itoa(1+n)+":4")
+		try(packet.V3.Text, binary(data), "")
+		try(packet.V3.Binary, text(packet.Message, data), "")
+		try(packet.V3.Binary, binary(data), "")
+	}
+	for character, units := range map[string]int{"\x7f": 1, "\u0080": 1, "ÿ": 1, "\uffff": 1, "\U00010000": 2, "\U0010ffff": 2} {
+		try(packet.V3.Text, text(packet.Message, character), strconv.Itoa(1+units)+":4")
+	}
+}
+
 // The lengths in a payload are numbers of the peer's choice.
 func TestVersion3Errors(t *testing.T) {
 	count := func(body string) func() (*packet.Form, string) {
@@ -97,6 +121,8 @@ func TestVersion3Errors(t *testing.T) {
 		{"too long by one", count("3:4a"), 0, packet.ErrLength},
 		{"below zero", count("-1:4"), 0, packet.ErrLength},
 		{"plus", count("+1:4"), 0, packet.ErrLength},
+		{"before 0", count("1/:4abcdefgh"), 0, packet.ErrLength},
+		{"after 9", count("1;:4aaaaaaaaaaaaaaaaaaaa"), 0, packet.ErrLength},
 		{"space", count(" 1:4"), 0, packet.ErrLength},
 		{"fraction", count("1.0:4"), 0, packet.ErrLength},
 		{"exponent", count("1e0:4"), 0, packet.ErrLength},
