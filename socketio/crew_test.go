@@ -24,6 +24,23 @@ func (c *crew) count() (busy, idle int) {
 	return c.busy, len(c.idle)
 }
 
+// Whoever waits again waits for what has begun since.
+func TestCrewWaitsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, sockets := recruits(1)
+		done := 0
+		for range 3 {
+			sockets[0].dispatch(task{do: func() { time.Sleep(time.Second); done++ }})
+			if err := c.wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if done != 3 {
+			t.Errorf("%d of 3 tasks done", done)
+		}
+	})
+}
+
 // Every socket that has something to do has a goroutine. Some of them wait for
 // more when it is done, and go when that does not come.
 func TestCrew(t *testing.T) {

@@ -34,6 +34,9 @@ func InTestLoop(o *Options) *Options {
 	return &looped
 }
 
+// realBreath is breath as it is outside of tests.
+var realBreath = breath
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if *inLoop {

@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -88,4 +89,20 @@ func TestEmitInMiddleware(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The log has the error for which the middleware of a socket has dropped an event.
+func TestSocketMiddlewareLogs(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		s.io.OnConnect(func(n *socketio.Socket) {
+			n.Use(func(*socketio.Event) error { return errors.New("not today") })
+			n.OnEvent("e", func(*socketio.Event) error { t.Error("handled"); return nil })
+		})
+		r := s.client()
+		r.send(`2["e"]`)
+		synctest.Wait()
+		if got := s.log.String(); strings.Count(got, "not today") != 1 {
+			t.Errorf("the log has %q", got)
+		}
+	})
 }

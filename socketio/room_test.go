@@ -119,3 +119,16 @@ func checkSelected(t *testing.T, step int, got []*Socket, want map[*Socket]bool,
 		t.Errorf("step %d: %+v gives %d sockets, want %d", step, target, len(seen), len(want))
 	}
 }
+
+// A room stays open until the last client that may come back to it has come, or is forgotten.
+func TestRoomsKept(t *testing.T) {
+	r := newRooms()
+	r.keep([]string{"a"})
+	r.keep([]string{"a"})
+	for _, open := range []bool{true, false} {
+		r.unkeep([]string{"a"})
+		if got := r.has("a"); got != open {
+			t.Errorf("open: %v, want %v", got, open)
+		}
+	}
+}

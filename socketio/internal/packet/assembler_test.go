@@ -148,8 +148,12 @@ func FuzzAssembler(f *testing.F) {
 func TestUnitAgain(t *testing.T) {
 	u := parsed(t, `51-["a",`+hold(0)+`]`)
 	u.Binary = append(u.Binary, []byte("xyz"))
-	if got, least := u.Size(), 320+len(`51-["a",`+hold(0)+`]`)+3; got < least || got > least+100 {
-		t.Errorf("size %d, want some more than %d", got, least)
+	// The Unit, its namespace and data, an attachment, an argument, and a placeholder.
+	if got, want := u.Size(), 320+len("/")+len(`["a",`+hold(0)+`]`)+(40+3)+16+24; got != want {
+		t.Errorf("size %d, want %d", got, want)
+	}
+	if got, want := u.Held(), cap(u.Namespace)+cap(u.Data)+cap(u.Scratch); got != want {
+		t.Errorf("%d bytes are held, want %d", got, want)
 	}
 	data, held := u.Data, u.Held()
 	u.Poison()
@@ -160,6 +164,11 @@ func TestUnitAgain(t *testing.T) {
 	if len(u.Binary) != 0 || u.Binary[:1][0] != nil {
 		t.Errorf("dropped attachments are still held: %q", u.Binary[:1])
 	}
+	u.Scratch = nil
+	if err := parse(u, []byte("1")); err != nil || u.Name() != nil {
+		t.Errorf("the name of no event is %q, %v", u.Name(), err)
+	}
+	held = u.Held()
 	if err := parse(u, []byte(`2["b"]`)); err != nil || string(u.Name()) != "b" || u.Len() != 0 || u.Held() != held {
 		t.Errorf("parsed again: %v, %q, %d arguments, %d bytes held after %d", err, u.Name(), u.Len(), u.Held(), held)
 	}

@@ -41,6 +41,9 @@ var legalPackets = []struct {
 	{"connect to a namespace", "0/admin,", "", parser.Packet{Type: parser.Connect, Namespace: []byte("/admin")}, "", nil},
 	{"connect without the comma", "0/admin", "0/admin,", parser.Packet{Type: parser.Connect, Namespace: []byte("/admin")}, "", nil},
 	{"connect to a namespace with auth", `0/admin,{"sid":"oSO0OpakMV_3jnilAAAA"}`, "", parser.Packet{Type: parser.Connect, Namespace: []byte("/admin"), Data: []byte(`{"sid":"oSO0OpakMV_3jnilAAAA"}`)}, "", nil},
+	{"connect to a namespace of one letter", "0/a,", "", parser.Packet{Type: parser.Connect, Namespace: []byte("/a")}, "", nil},
+	{"connect to the root by name alone", "0/", "0", parser.Packet{Type: parser.Connect}, "", nil},
+	{"connect and a space", "0 ", "0", parser.Packet{Type: parser.Connect}, "", nil},
 	{"root by name", `2/,["a"]`, `2["a"]`, parser.Packet{Type: parser.Event, Data: []byte(`["a"]`)}, "a", nil},
 	{"disconnect", "1", "", parser.Packet{Type: parser.Disconnect}, "", nil},
 	{"disconnect from a namespace", "1/admin,", "", parser.Packet{Type: parser.Disconnect, Namespace: []byte("/admin")}, "", nil},
@@ -50,6 +53,7 @@ var legalPackets = []struct {
 	{"event named error", `2["error","x"]`, "", parser.Packet{Type: parser.Event, Data: []byte(`["error","x"]`)}, "error", []string{`"x"`}},
 	{"event named __proto__", `2["__proto__"]`, "", parser.Packet{Type: parser.Event, Data: []byte(`["__proto__"]`)}, "__proto__", nil},
 	{"event named by a number", `2[-1.50e1]`, "", parser.Packet{Type: parser.Event, Data: []byte(`[-1.50e1]`)}, "-15", nil},
+	{"event named by a fraction", `2[1.5]`, "", parser.Packet{Type: parser.Event, Data: []byte(`[1.5]`)}, "1.5", nil},
 	{"event named by zero", `2[-0,1]`, "", parser.Packet{Type: parser.Event, Data: []byte(`[-0,1]`)}, "0", []string{"1"}},
 	{"event named beyond all numbers", `2[1e999]`, "", parser.Packet{Type: parser.Event, Data: []byte(`[1e999]`)}, "1e999", nil},
 	{"event with an escaped name", `2["\u0061\n"]`, "", parser.Packet{Type: parser.Event, Data: []byte(`["\u0061\n"]`)}, "a\n", nil},
@@ -212,6 +216,7 @@ func TestParseAnyForm(t *testing.T) {
 		{parser.Packet{Type: parser.Event, Data: array}, "socket.io: payload does not fit the packet type"},
 		{parser.Packet{Type: parser.Event, Data: array, Args: []parser.Span{name}}, "socket.io: event name is reserved"},
 		{parser.Packet{Type: parser.Ack, Data: array, Args: slices.Repeat(both, 65)}, "socket.io: too many arguments"},
+		{parser.Packet{Type: parser.Event, Data: []byte(`["e",1]`), Args: append([]parser.Span{{Start: 1, End: 4}}, slices.Repeat(both, 65)...)}, "socket.io: too many arguments"},
 		{parser.Packet{Type: parser.Ack, Data: array, Args: both}, ""},
 	} {
 		var u packet.Unit
@@ -374,6 +379,59 @@ func ExampleText_Encode() {
 	// Output: 2["hello",1]
 }
 
+func manyPlaceholders(n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = hold(i)
+	}
+	return strings.Join(all, ",")
+}
+
+// What is JSON for encoding/json is JSON here, and nothing else is: each change of one byte of
+// texts that have everything.
+func TestJSON(t *testing.T) {
+	const more = "\"\\/bfnrtu0159aAfFgG@`{}[]:,.+-eE \t\r\n\x01"
+	try := func(text string) {
+		if !strings.HasPrefix(text, "[") {
+			return // an id or a namespace, perhaps
+		}
+		err := packet.Text{}.Parse(new(parser.Packet), []byte("3"+text), limits)
+		if valid := json.Valid([]byte(text)); valid != (err == nil) {
+			t.Errorf("%q: %v, want valid %v", text, err, valid)
+		}
+	}
+	for _, text := range []string{
+		`["\"\\\/\b\f\n\r\t\u00e9\uABCD\ufFaf",""]`, `["\u00e9"]`, "[ \t\r\n1 , -0.5e+10,3E-2,120e5 ]", "[true,false,null,{},[ ]]",
+		"[{ \"a\" : [ 1 ] , \"b\" : \"c\" } , [ [] , {} ]]",
+	} {
+		try(text)
+		for i := range text {
+			try(text[:i])
+			try(text[:i] + text[i+1:])
+			for _, c := range []byte(more) {
+				try(text[:i] + string(c) + text[i+1:])
+				try(text[:i] + string(c) + text[i:])
+			}
+		}
+	}
+}
+
+// The parser itself refuses more arguments than may be, and reads an id that nothing follows.
+func TestText(t *testing.T) {
+	var p parser.Packet
+	if err := (packet.Text{}).Parse(&p, []byte(`3[1,2,3,4]`), parser.Limits{Arguments: 2, Depth: 2}); err != parser.ErrArguments {
+		t.Errorf("four arguments: %v", err)
+	}
+	if err := (packet.Text{}).Parse(&p, []byte("37"), limits); err != nil || !p.HasID || p.ID != 7 {
+		t.Errorf("an id alone: %+v, %v", p, err)
+	}
+	p = parser.Packet{Type: parser.Event, Namespace: []byte("/n"), HasID: true, ID: 1<<64 - 1, Data: []byte("[]"), Binary: make([][]byte, 1<<16)}
+	message, _ := packet.Text{}.Encode(&p)
+	if n := len(message) - len("/n[]"); n != packet.Headroom {
+		t.Errorf("%d bytes before the longest packet's data, want %d", n, packet.Headroom)
+	}
+}
+
 // Read judges data that no message has brought as Parse does, and copies it.
 func TestRead(t *testing.T) {
 	one := [][]byte{[]byte("x")}
@@ -394,6 +452,8 @@ func TestRead(t *testing.T) {
 		{"reserved", `["connect"]`, parser.Event, nil, "event name is reserved"},
 		{"no name", `[null]`, parser.Event, nil, "event name is not a string or number"},
 		{"attachment missing", `["e",{"_placeholder":true,"num":1}]`, parser.Event, one, "placeholder without an attachment"},
+		{"as many attachments as may be", `[` + manyPlaceholders(10) + `]`, parser.Ack, make([][]byte, 10), ""},
+		{"no object", `1`, parser.Connect, nil, "payload does not fit the packet type"},
 		{"too many attachments", `["e"]`, parser.Event, make([][]byte, 11), "more attachments than Limits.Attachments"},
 		{"too deep", strings.Repeat("[", 65) + strings.Repeat("]", 65), parser.Ack, nil, "payload is nested too deep"},
 		{"too many arguments", `["e"` + strings.Repeat(",0", 129) + "]", parser.Event, nil, "too many arguments"},
@@ -408,6 +468,7 @@ func TestRead(t *testing.T) {
 				}
 				return
 			}
+			err = errors.Join(err, u.Read(tt.typ, data, tt.attachments, limits)) // nothing is left of the first time
 			clear(data)
 			if err != nil || u.Type != tt.typ || string(u.Data) != tt.data || len(u.Binary) != len(tt.attachments) || len(u.Placeholders) != len(u.Binary) {
 				t.Errorf("%v; %+v", err, u.Packet)
