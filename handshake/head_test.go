@@ -124,7 +124,7 @@ func TestUnusualRequests(t *testing.T) {
 		{"one letter", strings.Replace(sample(""), "/chat?x=1", "/a", 1), "/a", "http://example.com"},
 		{"host of one letter", strings.Replace(sample(""), "example.com", "a", 1), "/chat?x=1", "http://a"},
 		{"root", strings.Replace(sample(""), "/chat?x=1", "/", 1), "/", "http://example.com"},
-		{"marks in the target", strings.Replace(sample(""), "/chat?x=1", `//a%2F;b='"<>[]{}|^?\`, 1), `//a%2F;b='"<>[]{}|^?\`, "http://example.com"},
+		{"marks in the target", strings.Replace(sample(""), "/chat?x=1", `//a%2F%fF;b='"<>[]{}|^?\`, 1), `//a%2F%fF;b='"<>[]{}|^?\`, "http://example.com"},
 		{"letters of any case", strings.NewReplacer("Host", "hOST", "Upgrade: websocket", "UPGRADE: WebSocket", "Connection: Upgrade", "connection: uPGRADE", "Sec-WebSocket", "SEC-WEBSOCKET").Replace(sample("")), "/chat?x=1", "http://example.com"},
 		{"lists", strings.NewReplacer("Upgrade: websocket", "Upgrade: h2c , websocket,foo/2", "Connection: Upgrade", "Connection: keep-alive,Upgrade\r\nConnection: x").Replace(sample("")), "/chat?x=1", "http://example.com"},
 		{"lists in several fields", strings.NewReplacer("Upgrade: websocket", "Upgrade: h2c\r\nUpgrade: websocket", "Connection: Upgrade", "Connection: keep-alive\r\nConnection: Upgrade").Replace(sample("")), "/chat?x=1", "http://example.com"},

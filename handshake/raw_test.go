@@ -259,3 +259,46 @@ func TestAcceptConnTLS(t *testing.T) {
 		b.Close()
 	}
 }
+
+// A halfCloser is a memConn that notes whether its direction was ended.
+type halfCloser struct {
+	*memConn
+	ended bool
+}
+
+func (c *halfCloser) CloseWrite() error { c.ended = true; return nil }
+
+// After a refusal our direction of the stream is ended, so that the client need not wait.
+func TestRefusalEndsTheStream(t *testing.T) {
+	for request, refused := range map[string]bool{sample(""): false, "GET / HTTP/1.1\r\n\r\n": true} {
+		c := &halfCloser{memConn: newMemConn(request)}
+		if _, err := AcceptConn(c, nil); (err != nil) != refused || c.ended != refused {
+			t.Errorf("%.20q: %v, ended %v, want %v", request, err, c.ended, refused)
+		}
+		if got := c.out.String(); refused && (!strings.Contains(got, "\r\nConnection: close\r\n") || strings.Contains(got, "Upgrade")) {
+			t.Errorf("the refusal is %q", got)
+		}
+	}
+}
+
+// What a guard has done without an error leaves no deadline.
+func TestGuardLeavesNoDeadline(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	g := guarded(c, 0)
+	if _, err := c.Write([]byte("a")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("while it is guarded: %v", err)
+	}
+	g.stop(nil)
+	if _, err := c.Write([]byte("a")); err != nil {
+		t.Errorf("after that: %v", err)
+	}
+}

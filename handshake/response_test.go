@@ -53,6 +53,7 @@ func TestDialAnswers(t *testing.T) {
 		{"subprotocol, none offered", nil, goodAnswer + "Sec-WebSocket-Protocol: a\r\n\r\n", false},
 		{"extension not offered", nil, goodAnswer + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", false},
 		{"extension unknown", &DialOptions{Deflate: new(DeflateOptions)}, goodAnswer + "Sec-WebSocket-Extensions: foo\r\n\r\n", false},
+		{"extension and no extension", &DialOptions{Deflate: new(DeflateOptions)}, goodAnswer + "Sec-WebSocket-Extensions: permessage-deflate, @\r\n\r\n", false},
 		{"100 fields", nil, fields(100), true},
 		{"200", nil, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false},
 		{"no HTTP", nil, "SSH-2.0-x\r\n", false},

@@ -54,6 +54,7 @@ func TestDialReasons(t *testing.T) {
 		{"307, nowhere", nil, status("307 Temporary Redirect", ""), no},
 		{"400", nil, status("400 Bad Request", ""), no},
 		{"401", nil, status("401 Unauthorized", "WWW-Authenticate: Basic realm=\"x\"\r\nWWW-Authenticate: Digest\r\n"), no + `, WWW-Authenticate is "Basic realm=\"x\"" and "Digest"; the request had no Authorization`},
+		{"401 with a Location", nil, status("401 Unauthorized", "Location: /b\r\n"), no + "; the request had no Authorization"},
 		{"401, with credentials", from, status("401 Unauthorized", ""), no + "; the request had Authorization"},
 		{"403", nil, status("403 Forbidden", ""), no + "; the request had no Origin"},
 		{"403, with Origin", from, status("403 Forbidden", ""), no + `; the request had Origin "http://here.example"`},

@@ -27,10 +27,20 @@ func (s *sleeper) Ring() {
 	}
 }
 
+// inBubble runs f in a bubble, in whose time moments are counted: before the program has begun they
+// would be negative.
+func inBubble(t *testing.T, f func(t *testing.T)) {
+	defer func(before time.Time) { began = before }(began)
+	synctest.Test(t, func(t *testing.T) {
+		began = time.Now()
+		f(t)
+	})
+}
+
 // However moments are set, moved and stopped, the Clock rings for each at its moment and at no
 // other.
 func TestClock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(14, 1))
 		var c Clock
 		sleepers := make([]*sleeper, 50)
@@ -91,7 +101,7 @@ func TestClock(t *testing.T) {
 
 // Ring may set the Clock again, and stop others.
 func TestRingSets(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		var c Clock
 		again, stopped := &sleeper{}, &sleeper{}
 		again.then = func() {
@@ -113,7 +123,7 @@ func TestRingSets(t *testing.T) {
 
 // A Clock that nobody waits for has no timer running, so that it can be forgotten.
 func TestIdleClock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		var c Clock
 		s := &sleeper{}
 		c.Stop(s)
@@ -128,6 +138,14 @@ func TestIdleClock(t *testing.T) {
 		synctest.Wait()
 		if len(s.rang) != 1 {
 			t.Errorf("rung for %d times after it had been stopped and set again", len(s.rang))
+		}
+		c.Set(s, time.Minute)
+		c.Stop(s)
+		c.Set(s, time.Hour) // later than the timer was for
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if len(s.rang) != 2 {
+			t.Errorf("rung for %d times after it had been stopped and set to later", len(s.rang))
 		}
 	})
 }

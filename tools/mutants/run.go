@@ -212,7 +212,7 @@ type binary struct {
 }
 
 // kill returns the test that fails with a mutant on, or "". Quick tests go first, and those
-// that have killed others: most mutants die in the first of three runs. What fails must fail
+// that have killed others: most mutants die in the first run. What fails must fail
 // twice: a test that depends on the machine's load kills nothing.
 func (b *binary) kill(tests []*test, on int) (by string) {
 	for _, batch := range batches(tests) {

@@ -3,11 +3,13 @@ package packet_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"testing"
 
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
@@ -146,10 +148,11 @@ func FuzzAssembler(f *testing.F) {
 // What a Unit held is gone when it is parsed into again, and its memory is used
 // again.
 func TestUnitAgain(t *testing.T) {
-	u := parsed(t, `51-["a",`+hold(0)+`]`)
+	u := parsed(t, `52-["a",`+hold(0)+`,`+hold(1)+`]`)
 	u.Binary = append(u.Binary, []byte("xyz"))
-	// The Unit, its namespace and data, an attachment, an argument, and a placeholder.
-	if got, want := u.Size(), 320+len("/")+len(`["a",`+hold(0)+`]`)+(40+3)+16+24; got != want {
+	u.Scratch = make([]byte, 5)
+	// The Unit, its namespace and data, an attachment, two arguments, and two placeholders.
+	if got, want := u.Size(), 320+len("/")+len(`["a",`+hold(0)+`,`+hold(1)+`]`)+(40+3)+2*16+2*24; got != want {
 		t.Errorf("size %d, want %d", got, want)
 	}
 	if got, want := u.Held(), cap(u.Namespace)+cap(u.Data)+cap(u.Scratch); got != want {
@@ -167,6 +170,9 @@ func TestUnitAgain(t *testing.T) {
 	u.Scratch = nil
 	if err := parse(u, []byte("1")); err != nil || u.Name() != nil {
 		t.Errorf("the name of no event is %q, %v", u.Name(), err)
+	}
+	if err := errors.Join(parse(u, []byte(`2["b"]`)), u.Read(parser.Ack, []byte("[]"), nil, limits)); err != nil || u.Name() != nil {
+		t.Errorf("the name of an acknowledgement is %q, %v", u.Name(), err)
 	}
 	held = u.Held()
 	if err := parse(u, []byte(`2["b"]`)); err != nil || string(u.Name()) != "b" || u.Len() != 0 || u.Held() != held {

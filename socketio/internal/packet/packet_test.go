@@ -403,6 +403,7 @@ func TestJSON(t *testing.T) {
 	for _, text := range []string{
 		`["\"\\\/\b\f\n\r\t\u00e9\uABCD\ufFaf",""]`, `["\u00e9"]`, "[ \t\r\n1 , -0.5e+10,3E-2,120e5 ]", "[true,false,null,{},[ ]]",
 		"[{ \"a\" : [ 1 ] , \"b\" : \"c\" } , [ [] , {} ]]",
+		`[[1,2],{"a":1,"b":2}]`, `["abcdefghi\u0041"]`, // the first 16 bytes of which take all of their memory
 	} {
 		try(text)
 		for i := range text {
