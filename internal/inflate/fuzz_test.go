@@ -57,3 +57,14 @@ func FuzzAppend(f *testing.F) {
 		}
 	})
 }
+
+// A stored block may end with the message, or before it.
+func TestStoredAtTheEnd(t *testing.T) {
+	for _, p := range []string{"\x00\x00\x00\xff\xff", "\x01\x00\x00\xff\xff", "\x00\x01\x00\xfe\xff", "\x00\x01\x00\xfe\xffa", "\x00\x00\x00\xff\xff\x00"} {
+		want, ok := reference([]byte(p), nil)
+		got, err := all(new(Decoder), []byte(p), nil, 0)
+		if ok != (err == nil) || ok && !bytes.Equal(got, want) {
+			t.Errorf("%x: got %x, %v; want %x, %t", p, got, err, want, ok)
+		}
+	}
+}

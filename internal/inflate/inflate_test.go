@@ -130,6 +130,7 @@ func TestRefused(t *testing.T) {
 		{"no end of a fixed block", unhex(t, "f2 48 cd c9 c9")},
 		{"distance before the window", unhex(t, "02 13 00 00")},
 		{"length symbol 286", stream(fixed, "11000110 00000 0000000 000")},
+		{"length symbol 286 alone", stream(fixed, "11000110 0000000 000")},
 		{"distance symbol 30", stream(fixed, "00110000 0000001 11110 0000000 000")},
 		{"code lengths cut", stream(dynamic(257, 1), one, one)},
 		{"code of code lengths: too many words", stream(dynamic(257, 1, 1, 1, 1, 1))},
@@ -137,6 +138,7 @@ func TestRefused(t *testing.T) {
 		{"code of code lengths: no word", stream(dynamic(257, 1, 0, 0, 0, 0), num(0, 64))},
 		{"code of code lengths: not that word", stream(dynamic(257, 1, 0, 0, 1, 0), "1", num(0, 64))},
 		// The rows below have one fault each.
+		{"code of code lengths: a word is missing", stream(dynamic(257, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 2), zeros(138), zeros(117), one, one, one, "1 000")},
 		{"287 literals and lengths", stream(dynamic(287, 1), zeros(138), zeros(118), one, zeros(30), one, "0 000")},
 		{"31 distances", stream(dynamic(257, 31), zeros(138), zeros(118), one, zeros(31), "0 000")},
 		{"nothing to repeat", stream(dynamic(257, 1), repeat, zeros(138), zeros(115), one, one, "0 000")},

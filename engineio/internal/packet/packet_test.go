@@ -121,9 +121,11 @@ func TestParseBrokenLines(t *testing.T) {
 			n := min(76, len(rest))
 			text, rest = text+rest[:n]+end, rest[n:]
 		}
-		p, err := packet.Parse([]byte(text))
-		if err != nil || !bytes.Equal(p.Data, data) {
-			t.Errorf("%q: %d bytes, %v; want %d", end, len(p.Data), err, len(data))
+		for _, text := range []string{text, "b" + end + whole} {
+			p, err := packet.Parse([]byte(text))
+			if err != nil || !bytes.Equal(p.Data, data) {
+				t.Errorf("%q: %d bytes, %v; want %d", end, len(p.Data), err, len(data))
+			}
 		}
 	}
 }
