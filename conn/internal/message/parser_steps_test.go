@@ -78,6 +78,14 @@ func TestLenientLength(t *testing.T) {
 	}
 }
 
+// A lenient parser refuses all other headers that are wrong.
+func TestLenientInNothingElse(t *testing.T) {
+	p := New(Options{Masked: true, Limit: 10, LenientLength: true})
+	if _, _, err := p.Next([]byte{0x82, 0x80 | 127, 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 'x'}); err == nil || err == frame.ErrLengthForm {
+		t.Errorf("the highest bit of a length: %v", err)
+	}
+}
+
 // Text that is not UTF-8 is an error with 1007 in every place that checks text.
 func TestTextErrors(t *testing.T) {
 	var z packer
@@ -94,6 +102,7 @@ func TestTextErrors(t *testing.T) {
 		{"collected", Whole, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, append(large, 0xff))},
 		{"in parts", Parts, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("a\xff"))},
 		{"in mode Stream", Stream, appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Text}, []byte("a\xc3"))},
+		{"compressed, ends inside a character", Whole, appendFrame(nil, frame.Header{Fin: true, Rsv1: true, Opcode: frame.Text}, new(packer).pack([]byte("a\xc3")))},
 		{"compressed", Whole, appendFrame(nil, frame.Header{Fin: true, Rsv1: true, Opcode: frame.Text}, z.pack([]byte("a\xff")))},
 	}
 	for _, tt := range tests {

@@ -3,6 +3,7 @@ package message
 import (
 	"bytes"
 	"compress/flate"
+	"errors"
 	"math/rand/v2"
 	"testing"
 
@@ -68,6 +69,9 @@ func run(p *Parser, stream []byte, mode func() Mode, chunk func() int) (got []de
 		}
 		switch e.Kind {
 		case Control, Message:
+			if !e.Last {
+				return got, errors.New("a whole message is not its last part")
+			}
 			got = append(got, delivery{e.Opcode, string(e.Payload)})
 			p.Settle()
 		case Part:

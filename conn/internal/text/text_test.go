@@ -8,6 +8,16 @@ import (
 	"github.com/parleyws/parley/internal/race"
 )
 
+// A character that has begun is not ended by ASCII, which some lengths of have a way of their own.
+func TestASCIIInsideACharacter(t *testing.T) {
+	for n := range 100 {
+		var u Checker
+		if !u.Write([]byte("\xc3")) || u.Write([]byte(strings.Repeat("a", n))) != (n == 0) {
+			t.Errorf("%d letters after half a character: %v", n, u.Done())
+		}
+	}
+}
+
 // Every sequence of up to three bytes, split in every way, is compared with
 // unicode/utf8.
 func TestUTF8Exhaustive(t *testing.T) {
