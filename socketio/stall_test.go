@@ -1,0 +1,61 @@
+package socketio
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// What is remembered of sockets that the server has sent away is bounded, and it is of those
+// alone.
+func TestSentAwaySteady(t *testing.T) {
+	c := &connection{server: newServer(t, &Options{Limits: Limits{Namespaces: 3}})}
+	for i, row := range []struct {
+		known, sent bool
+		want        int
+	}{{true, false, 0}, {false, true, 0}, {true, true, 1}, {true, true, 2}, {true, true, 3}, {true, true, 3}} {
+		s := &Socket{namespace: &Namespace{name: fmt.Sprint("/", i)}}
+		if row.known {
+			c.sockets = append(c.sockets, s)
+		}
+		c.left(s, row.sent)
+		remembered := 0
+		if c.seldom != nil {
+			remembered = len(c.sent)
+		}
+		if remembered != row.want || len(c.sockets) != 0 {
+			t.Errorf("%d: %d namespaces are remembered, want %d; %d sockets", i, remembered, row.want, len(c.sockets))
+		}
+	}
+}
+
+// A client whose handlers have caught up is not closed for having waited.
+func TestStallEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, &Options{Limits: Limits{HandlerQueueBytes: 1000}})
+		gate := make(chan struct{})
+		l.c.server.OnConnect(func(s *Socket) { s.OnEvent("e", func(*Event) error { <-gate; return nil }) })
+		l.c.Message([]byte("0"), false)
+		synctest.Wait()
+		waited := make(chan time.Duration)
+		go func() {
+			start := time.Now()
+			for range 3 {
+				l.c.Message([]byte(`2["e","`+strings.Repeat("x", 600)+`"]`), false)
+			}
+			waited <- time.Since(start)
+		}()
+		time.Sleep(stallTime / 2)
+		close(gate)
+		if d := <-waited; d != stallTime/2 {
+			t.Fatalf("the client has waited for %v", d)
+		}
+		time.Sleep(2 * stallTime)
+		if l.c.closed {
+			t.Error("closed")
+		}
+		l.close()
+	})
+}
