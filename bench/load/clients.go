@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/parleyws/parley/bench/histogram"
 	"github.com/parleyws/parley/bench/proc"
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/socketio"
@@ -31,8 +32,8 @@ type party struct {
 	calls    int
 	failed   int
 	last     error // of the calls that have failed
-	latency  histogram
-	interval histogram // of the last second
+	latency  histogram.Histogram
+	interval histogram.Histogram // of the last second
 }
 
 // openTime bounds how long one client may take to connect.
@@ -116,7 +117,7 @@ func (p *party) run(out io.Writer) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	fmt.Fprintf(out, "in all: %d calls, p50 %s, p99 %s; %d failed, %d connections lost\n", p.calls,
-		duration(p.latency.quantile(0.5)), duration(p.latency.quantile(0.99)), p.failed, p.lost.Load())
+		duration(p.latency.Quantile(0.5)), duration(p.latency.Quantile(0.99)), p.failed, p.lost.Load())
 	for _, c := range p.list {
 		c.Close()
 	}
@@ -153,8 +154,8 @@ func (p *party) count(took time.Duration, err error) {
 		return
 	}
 	p.calls++
-	p.latency.add(int64(took), 1)
-	p.interval.add(int64(took), 1)
+	p.latency.Add(int64(took), 1)
+	p.interval.Add(int64(took), 1)
 }
 
 // progress prints a line about the last second.
@@ -162,8 +163,8 @@ func (p *party) progress(out io.Writer, at time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	fmt.Fprintf(out, "%5.1f s: %d connected, %d calls, p50 %s, p99 %s; %d failed\n", at.Seconds(), int64(p.clients)-p.away.Load(),
-		p.interval.n, duration(p.interval.quantile(0.5)), duration(p.interval.quantile(0.99)), p.failed)
-	p.interval = histogram{}
+		p.interval.Len(), duration(p.interval.Quantile(0.5)), duration(p.interval.Quantile(0.99)), p.failed)
+	p.interval = histogram.Histogram{}
 }
 
 func duration(ns int64) time.Duration { return time.Duration(ns).Round(10 * time.Microsecond) }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/parleyws/parley/bench/histogram"
 )
 
 // A run is one call of run.
@@ -20,7 +22,7 @@ type run struct {
 	due         int // messages that have not come yet
 	came        int
 	heard       time.Time
-	latency     histogram
+	latency     histogram.Histogram
 }
 
 // run sends messages until the time is over, and then waits for all answers.
@@ -44,9 +46,9 @@ func (g *generator) run(w Work) (Result, error) {
 		Messages: r.came,
 		Seconds:  time.Since(r.begin).Seconds(),
 		CPU:      cpu() - before,
-		P50:      r.latency.quantile(0.50),
-		P99:      r.latency.quantile(0.99),
-		P999:     r.latency.quantile(0.999),
+		P50:      r.latency.Quantile(0.50),
+		P99:      r.latency.Quantile(0.99),
+		P999:     r.latency.Quantile(0.999),
 	}, nil
 }
 
@@ -124,7 +126,7 @@ func (r *run) answered(p *peer, n int, now time.Time) error {
 		oldest := &p.sent[0]
 		k := min(left, oldest.n)
 		if !p.odd {
-			r.latency.add(at-oldest.at, k)
+			r.latency.Add(at-oldest.at, k)
 		}
 		left, oldest.n = left-k, oldest.n-k
 		if oldest.n == 0 {

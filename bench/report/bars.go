@@ -1,6 +1,10 @@
 package main
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/parleyws/parley/bench/draw"
+)
 
 // A chart is a picture of the report.
 type chart struct{ file, title, svg string }
@@ -36,11 +40,11 @@ func (r *report) bars(file, title string, panels []panel) (chart, bool) {
 		tops = append(tops, y)
 		y += r.panelHeight(full[i:min(i+2, len(full))])
 	}
-	s := newSVG(title, 2*panelWidth+24, y+8)
+	s := draw.New(title, 2*panelWidth+24, y+8)
 	for i, p := range full {
 		r.panel(s, p, 24+panelWidth*float64(i%2), tops[i/2])
 	}
-	return chart{file, title, s.end()}, true
+	return chart{file, title, s.End()}, true
 }
 
 func (r *report) panelHeight(panels []panel) (h float64) {
@@ -50,8 +54,8 @@ func (r *report) panelHeight(panels []panel) (h float64) {
 	return h
 }
 
-func (r *report) panel(s *svg, p panel, x, y float64) {
-	s.text(x, y+12, p.title, `font-weight="600"`)
+func (r *report) panel(s *draw.SVG, p panel, x, y float64) {
+	s.Text(x, y+12, p.title, `font-weight="600"`)
 	names := r.libraries(p.work, p.metric)
 	longest, _ := r.figure(p.work, names[len(names)-1], p.metric)
 	full := panelWidth - nameWidth - valueWidth - 24
@@ -59,20 +63,20 @@ func (r *report) panel(s *svg, p panel, x, y float64) {
 		f, _ := r.figure(p.work, name, p.metric)
 		top := y + 24 + barHeight*float64(i)
 		width := max(1.5, full*f.median/longest.median)
-		colour, weight := theirs, ""
+		colour, weight := draw.Theirs, ""
 		switch {
 		case strings.HasPrefix(name, us):
-			colour, weight = ours, `font-weight="600"`
+			colour, weight = draw.Ours, `font-weight="600"`
 		case name == bare.name || name == "byhand" || name == "copy" || name == "hijack":
-			colour = limitColour
+			colour = draw.Limit
 		}
 		shown := label(name)
 		if f, ok := r.figure(p.work, name, writes); ok && f.median > 1 { // a library with more writes does not do the same work
 			shown += " (" + format(f.median, writes) + ")"
 		}
-		s.text(x, top+15, shown, weight)
-		s.printf(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="2" fill="%s"/>`, x+nameWidth, top+3, width, barHeight-6, colour)
-		s.text(x+nameWidth+width+6, top+15, format(f.median, p.metric), weight+` font-size="12"`)
+		s.Text(x, top+15, shown, weight)
+		s.Printf(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="2" fill="%s"/>`, x+nameWidth, top+3, width, barHeight-6, colour)
+		s.Text(x+nameWidth+width+6, top+15, format(f.median, p.metric), weight+` font-size="12"`)
 	}
 }
 

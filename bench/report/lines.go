@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/parleyws/parley/bench/draw"
 )
 
 // A growth is a chart of cost against growth, both on logarithmic scales.
@@ -49,50 +51,50 @@ func (r *report) lines(g growth) (chart, bool) {
 		marks = y.marks()
 	}
 	x.from, x.to, y.from, y.to = plotLeft, plotRight, plotBottom, plotTop
-	s := newSVG(g.title, 800, 440)
-	s.text(24, 58, g.subtitle, `fill="`+faint+`"`)
-	s.text((plotLeft+plotRight)/2, 424, g.x, `text-anchor="middle" fill="`+faint+`"`)
+	s := draw.New(g.title, 800, 440)
+	s.Text(24, 58, g.subtitle, `fill="`+draw.Faint+`"`)
+	s.Text((plotLeft+plotRight)/2, 424, g.x, `text-anchor="middle" fill="`+draw.Faint+`"`)
 	for _, v := range marks {
-		s.line(plotLeft, y.at(v), plotRight, y.at(v), grid)
-		s.text(plotLeft-10, y.at(v)+4, mark(v, g.metric), `text-anchor="end" font-size="12" fill="`+faint+`"`)
+		s.Line(plotLeft, y.at(v), plotRight, y.at(v), draw.Grid)
+		s.Text(plotLeft-10, y.at(v)+4, mark(v, g.metric), `text-anchor="end" font-size="12" fill="`+draw.Faint+`"`)
 	}
 	if g.metric == times {
-		s.line(plotLeft, y.at(1), plotRight, y.at(1), ink, `stroke-dasharray="4 4"`)
+		s.Line(plotLeft, y.at(1), plotRight, y.at(1), draw.Ink, `stroke-dasharray="4 4"`)
 	}
 	for _, p := range curves[0].points {
-		s.text(x.at(p.x), plotBottom+22, g.step(p.x), `text-anchor="middle" font-size="12" fill="`+faint+`"`)
+		s.Text(x.at(p.x), plotBottom+22, g.step(p.x), `text-anchor="middle" font-size="12" fill="`+draw.Faint+`"`)
 	}
 	drawCurves(s, curves, x, y)
 	if ours := curves[0]; g.lawful && ours.name == us && len(ours.points) > 2 {
 		drawLaw(s, ours.points, x, y)
 	}
-	return chart{g.file, g.title, s.end()}, true
+	return chart{g.file, g.title, s.End()}, true
 }
 
 // drawLaw draws the line on which the points would lie if cost grew as expected.
-func drawLaw(s *svg, points []point, x, y scale) {
+func drawLaw(s *draw.SVG, points []point, x, y scale) {
 	l := fit(points)
 	var path []string
 	for _, p := range points {
 		path = append(path, fmt.Sprintf("%.1f,%.1f", x.at(p.x), y.at(l.at(p.x))))
 	}
 	const dashes = `stroke-dasharray="4 4"`
-	s.printf(`<polyline points="%s" fill="none" stroke="%s" stroke-width="1.2" %s/>`, strings.Join(path, " "), ink, dashes)
-	s.line(plotRight+12, plotBottom-4, plotRight+40, plotBottom-4, ink, dashes)
-	s.text(plotRight+46, plotBottom, "a fixed part and", `font-size="12" fill="`+faint+`"`)
-	s.text(plotRight+46, plotBottom+15, "as much for each", `font-size="12" fill="`+faint+`"`)
+	s.Printf(`<polyline points="%s" fill="none" stroke="%s" stroke-width="1.2" %s/>`, strings.Join(path, " "), draw.Ink, dashes)
+	s.Line(plotRight+12, plotBottom-4, plotRight+40, plotBottom-4, draw.Ink, dashes)
+	s.Text(plotRight+46, plotBottom, "a fixed part and", `font-size="12" fill="`+draw.Faint+`"`)
+	s.Text(plotRight+46, plotBottom+15, "as much for each", `font-size="12" fill="`+draw.Faint+`"`)
 }
 
-func drawCurves(s *svg, curves []curve, x, y scale) {
+func drawCurves(s *draw.SVG, curves []curve, x, y scale) {
 	names := make([]endLabel, len(curves))
 	for i, c := range curves {
-		colour := lineColours[i%len(lineColours)]
+		colour := draw.LineColours[i%len(draw.LineColours)]
 		var path []string
 		for _, p := range c.points {
 			path = append(path, fmt.Sprintf("%.1f,%.1f", x.at(p.x), y.at(p.y)))
-			s.printf(`<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/>`, x.at(p.x), y.at(p.y), colour)
+			s.Printf(`<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/>`, x.at(p.x), y.at(p.y), colour)
 		}
-		s.printf(`<polyline points="%s" fill="none" stroke="%s" stroke-width="2.2" stroke-linejoin="round"/>`, strings.Join(path, " "), colour)
+		s.Printf(`<polyline points="%s" fill="none" stroke="%s" stroke-width="2.2" stroke-linejoin="round"/>`, strings.Join(path, " "), colour)
 		last := c.points[len(c.points)-1]
 		names[i] = endLabel{c.name, x.at(last.x) + 12, y.at(last.y) + 4, colour}
 	}
@@ -100,7 +102,7 @@ func drawCurves(s *svg, curves []curve, x, y scale) {
 	above := plotTop - 18
 	for _, n := range names {
 		above = max(n.y, above+17)
-		s.text(n.x, above, label(n.name), `font-weight="600" fill="`+n.colour+`"`)
+		s.Text(n.x, above, label(n.name), `font-weight="600" fill="`+n.colour+`"`)
 	}
 }
 

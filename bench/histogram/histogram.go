@@ -1,9 +1,10 @@
-package main
+// Package histogram counts durations in little memory.
+package histogram
 
 import "math/bits"
 
-// A histogram counts durations in nanoseconds, to one part in 128.
-type histogram struct {
+// A Histogram counts durations in nanoseconds, to one part in 128.
+type Histogram struct {
 	counts [(64 - stepBits) * steps]int
 	n      int
 }
@@ -13,8 +14,8 @@ const (
 	steps    = 1 << stepBits
 )
 
-// add counts the duration v n times.
-func (h *histogram) add(v int64, n int) {
+// Add counts the duration v n times.
+func (h *Histogram) Add(v int64, n int) {
 	h.counts[bucket(v)] += n
 	h.n += n
 }
@@ -38,8 +39,8 @@ func floor(b int) int64 {
 	return int64(steps+b&(steps-1)) << (magnitude - 1)
 }
 
-// quantile returns the duration that the fraction q of all durations does not exceed.
-func (h *histogram) quantile(q float64) int64 {
+// Quantile returns the duration that the fraction q of all durations does not exceed.
+func (h *Histogram) Quantile(q float64) int64 {
 	left := int(q * float64(h.n))
 	for b, n := range h.counts {
 		if left -= n; left < 0 {
@@ -47,4 +48,15 @@ func (h *histogram) quantile(q float64) int64 {
 		}
 	}
 	return 0
+}
+
+// Len returns how many durations were counted.
+func (h *Histogram) Len() int { return h.n }
+
+// Merge adds the durations of o.
+func (h *Histogram) Merge(o *Histogram) {
+	for b, n := range o.counts {
+		h.counts[b] += n
+	}
+	h.n += o.n
 }
