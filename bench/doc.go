@@ -18,6 +18,11 @@
 //	go run ./report -only CH -o DIR   # the event loop beside goroutines: few and many connections, handlers that block
 //	go run ./report -uwebsockets DIR  # also measures uWebSockets, from its checkout
 //
+// Another command holds thousands of connections for a long time, kills some of them each second,
+// and checks that nothing is lost or left behind:
+//
+//	go run ./soak
+//
 // The directory servers holds a small program for each library (that of the adapters, cluster, is a
 // module of its own), and load holds the load
 // generator. Package proc connects the report to both. The directory report holds the

@@ -74,6 +74,7 @@ func (s *soak) flood(random *rand.Rand) {
 // run opens a connection, floods it, and says what is wrong with the answer.
 func (f flood) run(address string) error { return f.runFor(address, floodTime) }
 
+// runFor is run, for a server that may take as long as limit.
 func (f flood) runFor(address string, limit time.Duration) error {
 	nc, err := net.DialTimeout("tcp", address, floodTime)
 	if err != nil {

@@ -18,6 +18,7 @@ type sample struct {
 	Descriptors   int
 	Settled       bool // garbage was collected just before, and free memory returned
 	Phase         int  // -1 in the warm-up; those with odd numbers have stopped readers
+	Open          int  // connections of the generator
 	Messages      int
 	P50, P99      time.Duration
 	Healthy, Back Faults // so far
@@ -47,6 +48,7 @@ func (s *soak) sample(settled bool, phase int) error {
 	if err != nil {
 		return err
 	}
+	m.Open = int(s.opened.Load())
 	m.Phase, m.Messages = phase, window.Len()
 	m.P50, m.P99 = time.Duration(window.Quantile(0.5)), time.Duration(window.Quantile(0.99))
 	m.Healthy, m.Back, m.Wrong = s.tally.found()
@@ -62,8 +64,8 @@ func (s *soak) sample(settled bool, phase int) error {
 
 // String is a line of the log.
 func (m sample) String() string {
-	return fmt.Sprintf("%5d messages, p50 %7v, p99 %8v; %5.1f MB resident, %5.1f MB of heap, %d goroutines, %d descriptors; "+
-		"lost %d, doubled %d, swapped %d; wrong %d", m.Messages, m.P50.Round(10*time.Microsecond), m.P99.Round(10*time.Microsecond),
+	return fmt.Sprintf("%5d open, %5d messages, p50 %7v, p99 %8v; %5.1f MB resident, %5.1f MB of heap, %d goroutines, %d descriptors; "+
+		"lost %d, doubled %d, swapped %d; wrong %d", m.Open, m.Messages, m.P50.Round(10*time.Microsecond), m.P99.Round(10*time.Microsecond),
 		mega(m.Resident), mega(int(m.Heap)), m.Goroutines, m.Descriptors, m.Healthy.Lost, m.Healthy.Doubled, m.Healthy.Swapped, m.Wrong)
 }
 

@@ -15,22 +15,24 @@ func (f Faults) plus(o Faults) Faults {
 	return Faults{f.Lost + o.Lost, f.Doubled + o.Doubled, f.Swapped + o.Swapped}
 }
 
-// A sequence checks the numbers that one recipient gets. The first number may be any,
-// until must has said which are due; from then on they rise by one. Its zero value is
-// ready for use.
+// A sequence checks the numbers that one recipient gets. The first number may be any, but
+// no greater than the one that is due, once must has said which that is; from then on they rise by
+// one. Its zero value is ready for use.
 type sequence struct {
 	Faults
-	started bool
-	next    int // the number that is due
-	excused int // lesser numbers may be missing
+	started bool // a number has come
+	owed    bool // numbers have to come
+	next    int  // the number that is due, if started or owed
+	excused int  // lesser numbers may be missing
 
 	missing map[int]struct{} // below next; nil if there are none
 }
 
-// must says that n and all greater numbers have to come.
+// must says that n and all greater numbers have to come. Lesser ones may: they can be on
+// their way.
 func (s *sequence) must(n int) {
-	if !s.started {
-		s.started, s.next = true, n
+	if !s.started && !s.owed {
+		s.owed, s.next = true, n
 	}
 }
 
@@ -39,7 +41,10 @@ func (s *sequence) excuse(n int) { s.excused = max(s.excused, n) }
 
 // add takes a number that has come.
 func (s *sequence) add(n int) {
-	s.must(n)
+	if !s.started && (!s.owed || n < s.next) {
+		s.next = n
+	}
+	s.started = true
 	switch {
 	case n >= s.next:
 		s.skip(n)
@@ -70,11 +75,11 @@ func (s *sequence) has(n int) bool {
 }
 
 // complete reports whether nothing below n is still to come.
-func (s *sequence) complete(n int) bool { return !s.started || s.next >= n }
+func (s *sequence) complete(n int) bool { return !s.started && !s.owed || s.next >= n }
 
 // end says that nothing comes any more, of numbers below n.
 func (s *sequence) end(n int) {
-	if s.started {
+	if s.started || s.owed {
 		s.skip(n)
 		s.next = max(s.next, n)
 	}

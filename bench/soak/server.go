@@ -31,7 +31,7 @@ const sendBuffer = 64 << 10
 
 // recovery is for how long and how much the server keeps what clients have missed that come
 // back. Both are so short that the memory for it has stopped growing when the warm-up ends.
-var recovery = socketio.Recovery{MaxAge: 20 * time.Second, EventBytes: 4 << 20}
+var recovery = socketio.Recovery{MaxAge: 20 * time.Second, EventBytes: 8 << 20}
 
 // A Note is the argument of all events.
 type Note struct {

@@ -44,7 +44,7 @@ type soak struct {
 }
 
 // dialers is how many connections are opened at a time.
-const dialers = 32
+const dialers = 128
 
 // roomSize is how many connections are in a room.
 const roomSize = 50
