@@ -205,20 +205,17 @@ func (s *soak) membersOf(r *room) (n int) {
 func (s *soak) traffic() error {
 	random := rand.New(rand.NewPCG(s.seed, 1<<33))
 	begin := s.now()
-	warm := begin + min(s.duration/5, 3*time.Minute)
-	phases := max(2, 2*int((s.duration-(warm-begin))/(150*time.Second)))
+	warm := begin + min(max(s.duration/5, patience+10*time.Second), s.duration/2, 3*time.Minute)
+	phases := 2 * max(2, int((s.duration-(warm-begin))/(150*time.Second)))
 	length := (begin + s.duration - warm) / time.Duration(phases)
 	var end context.CancelFunc = func() {}
 	defer func() { end() }()
 	phase, nextSample, nextSettle := -1, begin, warm
-	killed := 0.
+	due := 0.
 	for second := begin; second < begin+s.duration; second += time.Second {
 		s.pause(second - s.now())
-		for killed += float64(len(s.slots)) * s.kill / 100; killed >= 1; killed-- {
-			select {
-			case s.slots[random.IntN(len(s.slots))].orders <- struct{}{}:
-			default: // it is being killed
-			}
+		for due += float64(len(s.slots)) * s.kill / 100; due >= 1; due-- {
+			s.killOne(random)
 		}
 		if now := int((second - warm) / length); second >= warm && now != phase {
 			phase = now
@@ -246,6 +243,20 @@ func (s *soak) traffic() error {
 	s.slow.Store(nil)
 	s.cpuSince(false)
 	return nil
+}
+
+// killOne has one of the connections killed, unless many are to be replaced already: a machine that
+// is busy with other things would be left with few.
+func (s *soak) killOne(random *rand.Rand) {
+	one := s.slots[random.IntN(len(s.slots))]
+	if s.opened.Load() < int64(len(s.slots))*95/100 {
+		s.tally.count("not killed, because too few were open")
+		return
+	}
+	select {
+	case one.orders <- struct{}{}:
+	default: // it is being killed
+	}
 }
 
 // sampleEvery is the time between two samples, and settleEvery that between two before

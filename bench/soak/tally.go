@@ -56,11 +56,16 @@ func (t *tally) faults(back bool, f Faults) {
 	}
 }
 
-// wrong counts something that may not happen to a healthy connection.
+// wrong counts something that may not happen to a healthy connection, and prints the first of
+// its kind.
 func (t *tally) wrong(format string, args ...any) {
+	reason := fmt.Sprintf(format, args...)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.reasons[fmt.Sprintf(format, args...)]++
+	if t.reasons[reason] == 0 {
+		fmt.Println("wrong:", reason)
+	}
+	t.reasons[reason]++
 }
 
 func (t *tally) count(what string) {

@@ -126,10 +126,10 @@ func (w *watch) returned(recovered bool) {
 	w.away = false
 	w.echo.excuse(w.sent)
 	if recovered {
-		w.all.count("clients that came back: recovered")
+		w.all.count(w.kind + ": came back, recovered")
 		return
 	}
-	w.all.count("clients that came back: as new ones")
+	w.all.count(w.kind + ": came back as new")
 	w.joined = false
 	w.cast = sequence{}
 }
