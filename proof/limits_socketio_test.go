@@ -161,6 +161,7 @@ var socketLimits = []limit{
 					a.wantServed() // and so it lives
 				}
 			}
+			time.Sleep(time.Second) // they end in the same moment
 			if n := io.Sessions().Polling; n > 0 {
 				a.Errorf("%d that nobody asks for are left", n)
 			}

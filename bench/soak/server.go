@@ -69,7 +69,7 @@ func serve(name string) error {
 	mux := http.NewServeMux()
 	mux.Handle("/ws", plain)
 	io.Register(mux)
-	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		c.(*net.TCPConn).SetWriteBuffer(sendBuffer)
 		return ctx

@@ -158,7 +158,7 @@ func TestUnitAgain(t *testing.T) {
 	if got, want := u.Held(), cap(u.Namespace)+cap(u.Data)+cap(u.Scratch); got != want {
 		t.Errorf("%d bytes are held, want %d", got, want)
 	}
-	data, held := u.Data, u.Held()
+	data := u.Data
 	u.Poison()
 	if data[0] != '!' {
 		t.Errorf("the data of a poisoned unit is %q", data)
@@ -174,7 +174,7 @@ func TestUnitAgain(t *testing.T) {
 	if err := errors.Join(parse(u, []byte(`2["b"]`)), u.Read(parser.Ack, []byte("[]"), nil, limits)); err != nil || u.Name() != nil {
 		t.Errorf("the name of an acknowledgement is %q, %v", u.Name(), err)
 	}
-	held = u.Held()
+	held := u.Held()
 	if err := parse(u, []byte(`2["b"]`)); err != nil || string(u.Name()) != "b" || u.Len() != 0 || u.Held() != held {
 		t.Errorf("parsed again: %v, %q, %d arguments, %d bytes held after %d", err, u.Name(), u.Len(), u.Held(), held)
 	}
