@@ -5,4 +5,5 @@
 //	cut        conversations that end at every byte, in every way
 //	limits     limits of servers and clients, each tripped; docs/security.md is made of the same table
 //	regress    known failures of software of this kind, with their bytes, and faults that were mended
+//	tls        names, certificates, HTTP/2, and streams that are cut
 package proof
