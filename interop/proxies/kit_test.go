@@ -108,6 +108,9 @@ func each(t *testing.T, server http.Handler, test func(t *testing.T, p proxy, ur
 // run runs the test with the proxy before the server, beside the other tests.
 func (p proxy) run(t *testing.T, server http.Handler, test func(t *testing.T, url string)) {
 	t.Run(p.name, func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("waits for proxies; ./check interop runs it")
+		}
 		t.Parallel()
 		web := httptest.NewServer(server)
 		t.Cleanup(web.Close)
