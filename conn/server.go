@@ -110,11 +110,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refused(r, err)
 		return
 	}
+	s.setValues(c, requestvalues.Of(r.Context()))
 	if !s.add(c) {
 		go c.Close(frame.StatusGoingAway, "")
 		return
 	}
-	s.setValues(c, requestvalues.Of(r.Context()))
 	go s.run(c, r)
 }
 
