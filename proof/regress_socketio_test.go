@@ -277,23 +277,30 @@ var socketRegressions = []regression{
 		trip: func(a *arena) {
 			a.chat(nil)
 			c := a.client()
+			wait := func(sid, got, want string) string {
+				for !strings.Contains(got, want) {
+					status, text := a.request(c, "GET", sid, "")
+					if got += text; status != http.StatusOK {
+						a.Fatalf("%d %s, after %q", status, text, got)
+					}
+				}
+				return got
+			}
+			send := func(sid, body string, want int) {
+				if status, text := a.request(c, "POST", sid, body); status != want {
+					a.Errorf("%q: %d %s, want %d", body, status, text, want)
+				}
+			}
 			sid := a.polling(c)
-			for _, body := range []string{"40", "451-0[\"echo\",{\"_placeholder\":true,\"num\":0}]\x1ebAQI=\n", "451-1[\"echo\",{\"_placeholder\":true,\"num\":0}]\x1ebAQ\r\nI="} {
-				if status, text := a.request(c, "POST", sid, body); status != http.StatusOK {
-					a.Errorf("%q: %d %s", body, status, text)
-				}
-			}
-			got := ""
-			for !strings.Contains(got, `430["here"]`) || !strings.Contains(got, `431["here"]`) {
-				status, text := a.request(c, "GET", sid, "")
-				if got += text; status != http.StatusOK {
-					a.Fatalf("%d %s, after %q", status, text, got)
-				}
-			}
+			send(sid, "40", http.StatusOK)
+			got := wait(sid, "", "40{") // before that no event may come
+			send(sid, "451-0[\"echo\",{\"_placeholder\":true,\"num\":0}]\x1ebAQI=\n", http.StatusOK)
+			send(sid, "451-1[\"echo\",{\"_placeholder\":true,\"num\":0}]\x1ebAQ\r\nI=", http.StatusOK)
+			wait(sid, wait(sid, got, `430["here"]`), `431["here"]`)
 			sid = a.polling(c)
-			if status, _ := a.request(c, "POST", sid, "40\x1e451-0[\"echo\",{\"_placeholder\":true,\"num\":0}]\x1ebAQ*I="); status != http.StatusBadRequest {
-				a.Errorf("what is no base64: %d", status)
-			}
+			send(sid, "40", http.StatusOK)
+			wait(sid, "", "40{")
+			send(sid, "451-0[\"echo\",{\"_placeholder\":true,\"num\":0}]\x1ebAQ*I=", http.StatusBadRequest)
 		},
 	},
 }
