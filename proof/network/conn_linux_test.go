@@ -166,6 +166,7 @@ const (
 // nothing of what was sent, otherwise by the keepalive 45 s after the last byte. The client
 // comes back when there is a way.
 func TestPeerGone(t *testing.T) {
+	t.Parallel()
 	const outage = 90 * time.Second
 	type way struct {
 		name   string
@@ -246,6 +247,7 @@ func TestPeerGone(t *testing.T) {
 
 // An outage of 5 s is noticed by nobody: what was sent meanwhile arrives, in order.
 func TestShortOutage(t *testing.T) {
+	t.Parallel()
 	for _, shell := range shells {
 		t.Run(shell.name, func(t *testing.T) {
 			long(t)

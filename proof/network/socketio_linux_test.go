@@ -116,6 +116,7 @@ var carriers = [][]string{{"websocket"}, {"polling"}}
 // pingInterval and pingTimeout, on either side. It comes back with what it had, and gets what it
 // has missed, each event once.
 func TestSocketGone(t *testing.T) {
+	t.Parallel()
 	for _, transports := range carriers {
 		for _, outage := range []time.Duration{5 * time.Second, 90 * time.Second, 0} {
 			name := fmt.Sprintf("link down for %.0f s", outage.Seconds())
