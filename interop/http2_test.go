@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the client of net/http does not send extended CONNECT
+
 package interop
 
 import (
