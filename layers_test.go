@@ -57,7 +57,7 @@ var layers = []layer{
 	{dir: "proof", ours: []string{"*"}},
 	{dir: "wstest", ours: []string{"mask", "frame", "handshake", "conn", "internal/pipe"}},
 	{dir: "adapters/internal/brokertest"},
-	{dir: "adapters/internal/faulttest", ours: []string{"adapters/internal/brokertest", "engineio", "socketio"}},
+	{dir: "adapters/internal/faulttest", ours: []string{"adapters/internal/brokertest", "engineio", "internal/pipe", "socketio"}},
 	{dir: "adapters/internal/capacity", ours: []string{"adapters/internal/capacity"}, banned: []string{"net", "sync", "context"}},
 	{dir: "adapters/internal/cluster", ours: []string{"parser", "socketio"}},
 	{dir: "autobahn", ours: []string{"*"}},

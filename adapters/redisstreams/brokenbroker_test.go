@@ -30,7 +30,12 @@ func TestFailover(t *testing.T) {
 }
 
 func faultNode(t *testing.T, client redis.UniversalClient) faulttest.Node {
-	streams, err := New(client, &Options{Logger: quiet, MaxLen: 100_000})
+	return streamsNode(t, client, Options{MaxLen: 100_000})
+}
+
+func streamsNode(t *testing.T, client redis.UniversalClient, o Options) faulttest.Node {
+	o.Logger = quiet
+	streams, err := New(client, &o)
 	if err != nil {
 		t.Fatal(err)
 	}

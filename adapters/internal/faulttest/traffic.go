@@ -1,5 +1,7 @@
 // Package faulttest tries what becomes of events while the broker of an adapter fails: two nodes
-// emit numbered events all the time, and clients on both count what they get.
+// emit numbered events all the time, and clients on both count what they get. It also cuts the
+// conversations of an adapter with Redis wherever that is possible, in bubbles with a Redis in
+// memory: RunCuts.
 package faulttest
 
 import (
