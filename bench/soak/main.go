@@ -35,7 +35,7 @@
 // process. Beyond 28,000 connections to one address the ports run out as well:
 // sysctl net.ipv4.ip_local_port_range="1024 65535" gives 64,000; after that the server has to listen on
 // several addresses of 127.0.0.0/8, and the clients to be spread over them. A connection takes about
-// 40 KB in both processes together, and the kernel's buffers come to that. Raise -kill and the rates only
+// 66 KB in both processes together, and the kernel's buffers come to that. Raise -kill and the rates only
 // as far as the processors go: the server and the generator should use less than half of them, or p99
 // says how much work is waiting, and no longer how long the server takes.
 package main
