@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,7 +36,9 @@ type station struct {
 	said   chan string // what other servers have emitted to this one
 	client *person
 	began  time.Time
-	sent   atomic.Int64 // events of the traffic
+
+	mu   sync.Mutex
+	sent int // events of the traffic
 }
 
 // serve starts a server with a client.
@@ -177,7 +178,22 @@ func (s *station) came(from string) int {
 	return 0
 }
 
-func (s *station) emitted() int { return int(s.sent.Load()) }
+// emit emits the next events of the traffic at once. An error says that others will not get one.
+func (s *station) emit(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range n {
+		s.sent++
+		_ = s.io.To("room").Emit("n", s.name, [2]int64{int64(s.sent), int64(time.Since(s.began))})
+	}
+}
+
+// emitted returns how many events of the traffic there were.
+func (s *station) emitted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sent
+}
 
 // checkOwn checks that the client of s has everything that s has emitted.
 func (s *station) checkOwn(f *faults) {
@@ -199,8 +215,7 @@ func (p *pair) traffic() (stop func()) {
 				tick.Reset(sparse)
 			}
 			for _, s := range []*station{p.a, p.b} {
-				// An error says that others will not get it.
-				_ = s.io.To("room").Emit("n", s.name, [2]int64{s.sent.Add(1), int64(time.Since(s.began))})
+				s.emit(1)
 			}
 			select {
 			case <-tick.C:

@@ -21,6 +21,8 @@ type talk struct {
 var talks = []talk{
 	{"connect", true, false, func(context.Context, *pair) error { return nil }},
 	{"publish", false, false, func(ctx context.Context, p *pair) error { return p.say(ctx, p.a, p.b.client, "room") }},
+	{"publish many at once", false, false, func(ctx context.Context, p *pair) error { return p.burst(ctx, p.a, p.b) }},
+	{"receive many at once", false, false, func(ctx context.Context, p *pair) error { return p.burst(ctx, p.b, p.a) }},
 	{"receive", false, false, func(ctx context.Context, p *pair) error { return p.say(ctx, p.b, p.a.client, "room") }},
 	{"ask clients", false, false, func(ctx context.Context, p *pair) error { return p.ask(ctx, p.a) }},
 	{"answer for clients", false, false, func(ctx context.Context, p *pair) error { return p.ask(ctx, p.b) }},
@@ -71,6 +73,12 @@ func (p *pair) say(ctx context.Context, from *station, to *person, room string) 
 		}
 	}
 	return nil
+}
+
+// burst has a server emit so much that several events leave in one piece, of which a cut may leave some whole.
+func (p *pair) burst(ctx context.Context, from, to *station) error {
+	from.emit(10)
+	return p.say(ctx, from, to.client, "room")
 }
 
 func (p *pair) ask(ctx context.Context, from *station) error {
