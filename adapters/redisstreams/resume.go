@@ -31,21 +31,16 @@ func (l *eventLog) Resume(ctx context.Context, s socketio.Session, given string,
 	if err := l.reader.done.reach(ctx, from.id); err != nil {
 		return err
 	}
-	// Events that are not in the tail are in the stream.
-	until := later(from.id, l.tailFrom())
-	list, err := l.missed(ctx, &s, from.id, until)
-	if err != nil {
-		return err
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	list, until, err := l.before(ctx, &s, from.id)
 	switch {
+	case err != nil:
+		return err
 	case l.closed:
 		return redislink.ErrClosed
 	case l.seen < l.dropped:
 		return errAhead
-	case less(until, l.tail.from):
-		return errMany
 	}
 	list = slices.Concat(list, l.tail.wanted(&l.decoder, &s, until), l.ahead)
 	last := later(l.reader.done.position(), l.position)
@@ -70,24 +65,37 @@ func (l *eventLog) Resume(ctx context.Context, s socketio.Session, given string,
 	return nil
 }
 
-// tailFrom returns the position after which the tail has all events.
-func (l *eventLog) tailFrom() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// before returns the events after from, up to until, that a session may want and that are not
+// in the tail: they are in the stream. Called with mu held, which it unlocks while it reads.
+// What the tail drops meanwhile is read too, up to where the stream is now, so that the tail
+// may drop all that it has before more is to be read.
+func (l *eventLog) before(ctx context.Context, s *socketio.Session, from string) (list []raw, until string, err error) {
 	if l.tail.from == "" {
 		l.tail.from = l.reader.start // it is known, since the reader has come to some position
 	}
-	return l.tail.from
+	for until, to := from, l.tail.from; ; until, to = to, later(l.tail.from, l.position) {
+		if !less(until, l.tail.from) {
+			return list, until, nil
+		}
+		func() {
+			l.mu.Unlock()
+			defer l.mu.Lock() // also if a hook of the client's panics
+			list, err = l.missed(ctx, s, list, until, to)
+		}()
+		if err != nil {
+			return nil, until, err
+		}
+	}
 }
 
-// missed returns the events after from, up to until, that a session may want. It reads them
+// missed appends the events after from, up to until, that a session may want. It reads them
 // from Redis: what many clients want is better in the tail.
-func (l *eventLog) missed(ctx context.Context, s *socketio.Session, from, until string) (list []raw, err error) {
-	if from == until {
-		return nil, nil
-	}
+func (l *eventLog) missed(ctx context.Context, s *socketio.Session, list []raw, from, until string) ([]raw, error) {
 	var d nodewire.Decoder
 	count, bytes := l.sp.s.o.ReadCount, 0
+	for i := range list {
+		bytes += list[i].size()
+	}
 	for cursor := from; ; {
 		// Each page begins with the entry that the one before has ended with: if that
 		// is there, so is what follows it.
