@@ -26,14 +26,16 @@ type eventLog struct {
 
 	mu       sync.Mutex // held during deliveries
 	closed   bool
-	position string    // the id of the last event that was handed over; "": reader.start
-	tail     tail      // the events before it
-	uid      string    // of the last of them: most come from few servers
-	told     string    // the last offset that was delivered
-	last     uint64    // the number of the last event of this server
-	seen     uint64    // that of the last whose entry has come back
-	early    uint64    // that of the last that was delivered before its entry came back
-	waiting  []pending // for their entries, in order
+	position string      // the id of the last event that was handed over; "": reader.start
+	tail     tail        // the events before it
+	idle     *time.Timer // set while the tail has events
+	idleAt   string      // the position when it was set
+	uid      string      // of the last of them: most come from few servers
+	told     string      // the last offset that was delivered
+	last     uint64      // the number of the last event of this server
+	seen     uint64      // that of the last whose entry has come back
+	early    uint64      // that of the last that was delivered before its entry came back
+	waiting  []pending   // for their entries, in order
 	clock    *time.Timer
 	away     bool   // events don't wait
 	probe    uint64 // while away: an event whose entry shows how long it takes; 0: none
@@ -183,6 +185,9 @@ func (l *eventLog) take(id string, e *entry) {
 		l.uid = string(e.uid)
 	}
 	l.tail.add(raw{id: id, uid: l.uid, number: number, data: append([]byte(nil), e.data...)}, &l.recovery)
+	if l.idle == nil && len(l.tail.list) > 0 {
+		l.idle, l.idleAt = time.AfterFunc(l.recovery.MaxAge, l.fade), id
+	}
 	if string(e.uid) == l.UID() {
 		l.mine(id, number)
 		return
@@ -201,6 +206,21 @@ func (l *eventLog) take(id string, e *entry) {
 	l.told = l.offset(id)
 	if l.Local().Deliver(l.toOthers(m.Target, m.UID, number), m.Event, l.told) != nil {
 		sp.s.refused.Add(1)
+	}
+}
+
+// fade drops the tail if nothing has come for Recovery.MaxAge. While events come each of them
+// drops what is too old.
+func (l *eventLog) fade() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	if l.idle = nil; l.position == l.idleAt {
+		l.tail = tail{from: later(l.tail.from, l.position)}
+	} else if len(l.tail.list) > 0 {
+		l.idle, l.idleAt = time.AfterFunc(l.recovery.MaxAge, l.fade), l.position
 	}
 }
 
@@ -303,6 +323,9 @@ func (l *eventLog) Close(ctx context.Context) error {
 	l.giveUp()
 	l.closed = true
 	l.clock.Stop()
+	if l.idle != nil {
+		l.idle.Stop()
+	}
 	l.mu.Unlock()
 	var err error
 	if l.lives != nil {
