@@ -47,11 +47,12 @@ type Server struct {
 	// *CloseError, nor of what only says that the connection has ended. If it is
 	// nil they are logged by slog.Default at the level Error. The process lives.
 	OnError func(c *Conn, err error)
-	// OnEnd may be set. It is told of the end of each connection, once Serve has returned or
-	// the function of Handle is called no more: err is the error of Serve, and with Handle
-	// why the connection has ended, as Each says it: a *frame.Error if the peer has broken a
-	// rule or a limit. So a program with Handle can tell its operator why a client was
-	// closed. The connection may still have to send its Close frame.
+	// OnEnd may be set. It is told of the end of each connection that Serve or Handle was
+	// called with, once Serve has returned or the function of Handle is called no more: err
+	// is the error of Serve, and with Handle why the connection has ended, as Each says it: a
+	// *frame.Error if the peer has broken a rule or a limit. So a program with Handle can
+	// tell its operator why a client was closed. The connection may still have to send its
+	// Close frame, and waits for OnEnd to return.
 	OnEnd func(c *Conn, err error)
 	// OnRefuse is told of each request that was refused, once it has been
 	// answered: err is a *handshake.Error, or says why the stream failed. With
@@ -248,11 +249,12 @@ func (handled) Ended(c *Conn, err error) { c.settings.server.ended(c, err) }
 
 // ended closes c with the error that its function has returned.
 func (s *Server) ended(c *Conn, err error) {
+	// Also if a hook ends its goroutine.
+	defer s.remove(c)
+	defer c.conclude(err, func(err error) { s.failed(c, err) })
 	if s.OnEnd != nil {
 		s.OnEnd(c, err)
 	}
-	c.conclude(err, func(err error) { s.failed(c, err) })
-	s.remove(c)
 }
 
 // conclude closes c, whose function has returned err, and waits until the stream
@@ -270,8 +272,10 @@ func (c *Conn) conclude(err error, failed func(error)) {
 			c.Close(frame.StatusInternalError, "")
 		}
 	default:
-		failed(err)
-		c.Close(frame.StatusInternalError, "")
+		func() {
+			defer c.Close(frame.StatusInternalError, "")
+			failed(err)
+		}()
 	}
 	if c.life.is(broken) { // nobody is left to read what has arrived
 		c.CloseNow()

@@ -2,12 +2,16 @@ package conn_test
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
 )
 
 // Connections that are accepted while Shutdown begins are told to go away, or refused, or
@@ -31,6 +35,30 @@ func TestShutdownMeetsAccept(t *testing.T) {
 				t.Error(err)
 			}
 			dialing.Wait()
+		})
+	}
+}
+
+// A hook that ends its goroutine, as FailNow of a test does, keeps no connection: it is closed,
+// and Shutdown does not wait for it.
+func TestServerHooksQuit(t *testing.T) {
+	quit := func(*conn.Conn, error) { runtime.Goexit() }
+	fail := func(context.Context, *conn.Conn, *http.Request) error { return errors.New("fails") }
+	for name, s := range map[string]*conn.Server{
+		"OnEnd":   {Serve: fail, OnEnd: quit, OnError: func(*conn.Conn, error) {}},
+		"OnError": {Serve: fail, OnError: quit},
+		"both":    {Serve: fail, OnEnd: quit, OnError: quit},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := mustDial(t, serveInMemory(t, s))
+			if _, _, err := c.Read(t.Context()); conn.CloseStatus(err) != frame.StatusInternalError {
+				t.Errorf("%s: the client was told %v", name, err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if err := s.Shutdown(ctx); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
 		})
 	}
 }

@@ -106,7 +106,7 @@ func ownTransport() *http.Transport {
 func (w *web) release(err error) (closeIdle func()) {
 	own := w.own
 	w.polling, w.own = nil, nil
-	silent := errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+	silent := errors.Is(err, os.ErrDeadlineExceeded) // and not the caller's ctx, which says nothing of the server
 	switch {
 	case own != nil:
 		return own.CloseIdleConnections

@@ -1,6 +1,7 @@
 package engineio_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -31,16 +32,20 @@ func TestClientSilentServer(t *testing.T) {
 		end        func(c *engineio.Client)
 		opens      bool
 		closed     int64
+		limit      time.Duration // of the caller's ctx
 	}{
-		{"silent on polling", &fake{get: never}, []string{"polling"}, nil, true, 1},
-		{"silent on WebSocket", &fake{ws: func(c *conn.Conn, _ *http.Request) { waitForEnd(c) }}, []string{"websocket"}, nil, false, 1},
-		{"silent before", &fake{any: func(w http.ResponseWriter, r *http.Request) bool { never(w, r); return true }}, []string{"polling"}, nil, false, 1},
-		{"closed here", &fake{get: never}, []string{"polling"}, (*engineio.Client).Close, true, 0},
-		{"refused", &fake{any: func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true }}, []string{"polling"}, nil, false, 0},
+		{"silent on polling", &fake{get: never}, []string{"polling"}, nil, true, 1, 0},
+		{"silent on WebSocket", &fake{ws: func(c *conn.Conn, _ *http.Request) { waitForEnd(c) }}, []string{"websocket"}, nil, false, 1, 0},
+		{"silent before", &fake{any: func(w http.ResponseWriter, r *http.Request) bool { never(w, r); return true }}, []string{"polling"}, nil, false, 1, 0},
+		{"the caller has no time", &fake{any: func(w http.ResponseWriter, r *http.Request) bool { never(w, r); return true }}, []string{"polling"}, nil, false, 0, time.Second},
+		{"closed here", &fake{get: never}, []string{"polling"}, (*engineio.Client).Close, true, 0, 0},
+		{"refused", &fake{any: func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true }}, []string{"polling"}, nil, false, 0, 0},
 	} {
 		withFake(t, tt.server, func(s *site) {
 			p := &pool{RoundTripper: s.http.Transport}
-			c, err := engineio.Dial(context.Background(), "http://test/engine.io/", func(*engineio.Client) engineio.Receiver { return ignored{} },
+			ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(tt.limit, time.Hour))
+			defer cancel()
+			c, err := engineio.Dial(ctx, "http://test/engine.io/", func(*engineio.Client) engineio.Receiver { return ignored{} },
 				&engineio.DialOptions{Transports: tt.transports, HTTPClient: &http.Client{Transport: p}})
 			if (err == nil) != tt.opens {
 				t.Fatalf("%s: %v", tt.name, err)
