@@ -35,7 +35,8 @@
 // that was away for longer connects anew, and waits 0.3 seconds for that: its session
 // might be on its way. Each server keeps the events of the last Recovery.MaxAge in memory, up
 // to Recovery.EventBytes in each namespace: so a herd of clients that come back at once, to a
-// server that was there meanwhile, reads none of them from Redis.
+// server that was there meanwhile, does not read what it has missed from Redis, but each client
+// its own last event, of which the stream must know.
 //
 // With Options.SurviveKill it also comes back when its server was killed, or was cut off
 // and still takes it for connected: a session has one owner, and the server that has lost

@@ -18,6 +18,7 @@ type raw struct {
 	known  bool
 	nobody bool // nobody who comes back gets it
 	rooms  []string
+	held   int // bytes of rooms, which count in the tail as well
 }
 
 // size is what e counts in Recovery.EventBytes.
@@ -43,7 +44,7 @@ func (t *tail) add(e raw, r *socketio.Recovery) {
 		if at, _ := parts(first.id); t.bytes <= r.EventBytes && now-at <= uint64(r.MaxAge.Milliseconds()) {
 			break
 		}
-		t.from, t.bytes = first.id, t.bytes-first.size()
+		t.from, t.bytes = first.id, t.bytes-first.size()-first.held
 		*first = raw{}
 		t.list = t.list[1:]
 	}
@@ -65,6 +66,10 @@ func (t *tail) wanted(d *nodewire.Decoder, s *socketio.Session, after string) (l
 			e.known, e.nobody = true, err != nil || m.Request != "" || m.Target.Flags.Volatile
 			if !e.nobody {
 				e.rooms = slices.Clone(m.Target.Rooms)
+				for _, room := range e.rooms {
+					e.held += 16 + len(room)
+				}
+				t.bytes += e.held
 			}
 		}
 		if !e.nobody && wants(s, e.rooms) {

@@ -71,7 +71,7 @@ func TestTail(t *testing.T) {
 		return []byte(`{"packet":{"type":2,"data":["e"],"nsp":"/"},"opts":{"rooms":["` + room + `"],"except":[],"flags":{}}}`)
 	}
 	size := (&raw{data: data("a")}).size()
-	r := &socketio.Recovery{MaxAge: time.Second, EventBytes: 3 * size}
+	r := &socketio.Recovery{MaxAge: time.Second, EventBytes: 3 * (size + 17)} // 17: a room, once it is known
 	a, b := &socketio.Session{Rooms: []string{"a"}}, &socketio.Session{Rooms: []string{"b"}}
 	tl := tail{from: "900-0"}
 	for _, tt := range []struct {
@@ -90,11 +90,39 @@ func TestTail(t *testing.T) {
 		{9000, "b", "2002-0", 1, "2002-0", 0, 1},
 	} {
 		tl.add(raw{id: format(tt.ms, 0), uid: "0123456789abcdef", data: data(tt.room)}, r)
-		if tl.from != tt.from || len(tl.list) != tt.all || tl.bytes != tt.all*size {
+		if tl.from != tt.from || len(tl.list) != tt.all || tl.bytes != held(&tl) {
 			t.Errorf("at %d: from %s, %d events, %d bytes", tt.ms, tl.from, len(tl.list), tl.bytes)
 		}
 		if gotA, got := len(tl.wanted(&d, a, tt.after)), len(tl.wanted(&d, b, tt.after)); gotA != tt.wantA || got != tt.want {
 			t.Errorf("at %d: after %s %d and %d", tt.ms, tt.after, gotA, got)
 		}
+	}
+}
+
+// held returns what the events of a tail count.
+func held(t *tail) (n int) {
+	for i := range t.list {
+		n += t.list[i].size() + t.list[i].held
+	}
+	return n
+}
+
+// The rooms of an event count as well, once it was decoded for somebody: many short names take
+// more than the event did.
+func TestTailRooms(t *testing.T) {
+	var d nodewire.Decoder
+	rooms := strings.TrimSuffix(strings.Repeat(`"a",`, 1000), ",")
+	data := []byte(`{"packet":{"type":2,"data":["e"],"nsp":"/"},"opts":{"rooms":[` + rooms + `],"except":[],"flags":{}}}`)
+	r := &socketio.Recovery{MaxAge: time.Minute, EventBytes: 15_000}
+	tl := tail{from: "900-0"}
+	for i := range uint64(2) {
+		tl.add(raw{id: format(1000+i, 0), uid: "0123456789abcdef", data: data}, r)
+	}
+	if got := len(tl.wanted(&d, &socketio.Session{Rooms: []string{"a"}}, "900-0")); got != 2 || tl.bytes < 2*17_000 || tl.bytes != held(&tl) {
+		t.Fatalf("%d events of %d bytes", got, tl.bytes)
+	}
+	tl.add(raw{id: format(1002, 0), uid: "0123456789abcdef", data: data}, r)
+	if len(tl.list) != 1 || tl.bytes != held(&tl) || tl.from != "1001-0" {
+		t.Errorf("%d events of %d bytes are left, after %s", len(tl.list), tl.bytes, tl.from)
 	}
 }
