@@ -21,21 +21,20 @@ const (
 	maxField = 1 << 20 // of what is no data
 )
 
-// entries reads the entries of an answer and calls f, which may be nil, for each. Those
-// that come before an error have been handed over.
-func (r *reader) entries(f func(*entry)) (n int, err error) {
-	n, err = r.answers.Array()
+// entries reads n entries and calls f, which may be nil, for each. Those that come before an
+// error have been handed over.
+func (r *reader) entries(n int, f func(*entry)) error {
 	defer r.batch.Flush()
 	for i := range n {
 		r.batch.More(i < n-1)
 		if err := r.next(); err != nil {
-			return 0, err
+			return err
 		}
 		if f != nil {
 			f(&r.entry)
 		}
 	}
-	return n, err
+	return nil
 }
 
 // next reads an entry: its id, and an array of names and values.

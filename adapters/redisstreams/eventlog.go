@@ -310,7 +310,7 @@ func (l *eventLog) rewind(id string) {
 	l.position, l.tail = id, tail{from: id}
 }
 
-// torn is told that entries after a position may be missing.
+// torn is told that entries are missing before that with an id, which comes next.
 func (l *eventLog) torn(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/parleyws/parley/adapters/internal/brokertest"
+	"github.com/parleyws/parley/socketio"
 )
 
 // While nobody can read, a stream may be trimmed or forgotten. Then there is a gap.
@@ -47,25 +48,62 @@ func TestGaps(t *testing.T) {
 	}
 }
 
+// overrun puts a hundred entries into the stream in one transaction, after which the last twenty are left.
+func overrun(t *testing.T, server *brokertest.Server) {
+	t.Helper()
+	const event = `{"packet":{"type":2,"data":["e"]},"opts":{"rooms":[],"except":[],"flags":{}}}`
+	const script = `for i = 1, 100 do redis.call("XADD", KEYS[1], "*", "uid", "x", "nsp", "/", "type", "3", "data", ARGV[1]) end
+		redis.call("XTRIM", KEYS[1], "MAXLEN", "20")`
+	if _, err := server.Do("EVAL", script, "1", "socket.io", event); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Entries that are trimmed while a server is too busy to read them are noticed too.
 func TestOverrun(t *testing.T) {
 	server := brokertest.Redis(t)
 	sites := newSites(t, connect(t, server.Addr()), 1, Options{ReadCount: 10}, nil)
 	s := sites[0]
 	g := s.guest("e")
-	event := `{"packet":{"type":2,"data":["e"]},"opts":{"rooms":[],"except":[],"flags":{}}}`
-	// One transaction: the reader sees what is left of a hundred entries.
-	script := `for i = 1, 100 do redis.call("XADD", KEYS[1], "*", "uid", "x", "nsp", "/", "type", "3", "data", ARGV[1]) end
-		redis.call("XTRIM", KEYS[1], "MAXLEN", "20")`
 	for range 2 { // the first time nothing was read before, so nothing can be missing
-		if _, err := server.Do("EVAL", script, "1", "socket.io", event); err != nil {
-			t.Fatal(err)
-		}
+		overrun(t, server)
 		for range 20 {
 			g.next()
 		}
 	}
-	until(t, "gap", func() bool { return s.streams.Stats().Gaps == 1 })
+	if n := s.streams.Stats().Gaps; n != 1 {
+		t.Errorf("%d gaps", n)
+	}
+}
+
+// They are noticed before any entry that follows is delivered. So a client whose session was
+// found before, and that comes back after, is new rather than without what is missing.
+func TestOverrunWhileClientReturns(t *testing.T) {
+	server := brokertest.Redis(t)
+	n := newFront(t, connect(t, server.Addr()), Options{ReadCount: 10}).node()
+	l := n.log()
+	overrun(t, server)
+	var from string
+	until(t, "the first entries", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		from = l.reader.done.position()
+		return len(l.tail.list) == 20 && from == l.tail.list[19].id
+	})
+	s := socketio.Session{ID: "sid", PID: "pid", Connected: from, Lost: from}
+	func() {
+		l.mu.Lock() // nothing is delivered
+		defer l.mu.Unlock()
+		overrun(t, server)
+		until(t, "the gap", func() bool { return n.streams.Stats().Gaps == 1 })
+		if len(l.tail.list) != 20 {
+			t.Errorf("%d events are kept", len(l.tail.list))
+		}
+	}()
+	until(t, "the next entries", func() bool { return l.reader.done.position() != from })
+	if err := l.Resume(soon(t), s, "", nil); err != errTrimmed {
+		t.Errorf("Resume: %v", err)
+	}
 }
 
 // What does not fit the queue while Redis is away is dropped, counted and said.

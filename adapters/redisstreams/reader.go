@@ -25,7 +25,7 @@ type reader struct {
 
 	position string // the id of the last entry that was read; "": not known yet. Others read it with s.mu held
 	start    string // the first position, from ready on
-	missing  string // a position whose entry is known to be missing
+	gap      bool   // entries are missing after position
 	done     progress
 	conn     net.Conn
 	answers  *redislink.Answers
@@ -93,68 +93,59 @@ func (r *reader) session(ctx context.Context, up func()) error {
 		return err
 	}
 	up()
-	var check []string
 	for {
 		from := r.position
-		n, missing, err := r.read(check)
+		err := r.read(ctx)
 		if r.position != from {
 			r.done.set(r.position)
 		}
-		for range missing {
-			r.torn()
-		}
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case n < r.s.o.ReadCount:
-			check = nil
-		// There is more than can be read at once. Was it too much for the stream?
-		case len(check) == 0 && from != origin && from != r.missing:
-			check = []string{from, r.position}
-		default:
-			check = []string{r.position}
 		}
 	}
 }
 
-// read reads the entries that follow position, and hands them over. If there are entries
-// to check, it also finds out how many of them are missing: nothing was missed if the entry
-// is there after which one reads. Otherwise it waits until there is something to read.
-func (r *reader) read(check []string) (n, missing int, err error) {
-	b := r.command[:0]
-	for _, id := range check {
-		b = appendCommand(b, "XRANGE", r.name, id, id)
+// read waits until there are entries after position, and hands them over.
+func (r *reader) read(ctx context.Context) error {
+	wait := r.s.o.BlockTime
+	r.command = appendCommand(r.command[:0], "XREAD", "COUNT", strconv.Itoa(r.s.o.ReadCount),
+		"BLOCK", strconv.FormatInt(wait.Milliseconds(), 10), "STREAMS", r.name, r.position)
+	if err := r.send(r.command, wait); err != nil {
+		return err
 	}
-	count := strconv.Itoa(r.s.o.ReadCount)
-	wait := time.Duration(0)
-	if len(check) > 0 {
-		b = appendCommand(b, "XREAD", "COUNT", count, "STREAMS", r.name, r.position)
-	} else {
-		wait = r.s.o.BlockTime
-		b = appendCommand(b, "XREAD", "COUNT", count, "BLOCK", strconv.FormatInt(wait.Milliseconds(), 10), "STREAMS", r.name, r.position)
-	}
-	r.command = b
-	if err := r.send(b, wait); err != nil {
-		return 0, 0, err
-	}
-	for range check {
-		found, err := r.entries(nil)
-		if err != nil {
-			return 0, missing, err
-		}
-		if found == 0 {
-			missing++
-		}
-	}
-	n, err = r.answers.Array()
+	n, err := r.answers.Array()
 	if err != nil || n < 0 {
-		return 0, missing, err // nil: there is nothing new
+		return err // nil: there is nothing new
 	}
 	if err := r.head(n); err != nil {
-		return 0, missing, err
+		return err
 	}
-	n, err = r.entries(r.hand)
-	return n, missing, err
+	if n, err = r.answers.Array(); err != nil {
+		return err
+	}
+	if n >= r.s.o.ReadCount {
+		// There is more than can be read at once. Was it too much for the stream?
+		if err := r.check(ctx); err != nil {
+			return err
+		}
+	}
+	return r.entries(n, r.hand)
+}
+
+// check finds out whether entries after position were dropped before they were read: none was if
+// the entry is there after which one reads. It asks before an entry is handed over, so that no
+// client comes back in between without what is missing.
+func (r *reader) check(ctx context.Context) error {
+	if r.gap || r.position == origin {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	found, err := r.s.client.XRangeN(ctx, r.name, r.position, r.position, 1).Result()
+	if err == nil && len(found) == 0 {
+		r.trimmed()
+	}
+	return err
 }
 
 var errAnswer = errors.New("redis: unexpected answer to XREAD")
@@ -200,6 +191,10 @@ func (r *reader) hand(e *entry) {
 	r.position = string(e.id)
 	to := s.spaces[string(e.namespace)]
 	s.mu.RUnlock()
+	if r.gap {
+		r.gap = false
+		s.tell(r.name, func(l *eventLog) { l.torn(r.position) })
+	}
 	if to == nil {
 		return // somebody else's
 	}
@@ -245,11 +240,11 @@ func (r *reader) last() (id string, err error) {
 		return "", err
 	}
 	id = origin
-	_, err = r.entries(func(e *entry) { id = string(e.id) })
-	if err != nil {
-		return "", err
+	n, err := r.answers.Array()
+	if err == nil {
+		err = r.entries(n, func(e *entry) { id = string(e.id) })
 	}
-	return id, nil
+	return id, err
 }
 
 // has reports whether an entry is there.
@@ -257,7 +252,10 @@ func (r *reader) has(id string) (bool, error) {
 	if err := r.send(appendCommand(r.command[:0], "XRANGE", r.name, id, id), 0); err != nil {
 		return false, err
 	}
-	n, err := r.entries(nil)
+	n, err := r.answers.Array()
+	if err == nil {
+		err = r.entries(n, nil)
+	}
 	return n > 0, err
 }
 
@@ -275,22 +273,24 @@ func (r *reader) resume() error {
 		// Redis has forgotten the stream, or what it had last.
 		r.move(last)
 		r.s.tell(r.name, func(l *eventLog) { l.rewind(last) })
-		r.gap("the stream has begun anew")
-	case r.position != origin:
+		r.gap = false
+		r.lost("the stream has begun anew")
+	case r.position != origin && !r.gap:
 		// The entries after position are there, or others after those.
-		r.missing = r.position
-		r.torn()
+		r.trimmed()
 	}
 	return nil
 }
 
-// torn is called when entries were dropped before they were read.
-func (r *reader) torn() {
-	r.s.tell(r.name, func(l *eventLog) { l.torn(r.position) })
-	r.gap("the stream was trimmed before it was read")
+// trimmed is called when entries after position were dropped before they were read. Clients
+// that come back are told by the next entry that some are missing: until that one is handed over
+// they miss no more than clients that are connected.
+func (r *reader) trimmed() {
+	r.gap = true
+	r.lost("the stream was trimmed before it was read")
 }
 
-func (r *reader) gap(why string) {
+func (r *reader) lost(why string) {
 	r.s.gaps.Add(1)
 	r.log.Warn("redis: " + why)
 }
