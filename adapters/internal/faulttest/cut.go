@@ -12,10 +12,7 @@ import (
 	"time"
 )
 
-var everyByte = flag.Bool("every", false, "cut conversations with Redis at every byte, not at some")
-
-// someBytes is how far apart the cuts of a manner are otherwise.
-const someBytes = 293
+var cutStep = flag.Int("step", 293, "how many `bytes` apart a conversation with Redis is cut in each manner; with 1, all take hours")
 
 const (
 	// silence is how long it may take until a connection that has fallen silent is given up and
@@ -41,14 +38,14 @@ type Cuts struct {
 	Recovery bool
 }
 
-// RunCuts cuts each conversation after some numbers of bytes, or after every one with -every, in
-// each direction and manner. Whatever was cut: nothing panics, local events arrive at once,
+// RunCuts cuts each conversation after some numbers of bytes, as -step says, in each direction
+// and manner. Whatever was cut: nothing panics, local events arrive at once,
 // the node is connected again in time and works as before, nothing comes twice or out of order, what
 // has not arrived was counted, and nothing is left after Close.
 func RunCuts(t *testing.T, c Cuts) {
 	for _, talk := range talks {
 		// Recovery changes only some of what is said.
-		if talk.recovery && !c.Recovery || c.Recovery && !talk.recovery && !talk.first && !*everyByte {
+		if talk.recovery && !c.Recovery || c.Recovery && !talk.recovery && !talk.first && *cutStep > 1 {
 			continue
 		}
 		t.Run(talk.name, func(t *testing.T) {
@@ -56,14 +53,11 @@ func RunCuts(t *testing.T, c Cuts) {
 			if wrong != nil {
 				t.Fatalf("without a cut: %v", wrong)
 			}
-			step, times := someBytes, 0
-			if *everyByte {
-				step = 1
-			}
+			times := 0
 			for way := range total {
 				for how := range manners {
 					// Each manner has other bytes than the others.
-					for at := int(how) * someBytes / int(manners) % step; at < total[way]; at += step {
+					for at := int(how) * *cutStep / int(manners); at < total[way]; at += *cutStep {
 						times++
 						if _, wrong := c.play(t, &talk, at, direction(way), how); wrong != nil {
 							t.Errorf("%v after %d bytes %v: %v", how, at, direction(way), wrong)
