@@ -140,7 +140,7 @@ var endLimits = []limit{
 			a.raw()
 			a.honest = nil // it is told, too
 			var peers []*wstest.Peer
-			for range 100 {
+			for range 1000 {
 				peers = append(peers, a.peer(""))
 			}
 			a.settle() // Shutdown cuts who is in the handshake

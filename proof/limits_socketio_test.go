@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -65,6 +66,23 @@ var socketLimits = []limit{
 				if status, body := a.request(c, "GET", sid, ""); status != 400 || !strings.Contains(body, `"code":1`) {
 					a.Errorf("%.10s: %d %q", sid, status, body)
 				}
+			}
+			guesses := func() int64 {
+				return allocated(func() {
+					for n := range 1000 {
+						a.request(c, "GET", fmt.Sprintf("%027d", n), "")
+					}
+				})
+			}
+			few, before := guesses(), runtime.NumGoroutine()
+			for range 1000 {
+				a.polling(c)
+			}
+			if many := guesses(); many > few*3/2 {
+				a.Errorf("1,000 guesses cost %d bytes beside 1,000 sessions, and %d beside one", many, few)
+			}
+			if n := runtime.NumGoroutine() - before; n > 10 {
+				a.Errorf("%d more goroutines", n)
 			}
 		},
 	},
@@ -141,11 +159,11 @@ var socketLimits = []limit{
 		},
 	},
 	{
-		what: "a client that does not answer", value: "20 s for a pong, after 25 s", field: "engineio.Limits.PingInterval, PingTimeout", answer: "the session closes", says: "no pong within Limits.PingTimeout",
+		what: "a client that does not answer", value: "20 s for a pong, after 25 s", field: "engineio.Limits.PingInterval, PingTimeout", answer: "the session closes", says: "no pong within Limits.PingTimeout", holds: 16 << 20, // what the log says of 10,000 sessions
 		trip: func(a *arena) {
 			io := a.chat(nil)
 			c := a.client()
-			for range 1000 { // on long-polling, never to be heard of again
+			for range 10_000 { // on long-polling, never to be heard of again
 				a.polling(c)
 			}
 			p := a.session()
