@@ -3,7 +3,7 @@
 // or left behind. It runs on Linux.
 //
 //	go run ./soak                              # 9,000 connections for 30 minutes
-//	go run ./soak -n 2000 -duration 3m         # what ./check deep does, with more time
+//	go run ./soak -n 2000 -duration 5m         # what ./check deep does
 //	go run ./soak -shell goroutines -o DIR     # the other shell; charts and samples go to DIR
 //
 // The server is a process of its own, so that its memory, goroutines and descriptors are those
@@ -120,10 +120,10 @@ func (s *soak) write() error {
 	}
 	defer f.Close()
 	w := csv.NewWriter(f)
-	w.Write([]string{"seconds", "phase", "settled", "resident", "heap", "goroutines", "descriptors", "messages", "p50_us", "p99_us", "lost", "doubled", "swapped"})
+	w.Write([]string{"seconds", "phase", "settled", "resident", "heap", "holes", "stacks", "goroutines", "descriptors", "messages", "p50_us", "p99_us", "lost", "doubled", "swapped"})
 	for _, m := range s.samples {
 		row := []string{strconv.FormatFloat(m.At.Seconds(), 'f', 1, 64), strconv.Itoa(m.Phase), strconv.FormatBool(m.Settled)}
-		for _, v := range []int64{int64(m.Resident), int64(m.Heap), int64(m.Goroutines), int64(m.Descriptors), int64(m.Messages),
+		for _, v := range []int64{int64(m.Resident), int64(m.Heap), int64(m.Holes), int64(m.Stacks), int64(m.Goroutines), int64(m.Descriptors), int64(m.Messages),
 			m.P50.Microseconds(), m.P99.Microseconds(), int64(m.Healthy.Lost), int64(m.Healthy.Doubled), int64(m.Healthy.Swapped)} {
 			row = append(row, strconv.FormatInt(v, 10))
 		}

@@ -30,8 +30,9 @@ import (
 const sendBuffer = 64 << 10
 
 // recovery is for how long and how much the server keeps what clients have missed that come
-// back. Both are so short that the memory for it has stopped growing when the warm-up ends.
-var recovery = socketio.Recovery{MaxAge: 20 * time.Second, EventBytes: 8 << 20}
+// back: so short that the memory for it has stopped growing when the warm-up ends, and about as
+// much as readers that stop put there.
+var recovery = socketio.Recovery{MaxAge: 20 * time.Second, EventBytes: 64 << 20}
 
 // A Note is the argument of all events.
 type Note struct {
@@ -44,6 +45,8 @@ type Note struct {
 type State struct {
 	Goroutines int
 	Heap       uint64 // bytes in use; live, if it was collected just before
+	Holes      uint64 // bytes of the heap between what is in use, where other sizes don't fit
+	Stacks     uint64 // bytes of the goroutines' stacks
 	Plain      int    // connections of conn that are in a room
 	Sessions   int    // of Socket.IO
 	Errors     int64  // that the library has logged as such
@@ -82,12 +85,13 @@ func serve(name string) error {
 		}
 		if settle {
 			runtime.GC()
-			debug.FreeOSMemory()
+			debug.FreeOSMemory() // the second collection, with which the pools are empty
 		}
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		sessions := io.Sessions()
-		return State{runtime.NumGoroutine(), m.HeapAlloc, members.size(), sessions.Polling + sessions.WebSocket, counted.n.Load()}, nil
+		return State{Goroutines: runtime.NumGoroutine(), Heap: m.HeapAlloc, Holes: m.HeapInuse - m.HeapAlloc, Stacks: m.StackInuse,
+			Plain: members.size(), Sessions: sessions.Polling + sessions.WebSocket, Errors: counted.n.Load()}, nil
 	}
 	proc.Serve(l.Addr().String(), map[string]proc.Handler{
 		"state": state, "cpu": harness.CPU, "profile": harness.Profile, "goroutines": writeProfile("goroutine"), "heap": writeProfile("heap"),
