@@ -261,14 +261,15 @@ func call(f func() error) <-chan error {
 	return done
 }
 
-// hardClose ends the stream at the peer's end without any notice: over TLS
-// there is no alert, and what we still write to a socket is answered by a reset.
+// hardClose ends the stream at the peer's end without any notice, when all that was sent has
+// arrived: over TLS there is no alert, and what we still write to a socket is answered by a reset.
 func (l *link) hardClose() {
 	nc := l.p.NetConn()
 	if t, ok := nc.(*tls.Conn); ok {
 		nc = t.NetConn()
 	}
-	if s, ok := nc.(interface{ SetLinger(int) error }); ok {
+	if s, ok := nc.(*net.TCPConn); ok {
+		waitSent(l, s)
 		s.SetLinger(0)
 	}
 	nc.Close()

@@ -217,8 +217,10 @@ func (in *inbound) readLate(room []byte) (n int, err error) {
 // receive buffer of a socket holds.
 const lateBytes = 8 << 20
 
-// lateTime is how long such a read may take on a stream that can't be tried.
-const lateTime = 100 * time.Millisecond
+// lateTime is how long such a read may take on a stream that can't be tried. A deadline that passes
+// before the read has begun would lose what has arrived: it leaves a busy machine far more time than
+// goroutines wait for their turn.
+const lateTime = time.Second
 
 // failed ends the connection after a failed read.
 func (in *inbound) failed(ctx context.Context, err error) error {
