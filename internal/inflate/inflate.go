@@ -29,9 +29,9 @@ type Decoder struct {
 	left         int   // bytes of the current stored block that are not copied yet
 	litLen, dist *code // codes of the current block: the fixed ones, or ownLitLen and ownDist
 
-	words     [maxLitLen + maxDist + 1]word // scratch space of codes
-	ownLitLen code                          // code of a block that brings its own
-	ownDist   code                          // code of a block that brings its own
+	words     [maxLitLen + maxDist]word // scratch space of codes
+	ownLitLen code                      // code of a block that brings its own
+	ownDist   code                      // code of a block that brings its own
 }
 
 // A state says what comes next in the input.
