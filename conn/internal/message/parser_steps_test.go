@@ -65,6 +65,21 @@ func TestNeed(t *testing.T) {
 	p.Release()
 }
 
+// Room is nil for a frame that is completed in place, both while it comes and when it is there.
+func TestNoRoomInPlace(t *testing.T) {
+	p := testParser(false)
+	b := appendFrame(nil, frame.Header{Fin: true, Opcode: frame.Binary}, make([]byte, 2*directly))
+	for _, came := range []int{directly / 2, len(b)} {
+		n, _, err := p.Next(b[:came])
+		if whole := n == len(b); err != nil || whole != (came == len(b)) {
+			t.Fatalf("%d of %d bytes: %d are used up, %v", came, len(b), n, err)
+		}
+		if p.Room() != nil {
+			t.Errorf("there is room after %d of %d bytes", came, len(b))
+		}
+	}
+}
+
 // A length that is not in its shortest form (RFC 6455, section 5.2) is an error
 // unless the parser is lenient.
 func TestLenientLength(t *testing.T) {
