@@ -107,10 +107,15 @@ func TestReaderWithoutProgress(t *testing.T) {
 	}
 }
 
-// TestResponseFails: the connection breaks before the response is out.
+// TestResponseFails: the connection breaks before the response is out. Nobody listens to a
+// peer that can't be told of the refusal.
 func TestResponseFails(t *testing.T) {
 	for _, in := range []string{sample(""), without("Upgrade")} {
-		c := newMemConn(in)
+		c := newMemConn("")
+		c.in = io.MultiReader(strings.NewReader(in), readStep(func([]byte) (int, error) {
+			t.Errorf("%.20q: it is read after that", in)
+			return 0, io.EOF
+		}))
 		c.closed = true
 		_, err := AcceptConn(c, nil)
 		if _, refused := errors.AsType[*Error](err); !refused && !errors.Is(err, net.ErrClosed) {

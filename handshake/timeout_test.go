@@ -2,6 +2,7 @@ package handshake
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,4 +191,40 @@ func TestTLSTimeout(t *testing.T) {
 			t.Errorf("%v after %v", err, took)
 		}
 	})
+}
+
+// A countedCtx counts what waits for its end, which does not come.
+type countedCtx struct {
+	context.Context
+	done    chan struct{}
+	waiting atomic.Int32
+}
+
+func (c *countedCtx) Done() <-chan struct{} { return c.done }
+func (c *countedCtx) Err() error            { return nil }
+func (c *countedCtx) Value(any) any         { return nil }
+
+// AfterFunc is what package context calls.
+func (c *countedCtx) AfterFunc(func()) (stop func() bool) {
+	c.waiting.Add(1)
+	return func() bool { c.waiting.Add(-1); return true }
+}
+
+// TestDialLeavesCtx: after Dial nothing waits for the end of ctx, or each call would cost a
+// program memory for as long as its ctx lives.
+func TestDialLeavesCtx(t *testing.T) {
+	for _, answer := range []string{goodAnswer, "HTTP/1.1 404 Not Found\r\n"} {
+		for _, timeout := range []time.Duration{0, time.Hour} {
+			client := answering(answer + "\r\n")
+			client.Timeout = timeout
+			ctx := &countedCtx{Context: t.Context(), done: make(chan struct{})}
+			res, _, err := Dial(ctx, "ws://example.com/", &DialOptions{HTTPClient: client})
+			if err == nil {
+				res.Conn.Close()
+			}
+			if n := ctx.waiting.Load(); n != 0 || (err == nil) != (answer == goodAnswer) {
+				t.Errorf("%q, timeout %v: %d wait, %v", answer, timeout, n, err)
+			}
+		}
+	}
 }

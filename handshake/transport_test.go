@@ -212,6 +212,28 @@ func TestDialTLSTimeout(t *testing.T) {
 	}
 }
 
+// TestDialTLSTimeoutEnds: the transport's limit of the TLS handshake has no hold on the
+// answer that follows it.
+func TestDialTLSTimeoutEnds(t *testing.T) {
+	config := tlsConfig(t)
+	synctest.Test(t, func(t *testing.T) {
+		client, tr := deafClient(func(nc net.Conn) {
+			secure := tls.Server(nc, config.server)
+			if err := secure.Handshake(); err != nil {
+				t.Error(err)
+			}
+			<-time.After(10 * time.Second)
+			serveEcho(secure)
+		})
+		tr.TLSClientConfig, tr.TLSHandshakeTimeout = config.client, time.Second
+		res, _, err := Dial(t.Context(), "wss://example.com/", &DialOptions{HTTPClient: client})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Conn.Close()
+	})
+}
+
 // TestDialEndsDialing: the end of ctx ends the dialing, where net/http would leave
 // it to itself.
 func TestDialEndsDialing(t *testing.T) {
