@@ -90,6 +90,7 @@ func TestRefused(t *testing.T) {
 			"10", num(138-11, 7), "10", num(118-11, 7), "01 01 0 000")},
 		{"more lengths than announced", stream(dynamic(257, 10), zeros(138), zeros(118), one, zeros(11), "0 000")},
 		{"literals and lengths: no word", stream(dynamic(257, 1), zeros(138), zeros(119), one, num(0, 64))},
+		{"literals and lengths: no word, and a far distance", stream(dynamic(286, 12), zeros(138), zeros(138), zeros(21), one, num(0, 64))},
 		{"no word in either code", stream(dynamic(257, 1), zeros(138), zeros(120), num(0, 64))},
 		{"literals and lengths: too few words", stream(dynamic(257, 1), zeros(138), zeros(117), two, two, one, "01 000")},
 		{"literals and lengths: too many words", stream(dynamic(257, 1), zeros(138), zeros(116), one, one, one, one, "1 000")},
@@ -113,18 +114,21 @@ func TestRefused(t *testing.T) {
 // other word (RFC 1951, section 3.2.7).
 func TestSparseCodes(t *testing.T) {
 	begin := dynamic(258, 1) + zeros('H') + one + zeros(138) + zeros(256-'H'-1-138) + two + two
-	for _, tt := range []struct{ name, dists, data, want string }{
-		{"one distance", one, "0 0 11 0 0 11 0 10 000", "HHHHHHHHH"}, // 'H', 'H', 3 from 1, 'H', 3 from 1, end
-		{"the other word of it", one, "0 11 1 10 000", ""},
-		{"no distance", "", "0 0 10 000", "HH"},
-		{"no distance, but a length", "", "0 11 0 10 000", ""},
+	before := dynamic(257, 2) + zeros(138) + zeros(118) + one + one + one + "0" // a block with two distances
+	for _, tt := range []struct{ name, before, dists, data, want string }{
+		{"one distance", "", one, "0 0 11 0 0 11 0 10 000", "HHHHHHHHH"}, // 'H', 'H', 3 from 1, 'H', 3 from 1, end
+		{"the other word of it", "", one, "0 11 1 10 000", ""},
+		{"the other word of it, which the block before had", before, one, "0 0 11 1 00000 00000 0000 10 000", ""},
+		{"no distance", "", "", "0 0 10 000", "HH"},
+		{"no distance, but a length", "", "", "0 11 0 10 000", ""},
+		{"no distance, but a length and one of the block before", before, "", "0 0 11 0 00000 00000 0000 10 000", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			head := begin + tt.dists
 			if tt.dists == "" {
 				head = strings.Replace(begin, dynamic(258, 1), dynamic(258, 11), 1) + zeros(11)
 			}
-			got, err := all(new(Decoder), stream(head, tt.data), nil, 0)
+			got, err := all(new(Decoder), stream(tt.before, head, tt.data), nil, 0)
 			if ok := err == nil; ok != (tt.want != "") || ok && string(got) != tt.want {
 				t.Errorf("got %q, %v; want %q", got, err, tt.want)
 			}
@@ -219,5 +223,30 @@ func TestAnyCodes(t *testing.T) {
 		if !ok || err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("%d bytes, %v, instead of %d, %t", len(got), err, len(want), ok)
 		}
+	}
+}
+
+// The longest pair of a length and a distance that there can be, 48 bits, comes after any number
+// of bits that are loaded.
+func TestLongestPairs(t *testing.T) {
+	var s strings.Builder
+	s.WriteString("0" + num(2, 2) + num(29, 5) + num(29, 5) + num(15, 4) + num(0, 9) + strings.Repeat(num(4, 3), 16))
+	lengths := make([]int, 286+30) // as TestAnyCodes writes them
+	for n := 1; n < 15; n++ {
+		lengths[n], lengths[286+n] = n, n
+	}
+	lengths[endOfBlock], lengths[284], lengths[286], lengths[286+29] = 15, 15, 15, 15
+	for _, n := range lengths {
+		fmt.Fprintf(&s, "%04b", n)
+	}
+	last := strings.Repeat("1", 14)
+	for n := range 64 {
+		s.WriteString(strings.Repeat("0", n) + last + "1" + num(n, 5) + last + "1" + num(n, 13))
+	}
+	p, window := stream(s.String(), last, "0 000"), someText(rand.New(rand.NewPCG(4, 8)), 1<<15)
+	want, ok := reference(p, window)
+	got, err := all(new(Decoder), p, window, len(want))
+	if !ok || err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, %v, instead of %d, %t", len(got), err, len(want), ok)
 	}
 }
