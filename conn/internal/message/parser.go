@@ -37,7 +37,7 @@ type Options struct {
 // A Parser is for one goroutine at a time.
 type Parser struct {
 	rules     rules
-	text      text.Checker
+	text      text.Checker       // of the current message; ready for the next one after each that is whole
 	inflater  *inflater.Inflater // nil if permessage-deflate is off
 	header    frame.Header       // header of the current frame, unless place is between
 	seen      int64              // bytes of the current frame's payload that were unmasked and checked
@@ -138,9 +138,6 @@ func (p *Parser) inPlace(b []byte) (n int, e Event, err error) {
 		mask.Bytes(part, h.MaskKey, int(p.seen)&3)
 	}
 	if h.Opcode == frame.Text && !h.Rsv1 {
-		if p.seen == 0 {
-			p.text = text.Checker{}
-		}
 		if !p.text.Write(part) || end == h.Length && !p.text.Done() {
 			return 0, Event{}, errText
 		}
@@ -166,7 +163,6 @@ func (p *Parser) begin(h *frame.Header) {
 	p.place = apart
 	if h.Opcode != frame.Continuation {
 		p.opcode = h.Opcode
-		p.text = text.Checker{}
 	}
 }
 
@@ -237,11 +233,8 @@ func (p *Parser) inflate(opcode frame.Opcode, b []byte) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	if opcode == frame.Text {
-		p.text = text.Checker{}
-		if !p.text.Write(plain.B) || !p.text.Done() {
-			return Event{}, errText
-		}
+	if opcode == frame.Text && (!p.text.Write(plain.B) || !p.text.Done()) {
+		return Event{}, errText
 	}
 	return Event{plain.B, Message, opcode, true}, nil
 }

@@ -80,6 +80,55 @@ func TestNoRoomInPlace(t *testing.T) {
 	}
 }
 
+// A frame of up to pool.Large bytes, were its header the longest, is completed in place, so
+// that Need never asks for a larger buffer. The payload of a longer one is collected.
+func TestLongestInPlace(t *testing.T) {
+	for _, tt := range []struct {
+		length int64
+		want   place
+	}{
+		{pool.Large - frame.MaxHeaderLen, inFront},
+		{pool.Large - frame.MaxHeaderLen + 1, apart},
+	} {
+		p := testParser(false)
+		if _, _, err := p.Next(header(frame.Header{Fin: true, Opcode: frame.Binary, Length: tt.length})); err != nil {
+			t.Fatal(err)
+		}
+		if p.place != tt.want || p.Need() > pool.Large {
+			t.Errorf("payload of %d bytes: place %d, want %d; need %d", tt.length, p.place, tt.want, p.Need())
+		}
+	}
+}
+
+// There is room for 16 KiB and more of a payload, at first for 64 KiB of them, and for less
+// there is none.
+func TestRoom(t *testing.T) {
+	for _, tt := range []struct{ missing, want int }{
+		{1 << 20, pool.Large},
+		{16 << 10, 16 << 10},
+		{16<<10 - 1, 0},
+		{1, 0},
+	} {
+		p := testParser(false)
+		show(t, p, header(frame.Header{Opcode: frame.Binary, Length: int64(tt.missing)}))
+		if got := len(p.Room()); got != tt.want {
+			t.Errorf("%d bytes are missing: room for %d, want %d", tt.missing, got, tt.want)
+		}
+		p.Release()
+	}
+}
+
+// What Take returns is the event's, even while a message is being collected.
+func TestTakeBetween(t *testing.T) {
+	p := testParser(false)
+	b := appendFrame(nil, frame.Header{Opcode: frame.Binary}, make([]byte, pool.Large))
+	e := show(t, p, appendFrame(b, frame.Header{Fin: true, Opcode: frame.Ping}, []byte("ping")))
+	if got := string(p.Take(e)); got != "ping" || p.collected == nil {
+		t.Errorf("%d bytes, collected %t", len(got), p.collected != nil)
+	}
+	p.Release()
+}
+
 // A length that is not in its shortest form (RFC 6455, section 5.2) is an error
 // unless the parser is lenient.
 func TestLenientLength(t *testing.T) {

@@ -65,6 +65,21 @@ func TestRulesMessageSize(t *testing.T) {
 	}
 }
 
+// The bound of compressed bytes is exact up to limits for which it would overflow.
+func TestCompressedBound(t *testing.T) {
+	for _, tt := range []struct{ limit, want int64 }{
+		{0, 1024},
+		{80, 80 + 10 + 1024},
+		{8_190_000_000_000_000_000, 8_190_000_000_000_000_000/8*9 + 1024},
+		{8_200_000_000_000_000_000, math.MaxInt64},
+		{math.MaxInt64 - 2000, math.MaxInt64},
+	} {
+		if got := compressedBound(tt.limit); got != tt.want {
+			t.Errorf("limit %d: %d, want %d", tt.limit, got, tt.want)
+		}
+	}
+}
+
 func TestRulesFragments(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -9,7 +9,7 @@ import "encoding/binary"
 // Checker finds the first wrong byte without waiting for the rest of a character
 // or a frame.
 //
-// The zero value is ready for a message. Assign the zero value to make a Checker
+// The zero value is ready for a message. Once Done has returned true, a Checker is
 // ready for the next message.
 type Checker struct {
 	state uint64 // the lower six bits are one of the states below
