@@ -113,6 +113,12 @@ func TestAppendWritesHeaderOnly(t *testing.T) {
 	}
 }
 
+func TestMaxHeaderLen(t *testing.T) {
+	if got := len(frame.Header{Masked: true, Length: math.MaxInt64}.Append(nil)); got != frame.MaxHeaderLen {
+		t.Errorf("the longest header has %d bytes, MaxHeaderLen is %d", got, frame.MaxHeaderLen)
+	}
+}
+
 func TestAppendIgnores(t *testing.T) {
 	h := frame.Header{Fin: true, Opcode: 0xF2, MaskKey: key, Length: 1}
 	if got, want := h.Append(nil), []byte{0x82, 0x01}; !bytes.Equal(got, want) {
