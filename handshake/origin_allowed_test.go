@@ -38,4 +38,7 @@ func TestOriginAllowed(t *testing.T) {
 			}
 		})
 	}
+	if handshake.OriginAllowed(&http.Request{Header: http.Header{"Origin": {"file://"}}}, nil) {
+		t.Error("an origin without a host is the host of a request without one")
+	}
 }

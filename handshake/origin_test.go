@@ -169,6 +169,24 @@ func TestParseOrigin(t *testing.T) {
 	}
 }
 
+// TestIsScheme: a letter, then letters, digits and three marks (RFC 3986, section 3.1).
+func TestIsScheme(t *testing.T) {
+	for i := range 256 {
+		c := byte(i)
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if got := isScheme(string([]byte{c})); got != letter {
+			t.Errorf("%q: %v", c, got)
+		}
+		want := letter || '0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'
+		if got := isScheme(string([]byte{'a', c})); got != want {
+			t.Errorf("a and %q: %v", c, got)
+		}
+	}
+	if isScheme("") {
+		t.Error("nothing is a scheme")
+	}
+}
+
 // TestSplitHost: names and IPv6 addresses, with a port or without.
 func TestSplitHost(t *testing.T) {
 	for _, tt := range []struct {

@@ -71,6 +71,13 @@ func TestPumpDeadline(t *testing.T) {
 		p.setDeadline(time.Time{})
 		go func() { gate <- brings("", nil) }()
 		want("", nil)
+		p.setDeadline(time.Now().Add(time.Second))
+		p.setDeadline(time.Time{}) // nor does a former one mean anything if there is none now
+		go func() {
+			<-time.After(time.Minute)
+			gate <- brings("g", nil)
+		}()
+		want("g", nil)
 		if n, err := p.Read(nil); n != 0 || err != nil {
 			t.Errorf("empty read: %d, %v", n, err)
 		}
@@ -133,7 +140,8 @@ func TestPumpExcused(t *testing.T) {
 // TestPumpPanic: a panic of the stream comes out of Read, where its caller can
 // recover from it; a stream that ends the goroutine does not hang the caller.
 func TestPumpPanic(t *testing.T) {
-	p := newPump(readStep(func([]byte) (int, error) { panic("bad read") }))
+	reads := 0
+	p := newPump(readStep(func([]byte) (int, error) { reads++; panic("bad read") }))
 	for range 2 {
 		func() {
 			defer func() {
@@ -143,6 +151,9 @@ func TestPumpPanic(t *testing.T) {
 			}()
 			p.Read(make([]byte, 1))
 		}()
+	}
+	if reads != 2 {
+		t.Errorf("the stream was read %d times by two reads", reads)
 	}
 	p = newPump(readStep(func([]byte) (int, error) { runtime.Goexit(); return 0, nil }))
 	if _, err := p.Read(make([]byte, 1)); err != errReadLeft {

@@ -61,6 +61,7 @@ func TestRequirements(t *testing.T) {
 		{"subprotocols all empty", sample("Sec-WebSocket-Protocol: , ,\r\n"), 400},
 		{"subprotocols with empty elements", sample("Sec-WebSocket-Protocol: , a,, b\r\n"), 0},
 		{"extension malformed", sample("Sec-WebSocket-Extensions: foo bar\r\n"), 400},
+		{"extension malformed after another", sample("Sec-WebSocket-Extensions: foo, =\r\n"), 400},
 		{"extension unknown", sample("Sec-WebSocket-Extensions: foo; bar=1\r\n"), 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -70,7 +70,7 @@ func TestDialAnswers(t *testing.T) {
 				t.Fatalf("error %v", err)
 			}
 			if err == nil {
-				if resp.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Upgrade") == "" {
+				if resp.StatusCode != http.StatusSwitchingProtocols || resp.Body != http.NoBody || res.Header.Get("Upgrade") == "" {
 					t.Errorf("response %+v, result %+v", resp, res)
 				}
 				if want := resp.Header.Get("Sec-WebSocket-Protocol"); res.Subprotocol != want {

@@ -50,6 +50,11 @@ func TestDialReasons(t *testing.T) {
 		{"200, no type", nil, status("204 No Content", ""), no + "; the Upgrade field of the request was ignored"},
 		{"301", nil, status("301 Moved", "Location: https://other.example/\r\n"), `the server redirects to Location "https://other.example/", want 101; it is followed only if HTTPClient.CheckRedirect is set`},
 		{"307", nil, status("307 Temporary Redirect", "Location: /b\r\n"), `the server redirects to Location "/b", want 101; it is followed only if HTTPClient.CheckRedirect is set`},
+		{"300", nil, status("300 Multiple Choices", "Location: /b\r\n"), `the server redirects to Location "/b", want 101; it is followed only if HTTPClient.CheckRedirect is set`},
+		{"399", nil, status("399 Unknown", "Location: /b\r\n"), `the server redirects to Location "/b", want 101; it is followed only if HTTPClient.CheckRedirect is set`},
+		{"299", nil, status("299 Unknown", ""), no + "; the Upgrade field of the request was ignored"},
+		{"300, nowhere", nil, status("300 Multiple Choices", ""), no},
+		{"400 with a Location", nil, status("400 Bad Request", "Location: /b\r\n"), no},
 		{"304", nil, "HTTP/1.1 304 Not Modified\r\n\r\n", no},
 		{"307, nowhere", nil, status("307 Temporary Redirect", ""), no},
 		{"400", nil, status("400 Bad Request", ""), no},
@@ -138,8 +143,23 @@ func TestDialFieldsReason(t *testing.T) {
 	d := dialer{options: new(DialOptions), ours: true, key: sampleKey}
 	h := http.Header{"X": make([]string, responseFields+1)}
 	_, err := d.check(&http.Response{Header: h, StatusCode: 200})
-	if want := "response has 101 header fields, more than 100"; err == nil || err.Error() != want {
+	const want = "response has 101 header fields, more than 100"
+	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %v", err, want)
+	}
+	h["X"] = h["X"][1:]
+	if _, err := d.check(&http.Response{Header: h, StatusCode: 200}); err == nil || strings.Contains(err.Error(), "header fields") {
+		t.Errorf("100 fields: error %v", err)
+	}
+}
+
+// TestQuoted: no value is begun beyond 512 bytes.
+func TestQuoted(t *testing.T) {
+	for n, want := range map[int]bool{250: true, 251: true, 252: false} {
+		x := strings.Repeat("x", n)
+		if got := quoted([]string{x, x + "x", "last"}); strings.HasSuffix(got, `"last"`) != want {
+			t.Errorf("after 2 * %d + 10 bytes: %s", n, got)
+		}
 	}
 }
 

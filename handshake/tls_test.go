@@ -1,15 +1,22 @@
 package handshake
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"math/big"
 	"net"
+	"net/http"
+	"net/url"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/parleyws/parley/internal/pipe"
 )
 
 // tlsConfigs are the two sides of a connection with a certificate of its own.
@@ -44,4 +51,27 @@ func tlsConfig(t *testing.T) tlsConfigs {
 		server: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}},
 		client: &tls.Config{RootCAs: roots, ServerName: "example.com"},
 	}
+}
+
+// TestProxyNoTLS: the connection to a proxy that should have TLS, and has not, is closed.
+func TestProxyNoTLS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := make(chan struct{})
+		tr := &http.Transport{
+			Proxy: http.ProxyURL(&url.URL{Scheme: "https", Host: "proxy.example.com"}),
+			DialContext: func(context.Context, string, string) (net.Conn, error) {
+				a, b := pipe.New()
+				go func() {
+					io.WriteString(b, "HTTP/1.1 400 Bad Request\r\n\r\n")
+					io.Copy(io.Discard, b) // ends when the connection does
+					close(gone)
+				}()
+				return a, nil
+			},
+		}
+		if _, _, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: &http.Client{Transport: tr}}); err == nil {
+			t.Error("no error")
+		}
+		<-gone
+	})
 }

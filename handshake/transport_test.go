@@ -96,6 +96,11 @@ func TestDialApplicationProtocol(t *testing.T) {
 		{"proxy", &http.Transport{TLSClientConfig: insecure("x-chat"), Proxy: http.ProxyURL(proxyURL)}, []string{"x-chat"}},
 		{"proxy, none", &http.Transport{TLSClientConfig: insecure(), Proxy: http.ProxyURL(proxyURL)}, []string{"http/1.1"}},
 		{
+			"old TLS dialer", //lint:ignore SA1019 it is in use
+			&http.Transport{DialTLS: func(network, addr string) (net.Conn, error) { return tls.Dial(network, addr, insecure("x-chat")) }},
+			[]string{"x-chat"},
+		},
+		{
 			"TLS dialer, HTTP/2 alone",
 			&http.Transport{DialTLSContext: (&tls.Dialer{Config: insecure("x-chat")}).DialContext, Protocols: onlyProtocols(func(p *http.Protocols) { p.SetHTTP2(true) })},
 			[]string{"x-chat"},
@@ -129,6 +134,23 @@ func TestDialApplicationProtocol(t *testing.T) {
 	}
 }
 
+// TestDialIdle: a ws request goes through the transport itself, which keeps the connection of
+// one that was refused and uses it again.
+func TestDialIdle(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }))
+	defer s.Close()
+	var reused []bool
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) { reused = append(reused, i.Reused) },
+	})
+	for range 2 {
+		Dial(ctx, s.URL, &DialOptions{HTTPClient: s.Client()})
+	}
+	if want := []bool{false, true}; !slices.Equal(reused, want) {
+		t.Errorf("reused: %v, want %v", reused, want)
+	}
+}
+
 // TestDialUnencryptedHTTP2: nor is HTTP/2 spoken without TLS.
 func TestDialUnencryptedHTTP2(t *testing.T) {
 	s := httptest.NewServer(echo(t, nil))
@@ -158,6 +180,7 @@ func TestDialAgreesOnH2(t *testing.T) {
 	}{
 		{"taken for HTTP/1.1", &http.Transport{DialTLSContext: dialer.DialContext}},
 		{"spoken", &http.Transport{DialTLSContext: dialer.DialContext, ForceAttemptHTTP2: true}},
+		{"HTTP/2 alone", &http.Transport{DialTLSContext: dialer.DialContext, Protocols: onlyProtocols(func(p *http.Protocols) { p.SetHTTP2(true) })}},
 		{"wrapped", tripper((&http.Transport{DialTLSContext: dialer.DialContext}).RoundTrip)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -310,6 +333,7 @@ func TestWrappedProxy(t *testing.T) {
 		{"answers as plain HTTP", answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "ws://example.com:81/", hint},
 		{"refuses", answer("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"), "ws://example.com:81/", hint},
 		{"ends", answer(""), "ws://example.com:81/", hint},
+		{"redirects", answer("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"), "ws://example.com:81/", "no further" + hint},
 		{"lets it through", answer(goodAnswer + "\r\n"), "ws://example.com:81/", ""},
 		{"is the server", answer("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), "ws://proxy.example.com/", "404 Not Found: the server did not switch protocols, want 101"},
 		{"name in another script", answer("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), "ws://b\u00fccher.example/", "404 Not Found: the server did not switch protocols, want 101"},
@@ -323,6 +347,7 @@ func TestWrappedProxy(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			client, tr := proxied("http://proxy.example.com", tt.behave)
 			client.Transport = tripper(tr.RoundTrip)
+			client.CheckRedirect = func(*http.Request, []*http.Request) error { return errors.New("no further") }
 			res, _, err := Dial(t.Context(), tt.url, &DialOptions{HTTPClient: client})
 			if err == nil {
 				res.Conn.Close()
