@@ -15,6 +15,7 @@ var malformed = []struct {
 	{"empty first line", "\r\n" + sample(""), 400},
 	{"lower-case method", strings.Replace(sample(""), "GET", "get", 1), 405},
 	{"method POST", strings.Replace(sample(""), "GET", "POST", 1), 405},
+	{"method POST, fragment", strings.Replace(sample(""), "GET /chat", "POST /chat#x", 1), 400},
 	{"method HEAD", strings.Replace(sample(""), "GET", "HEAD", 1), 405},
 	{"method CONNECT", strings.Replace(sample(""), "GET", "CONNECT", 1), 405},
 	{"no method", strings.Replace(sample(""), "GET", "", 1), 400},

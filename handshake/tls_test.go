@@ -1,12 +1,14 @@
 package handshake
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -71,6 +73,35 @@ func TestProxyNoTLS(t *testing.T) {
 		}
 		if _, _, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: &http.Client{Transport: tr}}); err == nil {
 			t.Error("no error")
+		}
+		<-gone
+	})
+}
+
+// TestRefusalEndsTLS: the connection of a request that was refused is closed, since the copy of
+// the transport that has made it is used for no other.
+func TestRefusalEndsTLS(t *testing.T) {
+	config := tlsConfig(t)
+	synctest.Test(t, func(t *testing.T) {
+		gone := make(chan struct{})
+		tr := &http.Transport{
+			TLSClientConfig: config.client,
+			DialContext: func(context.Context, string, string) (net.Conn, error) {
+				a, b := pipe.New()
+				go func() {
+					secure := tls.Server(b, config.server)
+					in := bufio.NewReader(secure)
+					http.ReadRequest(in)
+					io.WriteString(secure, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+					io.Copy(io.Discard, in) // ends when the connection does
+					close(gone)
+				}()
+				return a, nil
+			},
+		}
+		_, _, err := Dial(t.Context(), "wss://example.com/", &DialOptions{HTTPClient: &http.Client{Transport: tr}})
+		if _, ok := errors.AsType[*DialError](err); !ok {
+			t.Errorf("error %v", err)
 		}
 		<-gone
 	})
