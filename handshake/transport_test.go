@@ -78,6 +78,7 @@ func TestDialApplicationProtocol(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	dialTLS := func(network, addr string) (net.Conn, error) { return tls.Dial(network, addr, insecure("x-chat")) }
 	for _, tt := range []struct {
 		name      string
 		transport *http.Transport
@@ -95,11 +96,7 @@ func TestDialApplicationProtocol(t *testing.T) {
 		{"old dialer", &http.Transport{TLSClientConfig: insecure("x-chat"), Dial: new(net.Dialer).Dial}, []string{"x-chat"}}, //lint:ignore SA1019 it is in use
 		{"proxy", &http.Transport{TLSClientConfig: insecure("x-chat"), Proxy: http.ProxyURL(proxyURL)}, []string{"x-chat"}},
 		{"proxy, none", &http.Transport{TLSClientConfig: insecure(), Proxy: http.ProxyURL(proxyURL)}, []string{"http/1.1"}},
-		{
-			"old TLS dialer", //lint:ignore SA1019 it is in use
-			&http.Transport{DialTLS: func(network, addr string) (net.Conn, error) { return tls.Dial(network, addr, insecure("x-chat")) }},
-			[]string{"x-chat"},
-		},
+		{"old TLS dialer", &http.Transport{DialTLS: dialTLS}, []string{"x-chat"}}, //lint:ignore SA1019 it is in use
 		{
 			"TLS dialer, HTTP/2 alone",
 			&http.Transport{DialTLSContext: (&tls.Dialer{Config: insecure("x-chat")}).DialContext, Protocols: onlyProtocols(func(p *http.Protocols) { p.SetHTTP2(true) })},
@@ -180,7 +177,13 @@ func TestDialAgreesOnH2(t *testing.T) {
 	}{
 		{"taken for HTTP/1.1", &http.Transport{DialTLSContext: dialer.DialContext}},
 		{"spoken", &http.Transport{DialTLSContext: dialer.DialContext, ForceAttemptHTTP2: true}},
-		{"HTTP/2 alone", &http.Transport{DialTLSContext: dialer.DialContext, Protocols: onlyProtocols(func(p *http.Protocols) { p.SetHTTP2(true) })}},
+		{"HTTP/2 alone, in the user's way", &http.Transport{
+			DialTLSContext: dialer.DialContext,
+			Protocols:      onlyProtocols(func(p *http.Protocols) { p.SetHTTP2(true) }),
+			TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{"h2": func(string, *tls.Conn) http.RoundTripper {
+				return tripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("it was spoken") })
+			}},
+		}},
 		{"wrapped", tripper((&http.Transport{DialTLSContext: dialer.DialContext}).RoundTrip)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
