@@ -237,9 +237,6 @@ func (l *Loop) told(events []Event) {
 // socket returns the socket that e is about; nil if that is closed, in which case its
 // descriptor may be another socket's by now.
 func (l *Loop) socket(e Event) *Socket {
-	if int(e.Descriptor) >= len(l.sockets) {
-		return nil
-	}
 	if s := l.sockets[e.Descriptor]; s != nil && s.number == e.Number {
 		return s
 	}

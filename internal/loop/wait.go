@@ -35,16 +35,14 @@ func (s *Socket) sides() *waits {
 	return s.waits.Load()
 }
 
-// wake makes all that wait look again. w may be nil.
+// wake makes all that wait look again.
 func (w *waits) wake() {
-	if w != nil {
-		w.read.wake()
-		w.write.wake()
-	}
+	w.read.wake()
+	w.write.wake()
 }
 
-// close is wake for a socket that is closed. Whoever makes waits after that finds out that
-// the socket is.
+// close is wake for a socket that is closed. w may be nil: whoever makes waits after that finds
+// out that the socket is.
 func (w *waits) close() {
 	if w != nil {
 		w.mu.Lock()

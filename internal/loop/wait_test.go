@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/nettest"
@@ -142,6 +143,151 @@ func TestWriteWaits(t *testing.T) {
 		socket.Close()
 		if err := <-written; !errors.Is(err, net.ErrClosed) {
 			t.Errorf("Write while the socket closes: %v", err)
+		}
+	})
+}
+
+// A Read that has waited returns what has come, and none nothing but one that asks for nothing.
+func TestReadWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory(t)
+		defer s.close()
+		socket, theirs := s.open()
+		defer theirs.Close()
+		for _, text := range []string{"a", "bc"} {
+			read := make(chan string)
+			go func() {
+				b := make([]byte, 10)
+				n, err := socket.Read(b)
+				if err != nil {
+					t.Error(err)
+				}
+				read <- string(b[:n])
+			}()
+			synctest.Wait()
+			theirs.Write([]byte(text))
+			if got := <-read; got != text {
+				t.Errorf("Read of %q after %q has come", got, text)
+			}
+		}
+		theirs.Write([]byte("d"))
+		if n, err := socket.Read(nil); n != 0 || err != nil {
+			t.Errorf("Read of nothing = %d, %v", n, err)
+		}
+		socket.SetReadDeadline(time.Now())
+		if n, err := socket.Read(make([]byte, 1)); n != 0 || err != os.ErrDeadlineExceeded {
+			t.Errorf("Read after the deadline = %d, %v", n, err)
+		}
+	})
+}
+
+// Where there is no room WriteSome waits until there is some, and to write nothing needs none.
+func TestWriteSomeWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory(t)
+		defer s.close()
+		socket, theirs := s.open()
+		defer theirs.Close()
+		const room = 64 << 10
+		socket.SetWriteDeadline(time.Now().Add(time.Second))
+		if n, err := socket.Write(make([]byte, room+10)); n != room || err != os.ErrDeadlineExceeded {
+			t.Errorf("Write = %d, %v; want %d, and the deadline", n, err, room)
+		}
+		if n, err := socket.WriteSome([]byte("x")); n != 0 || err != os.ErrDeadlineExceeded {
+			t.Errorf("WriteSome after the deadline = %d, %v", n, err)
+		}
+		if n, err := socket.Write([]byte("x")); n != 0 || err != os.ErrDeadlineExceeded {
+			t.Errorf("Write after the deadline = %d, %v", n, err)
+		}
+		socket.SetWriteDeadline(time.Time{})
+		if n, err := socket.WriteSome(nil); n != 0 || err != nil {
+			t.Errorf("WriteSome of nothing = %d, %v", n, err)
+		}
+		if n, err := socket.Write(nil); n != 0 || err != nil {
+			t.Errorf("Write of nothing = %d, %v", n, err)
+		}
+		for range 2 { // the second one finds what the first has left behind
+			written := make(chan int)
+			go func() {
+				n, err := socket.WriteSome([]byte("abc"))
+				if err != nil {
+					t.Error(err)
+				}
+				written <- n
+			}()
+			synctest.Wait()
+			if _, err := io.ReadFull(theirs, make([]byte, room)); err != nil {
+				t.Error(err)
+			}
+			if n := <-written; n != 3 {
+				t.Errorf("WriteSome = %d, want 3", n)
+			}
+			if n, err := socket.Write(make([]byte, room-3)); n != room-3 || err != nil {
+				t.Errorf("Write = %d, %v", n, err)
+			}
+		}
+	})
+}
+
+// A deadline is the last one that was set.
+func TestDeadlineMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory(t)
+		defer s.close()
+		socket, theirs := s.open()
+		defer theirs.Close()
+		read := make(chan error, 1)
+		start := time.Now()
+		socket.SetReadDeadline(start.Add(time.Second))
+		go func() {
+			_, err := socket.Read(make([]byte, 1))
+			read <- err
+		}()
+		synctest.Wait()
+		socket.SetReadDeadline(time.Time{})
+		time.Sleep(time.Minute)
+		socket.SetReadDeadline(time.Now().Add(time.Hour))
+		socket.SetReadDeadline(time.Now().Add(time.Minute))
+		if err := <-read; err != os.ErrDeadlineExceeded || time.Since(start) != 2*time.Minute {
+			t.Errorf("Read: %v after %v", err, time.Since(start))
+		}
+		socket.SetReadDeadline(time.Now().Add(time.Minute)) // Close stops it
+	})
+}
+
+// Only a deadline that has passed calls a Reader.
+func TestDeadlinesThatPoke(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory(t)
+		defer s.close()
+		socket, theirs := s.open()
+		defer theirs.Close()
+		synctest.Wait() // the kernel has told of the new socket
+		called := make(chan struct{}, 10)
+		socket.Serve(caller{socket, called})
+		for _, c := range []struct {
+			name string
+			set  func()
+			want int
+		}{
+			{"Serve", func() {}, 1},
+			{"no deadline", func() { socket.SetReadDeadline(time.Time{}) }, 0},
+			{"a later one", func() { socket.SetReadDeadline(time.Now().Add(time.Second)) }, 0},
+			{"its time", func() { time.Sleep(time.Minute) }, 0},
+			{"a later one again", func() { socket.SetReadDeadline(time.Now().Add(time.Second)) }, 0},
+			{"a write's", func() { socket.SetWriteDeadline(time.Now()) }, 0},
+			{"now", func() { socket.SetReadDeadline(time.Now()) }, 1},
+			{"both", func() { socket.SetDeadline(time.Unix(1, 0)) }, 1},
+			{"none again", func() { socket.SetDeadline(time.Time{}) }, 0},
+		} {
+			c.set()
+			synctest.Wait()
+			if len(called) != c.want {
+				t.Errorf("%s: the Reader is called %d times, want %d", c.name, len(called), c.want)
+			}
+			for len(called) > 0 {
+				<-called
+			}
 		}
 	})
 }
