@@ -324,12 +324,10 @@ func (s *Stream) LimitRead(d time.Duration) (end func()) {
 }
 
 // CloseWrite ends our direction of the stream and reports whether it could.
-// Over TLS it may block for a second, to send the alert; the alert alone would
-// leave the peer's TCP waiting.
+// Over TLS it may block for five seconds, which crypto/tls gives the alert; the alert alone
+// would leave the peer's TCP waiting.
 func (s *Stream) CloseWrite() bool {
-	t, ok := s.end.unwrap().(*tls.Conn)
-	if ok {
-		t.SetWriteDeadline(time.Now().Add(time.Second))
+	if t, ok := s.end.unwrap().(*tls.Conn); ok {
 		t.CloseWrite()
 		return halfClose(t.NetConn())
 	}
