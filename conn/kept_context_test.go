@@ -70,3 +70,35 @@ func TestOverLeavesContext(t *testing.T) {
 		}
 	})
 }
+
+// A ctx is watched while a read waits, and after that only if it is used again and again.
+func TestContextIsLeft(t *testing.T) {
+	allOdds(t, nil, 1<<10, nil, func(b *bubble) {
+		newContext := func() tallied {
+			return tallied{context.Background(), make(chan struct{}), new(atomic.Int32)}
+		}
+		read := func(ctx tallied, want int32) {
+			b.Helper()
+			go func() {
+				synctest.Wait()
+				b.p.Send(wstest.Text("x"))
+			}()
+			if _, _, err := b.c.Read(ctx); err != nil {
+				b.Fatal(err)
+			}
+			if n := ctx.watch.Load(); n != want {
+				b.Errorf("%d registrations are left, want %d", n, want)
+			}
+		}
+		one, other := newContext(), newContext()
+		read(one, 0)
+		read(other, 0)
+		read(one, 0)
+		read(one, 1)
+		read(one, 1)
+		read(other, 0)
+		if n := one.watch.Load(); n != 0 {
+			b.Errorf("%d registrations of another ctx are left", n)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package conn_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"runtime"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/internal/pipe"
 )
 
 // Connections that are accepted while Shutdown begins are told to go away, or refused, or
@@ -61,4 +63,36 @@ func TestServerHooksQuit(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A lingering listener goes on to accept after Close, until it is let go.
+type lingering struct {
+	counter
+	gone chan struct{}
+}
+
+func (l *lingering) Accept() (net.Conn, error) {
+	<-l.gone
+	return nil, net.ErrClosed
+}
+
+// Every call of Shutdown waits for ServeConns, and one of them closes the listener.
+func TestShutdownClosesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &conn.Server{Serve: echo}
+		l := &lingering{counter{Listener: pipe.Listen()}, make(chan struct{})}
+		ended := call(func() error { return s.ServeConns(l) })
+		synctest.Wait()
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			wantError(t, s.Shutdown(ctx), context.DeadlineExceeded)
+		}
+		close(l.gone)
+		wantNoError(t, s.Shutdown(t.Context()))
+		wantError(t, <-ended, http.ErrServerClosed)
+		if n := l.closed.Load(); n != 1 {
+			t.Errorf("the listener was closed %d times", n)
+		}
+	})
 }
