@@ -38,6 +38,33 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// Sockets with one address of ours share it, whatever the peer's, and both over a Unix socket.
+func TestAddressesAreShared(t *testing.T) {
+	common := func(local, remote string) any {
+		s := &Socket{}
+		if remote == "" {
+			s.setAddresses(addressed{nil, &net.UnixAddr{Name: local, Net: "unix"}, &net.UnixAddr{Net: "unix"}})
+		} else {
+			s.setAddresses(addressed{nil, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(local)), net.TCPAddrFromAddrPort(netip.MustParseAddrPort(remote))})
+		}
+		return s.common
+	}
+	for _, c := range []struct {
+		a, b any
+		want bool
+	}{
+		{common("192.0.2.1:80", "192.0.2.2:1"), common("192.0.2.1:80", "192.0.2.3:2"), true},
+		{common("192.0.2.1:80", "192.0.2.2:1"), common("192.0.2.1:81", "192.0.2.2:1"), false},
+		{common("192.0.2.1:80", "192.0.2.2:1"), common("192.0.2.1:80", "[2001:db8::1]:1"), false},
+		{common("/run/socket", ""), common("/run/socket", ""), true},
+		{common("/run/socket", ""), common("/run/other", ""), false},
+	} {
+		if (c.a == c.b) != c.want {
+			t.Errorf("%v and %v: shared %t", c.a, c.b, c.a == c.b)
+		}
+	}
+}
+
 // TestSize holds a Socket to the size class that it is in.
 func TestSize(t *testing.T) {
 	const class = 80

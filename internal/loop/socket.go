@@ -100,14 +100,8 @@ func (s *Socket) release() {
 
 // Close implements net.Conn. Whoever waits returns, and a Reader is called once more.
 func (s *Socket) Close() error {
-	for {
-		n := s.refs.Load()
-		if n&shut != 0 {
-			return net.ErrClosed
-		}
-		if s.refs.CompareAndSwap(n, n|shut) {
-			break
-		}
+	if s.refs.Or(shut)&shut != 0 {
+		return net.ErrClosed
 	}
 	s.waits.Load().close()
 	s.poke()

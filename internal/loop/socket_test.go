@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,6 +114,31 @@ func TestLastUseCloses(t *testing.T) {
 		}
 		if s.release(); len(k.closed) != 1 {
 			t.Errorf("%s: not closed after the last use", name)
+		}
+	}
+}
+
+// Whatever is done at that moment, a socket is closed once.
+func TestCloseMeetsUse(t *testing.T) {
+	for range 200 {
+		k := &fake{}
+		s := k.take(&Loop{})
+		var uses atomic.Int32
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for s.acquire() {
+				uses.Add(1)
+				s.release()
+			}
+		}()
+		for uses.Load() < 10 {
+			runtime.Gosched()
+		}
+		first, second := s.Close(), s.Close()
+		<-ended
+		if first != nil || second != net.ErrClosed || len(k.closed) != 1 {
+			t.Fatalf("Close: %v, and then %v; closed %d times", first, second, len(k.closed))
 		}
 	}
 }
@@ -244,8 +271,8 @@ func TestTurnBytes(t *testing.T) {
 			t.Errorf("a turn reads %d KiB, want 96", r.kib)
 		}
 	}
-	if _, again, _ := s.TryRead(make([]byte, 1)); !again {
-		t.Error("a turn goes on")
+	if n, again, err := s.TryRead(make([]byte, 1)); n != 0 || !again || err != nil {
+		t.Errorf("after the turn: TryRead = %d, %t, %v", n, again, err)
 	}
 	s.Ask()
 	if n, again, err := s.TryRead(make([]byte, 1)); n != 1 || again || err != nil {

@@ -122,6 +122,7 @@ func TestLaterWaitsForATurn(t *testing.T) {
 		socket, theirs := s.open()
 		defer theirs.Close()
 		r := &again{s: socket, next: make(chan struct{})}
+		synctest.Wait() // the kernel has told of the new socket
 		socket.Serve(r)
 		<-r.next
 	})
