@@ -7,8 +7,12 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
+	"github.com/parleyws/parley/wstest"
 )
 
 // servedByShells runs f with a client's end of a connection that each shell serves by handle.
@@ -82,6 +86,37 @@ func TestLater(t *testing.T) {
 			if _, got, err := c.Read(ctx); string(got) != step.want || err != nil {
 				t.Fatalf("after %q: %q, %v", step.send, got, err)
 			}
+		}
+	})
+}
+
+// A loop does what is left for later, and a goroutine of the connection's own does not take it,
+// whatever connections have lent each other.
+func TestLaterOnALoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		for i := range 40 {
+			looped := i%2 == 0
+			l := &conn.Loop{}
+			if !looped {
+				l.After = -1
+			}
+			ours, theirs := pipe.New()
+			c := must(conn.New(&handshake.Result{Conn: ours}, conn.RoleServer, &conn.Options{Loop: l}))
+			taken, done := false, false
+			conn.Receive(c, func(conn.Message) error {
+				taken = c.Later(job(func() { done = true }))
+				return nil
+			}, func(err error) { ended <- err })
+			wstest.NewPeer(t, theirs, conn.RoleClient).Send(wstest.Text("x"))
+			synctest.Wait()
+			if taken != looped || done != looped {
+				t.Errorf("on a loop: %t, taken: %t, done: %t", looped, taken, done)
+			}
+			defer func() {
+				c.CloseNow()
+				<-ended
+			}()
 		}
 	})
 }

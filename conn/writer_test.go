@@ -124,3 +124,18 @@ func TestWriteKeepsNothing(t *testing.T) {
 		})
 	}
 }
+
+// A Writer that has failed says why each time.
+func TestWriterSaysWhyAgain(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		w, err := b.c.Writer(b.Context(), conn.Text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.c.CloseNow()
+		for range 2 {
+			wantClosedHere(b.T, w.Close())
+			wantClosedHere(b.T, write(w, []byte("x")))
+		}
+	})
+}

@@ -1,0 +1,53 @@
+package conn_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parleyws/parley/conn"
+)
+
+// A client that goes away in its handshake is not worth a line in the log.
+func TestHangUpIsNotLogged(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	w := serveConns(t, &conn.Server{Serve: echo})
+	nc := w.connect()
+	io.WriteString(nc, rawRequest("")[:20])
+	nc.(interface{ CloseWrite() error }).CloseWrite()
+	io.ReadAll(nc)
+	wantNoError(t, w.s.Shutdown(t.Context())) // the log is written
+	if log.Len() > 0 {
+		t.Errorf("logged: %s", &log)
+	}
+}
+
+// A client that has not sent its request holds no buffer on a loop.
+func TestSilentNewcomersHoldNoBuffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := serveConns(t, &conn.Server{
+			Options: &conn.AcceptOptions{Conn: conn.Options{Loop: &conn.Loop{}}},
+			Handle: func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error {
+				return func(conn.Message) error { return nil }
+			},
+		})
+		w.connect()
+		synctest.Wait()
+		const newcomers = 1000
+		before := heap()
+		for range newcomers {
+			w.connect()
+		}
+		synctest.Wait()
+		if each := (heap() - before) / newcomers; each > 3<<10 {
+			t.Errorf("each holds %d bytes", each)
+		}
+	})
+}
