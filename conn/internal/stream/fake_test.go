@@ -335,6 +335,7 @@ func TestBuffer(t *testing.T) {
 		held       int
 		shrunk     bool
 	}{
+		{1, 1, pool.Small, false},
 		{3, 3, pool.Small, false},
 		{pool.Small, 10, pool.Small, false},
 		{pool.Small + 1, pool.Small + 1, pool.Large, false},

@@ -78,8 +78,8 @@ func TestReads(t *testing.T) {
 			t.Errorf("%T can be tried: %t, %t", nc, s.CanTry(), s.CanTryWrite())
 		}
 		p := make([]byte, 10)
+		s.Ask()
 		if looped {
-			s.Ask()
 			if n, again, err := s.Fill(0, true); n != 0 || !again || err != nil {
 				t.Errorf("Fill of nothing = %d, %t, %v", n, again, err)
 			}
@@ -145,8 +145,16 @@ func TestWake(t *testing.T) {
 		if _, _, err := s.Into(make([]byte, 1), false); err == nil || time.Since(start) != time.Minute {
 			t.Errorf("a read that may take a minute ends after %v: %v", time.Since(start), err)
 		}
-		if end(); s.end.Close() != nil {
-			t.Error("the stream is closed")
+		end()
+		go func() {
+			time.Sleep(time.Hour)
+			peer.Write([]byte("y"))
+		}()
+		if n, again, err := s.Into(make([]byte, 1), false); n != 1 || again || err != nil {
+			t.Errorf("Into after the limit = %d, %t, %v", n, again, err)
+		}
+		if err := s.end.Close(); err != nil {
+			t.Errorf("the stream is closed: %v", err)
 		}
 		if s.Wake() {
 			t.Error("Wake of what is closed does something")
@@ -180,6 +188,21 @@ func TestDiscard(t *testing.T) {
 		}()
 		if !s.Discard(Forever, nil) || time.Since(start) != time.Hour {
 			t.Errorf("after %v: no end", time.Since(start))
+		}
+	})
+}
+
+// A write to a loop's socket that is tried takes what there is room for.
+func TestTryWriteOfLooped(t *testing.T) {
+	inMemory(t, func(t *testing.T, nc, peer net.Conn) {
+		s := New(nc, nil)
+		if !s.CanTryWrite() {
+			return
+		}
+		for _, want := range []int{64 << 10, 0} {
+			if n, err := s.TryWrite(make([]byte, 100<<10)); n != want || err != nil {
+				t.Errorf("TryWrite = %d, %v, want %d", n, err, want)
+			}
 		}
 	})
 }
