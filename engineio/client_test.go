@@ -359,6 +359,16 @@ func TestClientMaxPayload(t *testing.T) {
 				}
 				r.c.Send(text(strings.Repeat("x", 99)))
 				r.want(strings.Repeat("x", 99))
+				time.Sleep(time.Second)
+				data := strings.Repeat("x", 75)
+				switch err := r.c.Send(binary(data)); tt.transport { // as base64 it has 101 bytes
+				case "polling":
+					if err != engineio.ErrTooLarge {
+						t.Errorf("Send of what base64 makes too large: %v", err)
+					}
+				default:
+					r.want("binary:" + data)
+				}
 				r.c.Close()
 				<-r.c.Done()
 			})

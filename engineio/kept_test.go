@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,6 +16,31 @@ import (
 func TestSessionSize(t *testing.T) {
 	if size := reflect.TypeFor[Session]().Size(); size > 128 {
 		t.Errorf("%d bytes, want at most 128", size)
+	}
+}
+
+// The id of a session is 20 random bytes, unless a hook makes it.
+func TestSessionID(t *testing.T) {
+	server, err := NewServer(func(*Session) Receiver { return nil }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := server.newID(nil)
+	b, _ := server.newID(nil)
+	if data, err := base64.RawURLEncoding.DecodeString(a); err != nil || len(data) != 20 || a == b {
+		t.Errorf("ids %q and %q, %v", a, b, err)
+	}
+}
+
+// A message counts its bytes, its type among them, and 160 more.
+func TestMessageSize(t *testing.T) {
+	for _, tt := range []struct {
+		binary bool
+		want   int
+	}{{false, 164}, {true, 163}} {
+		if got := NewMessage([]byte("abc"), tt.binary).size(); got != tt.want {
+			t.Errorf("binary %t: a message of 3 bytes counts %d, want %d", tt.binary, got, tt.want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package engineio_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -126,7 +127,7 @@ func TestRelayRules(t *testing.T) {
 	_, open, _ := do("a", "GET", "", "")
 	_, after, _ := strings.Cut(open, `"sid":"`)
 	sid, _, _ := strings.Cut(after, `"`)
-	if !strings.HasPrefix(sid, "a.") || len(sid) < 20 {
+	if !strings.HasPrefix(sid, "a.") || len(sid) != len("a.")+base64.RawURLEncoding.EncodedLen(20) {
 		t.Fatalf("open packet %q", open)
 	}
 	status, text, header := do("b", "POST", sid, "4hello")

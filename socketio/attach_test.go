@@ -121,6 +121,35 @@ func TestFailingAdapter(t *testing.T) {
 	})
 }
 
+// Where a namespace lacks its adapter, each call that is meant for other nodes too is an
+// error, and one for this node alone is none.
+func TestAdapterMissing(t *testing.T) {
+	b := new(bus)
+	inBubble(t, &socketio.Options{Adapter: b.join}, func(s *site) {
+		b.fail = errors.New("the broker is away")
+		n, ctx := s.io.Of("/x"), s.t.Context()
+		for name, err := range map[string]error{
+			"Emit": n.Emit("e"), "CallAll": second(socketio.CallAll[any](ctx, n, "e")), "FetchSockets": second(n.FetchSockets(ctx)),
+			"SocketsJoin": n.SocketsJoin("x"), "SocketsLeave": n.SocketsLeave("x"), "DisconnectSockets": n.DisconnectSockets(true),
+			"Rooms": second(n.Rooms(ctx)), "Nodes": second(n.Nodes(ctx)),
+			"ServerSideEmit": n.ServerSideEmit("e"), "ServerSideCall": second(n.ServerSideCall(ctx, "e")),
+		} {
+			if !errors.Is(err, b.fail) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		here := n.Local()
+		for name, err := range map[string]error{
+			"Emit": here.Emit("e"), "CallAll": second(socketio.CallAll[any](ctx, here, "e")), "FetchSockets": second(here.FetchSockets(ctx)),
+			"SocketsJoin": here.SocketsJoin("x"), "SocketsLeave": here.SocketsLeave("x"), "DisconnectSockets": here.DisconnectSockets(true),
+		} {
+			if err != nil {
+				t.Errorf("%s on this node: %v", name, err)
+			}
+		}
+	})
+}
+
 // An adapter that answers after Shutdown is closed, and only once.
 func TestAdapterAfterShutdown(t *testing.T) {
 	b := new(slowBus)

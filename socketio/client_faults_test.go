@@ -188,7 +188,7 @@ func TestClientOffsetAndCalls(t *testing.T) {
 	})
 }
 
-// A server that sends a client away before it has answered is told of.
+// A server that sends a client away before it has answered is told of, by Dial too.
 func TestClientExpelledUnanswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary
@@ -200,6 +200,9 @@ func TestClientExpelledUnanswered(t *testing.T) {
 			t.Error("it goes on")
 		}
 		d.want(t, "failed")
+		if _, err := p.dial(nil); !errors.Is(err, socketio.ErrDisconnected) {
+			t.Errorf("Dial: %v", err)
+		}
 	})
 }
 
@@ -309,12 +312,12 @@ func TestClientBufferFitsQueue(t *testing.T) {
 	})
 }
 
-// An AuthFunc that ends its goroutine costs the session, and is called again.
+// An AuthFunc that ends its goroutine costs the session, at once, and is called again.
 func TestClientAuthExits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary
 		p := newPuppet(t)
-		calls := 0
+		calls, start := 0, time.Now()
 		c := p.start(&socketio.DialOptions{
 			Reconnection: steady,
 			Setup:        func(c *socketio.Client) { tellLife(c, &d) },
@@ -327,6 +330,9 @@ func TestClientAuthExits(t *testing.T) {
 		})
 		synctest.Wait()
 		d.want(t, "failed", "attempt 1", "reconnect 1", "connect recovered=false")
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("connected after %v, want the delay of one reconnection", took)
+		}
 		closeClient(t, c)
 	})
 }

@@ -163,7 +163,8 @@ func TestClientManyNamespaces(t *testing.T) {
 	})
 }
 
-// Handlers that have too much to do hold the server back, across sessions.
+// Handlers that have too much to do hold the server back, across sessions, each of which is
+// given up in time.
 func TestClientSlowHandlers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPuppet(t)
@@ -187,7 +188,7 @@ func TestClientSlowHandlers(t *testing.T) {
 		if n := handled.Load(); n < 10 || n > 20 {
 			t.Errorf("%d events were handled, want about those that fit", n)
 		}
-		if !c.Connected() || !strings.Contains(p.log.String(), "HandlerQueueBytes") {
+		if !c.Connected() || strings.Count(p.log.String(), "HandlerQueueBytes") < 3 {
 			t.Errorf("connected %t, the log is %s", c.Connected(), p.log)
 		}
 	})

@@ -78,7 +78,7 @@ func TestErrors(t *testing.T) {
 		r.send(`2["` + strings.Repeat("x", 200) + `","text"]`)
 		r.wantNothing()
 		got := s.log.String()
-		if strings.Count(got, "event failed") != 2 || !strings.Contains(got, strings.Repeat("x", 100)+`\"...`) {
+		if strings.Count(got, "event failed") != 2 || !strings.Contains(got, `event="\"`+strings.Repeat("x", 100)+`\"...`) {
 			t.Errorf("log %q", got)
 		}
 	})

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"encoding/base64"
 	"testing"
 	"time"
 
@@ -22,6 +23,26 @@ func TestDefaults(t *testing.T) {
 		AttachmentBytes: 33554432, AttachmentTimeout: 30 * time.Second, PendingAcks: 1024, HandlerQueueBytes: 4194304}
 	if got := (ClientLimits{}).withDefaults(new(engineio.DialLimits)); got != ofClient {
 		t.Errorf("ClientLimits: %+v, want %+v", got, ofClient)
+	}
+}
+
+// What waits counts as much as the documentation says.
+func TestCounted(t *testing.T) {
+	e := &emission{messages: make([]*engineio.Message, 3), size: 1000} // with two attachments
+	event := missable{e: e, t: Target{Rooms: []string{"ab"}, Except: []string{"cde"}}}
+	if got, want := event.size(), 1000+320+2*128+(16+2)+(16+3); got != want {
+		t.Errorf("an event that may be missed counts %d bytes, want %d", got, want)
+	}
+	if got, want := (&parcel{e: e}).size(), 1000+300+2*160; got != want {
+		t.Errorf("an event that waits to be sent counts %d bytes, want %d", got, want)
+	}
+}
+
+// Ids are 15 random bytes.
+func TestRandomID(t *testing.T) {
+	a, b := randomID(), randomID()
+	if data, err := base64.RawURLEncoding.DecodeString(a); err != nil || len(data) != 15 || a == b {
+		t.Errorf("ids %q and %q, %v", a, b, err)
 	}
 }
 

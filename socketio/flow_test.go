@@ -43,6 +43,41 @@ func TestStalledBacklog(t *testing.T) {
 	})
 }
 
+// The times that a client has end with its connection: no violation is logged afterwards.
+func TestTimesEnd(t *testing.T) {
+	for name, do := range map[string]func(s *site){
+		"to join":            func(s *site) { s.dial().cut() },
+		"to join, and joins": func(s *site) { s.client().cut() },
+		"for attachments": func(s *site) {
+			r := s.client()
+			r.send(`51-["e",{"_placeholder":true,"num":0}]`)
+			synctest.Wait()
+			r.cut()
+		},
+		"for handlers": func(s *site) {
+			r := s.client()
+			r.send(`2["stuck"]`)
+			synctest.Wait()
+			s.io.DisconnectSockets(true)
+			r.want("1")
+			r.wantClosed()
+		},
+	} {
+		inBubble(t, &socketio.Options{Limits: socketio.Limits{HandlerQueueBytes: 1}}, func(s *site) {
+			hold := make(chan struct{})
+			s.io.OnConnect(func(n *socketio.Socket) {
+				n.OnEvent("stuck", func(*socketio.Event) error { <-hold; return nil })
+			})
+			do(s)
+			time.Sleep(5 * time.Minute)
+			if s.log.String() != "" {
+				t.Errorf("%s: log %s", name, s.log)
+			}
+			close(hold)
+		})
+	}
+}
+
 // What a client sent before it knew that it was sent away is no violation: the
 // other namespaces live.
 func TestPacketsCrossDisconnect(t *testing.T) {

@@ -62,13 +62,35 @@ func TestLogNew(t *testing.T) {
 		if got := there.io.Of("/").CountIn("room"); got != 0 {
 			t.Errorf("%d in the room", got)
 		}
-		if want := "ended " + r.sid; b.changed[len(b.changed)-2] != want {
-			t.Errorf("changes %q, want %q before the last", b.changed, want)
+		if want := []string{"ended " + r.sid, "ended " + r.sid, "true 1 1"}; !slices.Equal(b.changed[len(b.changed)-3:], want) {
+			t.Errorf("changes %q, want %q at the end: of the socket, of the session, and the new one", b.changed, want)
 		}
 		again.cut()
 		refused = true
 		r = there.dial()
 		r.send(fmt.Sprintf(`0{"pid":%q,"offset":%q}`, again.pid, ""))
 		r.want(`4{"message":"no"}`)
+	})
+}
+
+// What a Log has kept and is no event is nothing that a client has missed.
+func TestLogGarbage(t *testing.T) {
+	b := new(logBus)
+	inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+		r := here.client()
+		synctest.Wait()
+		here.io.Emit("e")
+		_, last := offset(t, r.read())
+		r.cut()
+		b.entries = append(b.entries, socketio.Missed{Event: socketio.Encoded{Data: []byte("{}")}, Offset: "2"})
+		there.io.Emit("missed")
+		again, sid := there.comeBack(r.pid, last)
+		if sid != r.sid {
+			t.Fatal("not recovered")
+		}
+		if got, _ := offset(t, again.read()); got != `2["missed"]` {
+			t.Errorf("read %q", got)
+		}
+		again.wantNothing()
 	})
 }

@@ -310,6 +310,9 @@ func TestLogReturnsTwice(t *testing.T) {
 		again.cut()
 		hold <- struct{}{}
 		synctest.Wait()
+		if log := there.log.String(); strings.Contains(log, "rooms of a client") {
+			t.Errorf("log %s", log)
+		}
 		if s, ok := b.sessions[r.pid]; !ok {
 			t.Fatal("the session is lost")
 		} else {

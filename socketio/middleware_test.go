@@ -30,27 +30,31 @@ func TestConnectedAfterMiddleware(t *testing.T) {
 // A client that goes away while its middleware runs is not connected when that
 // lets it in.
 func TestGoneInMiddleware(t *testing.T) {
-	inBubble(t, nil, func(s *site) {
-		letIn := make(chan struct{})
-		s.io.Use(func(ctx context.Context, _ *socketio.Socket) error {
-			<-letIn
-			if ctx.Err() == nil {
-				t.Error("the ctx goes on")
+	for name, o := range map[string]*socketio.Options{
+		"plain": nil, "recovery": recovering, "log": {Adapter: new(logBus).join, Recovery: &socketio.Recovery{}},
+	} {
+		inBubble(t, o, func(s *site) {
+			letIn := make(chan struct{})
+			s.io.Use(func(ctx context.Context, _ *socketio.Socket) error {
+				<-letIn
+				if ctx.Err() == nil {
+					t.Errorf("%s: the ctx goes on", name)
+				}
+				return nil
+			})
+			s.io.OnConnect(func(*socketio.Socket) { t.Errorf("%s: connected", name) })
+			r := s.dial()
+			r.send("0")
+			synctest.Wait()
+			r.c.CloseNow()
+			synctest.Wait()
+			close(letIn)
+			synctest.Wait()
+			if s.io.Count() != 0 {
+				t.Errorf("%s: the socket is there", name)
 			}
-			return nil
 		})
-		s.io.OnConnect(func(*socketio.Socket) { t.Error("connected") })
-		r := s.dial()
-		r.send("0")
-		synctest.Wait()
-		r.c.CloseNow()
-		synctest.Wait()
-		close(letIn)
-		synctest.Wait()
-		if s.io.Count() != 0 {
-			t.Error("the socket is there")
-		}
-	})
+	}
 }
 
 // What middleware emits goes out before the answer, also before a refusal, and with

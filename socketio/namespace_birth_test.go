@@ -27,6 +27,7 @@ var births = map[string]func(s *site){
 	"of":               func(s *site) { s.io.Of("/dyn-7") },
 	"of without slash": func(s *site) { s.io.Of("dyn-7") },
 	"emit":             func(s *site) { s.io.Of("/dyn-7").Emit("x") },
+	"ask":              func(s *site) { ask(s, s.io.Of("/dyn-7")) },
 	"server handler":   func(s *site) { s.io.Of("/dyn-7").OnServerEvent("x", func(*socketio.ServerEvent) {}) },
 	"visit": func(s *site) {
 		r := s.dial()
@@ -47,6 +48,24 @@ var births = map[string]func(s *site){
 			s.t.Errorf("the intruder gets %q", got)
 		}
 	},
+}
+
+// ask calls what a namespace is there for during the call alone.
+func ask(s *site, n *socketio.Namespace) {
+	ctx := s.t.Context()
+	n.To("nobody").FetchSockets(ctx)
+	n.To("nobody").SocketsJoin("x")
+	socketio.CallAll[any](ctx, n.To("nobody"), "x")
+	if n.Name() == "" { // a template has no more methods that act
+		return
+	}
+	n.Nodes(ctx)
+	n.Rooms(ctx)
+	n.Count()
+	n.CountIn("x")
+	n.Socket("x")
+	n.ServerSideEmit("x")
+	n.ServerSideCall(ctx, "x")
 }
 
 // guard lets in those with a good token.
@@ -105,6 +124,7 @@ func TestNamespaceForgotten(t *testing.T) {
 		{[]string{"pattern", "visit"}, nil},
 		{[]string{"function", "visit"}, nil},
 		{[]string{"pattern", "emit"}, nil},
+		{[]string{"pattern", "ask"}, nil},
 		{[]string{"pattern", "of", "visit", "emit"}, nil},
 		{[]string{"pattern", "stay"}, []string{"/dyn-7"}},
 		{[]string{"pattern", "server handler", "visit"}, []string{"/dyn-7"}},
@@ -123,6 +143,22 @@ func TestNamespaceForgotten(t *testing.T) {
 			}
 		})
 	}
+}
+
+// So are those that were addressed by their template.
+func TestTemplateForgets(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		parent := s.io.OfPattern(regexp.MustCompile(`^/dyn-`))
+		r := s.dial()
+		r.connect("/dyn-7,")
+		synctest.Wait()
+		r.want(`2/dyn-7,["x"]`, func() { parent.Emit("x") })
+		ask(s, parent)
+		r.cut()
+		if got := s.io.Namespaces(); !slices.Equal(got, []string{"/"}) {
+			t.Errorf("namespaces %v", got)
+		}
+	})
 }
 
 // A Namespace may be kept: what is done with it is done with the namespace that has

@@ -102,6 +102,25 @@ func TestCallRemoteSocket(t *testing.T) {
 	})
 }
 
+// Handlers of different events, and several of one, are all called.
+func TestServerEventHandlers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		io, l := aLocal(t, socketio.Options{})
+		defer io.Shutdown(context.Background())
+		var d diary
+		for _, name := range []string{"a", "b", "a"} {
+			io.OnServerEvent(name, func(*socketio.ServerEvent) { d.add("%s", name) })
+		}
+		for _, name := range []string{"b", "a"} {
+			if err := l.ServerSideEvent(socketio.Encoded{Data: fmt.Appendf(nil, "[%q]", name)}, nil); err != nil {
+				t.Error(err)
+			}
+		}
+		synctest.Wait()
+		d.want(t, "b", "a", "a")
+	})
+}
+
 // Events of other servers are handled one after the other, whatever a handler does, and
 // not on the adapter's goroutine; those that are too many are refused.
 func TestServerEventQueue(t *testing.T) {

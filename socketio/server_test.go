@@ -172,6 +172,9 @@ func TestAttachmentTimeout(t *testing.T) {
 		r.sendBinary("in time")
 		r.want(`51-["message-back",{"_placeholder":true,"num":0}]`)
 		r.want("binary:in time")
+		time.Sleep(15 * time.Second) // the time of attachments that have come is over
+		r.send(`2["message"]`)
+		r.want(`2["message-back"]`)
 		start := time.Now()
 		r.send(`52-["message",{"_placeholder":true,"num":0}]`)
 		r.sendBinary("x")

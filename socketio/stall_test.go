@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // What is remembered of sockets that the server has sent away is bounded, and it is of those
@@ -29,6 +31,30 @@ func TestSentAwaySteady(t *testing.T) {
 			t.Errorf("%d: %d namespaces are remembered, want %d; %d sockets", i, remembered, row.want, len(c.sockets))
 		}
 	}
+}
+
+// An event that Message hands on at the moment of the end comes too late for the handlers, which
+// know of the end already.
+func TestLateEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, nil)
+		l.c.Message([]byte("0"), false)
+		synctest.Wait()
+		s, w := l.got, &l.c.server.wire
+		s.OnEvent("e", func(*Event) error { t.Error("handled"); return nil })
+		s.close(TransportClose)
+		synctest.Wait()
+		u := new(packet.Unit)
+		if err := u.Parse(w.parser, []byte(`2["e"]`), w.limits); err != nil {
+			t.Fatal(err)
+		}
+		l.c.queue(&s.actor, u, 0, nil)
+		synctest.Wait()
+		if l.c.size != 0 {
+			t.Errorf("%d bytes wait", l.c.size)
+		}
+		l.close()
+	})
 }
 
 // A client whose handlers have caught up is not closed for having waited.

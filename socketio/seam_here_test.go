@@ -1,0 +1,94 @@
+package socketio_test
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parleyws/parley/socketio"
+)
+
+// An adapter learns that a socket of this node owes its acknowledgement for good.
+func TestLocalCallUnanswered(t *testing.T) {
+	var l *socketio.Local
+	o := &socketio.Options{Adapter: func(x *socketio.Local) (socketio.Adapter, error) {
+		l = x
+		return new(bus).join(x)
+	}}
+	inBubble(t, o, func(s *site) {
+		a, b := s.client(), s.client()
+		synctest.Wait()
+		clients, wait, err := l.Call(socketio.Target{}, socketio.Encoded{Data: []byte(`["q"]`)})
+		if err != nil || clients != 2 {
+			t.Fatal(clients, err)
+		}
+		a.want(`20["q"]`)
+		a.send(`30["a"]`)
+		synctest.Wait()
+		b.cut()
+		var answers []string
+		err = wait(s.t.Context(), func(e socketio.Encoded) { answers = append(answers, string(e.Data)) })
+		if err == nil || !slices.Equal(answers, []string{`"a"`}) {
+			t.Errorf("answers %q, %v", answers, err)
+		}
+	})
+}
+
+// Rooms has those of all nodes, each once, sorted.
+func TestRoomsOfAllNodes(t *testing.T) {
+	twoNodes(t, socketio.Options{}, func(here, there *site) {
+		want := []string{"a", "both", "z"}
+		for _, s := range []*site{here, there} {
+			sockets := s.sockets(nil)
+			s.client()
+			x := <-sockets
+			x.Join("both", map[*site]string{here: "z", there: "a"}[s])
+			want = append(want, x.ID())
+		}
+		slices.Sort(want)
+		for _, s := range []*site{here, there} {
+			if got, err := s.io.Rooms(here.t.Context()); err != nil || !slices.Equal(got, want) {
+				t.Errorf("rooms %q, %v; want %q", got, err, want)
+			}
+		}
+	})
+}
+
+// A counting node counts the events that leave it.
+type counting struct {
+	*node
+	broadcasts int
+}
+
+func (c *counting) Broadcast(t socketio.Target, e socketio.Encoded) error {
+	c.broadcasts++
+	return c.node.Broadcast(t, e)
+}
+
+// An event for a socket of this node alone stays on it, also where it is kept for a client
+// that comes back.
+func TestEmitStaysHere(t *testing.T) {
+	for _, recovery := range []*socketio.Recovery{nil, {}} {
+		c := new(counting)
+		o := &socketio.Options{Recovery: recovery, Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+			a, err := new(bus).join(l)
+			c.node = a.(*node)
+			return c, err
+		}}
+		inBubble(t, o, func(s *site) {
+			sockets := s.sockets(nil)
+			r := s.client()
+			x := <-sockets
+			for _, tt := range []struct {
+				to    interface{ Emit(string, ...any) error }
+				leave int
+			}{{x, 0}, {x.Compress(true), 0}, {s.io, 1}, {x.Broadcast(), 1}, {s.io.Local(), 0}} {
+				c.broadcasts = 0
+				if err := tt.to.Emit("e"); err != nil || c.broadcasts != tt.leave {
+					t.Errorf("%T: %d events have left, want %d; %v", tt.to, c.broadcasts, tt.leave, err)
+				}
+			}
+			r.c.CloseNow()
+		})
+	}
+}
