@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/socketio"
 )
@@ -210,6 +211,34 @@ func TestAdapterPanics(t *testing.T) {
 		r := s.client()
 		r.send("0/room,")
 		r.wantClosed()
+		if got := s.io.Namespaces(); len(got) != 1 {
+			t.Errorf("namespaces %q", got)
+		}
+	})
+}
+
+// So is one that is made anew for a call.
+func TestAdapterPanicsInCall(t *testing.T) {
+	broken := false
+	adapter := func(l *socketio.Local) (socketio.Adapter, error) {
+		if broken {
+			panic("adapter")
+		}
+		return new(bus).join(l)
+	}
+	inBubble(t, &socketio.Options{Adapter: adapter}, func(s *site) {
+		s.io.OfPattern(regexp.MustCompile("^/room$"))
+		room := s.io.Of("/room")
+		time.Sleep(2 * time.Minute)
+		broken = true
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic is lost")
+				}
+			}()
+			room.Emit("x")
+		}()
 		if got := s.io.Namespaces(); len(got) != 1 {
 			t.Errorf("namespaces %q", got)
 		}

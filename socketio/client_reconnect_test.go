@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,6 +122,30 @@ func TestClientGivesUp(t *testing.T) {
 	})
 }
 
+// A client that nobody wants any longer ends its request to the server.
+func TestClientStopsDialing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := false
+		o := &socketio.DialOptions{NoWait: true, Logger: slog.New(slog.DiscardHandler)}
+		o.Engine.HTTPClient = &http.Client{Transport: tripper(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			ended = true
+			return nil, r.Context().Err()
+		})}
+		c, err := socketio.Dial(t.Context(), "http://example.com", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		c.Disconnect()
+		synctest.Wait()
+		if !ended {
+			t.Error("the request goes on")
+		}
+		closeClient(t, c)
+	})
+}
+
 // With Off there is one attempt, and no way back.
 func TestClientNoReconnection(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
@@ -142,6 +168,12 @@ func TestClientNoReconnection(t *testing.T) {
 		}
 		synctest.Wait()
 		d.take()
+		dials := n.dials
+		c.Connect() // in vain
+		<-time.After(time.Hour)
+		if d.want(s.t, "failed"); n.dials != dials+1 {
+			s.t.Errorf("dialed %d times, want once", n.dials-dials)
+		}
 		n.up()
 		c.Connect()
 		<-time.After(time.Second)

@@ -71,6 +71,11 @@ func TestCrew(t *testing.T) {
 		want(0, 1)
 		time.Sleep(2 * crewRest)
 		want(0, 0)
+		c.mu.Lock()
+		if c.timer != nil {
+			t.Error("a timer runs for nobody")
+		}
+		c.mu.Unlock()
 		sockets[0].dispatch(task{do: func() { ran++ }})
 		want(0, 1)
 		if ran != 11 {

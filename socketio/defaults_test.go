@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"encoding/base64"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -19,10 +20,32 @@ func TestDefaults(t *testing.T) {
 	if got := (Limits{}).withDefaults(0); got != limits {
 		t.Errorf("Limits: %+v, want %+v", got, limits)
 	}
+	if MaxArguments != 128 || MaxDepth != 64 {
+		t.Errorf("MaxArguments = %d, MaxDepth = %d", MaxArguments, MaxDepth)
+	}
 	ofClient := ClientLimits{JoinTimeout: 45 * time.Second, BufferEvents: 10000, BufferBytes: 16777216, Attachments: 10,
 		AttachmentBytes: 33554432, AttachmentTimeout: 30 * time.Second, PendingAcks: 1024, HandlerQueueBytes: 4194304}
 	if got := (ClientLimits{}).withDefaults(new(engineio.DialLimits)); got != ofClient {
 		t.Errorf("ClientLimits: %+v, want %+v", got, ofClient)
+	}
+}
+
+// The logger is slog's default one, also of the sessions, unless there is one.
+func TestDefaultLoggers(t *testing.T) {
+	mine, other := slog.New(slog.DiscardHandler), slog.New(slog.DiscardHandler)
+	for _, tt := range []struct{ given, engine, want, wantEngine *slog.Logger }{
+		{nil, nil, slog.Default(), slog.Default()},
+		{mine, nil, mine, mine},
+		{nil, other, slog.Default(), other},
+	} {
+		server := &Options{Logger: tt.given, Engine: engineio.Options{Logger: tt.engine}}
+		if o, err := server.resolve(); err != nil || o.Logger != tt.want || o.Engine.Logger != tt.wantEngine {
+			t.Errorf("a server has the loggers %p and %p, %v", o.Logger, o.Engine.Logger, err)
+		}
+		client := &DialOptions{Logger: tt.given, Engine: engineio.DialOptions{Logger: tt.engine}}
+		if o, err := client.resolve(); err != nil || o.Logger != tt.want || o.Engine.Logger != tt.wantEngine {
+			t.Errorf("a client has the loggers %p and %p, %v", o.Logger, o.Engine.Logger, err)
+		}
 	}
 }
 

@@ -43,6 +43,25 @@ func TestStalledBacklog(t *testing.T) {
 	})
 }
 
+// With a connection all sockets end that are on it.
+func TestConnectionEndsAll(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		ended := 0
+		count := func(n *socketio.Socket) { n.OnDisconnect(func(socketio.Reason) { ended++ }) }
+		s.io.OnConnect(count)
+		r := s.client()
+		for _, name := range []string{"/a", "/b", "/c"} {
+			s.io.Of(name).OnConnect(count)
+			r.connect(name + ",")
+		}
+		synctest.Wait()
+		r.cut()
+		if ended != 4 || s.log.String() != "" {
+			t.Errorf("%d sockets have ended, want 4; log %s", ended, s.log)
+		}
+	})
+}
+
 // The times that a client has end with its connection: no violation is logged afterwards.
 func TestTimesEnd(t *testing.T) {
 	for name, do := range map[string]func(s *site){

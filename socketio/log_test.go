@@ -28,6 +28,7 @@ type logBus struct {
 	waiting  []func()
 	changed  []string
 	turn     chan struct{} // closed when the delivery before has ended, on another goroutine
+	taken    int           // calls of Take
 	failing  error         // of Append, Take and Resume
 	gone     bool          // Resume fails
 }
@@ -114,6 +115,7 @@ func (n *logNode) Save(s socketio.Session) {
 func (n *logNode) Take(_ context.Context, pid, offset string) (socketio.Session, bool, error) {
 	n.b.order.Lock()
 	defer n.b.order.Unlock()
+	n.b.taken++
 	s, ok := n.b.sessions[pid]
 	delete(n.b.sessions, pid)
 	return s, ok, n.b.failing

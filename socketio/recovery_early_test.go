@@ -77,6 +77,29 @@ func TestRecoveryLostAgainEarly(t *testing.T) {
 	})
 }
 
+// What a client has missed, and is lost again with the connection that it comes back on, is
+// sent once more.
+func TestRecoveryMissedTwice(t *testing.T) {
+	inBubble(t, recovering, func(s *site) {
+		r := s.client()
+		synctest.Wait()
+		s.io.Emit("x")
+		_, last := offset(t, r.read())
+		r.cut()
+		s.io.Emit("missed")
+		for range 3 {
+			again, sid := s.comeBack(r.pid, last)
+			if sid != r.sid {
+				t.Fatal("not recovered")
+			}
+			if got, _ := offset(t, again.read()); got != `2["missed"]` {
+				t.Errorf("read %q", got)
+			}
+			again.cut()
+		}
+	})
+}
+
 // A SessionWatcher hears nothing of a session before the connect handlers have returned: if the
 // node were killed, the client would come back to less than they give it.
 func TestSessionWatcherEarly(t *testing.T) {

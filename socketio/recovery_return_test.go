@@ -34,19 +34,26 @@ func TestRecoveryByWhatWasMissed(t *testing.T) {
 		name      string
 		first     bool // the client gets an event before the others are busy
 		away      func(s *site)
+		ending    bool     // an event is emitted while the handlers learn of the end
 		events    []string // that it gets when it comes back
 		recovered bool
 	}{
-		{"nothing missed", true, func(*site) {}, nil, true},
-		{"nothing missed, no event ever", false, func(*site) {}, nil, true},
-		{"one missed", true, func(s *site) { s.io.Emit("y") }, []string{`2["y"]`}, true},
-		{"one missed, no event before", false, func(s *site) { s.io.Emit("y") }, []string{`2["y"]`}, true},
-		{"others missed", true, func(s *site) { s.io.To("other").Emit("z"); s.io.Emit("y") }, []string{`2["y"]`}, true},
-		{"away for long", true, func(*site) { time.Sleep(age + time.Millisecond) }, nil, false},
-		{"missed for long", true, func(s *site) { s.io.Emit("y"); time.Sleep(age + time.Millisecond) }, nil, false},
+		{"nothing missed", true, func(*site) {}, false, nil, true},
+		{"nothing missed, no event ever", false, func(*site) {}, false, nil, true},
+		{"one missed", true, func(s *site) { s.io.Emit("y") }, false, []string{`2["y"]`}, true},
+		{"one missed, no event before", false, func(s *site) { s.io.Emit("y") }, false, []string{`2["y"]`}, true},
+		{"others missed", true, func(s *site) { s.io.To("other").Emit("z"); s.io.Emit("y") }, false, []string{`2["y"]`}, true},
+		{"one missed at the end", true, func(*site) {}, true, []string{`2["y"]`}, true},
+		{"away for long", true, func(*site) { time.Sleep(age + time.Millisecond) }, false, nil, false},
+		{"missed for long", true, func(s *site) { s.io.Emit("y"); time.Sleep(age + time.Millisecond) }, false, nil, false},
 	} {
 		o := &socketio.Options{Recovery: &socketio.Recovery{MaxAge: age}}
 		inBubble(t, o, func(s *site) {
+			s.io.OnConnect(func(x *socketio.Socket) {
+				if tt.ending {
+					x.OnDisconnecting(func(socketio.Reason) { s.io.Emit("y") })
+				}
+			})
 			r := s.client()
 			synctest.Wait()
 			claim := fmt.Sprintf(`{"pid":%q}`, r.pid)
@@ -77,10 +84,12 @@ func TestRecoveryByWhatWasMissed(t *testing.T) {
 }
 
 // An event that was sent and never arrived, because the network had gone silent, is
-// delivered again, whether or not the client had received one before.
+// delivered again, whether or not the client had received one before. One that came before the
+// client is none of its business.
 func TestRecoveryOfWhatWasInFlight(t *testing.T) {
 	for _, received := range []bool{false, true} {
 		inBubble(t, recovering, func(s *site) {
+			s.io.Emit("before")
 			r := s.client()
 			synctest.Wait()
 			claim := fmt.Sprintf(`{"pid":%q}`, r.pid)

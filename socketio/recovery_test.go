@@ -111,6 +111,9 @@ func TestNotRecoverable(t *testing.T) {
 		{"much too late", func(r *raw) { r.c.CloseNow() }, time.Hour, nil},
 		{"unknown pid", func(r *raw) { r.c.CloseNow() }, 0, func(_, offset string) (string, string) { return "x", offset }},
 		{"offset of another server", func(r *raw) { r.c.CloseNow() }, 0, func(pid, _ string) (string, string) { return pid, "abc.1" }},
+		{"offset without its server", func(r *raw) { r.c.CloseNow() }, 0, func(pid, offset string) (string, string) {
+			return pid, offset[strings.Index(offset, ".")+1:]
+		}},
 		{"offset of the future", func(r *raw) { r.c.CloseNow() }, 0, func(pid, offset string) (string, string) { return pid, offset + "z" }},
 		{"offset that is none", func(r *raw) { r.c.CloseNow() }, 0, func(pid, offset string) (string, string) { return pid, offset + "-" }},
 		{"offset beyond numbers", func(r *raw) { r.c.CloseNow() }, 0, func(pid, offset string) (string, string) { return pid, offset[:len(offset)-1] + "3w5e11264sgsf" }},
@@ -234,13 +237,22 @@ func TestRecoveryUnderLoad(t *testing.T) {
 	})
 }
 
-// Auth that is not about recovery is none of its business.
+// Auth that is not about recovery is none of its business, and no Log is asked about it.
 func TestRecoveryAuth(t *testing.T) {
-	inBubble(t, recovering, func(s *site) {
-		r := s.dial()
-		r.connect(`{"pid":7,"offset":[]}`)
-		if r.sid == "" {
-			t.Error("not connected")
-		}
-	})
+	b := new(logBus)
+	for _, o := range []*socketio.Options{recovering, {Adapter: b.join, Recovery: &socketio.Recovery{}}} {
+		inBubble(t, o, func(s *site) {
+			r := s.client()
+			synctest.Wait()
+			r.cut()
+			for _, auth := range []string{`{"pid":7,"offset":[]}`, fmt.Sprintf(`{"pid":%q,"offset":7}`, r.pid), `{}`} {
+				if again := s.comeBackWith("", auth); again.sid == r.sid {
+					t.Errorf("%s has come back", auth)
+				}
+			}
+		})
+	}
+	if b.taken != 0 {
+		t.Errorf("a Log was asked for %d sessions", b.taken)
+	}
 }

@@ -104,20 +104,21 @@ func TestCallRemoteSocket(t *testing.T) {
 
 // Handlers of different events, and several of one, are all called.
 func TestServerEventHandlers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		io, l := aLocal(t, socketio.Options{})
-		defer io.Shutdown(context.Background())
+	twoNodes(t, socketio.Options{}, func(here, there *site) {
 		var d diary
 		for _, name := range []string{"a", "b", "a"} {
-			io.OnServerEvent(name, func(*socketio.ServerEvent) { d.add("%s", name) })
+			here.io.OnServerEvent(name, func(*socketio.ServerEvent) { d.add("%s", name) })
 		}
 		for _, name := range []string{"b", "a"} {
-			if err := l.ServerSideEvent(socketio.Encoded{Data: fmt.Appendf(nil, "[%q]", name)}, nil); err != nil {
+			if err := there.io.ServerSideEmit(name); err != nil {
 				t.Error(err)
 			}
 		}
 		synctest.Wait()
 		d.want(t, "b", "a", "a")
+		if here.log.String() != "" {
+			t.Errorf("log %s", here.log)
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -167,11 +168,14 @@ func TestAttachmentTimeout(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		s.io.OnConnect(echo)
 		r := s.client()
-		r.send(`51-["message",{"_placeholder":true,"num":0}]`)
-		time.Sleep(20 * time.Second)
-		r.sendBinary("in time")
-		r.want(`51-["message-back",{"_placeholder":true,"num":0}]`)
-		r.want("binary:in time")
+		r.send(`52-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`)
+		time.Sleep(10 * time.Second)
+		r.sendBinary("in")
+		time.Sleep(10 * time.Second)
+		r.sendBinary("time")
+		r.want(`52-["message-back",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`)
+		r.want("binary:in")
+		r.want("binary:time")
 		time.Sleep(15 * time.Second) // the time of attachments that have come is over
 		r.send(`2["message"]`)
 		r.want(`2["message-back"]`)
@@ -862,6 +866,11 @@ func TestClientFiles(t *testing.T) {
 			t.Errorf("without files: %d", status)
 		}
 	})
+	missing := httptest.NewRecorder()
+	newServer(t, &socketio.Options{ClientFiles: files}).ServeHTTP(missing, httptest.NewRequest("GET", "/socket.io/socket.io.min.js", nil))
+	if missing.Code != 404 || missing.Header().Get("ETag") != "" {
+		t.Errorf("a file that is missing: %d, and after that %v", missing.Code, missing.Header())
+	}
 }
 
 // Shutdown waits for handlers, until its ctx ends.

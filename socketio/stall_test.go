@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -52,6 +53,34 @@ func TestLateEvent(t *testing.T) {
 		synctest.Wait()
 		if l.c.size != 0 {
 			t.Errorf("%d bytes wait", l.c.size)
+		}
+		l.close()
+	})
+}
+
+// A client that is lost again as soon as it has what it had is remembered once.
+func TestLostAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, &Options{Recovery: &Recovery{}})
+		l.c.Message([]byte("0"), false)
+		synctest.Wait()
+		r, old := l.c.server.recovery, l.got
+		old.close(TransportClose)
+		synctest.Wait()
+		s := newSocket(l.c, old.namespace, json.RawMessage(fmt.Sprintf(`{"pid":%q}`, old.pid())))
+		l.c.add(s)
+		s.name()
+		if !r.claim(s) {
+			t.Fatal("not recovered")
+		}
+		if entered, err := r.resume(s); !entered || err != nil {
+			t.Fatal(entered, err)
+		}
+		s.close(TransportClose)
+		r.unclaim(s)
+		synctest.Wait()
+		if len(r.clients) != 1 || r.lost.Len() != 1 {
+			t.Errorf("%d clients, in %d places", len(r.clients), r.lost.Len())
 		}
 		l.close()
 	})
