@@ -138,7 +138,7 @@ func TestStructRoundTrip(t *testing.T) {
 		hidden: hidden{[]byte("i"), "t"}, Inner: &Inner{[]byte("d")}, Name: "n",
 		Parts: [][]byte{[]byte("p0"), []byte("p1")}, Pair: [2]named{named("q0"), named("q1")},
 		ByName: map[string]Inner{"k": {[]byte("m")}}, Any: map[string]any{"x": []any{"s", []byte("y")}},
-		When: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Kept: []byte{}, Next: nil,
+		When: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Kept: []byte{}, Dash: []byte("-"), Next: nil,
 	}
 	sent := want
 	sent.Empty, sent.Skipped, sent.private = []byte{}, []byte("never"), []byte("never")
@@ -147,7 +147,7 @@ func TestStructRoundTrip(t *testing.T) {
 	if err := e.event("f", []any{sent}); err != nil {
 		t.Fatal(err)
 	}
-	if len(e.packet.Binary) != 9 {
+	if len(e.packet.Binary) != 10 {
 		t.Fatalf("%d attachments in %s", len(e.packet.Binary), e.buf)
 	}
 	u := received(t, e)
@@ -253,7 +253,7 @@ func TestDecode(t *testing.T) {
 }
 
 func TestDecodeWrongType(t *testing.T) {
-	u := newUnit(t, `51-["e","text",`+hold(0)+`,[`+hold(0)+`,1]]`, "zero")
+	u := newUnit(t, `51-["e","text",`+hold(0)+`,[`+hold(0)+`,1],7]`, "zero")
 	for _, tt := range []struct {
 		i      int
 		target any
@@ -261,6 +261,7 @@ func TestDecodeWrongType(t *testing.T) {
 		{0, new(int)}, {0, new([]byte)}, {0, new([]any)},
 		{1, new(string)}, {1, new(int)}, {1, new([]int)},
 		{2, new([]string)}, {2, new([][]byte)}, {2, new(Inner)},
+		{3, new(string)}, {3, new([]byte)},
 	} {
 		if err := decode(u, tt.i, tt.target); err == nil {
 			t.Errorf("argument %d was decoded into %T", tt.i, tt.target)

@@ -179,6 +179,24 @@ func TestAdapterAfterShutdown(t *testing.T) {
 	})
 }
 
+// Shutdown does not wait for an adapter when its ctx has ended, and says so.
+func TestShutdownLeavesAdapter(t *testing.T) {
+	hold := make(chan struct{})
+	adapter := func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := new(bus).join(l)
+		return closing{a, func() { <-hold }}, err
+	}
+	inBubble(t, &socketio.Options{Adapter: adapter}, func(s *site) {
+		hold = make(chan struct{})
+		ctx, cancel := context.WithTimeout(s.t.Context(), time.Second)
+		defer cancel()
+		if err := s.io.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Shutdown: %v", err)
+		}
+		close(hold)
+	})
+}
+
 // Who uses a namespace after Shutdown does not connect it with other nodes: nobody
 // would close that again.
 func TestNamespaceAfterShutdown(t *testing.T) {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -271,6 +274,53 @@ func TestClientBufferFull(t *testing.T) {
 					t.Errorf("got %s, want %s", got, tt.want)
 				}
 			})
+		})
+	}
+}
+
+// Flush says that the connection has ended before everything was written, and how.
+func TestClientFlushUnwritten(t *testing.T) {
+	for want, end := range map[error]func(c *socketio.Client, lose func()){
+		socketio.ErrDisconnected: func(_ *socketio.Client, lose func()) { lose() },
+		socketio.ErrClosed:       func(c *socketio.Client, lose func()) { c.Close(); lose() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			consent, lost := make(chan string, 1), make(chan struct{})
+			o := &socketio.DialOptions{Logger: slog.New(slog.DiscardHandler), Reconnection: socketio.Reconnection{Off: true}}
+			o.Engine.Transports = []string{"polling"}
+			o.Engine.HTTPClient = &http.Client{Transport: tripper(func(r *http.Request) (*http.Response, error) {
+				body := "ok"
+				switch {
+				case r.URL.Query().Get("sid") == "":
+					body = `0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}`
+				case r.Method == http.MethodPost:
+					if sent, _ := io.ReadAll(r.Body); string(sent) != "40" {
+						<-lost
+						return nil, errNoNetwork
+					}
+					consent <- `40{"sid":"id"}`
+				default:
+					select {
+					case body = <-consent:
+					case <-r.Context().Done():
+						return nil, r.Context().Err()
+					}
+				}
+				return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
+			})}
+			c, err := socketio.Dial(t.Context(), "http://example.com", o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Emit("e")
+			flushed := make(chan error, 1)
+			go func() { flushed <- c.Flush(t.Context()) }()
+			synctest.Wait()
+			end(c, func() { close(lost) })
+			if err := <-flushed; !errors.Is(err, want) {
+				t.Errorf("Flush: %v, want %v", err, want)
+			}
+			closeClient(t, c)
 		})
 	}
 }

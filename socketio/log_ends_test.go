@@ -59,6 +59,9 @@ func TestLogNew(t *testing.T) {
 		if s := <-returned; sid == r.sid || again.pid == r.pid || s.ID() != sid || s.Recovered() {
 			t.Errorf("sid %q, pid %q; before %q, %q", sid, again.pid, r.sid, r.pid)
 		}
+		if _, kept := b.sessions[r.pid]; kept {
+			t.Error("the session may be taken once more")
+		}
 		if got := there.io.Of("/").CountIn("room"); got != 0 {
 			t.Errorf("%d in the room", got)
 		}

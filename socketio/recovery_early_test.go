@@ -1,10 +1,12 @@
 package socketio_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/socketio"
 )
@@ -96,6 +98,39 @@ func TestRecoveryMissedTwice(t *testing.T) {
 				t.Errorf("read %q", got)
 			}
 			again.cut()
+		}
+	})
+}
+
+// The client that has been away longest is forgotten for one too many, however often it has
+// tried to come back.
+func TestRecoveryOrder(t *testing.T) {
+	inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{RunMiddleware: true, Sessions: 1}}, func(s *site) {
+		hold := make(chan struct{})
+		s.io.Use(func(_ context.Context, x *socketio.Socket) error {
+			if x.Recovered() {
+				<-hold
+			}
+			return nil
+		})
+		first, second := s.client(), s.client()
+		synctest.Wait()
+		first.cut()
+		again := s.dial()
+		again.send(fmt.Sprintf(`0{"pid":%q}`, first.pid))
+		synctest.Wait()
+		time.Sleep(time.Second)
+		second.cut()
+		again.cut()
+		close(hold)
+		synctest.Wait()
+		for _, tt := range []struct {
+			r    *raw
+			back bool
+		}{{first, false}, {second, true}} {
+			if once := s.comeBackWith("", fmt.Sprintf(`{"pid":%q}`, tt.r.pid)); (once.sid == tt.r.sid) != tt.back {
+				t.Errorf("recovered: %t, want %t", !tt.back, tt.back)
+			}
 		}
 	})
 }
