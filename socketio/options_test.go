@@ -59,6 +59,7 @@ func TestNilFunctions(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		var n *socketio.Socket
 		s.io.OnConnect(func(c *socketio.Socket) { n = c })
+		c := s.start(s.dialOptions("websocket", socketio.DialOptions{}))
 		r := s.client()
 		synctest.Wait()
 		for name, f := range map[string]func(){
@@ -76,9 +77,18 @@ func TestNilFunctions(t *testing.T) {
 			"On":              func() { socketio.On[int](n, "e", nil) },
 			"On2":             func() { socketio.On2[int, int](n, "e", nil) },
 			"Handle":          func() { socketio.Handle[int, int](n, "e", nil) },
+			"Handle2":         func() { socketio.Handle2[int, int, int](n, "e", nil) },
+
+			"OnConnect of a Client":    func() { c.OnConnect(nil) },
+			"OnDisconnect of a Client": func() { c.OnDisconnect(nil) },
+			"OnConnectError":           func() { c.OnConnectError(nil) },
+			"OnReconnectAttempt":       func() { c.OnReconnectAttempt(nil) },
+			"OnReconnect":              func() { c.OnReconnect(nil) },
+			"OnReconnectFailed":        func() { c.OnReconnectFailed(nil) },
 		} {
 			func() {
 				defer func() {
+					name := strings.TrimSuffix(name, " of a Client")
 					if got := fmt.Sprint(recover()); !strings.HasPrefix(got, "socketio: "+name+": nil ") {
 						t.Errorf("%s: panic %q", name, got)
 					}

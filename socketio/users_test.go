@@ -207,6 +207,9 @@ func TestReplace(t *testing.T) {
 				if err := e.Replace("disconnect"); err == nil {
 					t.Error("a reserved name was taken")
 				}
+				if err := e.Replace("y", make([]any, socketio.MaxArguments+1)...); err == nil {
+					t.Error("more arguments were taken than may be received")
+				}
 				if err := e.Replace("y", make(chan int)); err == nil {
 					t.Error("what can't be encoded was taken")
 				}
