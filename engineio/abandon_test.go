@@ -5,11 +5,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio/internal/packet"
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/wstest"
 )
 
 // A GET that the client cuts ends the session, also if messages were on their
@@ -39,7 +41,9 @@ func TestAbandonedGET(t *testing.T) {
 		if got := s.state != closed; got != tt.lives {
 			t.Errorf("%s: the session lives: %v, want %v", tt.name, got, tt.lives)
 		}
-		s.end(closedHere) // and its timer
+		if s.end(closedHere); server.holds != 1 { // and its timer; nobody has told the receiver, which it has not got
+			t.Errorf("%s: Shutdown waits for %d, want 1", tt.name, server.holds)
+		}
 	}
 }
 
@@ -81,6 +85,9 @@ func TestLossOf(t *testing.T) {
 		if got := shortID(id); got != "?" {
 			t.Errorf("%q is shown as %q", id, got)
 		}
+	}
+	if got := shortID("eighteen-letters--"); got != "eighte..." {
+		t.Errorf("an id is shown as %q", got)
 	}
 }
 
@@ -140,4 +147,49 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%+v: %+v, want %+v", tt.given, got, tt.want)
 		}
 	}
+}
+
+// A session that has ended between two GETs is forgotten, though no other GET comes.
+func TestForgottenUnasked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s *Session
+		server, err := NewServer(func(n *Session) Receiver { s = n; return nobody{} }, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/engine.io/?EIO=4&transport=polling", nil))
+		s.Close()
+		time.Sleep(lingerTime - 1)
+		synctest.Wait()
+		if server.session(s.ID()) != s {
+			t.Error("it is not known any more")
+		}
+		time.Sleep(1)
+		synctest.Wait()
+		if server.session(s.ID()) != nil {
+			t.Error("it is still known")
+		}
+	})
+}
+
+// A Shutdown that may wait no longer cuts the WebSockets whose clients don't answer.
+func TestCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, err := NewServer(func(*Session) Receiver { return nil }, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, peer := wstest.Pipe(nil) // peer does not read
+		s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil), c)
+		s.receiver = nobody{}
+		start := time.Now()
+		s.lose(closedHere)
+		synctest.Wait()
+		server.cut()
+		<-c.Done()
+		if d := time.Since(start); d != 0 {
+			t.Errorf("closed after %v", d)
+		}
+		peer.CloseNow()
+	})
 }

@@ -93,7 +93,7 @@ func TestRightOptions(t *testing.T) {
 		{Limits: engineio.Limits{MaxPayload: 6, QueueBytes: 512, PingInterval: time.Millisecond, PingTimeout: 24*day - time.Millisecond, UpgradeTimeout: 1}},
 		{Limits: engineio.Limits{MaxPayload: 1<<63 - 1, QueueBytes: int(^uint(0) >> 1), UpgradeTimeout: 1<<63 - 1}},
 		{CORS: &engineio.CORS{}},
-		{CORS: &engineio.CORS{Origins: []string{"null", "https://*.example.com:*", "localhost:5173", "http://[::1]:80/"}, Credentials: true, Headers: []string{"X-A", "*"}}},
+		{CORS: &engineio.CORS{Origins: []string{"null", "https://*.example.com:*", "localhost:5173", "http://[::1]:80/"}, Credentials: true, Headers: []string{"X-A", "*", "09azAZ!#$%&'*+-.^_`|~"}}},
 		{Cookie: &http.Cookie{SameSite: http.SameSiteNoneMode, Secure: true}},
 		{Deflate: &handshake.DeflateOptions{ServerMaxWindowBits: 8, ClientMaxWindowBits: 15}},
 	} {

@@ -610,6 +610,10 @@ func TestClientUpgradeFails(t *testing.T) {
 		{"another session", answer("0" + goodOpen)},
 		{"another packet", answer("4a")},
 		{"not the probe", answer("3")},
+		{"binary probe", func(c *conn.Conn, _ *http.Request) {
+			c.Write(context.Background(), conn.Binary, []byte("3probe"))
+			waitForEnd(c)
+		}},
 		{"two answers", answer("3probe", "3probe")},
 		{"a message too early", answer("3probe", "4a")},
 		{"closed", func(c *conn.Conn, _ *http.Request) {}},

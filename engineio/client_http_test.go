@@ -39,6 +39,7 @@ func TestOrigin(t *testing.T) {
 		{"http://example.com", "https://example.com", false},
 		{"http://example.com", "http://sub.example.com", false},
 		{"http://example.com", "http://example.com:8080", false},
+		{"https://example.com", "https://example.com:8443", false},
 		{"http://[::1]:80", "http://[::1]", true},
 	} {
 		a, _ := url.Parse(tt.a)

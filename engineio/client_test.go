@@ -168,6 +168,9 @@ func TestClient(t *testing.T) {
 				if !r.c.Writable() {
 					t.Error("not writable though nothing is queued")
 				}
+				for range 2 {
+					r.c.Cork().Release()
+				}
 				if n := s.session(); n.ID() != r.c.ID() || n.Transport() != tt.transport {
 					t.Errorf("the server's session is %q over %s, want %q over %s", n.ID(), n.Transport(), r.c.ID(), tt.transport)
 				}
@@ -602,6 +605,9 @@ func TestClientTransports(t *testing.T) {
 					}
 					if strings.Contains(tt.name, "websocket") != strings.Contains(err.Error(), "over websocket") && tt.name != "all refused" {
 						t.Errorf("error %v names another transport", err)
+					}
+					if both := strings.Contains(err.Error(), "over polling") && strings.Contains(err.Error(), "over websocket"); both != (tt.name == "all refused") {
+						t.Errorf("error %v", err)
 					}
 					return
 				}

@@ -299,7 +299,7 @@ func TestCORS(t *testing.T) {
 			map[string]string{"Access-Control-Allow-Headers": "x-c", "Vary": "Origin, Access-Control-Request-Headers"}},
 		{"one exposed", &engineio.CORS{Exposed: []string{"X-E"}}, "GET", []string{"Origin", page}, 200, map[string]string{"Access-Control-Expose-Headers": "X-E"}},
 		{"all else", &engineio.CORS{Origins: []string{page}, Exposed: []string{"X-E", "X-F"}, Methods: []string{"GET", "PUT"}, MaxAge: time.Minute}, "OPTIONS", []string{"Origin", page}, 204,
-			map[string]string{"Access-Control-Expose-Headers": "X-E,X-F", "Access-Control-Allow-Methods": "GET,PUT", "Access-Control-Max-Age": "60"}},
+			map[string]string{"Access-Control-Expose-Headers": "X-E,X-F", "Access-Control-Allow-Methods": "GET,PUT", "Access-Control-Max-Age": "60", "Vary": "Origin"}},
 	} {
 		inBubble(t, &engineio.Options{CORS: tt.cors}, func(s *site) {
 			r := s.must(tt.method, "transport=polling", "", tt.header...)

@@ -2,6 +2,8 @@ package engineio
 
 import (
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +23,7 @@ func TestPacketsAfterTheEnd(t *testing.T) {
 		s := newSession(server, "id", codec, httptest.NewRequest("GET", "/", nil), nil)
 		s.queue = []*Message{noopMessage}
 		s.endLater(closedBetween, closeMessage)
-		for _, late := range []packet.Type{codec.Beat, packet.Close, packet.Noop} {
+		for _, late := range []packet.Type{codec.Beat, packet.Message, packet.Message, packet.Close, packet.Noop} {
 			if s.handle(packet.Packet{Type: late}) {
 				t.Errorf("version %d: %v was handled", codec.Version, late)
 			}
@@ -69,5 +71,46 @@ func TestLateRequests(t *testing.T) {
 		}
 		peer.CloseNow()
 		<-c.Done()
+	}
+}
+
+// A carrier is a Receiver that notes whether a WebSocket has brought the message.
+type carrier struct {
+	nobody
+	s       *Session
+	carried []bool
+}
+
+func (c *carrier) Message([]byte, bool) { c.carried = append(c.carried, c.s.carried) }
+
+// A POST that was begun before the WebSocket carries the session is no message of that, whatever
+// comes first.
+func TestCarried(t *testing.T) {
+	server, err := NewServer(func(*Session) Receiver { return nil }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, peer := wstest.Pipe(nil)
+	s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil), c)
+	r := &carrier{s: s}
+	s.receiver = r
+	s.received(c, conn.Message{Type: conn.Text, Payload: []byte("4a")})
+	s.handleBody(packet.V4.Text, []byte("4b"))
+	if !slices.Equal(r.carried, []bool{true, false}) {
+		t.Errorf("carried: %v", r.carried)
+	}
+	s.lose(closedHere)
+	peer.CloseNow()
+	<-c.Done()
+}
+
+// The open packet of a server is bounded.
+func TestOpeningSize(t *testing.T) {
+	const open = `{"sid":"x","upgrades":[],"pingInterval":1,"pingTimeout":1}`
+	for size, fits := range map[int]bool{maxOpening: true, maxOpening + 1: false} {
+		data := open + strings.Repeat(" ", size-len(open))
+		if _, err := parseOpening([]byte(data)); (err == nil) != fits {
+			t.Errorf("%d bytes: %v", size, err)
+		}
 	}
 }

@@ -57,6 +57,12 @@ func TestGETReleased(t *testing.T) {
 		if d := time.Since(start); d != 200*time.Millisecond {
 			t.Errorf("released after %v", d)
 		}
+		time.Sleep(time.Second) // nobody is to be released
+		start = time.Now()
+		s.wantGet(sid, 200, "6")
+		if d := time.Since(start); d != 100*time.Millisecond {
+			t.Errorf("released after %v", d)
+		}
 		w.send("5")
 		w.send("4a")
 		w.want("4a")
@@ -288,10 +294,14 @@ func TestEndWhileMoving(t *testing.T) {
 		n.Send(engineio.NewMessage([]byte("a"), false), engineio.NewMessage([]byte("b"), true))
 		n.Close()
 		s.wantEnd(engineio.ForcedServerClose)
+		start := time.Now()
 		w.send("5")
 		w.want("4a")
 		w.want("binary:b")
 		w.wantClosed()
+		if d := time.Since(start); d != 0 {
+			t.Errorf("closed after %v", d)
+		}
 		s.wantGet(sid, 400, unknownSession)
 	})
 }
@@ -433,4 +443,19 @@ func (s *site) moveWhileBusy(round int) {
 			s.t.Errorf("packet %d is %q", i, packet)
 		}
 	}
+}
+
+// A WebSocket that is dropped releases no GET.
+func TestDropReleasesNothing(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		get := s.later(sid)
+		w := s.websocket("&sid=" + sid)
+		w.send("4")
+		w.wantClosed()
+		time.Sleep(time.Second)
+		s.wantWaiting(get)
+		s.wantPost(sid, "4a", 200, "ok")
+		s.wantAnswer(get, 200, "4a")
+	})
 }

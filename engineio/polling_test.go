@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -485,6 +486,16 @@ func TestNoReceiver(t *testing.T) {
 		s.openWebSocket().wantClosed()
 		if got := log.String(); strings.Count(got, "Receiver is nil") != 2 {
 			t.Errorf("logged %q", got)
+		}
+	})
+}
+
+// The answer to a POST that is too long says where it ends, so that the connection can go on.
+func TestTooLongLength(t *testing.T) {
+	inBubble(t, &engineio.Options{Limits: engineio.Limits{MaxPayload: 10}}, func(s *site) {
+		r := s.post(s.open(), strings.Repeat("4", 11))
+		if got := r.header.Get("Content-Length"); r.status != 413 || got != strconv.Itoa(len(r.body)) {
+			t.Errorf("%d %q, Content-Length %q", r.status, r.body, got)
 		}
 	})
 }

@@ -4,9 +4,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -160,8 +162,35 @@ func TestRelayRules(t *testing.T) {
 		t.Errorf("passed on twice: %d", status)
 	}
 	f.nodes["a"].Close()
+	var logged lines // by package log, where net/http writes
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
+	defer func() {
+		if logged.String() != "" {
+			t.Errorf("logged %s", logged.String())
+		}
+	}()
 	if status, _, _ := do("b", "GET", sid, ""); status != http.StatusBadGateway {
 		t.Errorf("a node that does not answer: %d", status)
+	}
+}
+
+// A node that is gone between two looks at the peers does not answer.
+func TestRelayPeerGoes(t *testing.T) {
+	asked := 0
+	relay, err := engineio.NewRelay("a", func(string) *url.URL {
+		if asked++; asked == 1 {
+			return &url.URL{Scheme: "http", Host: "b.invalid"}
+		}
+		return nil
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := httptest.NewRequest("GET", "/engine.io/?sid=b.x", nil), httptest.NewRecorder()
+	relay.Foreign(r, "b.x").ServeHTTP(w, r)
+	if w.Code != http.StatusBadGateway {
+		t.Errorf("answered %d", w.Code)
 	}
 }
 
@@ -205,4 +234,28 @@ func BenchmarkRelay(b *testing.B) {
 			}
 		})
 	}
+}
+
+// The hook is asked for requests of sessions that are not here, and for no others.
+func TestForeign(t *testing.T) {
+	var asked []string
+	o := &engineio.Options{Hooks: engineio.Hooks{Foreign: func(r *http.Request, sid string) http.Handler {
+		asked = append(asked, r.Method+" "+sid)
+		return nil
+	}}}
+	inBubble(t, o, func(s *site) {
+		sid := s.open()
+		s.wantPost(sid, "4a", 200, "ok")
+		s.wantGet(sid, 200, "4a")
+		s.must("OPTIONS", "transport=polling&sid=x", "")
+		s.must("OPTIONS", "transport=polling&sid="+sid, "")
+		s.must("GET", "transport=polling&sid=", "")
+		if len(asked) > 0 {
+			t.Errorf("asked for %q", asked)
+		}
+		s.wantGet("x", 400, unknownSession)
+		if len(asked) != 1 || asked[0] != "GET x" {
+			t.Errorf("asked for %q", asked)
+		}
+	})
 }

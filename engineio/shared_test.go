@@ -54,6 +54,9 @@ func TestShared(t *testing.T) {
 			t.Errorf("%s: %+v", tt.name, b)
 		}
 	}
+	if n := len(server.shared); n != 3 {
+		t.Errorf("the server remembers %d, want the 3 that may be shared", n)
+	}
 	for range 3 * mostShared { // http.Servers that come and go
 		server.share(packet.V4, requestOf(t, new(http.Server)))
 	}

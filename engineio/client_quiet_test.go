@@ -1,0 +1,115 @@
+package engineio_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio"
+)
+
+// A server that falls silent after some pings is given up like one that never pings.
+func TestClientSilentLater(t *testing.T) {
+	server := &fake{ws: func(c *conn.Conn, _ *http.Request) {
+		c.Write(context.Background(), conn.Text, []byte("0"+goodOpen))
+		for range 3 {
+			time.Sleep(25 * time.Second)
+			c.Write(context.Background(), conn.Text, []byte("2"))
+		}
+		waitForEnd(c)
+	}}
+	withFake(t, server, func(s *site) {
+		start := time.Now()
+		r := s.mustConnect(websocketOnly)
+		r.wantEnd(engineio.PingTimeout)
+		if d := time.Since(start); d != 120*time.Second {
+			t.Errorf("ended after %v, want 45 s after the last ping", d)
+		}
+	})
+}
+
+// A message that is handled for longer than the server may be silent does not cost the session.
+func TestClientSlowReceiver(t *testing.T) {
+	server := &fake{ws: func(c *conn.Conn, _ *http.Request) {
+		c.Write(context.Background(), conn.Text, []byte("0"+goodOpen))
+		c.Write(context.Background(), conn.Text, []byte("4slow"))
+		time.Sleep(time.Hour)
+		c.Write(context.Background(), conn.Text, []byte("2"))
+		c.Write(context.Background(), conn.Text, []byte("4next"))
+		waitForEnd(c)
+	}}
+	withFake(t, server, func(s *site) {
+		r, err := s.connectTo(s.t.Context(), clientURL, websocketOnly, func(_ *taker, got string) {
+			if got == "slow" {
+				time.Sleep(time.Hour)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.want("slow")
+		r.want("next")
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
+	})
+}
+
+// The cookies are those of the user's jar, if there is one.
+func TestClientJar(t *testing.T) {
+	var got []string
+	server := &fake{any: func(_ http.ResponseWriter, r *http.Request) bool {
+		got = append(got, r.Header.Get("Cookie"))
+		return false
+	}}
+	withFake(t, server, func(s *site) {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		jar.SetCookies(&url.URL{Scheme: "http", Host: "example.com"}, []*http.Cookie{{Name: "k", Value: "v"}})
+		r := s.mustConnect(&engineio.DialOptions{Transports: []string{"polling"}, HTTPClient: &http.Client{Transport: s.http.Transport, Jar: jar}})
+		r.c.Close()
+		<-r.c.Done()
+		if len(got) == 0 || strings.Join(got, "") != strings.Repeat("k=v", len(got)) {
+			t.Errorf("cookies %q", got)
+		}
+	})
+}
+
+// A client without a transport of the user's leaves the idle connections of others alone, also
+// when its server is silent.
+func TestClientSilentLeavesOthers(t *testing.T) {
+	p := &pool{RoundTripper: http.DefaultTransport}
+	defer func(before http.RoundTripper) { http.DefaultTransport = before }(http.DefaultTransport)
+	http.DefaultTransport = p
+	l, err := net.Listen("tcp", "127.0.0.1:0") // where nobody answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	o := &engineio.DialOptions{Transports: []string{"websocket"}, Limits: engineio.DialLimits{OpenTimeout: time.Millisecond}}
+	_, err = engineio.Dial(t.Context(), "http://"+l.Addr().String(), func(*engineio.Client) engineio.Receiver { return ignored{} }, o)
+	if n := p.closed.Load(); !errors.Is(err, os.ErrDeadlineExceeded) || n != 0 {
+		t.Errorf("%v; idle connections of the default transport were closed %d times", err, n)
+	}
+}
+
+// A session whose open has returned no receiver is closed at once.
+func TestClientWithoutReceiver(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		o := &engineio.DialOptions{Transports: []string{"websocket"}, HTTPClient: s.http}
+		_, err := engineio.Dial(s.t.Context(), clientURL, func(*engineio.Client) engineio.Receiver { return nil }, o)
+		if err == nil {
+			t.Error("no error")
+		}
+		s.wantEnd(engineio.TransportClose)
+	})
+}
