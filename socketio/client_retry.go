@@ -73,7 +73,7 @@ func (c *Client) confirmed(p *parcel, u *packet.Unit) {
 
 // again sends p once more, or gives it up because of err. Called with m.mu held.
 func (c *Client) again(p *parcel, err error) {
-	if !p.away {
+	if !p.away || c.m.closed {
 		return
 	}
 	p.away = false

@@ -172,10 +172,9 @@ func (s *swap) fields(v reflect.Value) (reflect.Value, bool) {
 func (s *swap) fieldsOf(v reflect.Value, target func() reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		tag := f.Tag.Get("json")
-		_, options, _ := strings.Cut(tag, ",")
+		name, options, more := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
-		case tag == "-" || omitted(v.Field(i), strings.Split(options, ",")):
+		case name == "-" && !more || omitted(v.Field(i), strings.Split(options, ",")):
 		case f.IsExported():
 			if elem, swapped := s.value(v.Field(i)); swapped {
 				target().Field(i).Set(elem)
