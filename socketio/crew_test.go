@@ -111,3 +111,23 @@ func TestCrewWait(t *testing.T) {
 		}
 	})
 }
+
+// All who wait learn of the end.
+func TestCrewWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, sockets := recruits(1)
+		gate := make(chan struct{})
+		sockets[0].dispatch(task{do: func() { <-gate }})
+		waited := make(chan error, 3)
+		for range cap(waited) {
+			go func() { waited <- c.wait(t.Context()) }()
+			synctest.Wait()
+		}
+		close(gate)
+		for range cap(waited) {
+			if err := <-waited; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

@@ -114,3 +114,28 @@ func TestStallEnds(t *testing.T) {
 		l.close()
 	})
 }
+
+// A call makes a namespace linger only if nobody else uses it, and it could be forgotten.
+func TestLingers(t *testing.T) {
+	s := newServer(t, &Options{Adapter: func(*Local) (Adapter, error) { return nil, nil }})
+	s.OfFunc(func(string, json.RawMessage) bool { return true })
+	users := func(n *Namespace) int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return n.users
+	}
+	n := s.lookup("/child", nil) // as for a client
+	for range 3 {
+		n.Emit("e")
+	}
+	if got := users(n); got != 1 {
+		t.Errorf("%d users of a namespace with one client", got)
+	}
+	fixed := s.Of("/fixed")
+	for range 3 {
+		s.Of("/fixed")
+	}
+	if got := users(fixed); got != 0 {
+		t.Errorf("%d users of a namespace that nobody uses", got)
+	}
+}
