@@ -113,4 +113,10 @@ func TestOpeningSize(t *testing.T) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 	}
+	for size, fits := range map[int]bool{0: false, 1: true, 1024: true, 1025: false} {
+		data := strings.Replace(open, `"x"`, `"`+strings.Repeat("x", size)+`"`, 1)
+		if _, err := parseOpening([]byte(data)); (err == nil) != fits {
+			t.Errorf("a sid of %d bytes: %v", size, err)
+		}
+	}
 }

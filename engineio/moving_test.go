@@ -459,3 +459,19 @@ func TestDropReleasesNothing(t *testing.T) {
 		s.wantAnswer(get, 200, "4a")
 	})
 }
+
+// Where no GET waits when one is to be released, the next one is.
+func TestNoGETReleased(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		w := s.websocket("&sid=" + sid)
+		w.send("2probe")
+		w.want("3probe")
+		time.Sleep(time.Second)
+		start := time.Now()
+		s.wantGet(sid, 200, "6")
+		if d := time.Since(start); d != 100*time.Millisecond {
+			t.Errorf("released after %v", d)
+		}
+	})
+}

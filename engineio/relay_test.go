@@ -201,6 +201,11 @@ func TestNewRelay(t *testing.T) {
 			t.Errorf("a node is named %q", name)
 		}
 	}
+	for _, name := range []string{"a", "-_azAZ09", strings.Repeat("x", 32)} {
+		if _, err := engineio.NewRelay(name, nobody, nil); err != nil {
+			t.Error(err)
+		}
+	}
 	if _, err := engineio.NewRelay("a", nil, nil); err == nil {
 		t.Error("no peers")
 	}
