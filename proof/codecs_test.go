@@ -21,6 +21,7 @@ func FuzzCodecs(f *testing.F) {
 	f.Add(`["a",1,-2.5e3,{"b":[true,false,null]},"\u00e9\\"]`, []byte("x"), false)
 	f.Add(`["BINARY",{"data":"BINARY","list":[1,"BINARY"]}]`, []byte{0, 0x1e, 'b', 255}, true)
 	f.Add(`[{"_placeholder":true,"num":0},"there"]`, []byte(nil), false)
+	f.Add(`null`, []byte(nil), true) // no list
 	f.Add(`["\u0000\u001e\u2028\ud83d\ude00",[],{}]`, []byte(nil), true)
 	var got []any // by the server
 	server, err := socketio.NewServer(nil)
@@ -52,7 +53,7 @@ func FuzzCodecs(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, document string, data []byte, polling bool) {
 		args := []any{}
-		if json.Unmarshal([]byte(document), &args) != nil || len(args) >= socketio.MaxArguments {
+		if json.Unmarshal([]byte(document), &args) != nil || args == nil || len(args) >= socketio.MaxArguments {
 			return
 		}
 		w := walk{data: append([]byte{}, data...)}
