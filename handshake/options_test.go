@@ -71,6 +71,10 @@ func TestBefore(t *testing.T) {
 	}{
 		{&Error{Status: 401, Reason: "who?", Header: http.Header{"Www-Authenticate": {"Basic"}}, Err: errSecret}, 401, "who?\n", "Basic"},
 		{&Error{Status: 429}, 429, "Too Many Requests\n", ""},
+		{&Error{Status: 300, Err: errSecret}, 300, "Multiple Choices\n", ""},
+		{&Error{Status: 599, Reason: "gone", Err: errSecret}, 599, "gone\n", ""},
+		{&Error{Status: 299, Err: errSecret}, 500, "Internal Server Error\n", ""},
+		{&Error{Status: 600, Err: errSecret}, 500, "Internal Server Error\n", ""},
 		{errSecret, 403, "Forbidden\n", ""},
 		{errors.Join(errSecret, &Error{Status: 503, Err: errSecret}), 503, "Service Unavailable\n", ""},
 	} {

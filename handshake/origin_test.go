@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -162,7 +163,7 @@ func TestParseOrigin(t *testing.T) {
 		{"http://", false, "http", "", ""},
 		{"http://:80", false, "http", "", "80"},
 	} {
-		o, ok := parseOrigin([]byte(tt.in))
+		o, ok := parseOrigin(slices.Clip([]byte(tt.in)))
 		if ok != tt.ok || string(o.scheme) != tt.scheme || string(o.host) != tt.host || string(o.port) != tt.port {
 			t.Errorf("%q: %q %q %q, %v", tt.in, o.scheme, o.host, o.port, ok)
 		}
