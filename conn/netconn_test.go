@@ -4,7 +4,9 @@ import (
 	"context"
 	"io"
 	"net"
+	"strings"
 	"testing"
+	"testing/synctest"
 
 	"golang.org/x/net/nettest"
 
@@ -97,5 +99,32 @@ func TestNetConnClose(t *testing.T) {
 		_, err = nc.Write(make([]byte, 1))
 		wantClosedHere(b.T, err)
 		wantClosedHere(b.T, b.c.Write(context.Background(), conn.Text, nil))
+	})
+}
+
+// Reads that meet come one after the other: each gets its part of a message.
+func TestNetConnReadsMeet(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		nc := conn.NetConn(b.c, conn.Binary)
+		got := make(chan string, 3)
+		for range 3 {
+			go func() {
+				p := make([]byte, 1)
+				n, err := nc.Read(p)
+				if err != nil {
+					b.Error(err)
+				}
+				got <- string(p[:n])
+			}()
+		}
+		synctest.Wait()
+		b.p.Send(wstest.Binary([]byte("abc")))
+		all := ""
+		for range 3 {
+			all += <-got
+		}
+		if len(all) != 3 || strings.Trim(all, "abc") != "" || all[0] == all[1] || all[1] == all[2] || all[0] == all[2] {
+			b.Errorf("the reads get %q", all)
+		}
 	})
 }

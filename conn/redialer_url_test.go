@@ -208,3 +208,23 @@ func TestRedialerServer(t *testing.T) {
 		<-time.After(time.Minute) // the server ends
 	})
 }
+
+// The ctx of an attempt ends with it, and keeps nothing for as long as the connection is served.
+func TestRedialerEndsAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempt context.Context
+		r := conn.Redialer{Dial: func(ctx context.Context) (*conn.Conn, error) {
+			attempt = ctx
+			ours, theirs := pipe.New()
+			t.Cleanup(func() { theirs.Close() })
+			return conn.New(&handshake.Result{Conn: ours}, conn.RoleClient, nil)
+		}}
+		wantError(t, r.Run(t.Context(), func(ctx context.Context, c *conn.Conn) error {
+			if attempt.Err() != context.Canceled || ctx.Err() != nil {
+				t.Errorf("while the connection is served the ctx of Dial says %v, and its own %v", attempt.Err(), ctx.Err())
+			}
+			c.CloseNow()
+			return conn.ErrStop
+		}), conn.ErrStop)
+	})
+}

@@ -51,3 +51,27 @@ func TestSilentNewcomersHoldNoBuffer(t *testing.T) {
 		}
 	})
 }
+
+// A request that is refused on a loop is answered, and OnRefuse is told.
+func TestRefusedOnALoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := make(chan error, 2)
+		w := serveConns(t, &conn.Server{
+			Options: &conn.AcceptOptions{Conn: conn.Options{Loop: &conn.Loop{}}},
+			Handle: func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error {
+				t.Error("served")
+				return nil
+			},
+			OnRefuse: func(_ *http.Request, err error) { told <- err },
+		})
+		nc := w.connect()
+		io.WriteString(nc, "GET / HTTP/1.1\r\nHost: memory.test\r\n\r\n")
+		nc.(interface{ CloseWrite() error }).CloseWrite()
+		if answer, err := io.ReadAll(nc); !bytes.HasPrefix(answer, []byte("HTTP/1.1 4")) || err != nil {
+			t.Errorf("the answer is %q, %v", answer, err)
+		}
+		if err := <-told; err == nil {
+			t.Error("OnRefuse is told nothing")
+		}
+	})
+}

@@ -213,6 +213,10 @@ func TestSizesOfReads(t *testing.T) {
 		{pool.Small, pool.Small - 1, 10, 10, pool.Small},
 		{pool.Small + 1, pool.Large - 1, 10, 11, pool.Large},
 		{0, 64, 63, 63, pool.Small},
+		{0, 64, 64, 1, pool.Small},
+		{0, pool.Small - 63, 5, 68, pool.Small},
+		{0, 64, 64, 64, pool.Small},
+		{0, pool.Small, 10, 10, pool.Small},
 	} {
 		f.reads, f.rooms = []int{c.n}, nil
 		n, again, err := s.Fill(c.need, false)

@@ -119,6 +119,50 @@ func TestReads(t *testing.T) {
 	})
 }
 
+// A deaf is a Kernel that tells of nothing.
+type deaf struct {
+	loop.Kernel
+	over chan struct{}
+}
+
+func (k deaf) Wait([]loop.Event) int {
+	<-k.over
+	return 0
+}
+
+func (k deaf) Look([]loop.Event) int { return 0 }
+
+func (k deaf) End() {
+	close(k.over)
+	k.Kernel.End()
+}
+
+// Ask finds bytes of which the loop was not told yet.
+func TestAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nc, peer := pipe.New()
+		defer peer.Close()
+		l := loop.New(deaf{loop.NewKernel(nc), make(chan struct{})})
+		defer l.Close()
+		s := New(l.Take(nc), nil)
+		defer s.Close()
+		defer s.Drop()
+		for _, asks := range []bool{false, false, true, false, true} {
+			if asks {
+				peer.Write([]byte("x"))
+				s.Ask()
+			}
+			want := 0
+			if asks {
+				want = 1
+			}
+			if n, again, err := s.Fill(0, true); n != want || again == asks || err != nil {
+				t.Errorf("asked %t: Fill = %d, %t, %v", asks, n, again, err)
+			}
+		}
+	})
+}
+
 // Wake ends a read, and EndWake lets the next one wait.
 func TestWake(t *testing.T) {
 	inMemory(t, func(t *testing.T, nc, peer net.Conn) {

@@ -13,8 +13,8 @@ import (
 	"github.com/parleyws/parley/internal/pipe"
 )
 
-// Over TLS Close does not wait for a peer that does not read.
-func TestCloseOverTLSDoesNotWait(t *testing.T) {
+// overTLS runs f in a bubble with the ends of TLS over a stream in memory.
+func overTLS(t *testing.T, f func(t *testing.T, server, client *tls.Conn)) {
 	hs := httptest.NewTLSServer(nil) // for its certificate
 	config := &tls.Config{Certificates: hs.TLS.Certificates, InsecureSkipVerify: true}
 	hs.Close()
@@ -26,6 +26,13 @@ func TestCloseOverTLSDoesNotWait(t *testing.T) {
 		if err := errors.Join(client.Handshake(), <-shaken); err != nil {
 			t.Fatal(err)
 		}
+		f(t, server, client)
+	})
+}
+
+// Over TLS Close does not wait for a peer that does not read.
+func TestCloseOverTLSDoesNotWait(t *testing.T) {
+	overTLS(t, func(t *testing.T, server, client *tls.Conn) {
 		s := New(server, nil)
 		if err := s.WriteAll(make([]byte, 64<<10), time.Second); err == nil {
 			t.Error("a write finds room where nobody reads")
@@ -34,8 +41,25 @@ func TestCloseOverTLSDoesNotWait(t *testing.T) {
 		if s.Close(); time.Since(start) > 0 {
 			t.Errorf("Close takes %v", time.Since(start))
 		}
-		if _, err := io.Copy(io.Discard, theirs); err != nil {
+		if _, err := io.Copy(io.Discard, client.NetConn()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// Over TLS CloseWrite sends the alert and ends the stream below.
+func TestCloseWriteOverTLS(t *testing.T) {
+	overTLS(t, func(t *testing.T, server, client *tls.Conn) {
+		s := New(server, nil)
+		defer s.Close()
+		if !s.CloseWrite() {
+			t.Error("CloseWrite does not do it")
+		}
+		if n, err := client.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Errorf("the peer reads %d bytes, %v; want the end", n, err)
+		}
+		if n, err := client.NetConn().Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Errorf("below TLS the peer reads %d bytes, %v; want the end", n, err)
 		}
 	})
 }
