@@ -69,6 +69,8 @@ func TestWrongOptions(t *testing.T) {
 		{engineio.Options{CORS: &engineio.CORS{Headers: []string{"X-A", "X-B, X-C"}}}, `CORS.Headers[1] is "X-B, X-C"`, "header field"},
 		{engineio.Options{CORS: &engineio.CORS{Headers: []string{"X@A"}}}, `CORS.Headers[0] is "X@A"`, "header field"},
 		{engineio.Options{CORS: &engineio.CORS{Headers: []string{""}}}, `CORS.Headers[0] is ""`, "header field"},
+		{engineio.Options{CORS: &engineio.CORS{Headers: []string{"X{A"}}}, `CORS.Headers[0] is "X{A"`, "header field"},
+		{engineio.Options{CORS: &engineio.CORS{Headers: []string{"é"}}}, `CORS.Headers[0] is "é"`, "header field"},
 	} {
 		s, err := engineio.NewServer(open, &tt.o)
 		if err == nil || s != nil {

@@ -642,6 +642,10 @@ func TestClientUpgradeFails(t *testing.T) {
 				r := s.mustConnect(nil)
 				time.Sleep(5 * time.Second)
 				r.c.Send(text("a"))
+				synctest.Wait()
+				if tt.name == "binary probe" && got.String() != "4a" {
+					t.Errorf("requests pause for what is no answer to the probe: %q", got.String())
+				}
 				time.Sleep(10 * time.Second)
 				if err := r.c.Flush(s.t.Context()); err != nil || r.c.Transport() != "polling" {
 					t.Errorf("Flush = %v over %s", err, r.c.Transport())

@@ -3,17 +3,20 @@ package engineio_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/frame"
 )
 
 // A server that falls silent after some pings is given up like one that never pings.
@@ -111,5 +114,59 @@ func TestClientWithoutReceiver(t *testing.T) {
 			t.Error("no error")
 		}
 		s.wantEnd(engineio.TransportClose)
+	})
+}
+
+// A noted connection notes that it was closed.
+type noted struct {
+	net.Conn
+	closed *atomic.Bool
+}
+
+func (n noted) Close() error {
+	defer n.closed.Store(true)
+	return n.Conn.Close()
+}
+
+// Done tells that the connection is closed, also of a session that open has closed, and whose
+// server takes its time to end the stream.
+func TestClientDoneWhenClosed(t *testing.T) {
+	server := &fake{any: func(w http.ResponseWriter, r *http.Request) bool {
+		nc, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return true
+		}
+		defer nc.Close()
+		io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "+
+			acceptKey(r.Header.Get("Sec-WebSocket-Key"))+"\r\n\r\n")
+		open := frame.Header{Fin: true, Opcode: frame.Text, Length: int64(len(goodOpen) + 1)}.Append(nil)
+		nc.Write(append(open, "0"+goodOpen...))
+		io.ReadFull(nc, make([]byte, 2+4+2)) // a Close frame with its mask and a code
+		nc.Write(append(frame.Header{Fin: true, Opcode: frame.Close, Length: 2}.Append(nil), 0x03, 0xE8))
+		time.Sleep(time.Second)
+		return true
+	}}
+	withFake(t, server, func(s *site) {
+		var closed atomic.Bool
+		dial := s.http.Transport.(*http.Transport).DialContext
+		o := &engineio.DialOptions{Transports: []string{"websocket"}, HTTPClient: &http.Client{Transport: &http.Transport{
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				c, err := dial(ctx, network, address)
+				return noted{c, &closed}, err
+			},
+		}}}
+		start := time.Now()
+		c, err := engineio.Dial(s.t.Context(), clientURL, func(c *engineio.Client) engineio.Receiver {
+			c.Close()
+			return ignored{}
+		}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-c.Done()
+		if d := time.Since(start); !closed.Load() || d != time.Second {
+			t.Errorf("done after %v; the connection is closed: %t", d, closed.Load())
+		}
 	})
 }

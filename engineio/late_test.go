@@ -120,3 +120,32 @@ func TestOpeningSize(t *testing.T) {
 		}
 	}
 }
+
+// A moment that has passed is none any more. In a bubble all moments come before the process has
+// begun, so this is tested outside.
+func TestMomentsEnd(t *testing.T) {
+	server, err := NewServer(func(*Session) Receiver { return nil }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, peer := wstest.Pipe(nil)
+	s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil), nil)
+	s.attach(c)
+	s.mu.Lock()
+	now := time.Now()
+	s.release = momentOf(now)
+	if s.expireRequests(now); s.release != 0 {
+		t.Errorf("a GET is released again at %d", s.release)
+	}
+	s.release = momentOf(now)
+	if s.dropProbe(); s.probe != 0 || s.release != 0 {
+		t.Errorf("a WebSocket that was dropped is dropped at %d, and a GET released at %d", s.probe, s.release)
+	}
+	if s.endLater(closedBetween, closeMessage); s.forget == 0 || moment(s.alarm) != s.forget {
+		t.Errorf("the clock rings at %d for what is due at %d", s.alarm, s.forget)
+	}
+	s.leave()
+	s.mu.Unlock()
+	peer.CloseNow()
+	<-c.Done()
+}

@@ -214,6 +214,7 @@ func TestRegister(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	server.Shutdown(ctx)
+	newServer(t, func(s *engineio.Session) engineio.Receiver { return nobody{} }, &engineio.Options{Path: "/"}).Register(http.NewServeMux())
 }
 
 type nobody struct{}

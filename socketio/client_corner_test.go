@@ -84,6 +84,36 @@ func TestClientUnsent(t *testing.T) {
 	})
 }
 
+// Whoever calls with an event that a full buffer drops learns of it at once, and of others
+// the log.
+func TestClientDropsCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		c := p.start(&socketio.DialOptions{DropOldest: true, Limits: socketio.ClientLimits{BufferEvents: 1}})
+		c.Disconnect()
+		called := make(chan error, 1)
+		go func() {
+			_, err := socketio.Call[any](t.Context(), c, "a")
+			called <- err
+		}()
+		synctest.Wait()
+		c.Emit("b")
+		synctest.Wait()
+		select {
+		case err := <-called:
+			if !errors.Is(err, socketio.ErrBufferFull) {
+				t.Error(err)
+			}
+		default:
+			t.Error("a call still waits whose event was dropped")
+		}
+		c.Emit("c")
+		if !strings.Contains(p.log.String(), `event given up" namespace=/ event="\"b\""`) {
+			t.Errorf("the log is %s", p.log)
+		}
+	})
+}
+
 // A session that opens when the client has turned away from it, and wants another one, is
 // closed.
 func TestClientTurnsAway(t *testing.T) {

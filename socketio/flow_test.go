@@ -3,6 +3,7 @@ package socketio_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,8 +47,8 @@ func TestStalledBacklog(t *testing.T) {
 // With a connection all sockets end that are on it.
 func TestConnectionEndsAll(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
-		ended := 0
-		count := func(n *socketio.Socket) { n.OnDisconnect(func(socketio.Reason) { ended++ }) }
+		var ended atomic.Int32
+		count := func(n *socketio.Socket) { n.OnDisconnect(func(socketio.Reason) { ended.Add(1) }) }
 		s.io.OnConnect(count)
 		r := s.client()
 		for _, name := range []string{"/a", "/b", "/c"} {
@@ -56,8 +57,8 @@ func TestConnectionEndsAll(t *testing.T) {
 		}
 		synctest.Wait()
 		r.cut()
-		if ended != 4 || s.log.String() != "" {
-			t.Errorf("%d sockets have ended, want 4; log %s", ended, s.log)
+		if n := ended.Load(); n != 4 || s.log.String() != "" {
+			t.Errorf("%d sockets have ended, want 4; log %s", n, s.log)
 		}
 	})
 }
