@@ -164,7 +164,7 @@ func TestForgottenUnasked(t *testing.T) {
 		if server.session(s.ID()) != s {
 			t.Error("it is not known any more")
 		}
-		time.Sleep(1)
+		time.Sleep(1 * time.Nanosecond)
 		synctest.Wait()
 		if server.session(s.ID()) != nil {
 			t.Error("it is still known")

@@ -100,8 +100,10 @@ func TestLastUseCloses(t *testing.T) {
 		k := &fake{read: func([]byte) (int, error) { return 0, ErrAgain }}
 		s := k.take(&Loop{})
 		use(s)
-		if !s.acquire() || !s.acquire() {
-			t.Fatalf("%s: the socket is closed", name)
+		for range 2 {
+			if !s.acquire() {
+				t.Fatalf("%s: the socket is closed", name)
+			}
 		}
 		if err := s.Close(); err != nil {
 			t.Errorf("%s: Close: %v", name, err)
