@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-var cutStep = flag.Int("step", 293, "how many `bytes` apart a conversation with Redis is cut in each manner; with 1, all take hours")
+var cutStep = flag.Int("step", 293, "how many `bytes` apart a conversation with Redis is cut in each manner; with 1, all take an hour")
 
 const (
 	// silence is how long it may take until a connection that has fallen silent is given up and
