@@ -2,6 +2,7 @@ package redisstreams
 
 import (
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"sync"
@@ -37,10 +38,14 @@ type Streams struct {
 	channels map[string]*space // by channel
 }
 
+var errReplicas = errors.New("redisstreams: the client reads from replicas")
+
 // New makes a Streams on a client, whose options it uses to make connections of its own;
-// the client itself it uses to count servers. The client must be a *redis.Client, which
-// may be one for sentinels, or a *redis.ClusterClient, and stays open until Close has
-// returned. New does not wait for Redis; see Ready. Each server needs a Streams of its own.
+// the client itself it uses for sessions, for what clients have missed, and to count servers.
+// The client must be a *redis.Client, which may be one for sentinels, or a *redis.ClusterClient
+// that reads from masters, since a replica that is late would seem to have lost entries. It stays
+// open until Close has returned. New does not wait for Redis; see Ready. Each server needs a
+// Streams of its own.
 func New(client redis.UniversalClient, options *Options) (*Streams, error) {
 	o, err := options.withDefaults()
 	if err != nil {
@@ -48,6 +53,9 @@ func New(client redis.UniversalClient, options *Options) (*Streams, error) {
 	}
 	if err := redislink.Check(client); err != nil {
 		return nil, err
+	}
+	if c, ok := client.(*redis.ClusterClient); ok && c.Options().ReadOnly { // which the routing options set
+		return nil, errReplicas
 	}
 	s := &Streams{
 		o: o, client: client, publishers: make(map[string]*redislink.Publisher),

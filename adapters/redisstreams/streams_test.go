@@ -241,6 +241,13 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%+v: no error", o)
 		}
 	}
+	for _, o := range []redis.ClusterOptions{{ReadOnly: true}, {RouteByLatency: true}, {RouteRandomly: true}} {
+		replicas := redis.NewClusterClient(&o)
+		defer replicas.Close()
+		if _, err := New(replicas, nil); err != errReplicas {
+			t.Errorf("a client that reads from replicas: %v", err)
+		}
+	}
 }
 
 // A server starts while Redis is away, and is connected once it comes.
