@@ -59,20 +59,24 @@ func overrun(t *testing.T, server *brokertest.Server) {
 	}
 }
 
-// Entries that are trimmed while a server is too busy to read them are noticed too.
+// Entries that are trimmed while a server is too busy to read them are noticed too, whether what
+// is left is read at once or not.
 func TestOverrun(t *testing.T) {
-	server := brokertest.Redis(t)
-	sites := newSites(t, connect(t, server.Addr()), 1, Options{ReadCount: 10}, nil)
-	s := sites[0]
-	g := s.guest("e")
-	for range 2 { // the first time nothing was read before, so nothing can be missing
-		overrun(t, server)
-		for range 20 {
-			g.next()
-		}
-	}
-	if n := s.streams.Stats().Gaps; n != 1 {
-		t.Errorf("%d gaps", n)
+	for name, o := range map[string]Options{"in parts": {ReadCount: 10}, "at once": {MaxLen: 20}} {
+		t.Run(name, func(t *testing.T) {
+			server := brokertest.Redis(t)
+			s := newSites(t, connect(t, server.Addr()), 1, o, nil)[0]
+			g := s.guest("e")
+			for range 2 { // the first time nothing was read before, so nothing can be missing
+				overrun(t, server)
+				for range 20 {
+					g.next()
+				}
+			}
+			if n := s.streams.Stats().Gaps; n != 1 {
+				t.Errorf("%d gaps", n)
+			}
+		})
 	}
 }
 

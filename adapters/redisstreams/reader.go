@@ -123,8 +123,8 @@ func (r *reader) read(ctx context.Context) error {
 	if n, err = r.answers.Array(); err != nil {
 		return err
 	}
-	if n >= r.s.o.ReadCount {
-		// There is more than can be read at once. Was it too much for the stream?
+	if n >= min(r.s.o.ReadCount, r.s.o.MaxLen) {
+		// There is more than can be read at once, or as much as the stream keeps. Was it too much?
 		if err := r.check(ctx); err != nil {
 			return err
 		}
