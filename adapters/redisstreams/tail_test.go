@@ -40,11 +40,13 @@ func TestHerd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	until(t, "the events", func() bool {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return len(l.tail.list) == events
-	})
+	for _, l := range []*eventLog{l, there.log()} { // Redis sends to both
+		until(t, "the events", func() bool {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return len(l.tail.list) == events
+		})
+	}
 	before, began := sent(t, server), time.Now()
 	for i := range clients {
 		s := socketio.Session{ID: fmt.Sprint(i), PID: fmt.Sprint(i), Rooms: []string{fmt.Sprint("room ", i)}, Connected: from, Lost: from}
