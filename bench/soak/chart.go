@@ -62,7 +62,7 @@ const (
 // chart draws all panels below each other. The phases with stopped readers are shaded.
 func chart(title string, samples []sample) string {
 	s := draw.New(title, 940, panelTop+panelStep*float64(len(panels))+20)
-	s.Text(24, 56, "shaded: one in ten does not read; the points are samples after a collection of garbage", `fill="`+draw.Faint+`"`)
+	s.Text(24, 56, "shaded: one in ten does not read; the points are samples after a collection of garbage, when nothing is under way", `fill="`+draw.Faint+`"`)
 	first, last := samples[0].At, samples[len(samples)-1].At
 	x := func(at time.Duration) float64 {
 		return chartLeft + (chartRight-chartLeft)*float64(at-first)/float64(max(last-first, 1))
@@ -79,7 +79,7 @@ func (p panel) draw(s *draw.SVG, samples []sample, top float64, x func(time.Dura
 	bottom := top + 12 + panelHeight
 	s.Text(chartLeft, top, p.title, `font-weight="600"`)
 	for i := 1; i < len(samples); i++ {
-		if m := samples[i]; m.Phase > 0 && m.Phase%2 == 1 {
+		if m := samples[i]; activity(m.Phase) == stopping {
 			from := x(samples[i-1].At)
 			s.Printf(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s" opacity="0.5"/>`, from, top+12, x(m.At)-from, panelHeight, draw.Limit)
 		}

@@ -61,13 +61,15 @@ const unreadTime = 2 * time.Second
 
 // flood makes connections that flood, one after the other, until the soak is drained.
 func (s *soak) flood(random *rand.Rand) {
-	for !s.isDraining() {
+	for ; !s.isDraining(); s.pause(s.floodPause) {
+		if s.resting.Load() {
+			continue
+		}
 		f := floods[random.IntN(len(floods))]
 		if err := f.run(s.address); err != nil {
 			s.tally.wrong("flood of %s: %v", f.name, err)
 		}
 		s.tally.count("flood: " + f.name)
-		s.pause(s.floodPause)
 	}
 }
 

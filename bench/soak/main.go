@@ -21,9 +21,11 @@
 // flood the server (flood.go): they break a limit and expect the right status code, or send as
 // much as they can and never read.
 //
-// After the warm-up, phases in which all read take turns with phases in which one connection in
-// ten has asked for more than it has room for, and does not read. The p99 of the others may
-// double.
+// After the warm-up three kinds of phases take turns. In the first all read. In the second one
+// connection in ten has asked for more than it has room for, and does not read; the p99 of the
+// others may double. In the third all stay, none is killed, and only those in JavaScript send. When it
+// ends, nothing is under way any more, so that what memory the server has then can be compared
+// with what it had at the end of the third phase before, and may not grow.
 //
 // In the end the server must have let go of everything. The exit status is 1 if any of that is
 // not so. soak.svg, samples.csv, and profiles of what is left in the server are in the directory of -o.
@@ -63,7 +65,7 @@ type options struct {
 	seed     uint64
 	dir      string
 
-	windows [2]histogram.Histogram // latencies of the phases in which all read, and of the others
+	windows [activities]histogram.Histogram // latencies, by what is done in a phase
 }
 
 func main() {

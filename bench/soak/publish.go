@@ -11,6 +11,7 @@ import (
 
 // publish sends a numbered message to each of the rooms in turn, to all of them in an
 // interval, until the soak is drained or the connection has ended. Nobody kills its connection.
+// While all rest, it sends nothing.
 func (s *soak) publish(rooms []*room, send func(r *room, n int, at int64) error) {
 	at := s.now()
 	for i := 0; !s.isDraining(); i++ {
@@ -18,6 +19,9 @@ func (s *soak) publish(rooms []*room, send func(r *room, n int, at int64) error)
 		s.pause(at - s.now())
 		if s.isDraining() {
 			return
+		}
+		if s.resting.Load() {
+			continue
 		}
 		r := rooms[i%len(rooms)]
 		n := r.published.Add(1) - 1

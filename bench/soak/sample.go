@@ -17,7 +17,7 @@ type sample struct {
 	Resident      int // bytes
 	Descriptors   int
 	Settled       bool // garbage was collected just before, and free memory returned
-	Phase         int  // -1 in the warm-up; those with odd numbers have stopped readers
+	Phase         int  // -1 in the warm-up; what is done in it is its activity
 	Open          int  // connections of the generator
 	Messages      int
 	P50, P99      time.Duration
@@ -53,7 +53,7 @@ func (s *soak) sample(settled bool, phase int) error {
 	m.P50, m.P99 = time.Duration(window.Quantile(0.5)), time.Duration(window.Quantile(0.99))
 	m.Healthy, m.Back, m.Wrong = s.tally.found()
 	if phase >= 0 {
-		s.windows[phase%2].Merge(&window)
+		s.windows[activity(phase)].Merge(&window)
 	}
 	s.samples = append(s.samples, m)
 	if settled || len(s.samples) == 1 {

@@ -67,8 +67,10 @@ func (s *slot) live(c client, w *watch, t *tap) bool {
 				s.stop(phase, c, w, t)
 				return false
 			}
-			if err := c.send(w.send(), int64(at)); err != nil && !w.expected() {
-				w.end("sending: " + err.Error())
+			if !s.resting.Load() {
+				if err := c.send(w.send(), int64(at)); err != nil && !w.expected() {
+					w.end("sending: " + err.Error())
+				}
 			}
 			at += s.interval
 			timer.Reset(at - s.now())

@@ -28,6 +28,7 @@ type soak struct {
 	dialing    chan struct{} // bounds how many connections are opened at a time
 	opened     atomic.Int64
 	slow       atomic.Pointer[context.Context] // ends with the slow phase; nil in others
+	resting    atomic.Bool                     // nobody sends, and nobody is killed
 
 	draining   chan struct{}  // closed when nothing new is sent
 	drained    sync.WaitGroup // slots that have all that they should
@@ -78,6 +79,21 @@ func (s *soak) slowPhase() context.Context {
 	}
 	return nil
 }
+
+// What is done in a phase.
+const (
+	talking  = iota // all read
+	stopping        // one in ten does not
+	resting         // nobody sends, and nobody is killed
+	activities
+)
+
+// activity returns what is done in a phase; in the warm-up, all read.
+func activity(phase int) int { return max(phase, 0) % activities }
+
+// cycleTime is how long the three activities take together, in a run that is long enough for more than
+// two such cycles: a rest must be longer than patience, which is how long what was killed may be held.
+const cycleTime = 225 * time.Second
 
 // start starts the server and what the soak needs.
 func (s *soak) start() error {
@@ -200,49 +216,68 @@ func (s *soak) membersOf(r *room) (n int) {
 	return n
 }
 
-// traffic lets the connections talk, and kills one in a hundred of them each second. After the
-// warm-up phases in which all read, and in which one in ten does not, take turns.
+// steady is how long the warm-up must be for goroutines and descriptors to be as many as they will be:
+// what is killed is held for patience.
+const steady = patience + 10*time.Second
+
+// warmUp is how long the warm-up is.
+func (s *soak) warmUp() time.Duration {
+	return min(max(s.duration/5, steady), s.duration/2, 3*time.Minute)
+}
+
+// traffic lets the connections talk, and kills some of them each second. After the warm-up the
+// three activities take turns. The last sample of each phase is a settled one.
 func (s *soak) traffic() error {
 	random := rand.New(rand.NewPCG(s.seed, 1<<33))
 	begin := s.now()
-	warm := begin + min(max(s.duration/5, patience+10*time.Second), s.duration/2, 3*time.Minute)
-	phases := 2 * max(2, int((s.duration-(warm-begin))/(150*time.Second)))
+	warm := begin + s.warmUp()
+	phases := activities * max(2, int((s.duration-(warm-begin))/cycleTime))
 	length := (begin + s.duration - warm) / time.Duration(phases)
-	var end context.CancelFunc = func() {}
+	phase, nextSample, end := -1, begin, func() {}
 	defer func() { end() }()
-	phase, nextSample, nextSettle := -1, begin, warm
 	due := 0.
 	for second := begin; second < begin+s.duration; second += time.Second {
 		s.pause(second - s.now())
-		for due += float64(len(s.slots)) * s.kill / 100; due >= 1; due-- {
-			s.killOne(random)
-		}
 		if now := int((second - warm) / length); second >= warm && now != phase {
+			if err := s.sample(true, phase); err != nil {
+				return err
+			}
 			phase = now
 			end()
-			end = func() {}
-			s.slow.Store(nil)
-			if phase%2 == 1 {
-				ctx, cancel := context.WithCancel(context.Background())
-				s.slow.Store(&ctx)
-				end = func() { cancel() }
-			}
+			end = s.begin(activity(phase))
 			s.cpuSince(phase == 0)
+		}
+		if activity(phase) != resting {
+			for due += float64(len(s.slots)) * s.kill / 100; due >= 1; due-- {
+				s.killOne(random)
+			}
 		}
 		if second >= nextSample {
 			nextSample += s.sampleEvery()
-			settled := second >= nextSettle
-			if settled {
-				nextSettle += s.settleEvery()
-			}
-			if err := s.sample(settled, phase); err != nil {
+			if err := s.sample(false, phase); err != nil {
 				return err
 			}
 		}
 	}
-	s.slow.Store(nil)
 	s.cpuSince(false)
-	return nil
+	return s.sample(true, phase)
+}
+
+// begin begins an activity, and returns what ends it.
+func (s *soak) begin(activity int) (end func()) {
+	switch activity {
+	case stopping:
+		ctx, cancel := context.WithCancel(context.Background())
+		s.slow.Store(&ctx)
+		return func() {
+			s.slow.Store(nil)
+			cancel()
+		}
+	case resting:
+		s.resting.Store(true)
+		return func() { s.resting.Store(false) }
+	}
+	return func() {}
 }
 
 // killOne has one of the connections killed, unless many are to be replaced already: a machine that
@@ -259,13 +294,9 @@ func (s *soak) killOne(random *rand.Rand) {
 	}
 }
 
-// sampleEvery is the time between two samples, and settleEvery that between two before
-// which the server collects its garbage.
+// sampleEvery is the time between two samples.
 func (s *soak) sampleEvery() time.Duration {
 	return max(time.Second, (s.duration / 300).Round(time.Second))
-}
-func (s *soak) settleEvery() time.Duration {
-	return min(max(10*time.Second, s.duration/60), 30*time.Second)
 }
 
 // print prints a line with the time.

@@ -79,21 +79,20 @@ func (s *soak) judgeMessages(j *judge) {
 // judgeLatency compares the medians of the samples' p99: what else the machine does for a moment
 // is in few of them, but makes up the p99 of all messages together, which is told too.
 func (s *soak) judgeLatency(j *judge) {
-	calm, slow := s.typical(0), s.typical(1)
+	calm, slow := s.typical(talking), s.typical(stopping)
 	ratio := float64(slow) / float64(max(calm, 1))
 	j.require(calm > 0 && slow > 0 && ratio <= s.slower, "p99 of the others, the median of all samples, is %v while one in ten does not read, and %v otherwise: %.2f times (at most %g)",
 		round(slow), round(calm), ratio, s.slower)
 	j.tell("p99 of all messages together: %v while one in ten does not read, and %v otherwise",
-		round(time.Duration(s.windows[1].Quantile(0.99))), round(time.Duration(s.windows[0].Quantile(0.99))))
+		round(time.Duration(s.windows[stopping].Quantile(0.99))), round(time.Duration(s.windows[talking].Quantile(0.99))))
 	j.tell("of a processor the server used %.0f %%, the generator %.0f %%", 100*s.cpu.serverOf, 100*s.cpu.ownOf)
 }
 
-// typical returns the median of the samples' p99, of the even phases (0), in which all read, or
-// of the odd ones (1).
-func (s *soak) typical(parity int) time.Duration {
+// typical returns the median of the samples' p99, of the phases with that activity.
+func (s *soak) typical(of int) time.Duration {
 	var all []time.Duration
 	for _, m := range s.samples {
-		if m.Phase >= 0 && m.Phase%2 == parity && m.Messages > 0 {
+		if m.Phase >= 0 && activity(m.Phase) == of && m.Messages > 0 {
 			all = append(all, m.P99)
 		}
 	}
@@ -106,16 +105,21 @@ func (s *soak) typical(parity int) time.Duration {
 
 func round(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
 
-// calm returns a value of the samples after the warm-up that are settled, in phases in which all
-// read, over hours.
-func (s *soak) calm(value func(sample) float64) (points []point) {
+// over returns a value of the samples after the warm-up that pass, over hours.
+func (s *soak) over(pass func(sample) bool, value func(sample) float64) (points []point) {
 	for _, m := range s.samples {
-		if m.Settled && m.Phase >= 0 && m.Phase%2 == 0 {
+		if m.Phase >= 0 && pass(m) {
 			points = append(points, point{m.At.Hours(), value(m)})
 		}
 	}
 	return points
 }
+
+// rested samples are those of which memory can be compared: nothing is under way.
+func rested(m sample) bool { return m.Settled && activity(m.Phase) == resting }
+
+// calm samples are those of which goroutines and descriptors can be compared.
+func calm(m sample) bool { return activity(m.Phase) == talking }
 
 func (s *soak) judgeGrowth(j *judge) {
 	long := s.duration >= longEnough
@@ -126,7 +130,7 @@ func (s *soak) judgeGrowth(j *judge) {
 		{"resident memory", func(m sample) float64 { return mega(m.Resident) }},
 		{"live heap", func(m sample) float64 { return mega(int(m.Heap)) }},
 	} {
-		t := fit(s.calm(c.value))
+		t := fit(s.over(rested, c.value))
 		if long {
 			j.require(!t.grows(growthLimit), "%s grows by %.2f ± %.2f MiB an hour", c.name, t.slope, t.half)
 			if !t.resolves(growthLimit) {
@@ -143,15 +147,15 @@ func (s *soak) judgeGrowth(j *judge) {
 		{"goroutines", func(m sample) float64 { return float64(m.Goroutines) }},
 		{"descriptors", func(m sample) float64 { return float64(m.Descriptors) }},
 	} {
-		points := s.calm(c.value)
+		points := s.over(calm, c.value)
 		t, mean := fit(points), 0.
 		for _, p := range points {
 			mean += p.y / float64(len(points))
 		}
 		hours := s.duration.Hours()
 		half := t.half * hours
-		if math.IsInf(half, 1) {
-			j.tell("%s: %.0f; too few samples to say whether they grow", c.name, mean)
+		if s.warmUp() < steady || math.IsInf(half, 1) {
+			j.tell("%s: %.0f; the run is too short to say whether they grow", c.name, mean)
 			continue
 		}
 		j.require(!t.grows(flatness*mean/hours), "%s: %.0f, which grow by %.0f ± %.0f over the run (at most %.0f)", c.name, mean, t.slope*hours, half, flatness*mean)

@@ -14,7 +14,7 @@ func TestJudge(t *testing.T) {
 		s.tally.message("test", time.Millisecond)
 		for i := range 200 {
 			m := sample{State: State{Goroutines: 1000, Heap: 50 << 20}, At: time.Duration(i) * 9 * time.Second, Resident: 90 << 20, Descriptors: 900}
-			m.Settled, m.Phase, m.Messages, m.P99 = true, i/10, 1, 5*time.Millisecond
+			m.Settled, m.Phase, m.Messages, m.P99 = i%10 == 9, i/10, 1, 5*time.Millisecond
 			s.samples = append(s.samples, m)
 		}
 		s.baseline, s.final = sample{State: state, Descriptors: 10}, sample{State: state, Descriptors: 10}
@@ -31,7 +31,7 @@ func TestJudge(t *testing.T) {
 		{"a panic", func(s *soak) { s.final.Errors++ }},
 		{"slow readers who slow the others", func(s *soak) {
 			for i := range s.samples {
-				if s.samples[i].Phase%2 == 1 {
+				if activity(s.samples[i].Phase) == stopping {
 					s.samples[i].P99 *= 3
 				}
 			}
