@@ -1,15 +1,19 @@
 package conn_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/wstest"
 )
 
@@ -129,6 +133,71 @@ func TestArrivedBeforeWriteFailureInCallback(t *testing.T) {
 		l.wantWords(words, lastWords)
 		l.wantCause("Each", err, peerClosed(4000))
 		l.at(0)
+	})
+}
+
+// onBusyStream runs f in both roles, with a connection whose peer has sent its last words, and whose
+// last write has failed.
+func onBusyStream(t *testing.T, f func(l *link, b *busy)) {
+	for _, role := range []conn.Role{conn.RoleServer, conn.RoleClient} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			b := &busy{tap: &tap{Conn: ours}}
+			c := must(conn.New(&handshake.Result{Conn: b}, role, nil))
+			defer c.CloseNow()
+			l := &link{T: t, streamCase: streamCase{role: role, streamKind: streamKind{memory: true}}, c: c, p: wstest.NewPeer(t, theirs, !role)}
+			l.sendLastWords()
+			b.failWrites(syscall.EPIPE)
+			wantError(t, c.Write(context.Background(), conn.Text, []byte("text")), syscall.EPIPE)
+			l.start = time.Now()
+			f(l, b)
+			if b.waits > 0 {
+				t.Error("no read had a deadline")
+			}
+		})
+	}
+}
+
+// A busy stream is one whose reader has to wait after it has set a deadline, some times.
+type busy struct {
+	*tap
+	waits int
+	d     time.Duration // how long; 0: until the deadline has passed
+}
+
+func (b *busy) SetReadDeadline(at time.Time) error {
+	if err := b.tap.SetReadDeadline(at); err != nil || at.Before(time.Now()) || b.waits == 0 {
+		return err
+	}
+	b.waits--
+	<-time.After(cmp.Or(b.d, time.Until(at)))
+	return nil
+}
+
+// What has arrived is delivered too if the reader waits so long for its turn that the deadline of
+// its read has passed before the read begins.
+func TestArrivedBeforeWriteFailureOnBusyMachine(t *testing.T) {
+	onBusyStream(t, func(l *link, b *busy) {
+		l.p.Send(wstest.Close(4000, "bye"))
+		b.waits = 2
+		words, err := readWords(l.c)
+		l.wantWords(words, lastWords)
+		l.wantCause("Read", err, peerClosed(4000))
+	})
+}
+
+// A ctx that ends while the reader waits for its turn ends the read, whose own deadline comes later.
+func TestContextAfterWriteFailureOnBusyMachine(t *testing.T) {
+	onBusyStream(t, func(l *link, b *busy) {
+		for range lastWords {
+			must2(l.c.Read(context.Background()))
+		}
+		b.waits, b.d = 1, 100*time.Millisecond
+		ctx, cancel := context.WithTimeout(context.Background(), b.d/2)
+		defer cancel()
+		_, _, err := l.c.Read(ctx)
+		wantError(l.T, err, context.DeadlineExceeded)
+		l.at(b.d)
 	})
 }
 

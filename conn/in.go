@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -197,15 +198,25 @@ func (in *inbound) readLate(room []byte) (n int, err error) {
 	if in.c.life.late(0) > lateBytes {
 		return 0, io.ErrUnexpectedEOF
 	}
-	try := s.CanTry()
-	if s.Ask(); !try {
-		defer s.LimitRead(lateTime)()
-	}
-	again := false
-	if room != nil {
-		n, again, err = s.Into(room, try)
-	} else {
-		n, again, err = s.Fill(in.parser.Need(), try)
+	try, again := s.CanTry(), false
+	s.Ask()
+	for left := lateTries; left > 0; left-- {
+		end := func() {}
+		if !try {
+			end = s.LimitRead(lateTime)
+		}
+		woken := in.woken() // asked after the limit is set: one that comes from here on replaces it
+		switch {
+		case woken:
+			err = os.ErrDeadlineExceeded
+		case room != nil:
+			n, again, err = s.Into(room, try)
+		default:
+			n, again, err = s.Fill(in.parser.Need(), try)
+		}
+		if end(); woken || !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
 	}
 	if in.c.life.late(n); again {
 		err = io.ErrUnexpectedEOF
@@ -217,10 +228,13 @@ func (in *inbound) readLate(room []byte) (n int, err error) {
 // receive buffer of a socket holds.
 const lateBytes = 8 << 20
 
-// lateTime is how long such a read may take on a stream that can't be tried. A deadline that passes
-// before the read has begun would lose what has arrived: it leaves a busy machine far more time than
-// goroutines wait for their turn.
-const lateTime = time.Second
+// On a stream that can't be tried such a read may take lateTime, lateTries times. A deadline that
+// passes before the read has begun hides what has arrived, and on a busy machine a goroutine
+// may wait that long for its turn, but hardly each time.
+const (
+	lateTime  = 200 * time.Millisecond
+	lateTries = 5
+)
 
 // failed ends the connection after a failed read.
 func (in *inbound) failed(ctx context.Context, err error) error {

@@ -165,6 +165,13 @@ func (in *inbound) wake() bool {
 	return w.woken
 }
 
+// woken reports whether the read that waits has been woken.
+func (in *inbound) woken() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.wait.woken
+}
+
 // contextEnded makes the read that waits return because its ctx has ended. Where
 // the stream has no deadlines, or has some that do nothing, it is closed: a call
 // does not outlive its ctx by more than a second.
