@@ -278,3 +278,20 @@ func TestNodeKilled(t *testing.T) {
 		t.Errorf("%d nodes, %v, after %v", n, err, took)
 	}
 }
+
+// A request ends after RequestTime if the others do not answer.
+func TestRequestTime(t *testing.T) {
+	s := fork(t, fmt.Sprint("server ", port(t)))
+	o := &natsadapter.Options{Logger: quiet(), RequestTime: 100 * time.Millisecond}
+	a, b := start(t, s.url, o), start(t, s.url, nil)
+	ready(t, a, b)
+	pause(s)
+	defer resume(s)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	began := time.Now()
+	_, err := a.io.FetchSockets(ctx)
+	if d := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || d < o.RequestTime || d > 4*time.Second {
+		t.Errorf("FetchSockets: %v after %v", err, d)
+	}
+}

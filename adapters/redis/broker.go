@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/parleyws/parley/adapters/internal/redislink"
 	"github.com/parleyws/parley/socketio"
@@ -159,43 +158,8 @@ func (n *namespace) others(ctx context.Context) (int, error) {
 		}
 		n.synced.Store(g)
 	}
-	type result struct {
-		n   int64
-		err error
-	}
-	counted := make(chan result, 1)
-	go func() { // go-redis may wait longer than ctx
-		n, err := subscribers(ctx, b.client, n.request)
-		counted <- result{n, err}
-	}()
-	select {
-	case r := <-counted:
-		return max(int(r.n)-1, 0), r.err
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	}
-}
-
-// subscribers returns how many connections have subscribed to a channel. Each node of a
-// cluster counts its own.
-func subscribers(ctx context.Context, client redis.UniversalClient, channel string) (int64, error) {
-	var sum atomic.Int64
-	count := func(ctx context.Context, c *redis.Client) error {
-		if end, ok := ctx.Deadline(); ok {
-			c = c.WithTimeout(max(time.Until(end), time.Millisecond))
-		}
-		counts, err := c.PubSubNumSub(ctx, channel).Result()
-		sum.Add(counts[channel])
-		return err
-	}
-	var err error
-	switch c := client.(type) {
-	case *redis.Client:
-		err = count(ctx, c)
-	case *redis.ClusterClient:
-		err = c.ForEachShard(ctx, count)
-	}
-	return sum.Load(), err
+	all, err := redislink.Subscribers(ctx, b.client, n.request)
+	return max(all-1, 0), err
 }
 
 // escaper escapes what has a meaning in a pattern of Redis.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,36 +63,50 @@ func TestRequestsFail(t *testing.T) {
 	}
 }
 
-// Requests end with their ctx also while the broker stands still.
-func TestRequestsEnd(t *testing.T) {
-	broker := brokertest.Redis(t)
-	n := newNode(t, newClient(t, broker.Addr()), redisadapter.Options{})
-	n.ready()
-	if _, err := n.io.Nodes(within(t, patience)); err != nil {
+// A node that has not said how long it waits is given acknowledgements for AckTime.
+func TestAckTime(t *testing.T) {
+	client := newClient(t, brokertest.Redis(t).Addr())
+	n := newNode(t, client, redisadapter.Options{AckTime: 100 * time.Millisecond})
+	u := n.join("/", "blue")
+	asked, acknowledge := make(chan int, 2), make(chan bool)
+	socketio.Handle(u.c, "wait", func(_ context.Context, i int) (int, error) {
+		asked <- i
+		if i == 1 {
+			<-acknowledge
+		}
+		return i, nil
+	})
+	answers := client.Subscribe(t.Context(), "socket.io-response#/#")
+	defer answers.Close()
+	if _, err := answers.Receive(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	broker.Pause()
-	for name, request := range map[string]func(context.Context) error{
-		"Nodes":  func(ctx context.Context) error { _, err := n.io.Nodes(ctx); return err },
-		"Rooms":  func(ctx context.Context) error { _, err := n.io.Rooms(ctx); return err },
-		"Fetch":  func(ctx context.Context) error { _, err := n.io.FetchSockets(ctx); return err },
-		"Call":   func(ctx context.Context) error { _, err := socketio.CallAll[any](ctx, n.io, "e"); return err },
-		"Server": func(ctx context.Context) error { _, err := n.io.ServerSideCall(ctx, "e"); return err },
-	} {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		time.AfterFunc(100*time.Millisecond, func() { cancel(errors.New("over")) })
-		begin := time.Now()
-		if err := request(ctx); err == nil {
-			t.Errorf("%s: no error", name)
+	call := func(i int) {
+		t.Helper()
+		request := fmt.Sprintf("\x85\xa3uid\xa1f\xa9requestId\xa2r%d\xa4type\x07\xa6packet\x83\xa4type\x02\xa4data\x92\xa4wait%c\xa3nsp\xa1/\xa4opts\x81\xa5rooms\x91\xa4blue", i, rune(i))
+		if err := client.Publish(t.Context(), "socket.io-request#/#", request).Err(); err != nil {
+			t.Fatal(err)
 		}
-		if d := time.Since(begin); d > 2*time.Second {
-			t.Errorf("%s ended after %v", name, d)
+		<-asked
+	}
+	call(1)
+	time.Sleep(400 * time.Millisecond) // its time is over
+	close(acknowledge)
+	call(2)
+	got := make(map[string]int)
+	for got["r2"] < 2 { // how many clients are asked, and what the client says
+		m, err := answers.ReceiveMessage(within(t, patience))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"r1", "r2"} {
+			if strings.Contains(m.Payload, id) {
+				got[id]++
+			}
 		}
 	}
-	broker.Resume()
-	n.ready()
-	if count, err := n.io.Nodes(within(t, patience)); count != 1 || err != nil {
-		t.Errorf("%d nodes, %v", count, err)
+	if got["r1"] != 1 {
+		t.Errorf("%d answers, want how many clients are asked, and no late acknowledgement", got["r1"])
 	}
 }
 

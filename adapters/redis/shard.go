@@ -135,7 +135,9 @@ func (h *shard) Nodes(ctx context.Context) (int, []string, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	counts, err := node.PubSubShardNumSub(ctx, h.public).Result()
+	counts, err := redislink.Within(ctx, func(ctx context.Context) (map[string]int64, error) {
+		return node.PubSubShardNumSub(ctx, h.public).Result()
+	})
 	return max(int(counts[h.public])-1, 0), nil, err
 }
 

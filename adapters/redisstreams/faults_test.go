@@ -1,7 +1,11 @@
 package redisstreams
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/parleyws/parley/adapters/internal/brokertest"
 	"github.com/parleyws/parley/socketio"
@@ -128,5 +132,42 @@ func TestQueue(t *testing.T) {
 	}
 	if stats := s.streams.Stats(); failed < 100 || stats.Dropped < int64(failed) {
 		t.Errorf("%d have failed, %+v", failed, stats)
+	}
+}
+
+// An entry that is larger than MaxMessage is refused, and the next one is taken.
+func TestLargeEntry(t *testing.T) {
+	client := connect(t, brokertest.Redis(t).Addr())
+	small := newSites(t, client, 1, Options{MaxMessage: 10_000}, nil)[0]
+	large := newSites(t, client, 1, Options{}, nil)[0]
+	g := small.guest("e")
+	for _, size := range []int{20_000, 1} {
+		if err := large.io.Emit("e", strings.Repeat("x", size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := g.next(); len(got) != 2 || got[1] != "x" {
+		t.Errorf("%.50v", got)
+	}
+	if stats := small.streams.Stats(); stats.Refused != 1 || stats.Gaps != 0 {
+		t.Errorf("%+v", stats)
+	}
+}
+
+// A request ends after RequestTime if the others do not answer.
+func TestRequestTime(t *testing.T) {
+	server := brokertest.Redis(t)
+	o := Options{RequestTime: 100 * time.Millisecond}
+	a := newSites(t, connect(t, server.Addr()), 2, o, nil)[0]
+	until(t, "two servers", func() bool {
+		n, err := a.io.Nodes(soon(t))
+		return n == 2 && err == nil
+	})
+	server.Pause()
+	defer server.Resume()
+	began := time.Now()
+	_, err := a.io.FetchSockets(soon(t))
+	if d := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || d < o.RequestTime || d > 4*time.Second {
+		t.Errorf("FetchSockets: %v after %v", err, d)
 	}
 }

@@ -141,7 +141,7 @@ func (r *reader) check(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	found, err := r.s.client.XRangeN(ctx, r.name, r.position, r.position, 1).Result()
+	found, err := r.s.page(ctx, r.name, r.position, r.position, 1)
 	if err == nil && len(found) == 0 {
 		r.trimmed()
 	}

@@ -99,7 +99,7 @@ func (l *eventLog) missed(ctx context.Context, s *socketio.Session, list []raw, 
 	for cursor := from; ; {
 		// Each page begins with the entry that the one before has ended with: if that
 		// is there, so is what follows it.
-		page, err := l.sp.s.client.XRangeN(ctx, l.reader.name, cursor, until, int64(count)+1).Result()
+		page, err := l.sp.s.page(ctx, l.reader.name, cursor, until, count+1)
 		if err != nil {
 			return nil, err
 		}

@@ -129,8 +129,7 @@ func (sp *space) trim() {
 	}
 }
 
-// Nodes implements cluster.Transport. On a cluster each server of Redis knows its own
-// connections.
+// Nodes implements cluster.Transport.
 func (sp *space) Nodes(ctx context.Context) (int, []string, error) {
 	s := sp.s
 	if g := s.subscriber.Generation(); g == 0 || g != sp.synced.Load() {
@@ -139,20 +138,8 @@ func (sp *space) Nodes(ctx context.Context) (int, []string, error) {
 		}
 		sp.synced.Store(g)
 	}
-	var sum atomic.Int64
-	count := func(ctx context.Context, c *redis.Client) error {
-		counts, err := c.PubSubNumSub(ctx, sp.public).Result()
-		sum.Add(counts[sp.public])
-		return err
-	}
-	var err error
-	switch c := s.client.(type) {
-	case *redis.Client:
-		err = count(ctx, c)
-	case *redis.ClusterClient:
-		err = c.ForEachShard(ctx, count)
-	}
-	return max(int(sum.Load())-1, 0), nil, err
+	all, err := redislink.Subscribers(ctx, s.client, sp.public)
+	return max(all-1, 0), nil, err
 }
 
 // Close implements cluster.Transport.

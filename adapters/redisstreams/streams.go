@@ -111,6 +111,13 @@ func (s *Streams) reader(stream string) *reader {
 	return s.readers[slices.IndexFunc(s.readers, func(r *reader) bool { return r.name == stream })]
 }
 
+// page returns up to n entries of a stream, from one id to another.
+func (s *Streams) page(ctx context.Context, stream, from, to string, n int) ([]redis.XMessage, error) {
+	return redislink.Within(ctx, func(ctx context.Context) ([]redis.XMessage, error) {
+		return s.client.XRangeN(ctx, stream, from, to, int64(n)).Result()
+	})
+}
+
 // tell calls f for the eventLogs of a stream.
 func (s *Streams) tell(stream string, f func(*eventLog)) {
 	s.mu.RLock()

@@ -109,7 +109,9 @@ func (l *eventLog) Take(ctx context.Context, pid, given string) (s socketio.Sess
 // get returns what Redis keeps of a session, nothing if there is none or if it is too large.
 func (l *eventLog) get(ctx context.Context, pid string) ([]byte, error) {
 	limit := int64(l.sp.s.o.MaxMessage)
-	value, err := l.sp.s.client.GetRange(ctx, key(pid), 0, limit).Bytes()
+	value, err := redislink.Within(ctx, func(ctx context.Context) ([]byte, error) {
+		return l.sp.s.client.GetRange(ctx, key(pid), 0, limit).Bytes()
+	})
 	if int64(len(value)) > limit {
 		return nil, errSession
 	}
@@ -160,13 +162,15 @@ func (l *eventLog) takeable(ctx context.Context, s *socketio.Session, pid, given
 
 // remove takes a session away, of which only one server gets it.
 func (l *eventLog) remove(ctx context.Context, pid string) (value []byte, ok bool, err error) {
-	pipe := l.sp.s.client.TxPipeline()
-	taken := pipe.GetRange(ctx, key(pid), 0, int64(l.sp.s.o.MaxMessage))
-	pipe.Del(ctx, key(pid))
-	if _, err = pipe.Exec(ctx); err != nil {
-		return nil, false, err
-	}
-	value, err = taken.Bytes()
+	value, err = redislink.Within(ctx, func(ctx context.Context) ([]byte, error) {
+		pipe := l.sp.s.client.TxPipeline()
+		taken := pipe.GetRange(ctx, key(pid), 0, int64(l.sp.s.o.MaxMessage))
+		pipe.Del(ctx, key(pid))
+		if _, err := pipe.Exec(ctx); err != nil {
+			return nil, err
+		}
+		return taken.Bytes()
+	})
 	return value, len(value) > 0, err
 }
 
@@ -174,9 +178,9 @@ func (l *eventLog) remove(ctx context.Context, pid string) (value []byte, ok boo
 // the first one nothing is missing until the stream is trimmed.
 func (l *eventLog) has(ctx context.Context, id string) (bool, error) {
 	if id == origin {
-		n, err := l.sp.s.client.XLen(ctx, l.reader.name).Result()
+		n, err := redislink.Within(ctx, func(ctx context.Context) (int64, error) { return l.sp.s.client.XLen(ctx, l.reader.name).Result() })
 		return n < int64(l.sp.s.o.MaxLen), err
 	}
-	list, err := l.sp.s.client.XRange(ctx, l.reader.name, id, id).Result()
+	list, err := l.sp.s.page(ctx, l.reader.name, id, id, 1)
 	return len(list) > 0, err
 }

@@ -262,7 +262,9 @@ func (k *lives) claim(ctx context.Context, s *socketio.Session, value []byte, ow
 	mine, err := appendSession(nil, s, x.own)
 	n := 0
 	if err == nil {
-		n, err = k.l.sp.s.client.Eval(ctx, claimScript, []string{key(s.PID)}, value, mine, milliseconds(k.age())).Int()
+		n, err = redislink.Within(ctx, func(ctx context.Context) (int, error) {
+			return k.l.sp.s.client.Eval(ctx, claimScript, []string{key(s.PID)}, value, mine, milliseconds(k.age())).Int()
+		})
 	}
 	if n == 0 || err != nil {
 		k.mu.Lock()

@@ -43,6 +43,7 @@ const (
 func Run(t *testing.T, s Suite) {
 	t.Run("killed", s.killed)
 	t.Run("cut", s.cut)
+	t.Run("requests", func(t *testing.T) { t.Parallel(); s.requests(t) })
 	t.Run("stopped", func(t *testing.T) { t.Parallel(); s.stopped(t) })
 	t.Run("slow", func(t *testing.T) { t.Parallel(); s.slow(t) })
 }
