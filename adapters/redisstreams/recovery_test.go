@@ -2,6 +2,7 @@ package redisstreams
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/http"
 	"net/http/httptest"
@@ -304,6 +305,23 @@ func TestTake(t *testing.T) {
 	logs[0].torn(format(ms+1, 0))
 	if err := logs[0].Resume(soon(t), s, last, nil); err != errTrimmed {
 		t.Errorf("Resume: %v", err)
+	}
+	// Both end with their ctx while Redis stands still.
+	server.Pause()
+	defer server.Resume()
+	for name, call := range map[string]func(context.Context) error{
+		"Take":   func(ctx context.Context) error { _, _, err := logs[0].Take(ctx, "pid", last); return err },
+		"Resume": func(ctx context.Context) error { return logs[0].Resume(ctx, s, last, nil) },
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		begin := time.Now()
+		if err := call(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if d := time.Since(begin); d > 2*time.Second {
+			t.Errorf("%s ended after %v", name, d)
+		}
 	}
 }
 
