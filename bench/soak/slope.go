@@ -47,6 +47,14 @@ func fit(points []point) trend {
 // student holds the quantiles 0.975 of Student's distribution, by its degrees of freedom.
 var student = [...]float64{math.Inf(1), 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306}
 
+// mean returns the mean of the values.
+func mean(points []point) (y float64) {
+	for _, p := range points {
+		y += p.y / float64(len(points))
+	}
+	return y
+}
+
 // grows reports whether the slope is greater than limit, beyond the doubt of the samples.
 func (t trend) grows(limit float64) bool { return t.slope-t.half > limit }
 

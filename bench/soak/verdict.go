@@ -13,7 +13,7 @@ const (
 	growthLimit = 1
 	// longEnough is how long a run must be for its slopes of memory to be judged: a
 	// short one can't tell a limit of an hour from noise.
-	longEnough = 20 * time.Minute
+	longEnough = 30 * time.Minute
 	// flatness is by which part of their number goroutines and descriptors may grow in a run.
 	flatness = 0.05
 	// heapLeft is how much of the heap may be in use, beyond the baseline, when all connections are
@@ -115,8 +115,12 @@ func (s *soak) over(pass func(sample) bool, value func(sample) float64) (points 
 	return points
 }
 
-// rested samples are those of which memory can be compared: nothing is under way.
-func rested(m sample) bool { return m.Settled && activity(m.Phase) == resting }
+// rested reports whether memory at m can be compared with that at other such samples: nothing is under
+// way, and the first third of the run is over. Until then the heap gets its holes: what is small and
+// new when stopped readers have made it several times as large stays where it is.
+func (s *soak) rested(m sample) bool {
+	return m.Settled && activity(m.Phase) == resting && m.At > s.samples[0].At+s.duration/3
+}
 
 // calm samples are those of which goroutines and descriptors can be compared.
 func calm(m sample) bool { return activity(m.Phase) == talking }
@@ -130,9 +134,10 @@ func (s *soak) judgeGrowth(j *judge) {
 		{"resident memory", func(m sample) float64 { return mega(m.Resident) }},
 		{"live heap", func(m sample) float64 { return mega(int(m.Heap)) }},
 	} {
-		t := fit(s.over(rested, c.value))
+		points := s.over(s.rested, c.value)
+		t := fit(points)
 		if long {
-			j.require(!t.grows(growthLimit), "%s grows by %.2f ± %.2f MiB an hour", c.name, t.slope, t.half)
+			j.require(!t.grows(growthLimit), "%s: %.1f MiB at rest, which grow by %.2f ± %.2f MiB an hour", c.name, mean(points), t.slope, t.half)
 			if !t.resolves(growthLimit) {
 				j.tell("which does not tell %d MiB an hour from none: the run is too short, or the machine too noisy", growthLimit)
 			}
@@ -148,10 +153,7 @@ func (s *soak) judgeGrowth(j *judge) {
 		{"descriptors", func(m sample) float64 { return float64(m.Descriptors) }},
 	} {
 		points := s.over(calm, c.value)
-		t, mean := fit(points), 0.
-		for _, p := range points {
-			mean += p.y / float64(len(points))
-		}
+		t, mean := fit(points), mean(points)
 		hours := s.duration.Hours()
 		half := t.half * hours
 		if s.warmUp() < steady || math.IsInf(half, 1) {
