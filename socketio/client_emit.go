@@ -198,13 +198,13 @@ func (c *Client) giveBack(p *parcel, err error) {
 
 // acked is told the acknowledgement of p, or nil when the Client was disconnected.
 func (c *Client) acked(p *parcel, u *packet.Unit) {
-	if p.retried {
-		c.confirmed(p, u)
-		return
-	}
-	if u == nil {
+	switch {
+	case u == nil && p.retried: // lose has dealt with p
+	case u == nil:
 		p.reply(nil, ErrDisconnected)
-	} else {
+	case p.retried:
+		c.confirmed(p, u)
+	default:
 		p.reply(u, nil)
 	}
 }

@@ -290,6 +290,9 @@ func (c *Client) lose(next clientState, reason Reason, err error) {
 	for _, f := range pending {
 		c.m.later = append(c.m.later, func() { f(nil) })
 	}
+	if p := c.outbox.first(); p != nil && p.away {
+		c.again(p, ErrDisconnected)
+	}
 	c.tellDisconnect(reason, err)
 }
 

@@ -352,8 +352,8 @@ func (m *manager) close() {
 	}
 	m.closed = true
 	for _, c := range m.clients {
-		c.leave()
 		c.drop(ErrClosed)
+		c.leave()
 	}
 	m.rest()
 	m.cancel(ErrClosed)

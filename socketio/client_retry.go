@@ -51,14 +51,10 @@ func (c *Client) late(p *parcel, try int) {
 	}
 }
 
-// confirmed is acked with retries.
+// confirmed takes the acknowledgement of p.
 func (c *Client) confirmed(p *parcel, u *packet.Unit) {
 	c.m.mu.Lock()
 	defer c.m.unlock()
-	if u == nil {
-		c.again(p, ErrDisconnected)
-		return
-	}
 	if p.timer != nil {
 		p.timer.Stop()
 	}
@@ -71,11 +67,9 @@ func (c *Client) confirmed(p *parcel, u *packet.Unit) {
 	c.sendFirst()
 }
 
-// again sends p once more, or gives it up because of err. Called with m.mu held.
+// again sends p, which is on its way, once more, or gives it up because of err. Called with
+// m.mu held.
 func (c *Client) again(p *parcel, err error) {
-	if !p.away || c.m.closed {
-		return
-	}
 	p.away = false
 	p.timer.Stop()
 	if p.tries > c.m.o.Retries && c.outbox.remove(p) {
