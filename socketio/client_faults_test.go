@@ -206,6 +206,25 @@ func TestClientExpelledUnanswered(t *testing.T) {
 	})
 }
 
+// A client that was sent away before it had its answer asks again, and is answered then.
+func TestClientExpelledAsksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		c := p.start(nil)
+		x := c.Of("/x")
+		p.onConnect = func() { p.send("41/x,") }
+		for range 2 {
+			x.Connect()
+			synctest.Wait()
+		}
+		p.send(`40/x,{"sid":"late"}`) // nobody waits for it
+		synctest.Wait()
+		if got := fmt.Sprint(p.take()); got != "[40 40/x, 40/x,]" {
+			t.Errorf("the server got %s", got)
+		}
+	})
+}
+
 // The first attempt that fails after a loss is logged at the level Info, and the others are
 // not.
 func TestClientLogsFirstFailure(t *testing.T) {

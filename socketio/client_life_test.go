@@ -69,6 +69,32 @@ func TestClientCloseAnywhere(t *testing.T) {
 	})
 }
 
+// Done waits for what is the user's and goes on after Close.
+func TestClientDoneWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		busy := make(chan struct{})
+		o := p.options(&socketio.DialOptions{NoWait: true, AuthFunc: func(context.Context, string) (any, error) {
+			<-busy
+			return nil, nil
+		}})
+		c, err := socketio.Dial(t.Context(), "http://example.com", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		c.Close()
+		<-time.After(time.Hour)
+		select {
+		case <-c.Done():
+			t.Error("done while AuthFunc runs")
+		default:
+		}
+		close(busy)
+		<-c.Done()
+	})
+}
+
 // Close and Disconnect may be called by handlers, and no event is handled afterwards.
 func TestClientLeavesInHandler(t *testing.T) {
 	for name, leave := range map[string]func(*socketio.Client){"Close": (*socketio.Client).Close, "Disconnect": (*socketio.Client).Disconnect} {

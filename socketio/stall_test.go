@@ -3,6 +3,8 @@ package socketio
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -115,27 +117,39 @@ func TestStallEnds(t *testing.T) {
 	})
 }
 
-// A call makes a namespace linger only if nobody else uses it, and it could be forgotten.
+// A call makes a namespace linger for a while, but only if nobody else uses it, and it could be
+// forgotten.
 func TestLingers(t *testing.T) {
-	s := newServer(t, &Options{Adapter: func(*Local) (Adapter, error) { return nil, nil }})
-	s.OfFunc(func(string, json.RawMessage) bool { return true })
-	users := func(n *Namespace) int {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return n.users
-	}
-	n := s.lookup("/child", nil) // as for a client
-	for range 3 {
-		n.Emit("e")
-	}
-	if got := users(n); got != 1 {
-		t.Errorf("%d users of a namespace with one client", got)
-	}
-	fixed := s.Of("/fixed")
-	for range 3 {
-		s.Of("/fixed")
-	}
-	if got := users(fixed); got != 0 {
-		t.Errorf("%d users of a namespace that nobody uses", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, &Options{Adapter: func(*Local) (Adapter, error) { return nil, nil }})
+		s.OfFunc(func(string, json.RawMessage) bool { return true })
+		s.OfPattern(regexp.MustCompile("^/alone$"))
+		want := func(n *Namespace, want int) {
+			t.Helper()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if n.users != want {
+				t.Errorf("%s has %d users, want %d", n.name, n.users, want)
+			}
+		}
+		n := s.lookup("/child", nil) // as for a client
+		fixed := s.Of("/fixed")
+		for range 3 {
+			n.Emit("e")
+			s.Of("/fixed")
+		}
+		want(n, 1)
+		want(fixed, 0)
+		alone := s.Of("/alone")
+		want(alone, 1)
+		time.Sleep(lingerTime - 1)
+		s.Of("/alone") // once is enough
+		want(alone, 1)
+		time.Sleep(1)
+		synctest.Wait()
+		want(alone, 0)
+		if names := s.Namespaces(); slices.Contains(names, "/alone") {
+			t.Errorf("namespaces %v", names)
+		}
+	})
 }

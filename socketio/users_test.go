@@ -136,6 +136,12 @@ func TestErrorIsAnswered(t *testing.T) {
 				return
 			}
 			r.want(tt.want)
+			synctest.Wait()
+			public, _ := errors.AsType[*socketio.Error](tt.err)
+			_, unencodable := json.Marshal(public)
+			if got := strings.Contains(s.log.String(), "data of an Error"); got != (unencodable != nil) {
+				s.t.Errorf("%v: log: %s", tt.err, s.log)
+			}
 		})
 	}
 }
