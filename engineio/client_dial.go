@@ -20,6 +20,9 @@ import (
 // of its messages, which must not be nil. It may send already. o may be nil. ctx and
 // Limits.OpenTimeout bound the opening, and have no effect on the session afterwards.
 //
+// While the receiver's Message runs nothing is read, and so no ping of the server is answered:
+// the server ends the session if that takes longer than its pingTimeout.
+//
 // Errors say over which transport the session did not open, and wrap why: a
 // *ResponseError if there was a response, a *ProtocolError if that was no open packet,
 // the error of ctx, or one of the net. With TryAllTransports the error is those of all

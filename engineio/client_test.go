@@ -451,17 +451,23 @@ type touchy struct{}
 func (touchy) Message([]byte, bool)   {}
 func (touchy) Closed(engineio.Reason) { panic("touchy") }
 
-// A receiver may call everything, Close too, and a slow one does not cost the session.
+// A receiver may call everything, Close too, and may take nearly as long as the server waits for
+// a pong.
 func TestClientReceiverCalls(t *testing.T) {
 	for _, tt := range kinds {
 		t.Run(tt.name, func(t *testing.T) {
-			inBubble(t, &engineio.Options{Limits: engineio.Limits{PingInterval: time.Second, PingTimeout: 2 * time.Minute}}, func(s *site) {
+			inBubble(t, patient, func(s *site) {
 				meet := func(r *taker, got string) {
 					switch got {
 					case "slow":
-						time.Sleep(10 * time.Minute)
-						r.c.Send(text("again"))
-						_, _, _, _ = r.c.Transport(), r.c.Writable(), r.c.ID(), r.c.Err()
+						time.Sleep(patient.Limits.PingTimeout - time.Second)
+						if err := r.c.Send(text("again")); err != nil {
+							t.Errorf("Send: %v", err)
+						}
+						_, _ = r.c.Transport(), r.c.Writable()
+						if id, err := r.c.ID(), r.c.Err(); id == "" || err != nil {
+							t.Errorf("id %q, %v", id, err)
+						}
 					case "again":
 						r.c.Close()
 					}
@@ -473,6 +479,31 @@ func TestClientReceiverCalls(t *testing.T) {
 				time.Sleep(time.Second)
 				r.c.Send(text("slow"))
 				r.want("slow")
+				r.want("again")
+				r.wantEnd(engineio.ForcedClose)
+			})
+		})
+	}
+}
+
+// patient are the options of a server that pings often, and waits for a pong.
+var patient = &engineio.Options{Limits: engineio.Limits{PingInterval: time.Second, PingTimeout: 2 * time.Minute}}
+
+// A receiver that takes longer costs the session: nothing is read meanwhile, so no ping is
+// answered.
+func TestClientReceiverTooSlow(t *testing.T) {
+	for _, tt := range kinds {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, patient, func(s *site) {
+				meet := func(r *taker, _ string) { time.Sleep(patient.Limits.PingTimeout + 3*time.Second) }
+				r, err := s.connectTo(s.t.Context(), clientURL, tt.o, meet)
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				r.c.Send(text("slow"))
+				r.want("slow")
+				s.wantEnd(engineio.PingTimeout)
 				<-r.c.Done()
 			})
 		})
