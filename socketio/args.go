@@ -28,7 +28,7 @@ func decode(u *packet.Unit, i int, target any) error {
 	if len(within) == 0 {
 		return decodeText(arg, target)
 	}
-	if len(within) == 1 && within[0].Span == span {
+	if within[0].Span == span { // and there is no other
 		switch t := target.(type) {
 		case *[]byte:
 			*t = u.Binary[within[0].Num]

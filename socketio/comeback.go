@@ -94,7 +94,6 @@ func (r *recovery) unclaim(s *Socket) {
 	if c := s.track.back; c != nil && again {
 		r.remember(c)
 	}
-	s.track.back = nil
 	r.n.rooms.unkeep(s.track.rooms)
 }
 

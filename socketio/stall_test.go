@@ -88,6 +88,43 @@ func TestLostAtOnce(t *testing.T) {
 	})
 }
 
+// A client that comes back as a new one, since it has missed too much meanwhile, lets go of its
+// rooms, and of no other client's who is lost.
+func TestOutrunLeavesOthersRooms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, &Options{Recovery: &Recovery{}})
+		l.c.Message([]byte("0"), false)
+		synctest.Wait()
+		r, old := l.c.server.recovery, l.got
+		if err := old.Join("room"); err != nil {
+			t.Fatal(err)
+		}
+		old.close(TransportClose)
+		synctest.Wait()
+		r.mu.Lock()
+		r.remember(&lostClient{at: time.Now(), pid: "other", rooms: []string{"room"}})
+		r.mu.Unlock()
+		s := newSocket(l.c, old.namespace, json.RawMessage(fmt.Sprintf(`{"pid":%q}`, old.pid())))
+		l.c.add(s)
+		s.name()
+		if !r.claim(s) {
+			t.Fatal("not recovered")
+		}
+		r.mu.Lock()
+		r.first++ // an event came and is not kept any more
+		r.mu.Unlock()
+		if !s.comeBack(r, nil) || s.recovered || s.id == old.id {
+			t.Errorf("recovered: %t, id %q, was %q", s.recovered, s.id, old.id)
+		}
+		if !r.n.rooms.has("room") || r.n.rooms.has(old.id) {
+			t.Errorf("a lost client's room is open: %t, and that of one who is back: %t", r.n.rooms.has("room"), r.n.rooms.has(old.id))
+		}
+		s.close(TransportClose)
+		synctest.Wait()
+		l.close()
+	})
+}
+
 // A client whose handlers have caught up is not closed for having waited.
 func TestStallEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
