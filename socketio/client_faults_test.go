@@ -15,32 +15,6 @@ import (
 	"github.com/parleyws/parley/socketio"
 )
 
-// The answer to a volatile call is not taken for that of an event that is sent again.
-func TestClientVolatileCallWithRetries(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPuppet(t)
-		c := p.start(&socketio.DialOptions{Retries: 1, Reconnection: steady})
-		synctest.Wait()
-		answer := make(chan string, 1)
-		call := func() {
-			got, err := socketio.Call[string](t.Context(), c.Volatile(), "e")
-			answer <- fmt.Sprint(got, errors.Is(err, socketio.ErrDisconnected))
-		}
-		go call()
-		synctest.Wait()
-		p.send(`430["yes"]`)
-		if got := <-answer; got != "yesfalse" {
-			t.Errorf("got %s", got)
-		}
-		go call()
-		synctest.Wait()
-		p.send("41")
-		if got := <-answer; got != "true" {
-			t.Errorf("after a disconnect: %s", got)
-		}
-	})
-}
-
 // Flush does not wait for events that were dropped, whatever comes after them.
 func TestClientFlushOfDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -383,14 +357,20 @@ func TestClientComma(t *testing.T) {
 
 // A pid that is too long to be one is not sent back.
 func TestClientLongPID(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPuppet(t)
-		p.onConnect = func() { p.send(`40{"sid":"id","pid":"` + strings.Repeat("p", 2000) + `"}`) }
-		c := p.start(&socketio.DialOptions{Reconnection: steady})
-		p.conn.CloseNow()
-		<-time.After(2 * time.Second)
-		if got := fmt.Sprint(p.take()); got != "[40 40]" || !c.Connected() {
-			t.Errorf("the server got %.100s, connected %t", got, c.Connected())
-		}
-	})
+	for length, want := range map[int]string{
+		1024: fmt.Sprintf(`[40 40{"pid":"%s"}]`, strings.Repeat("p", 1024)),
+		1025: `[40 40]`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPuppet(t)
+			p.most = 2000
+			p.onConnect = func() { p.send(`40{"sid":"id","pid":"` + strings.Repeat("p", length) + `"}`) }
+			c := p.start(&socketio.DialOptions{Reconnection: steady})
+			p.conn.CloseNow()
+			<-time.After(2 * time.Second)
+			if got := fmt.Sprint(p.take()); got != want || !c.Connected() {
+				t.Errorf("%d bytes: the server got %.100s, connected %t", length, got, c.Connected())
+			}
+		})
+	}
 }

@@ -157,6 +157,36 @@ func TestClientHandlerPanics(t *testing.T) {
 	})
 }
 
+// What has happened meanwhile is told once, also by a handler that ends its goroutine.
+func TestClientQuitsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		busy := make(chan struct{})
+		c := p.start(&socketio.DialOptions{Setup: func(c *socketio.Client) {
+			tellLife(c, &d)
+			c.OnEvent("wait", func(*socketio.Event) error { <-busy; return nil })
+		}})
+		c.Of("/other").Connect()
+		p.send(`42["wait"]`)
+		synctest.Wait()
+		d.take()
+		quit := false
+		c.OnDisconnect(func(socketio.Reason, error) {
+			if !quit {
+				quit = true
+				runtime.Goexit()
+			}
+		})
+		c.Disconnect()
+		c.Connect()
+		synctest.Wait()
+		close(busy)
+		synctest.Wait()
+		d.want(t, "disconnect: io client disconnect", "connect recovered=false")
+	})
+}
+
 // Handlers of all kinds see what the server sends and what is sent.
 func TestClientCatchAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

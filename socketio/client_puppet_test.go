@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -20,6 +21,7 @@ type puppet struct {
 	http      *http.Client
 	log       *logbook
 	onConnect func() // called when a client asks for a namespace; nil: the server agrees
+	most      int    // the bytes that it takes in a message
 
 	mu   sync.Mutex
 	conn *conn.Conn // the last one
@@ -27,7 +29,7 @@ type puppet struct {
 }
 
 func newPuppet(t *testing.T) *puppet {
-	p := &puppet{t: t, log: new(logbook)}
+	p := &puppet{t: t, log: new(logbook), most: 1000}
 	l := pipe.Listen()
 	server := &conn.Server{Serve: p.serve}
 	web := &http.Server{Handler: server}
@@ -47,7 +49,7 @@ func (p *puppet) serve(ctx context.Context, c *conn.Conn, _ *http.Request) error
 	p.mu.Lock()
 	p.conn = c
 	p.mu.Unlock()
-	p.send(`0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}`)
+	p.send(fmt.Sprintf(`0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":%d}`, p.most))
 	for {
 		_, b, err := c.Read(ctx)
 		if err != nil {

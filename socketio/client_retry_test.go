@@ -1,6 +1,7 @@
 package socketio_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -55,6 +56,32 @@ func TestClientRetriesBesideSlowLog(t *testing.T) {
 		}
 		if got := p.take(); len(got) > 0 {
 			t.Errorf("the server got %q too", got)
+		}
+	})
+}
+
+// The answer to a volatile call is not taken for that of an event that is sent again.
+func TestClientVolatileCallWithRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		c := p.start(&socketio.DialOptions{Retries: 1, Reconnection: steady})
+		synctest.Wait()
+		answer := make(chan string, 1)
+		call := func() {
+			got, err := socketio.Call[string](t.Context(), c.Volatile(), "e")
+			answer <- fmt.Sprint(got, errors.Is(err, socketio.ErrDisconnected))
+		}
+		go call()
+		synctest.Wait()
+		p.send(`430["yes"]`)
+		if got := <-answer; got != "yesfalse" {
+			t.Errorf("got %s", got)
+		}
+		go call()
+		synctest.Wait()
+		p.send("41")
+		if got := <-answer; got != "true" {
+			t.Errorf("after a disconnect: %s", got)
 		}
 	})
 }

@@ -117,5 +117,8 @@ func TestPacketsCrossDisconnect(t *testing.T) {
 		r.send("1")
 		r.send(`2["after leaving"]`)
 		r.wantClosed()
+		if !strings.Contains(s.log.String(), "namespace that was not joined") {
+			t.Errorf("log: %s", s.log)
+		}
 	})
 }
