@@ -150,7 +150,7 @@ func parseFirst(b []byte) (opening, error) {
 	switch {
 	case err != nil:
 		return opening{}, err
-	case p.Type != packet.Open || p.Binary:
+	case p.Type != packet.Open:
 		return opening{}, broken("first packet is %v, want open", p.Type)
 	}
 	return parseOpening(p.Data)

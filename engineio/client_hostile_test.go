@@ -746,10 +746,15 @@ func TestDialCancelled(t *testing.T) {
 					time.AfterFunc(time.Second, cancel)
 					start := time.Now()
 					o := *kinds[tt.kind].o
-					o.TryAllTransports = all
+					if o.TryAllTransports = all; all {
+						o.Transports = append(slices.Clone(o.Transports), kinds[1-tt.kind].transport)
+					}
 					_, err := s.connectTo(ctx, clientURL, &o, nil)
 					if _, isResponse := errors.AsType[*engineio.ResponseError](err); !errors.Is(err, context.Canceled) && !isResponse || time.Since(start) != time.Second {
 						t.Errorf("error %v after %v", err, time.Since(start))
+					}
+					if strings.Contains(err.Error(), "over "+kinds[1-tt.kind].transport) { // there was no time for it
+						t.Errorf("error %v", err)
 					}
 				}
 			})

@@ -19,10 +19,11 @@ import (
 	"github.com/parleyws/parley/frame"
 )
 
-// A server that falls silent after some pings is given up like one that never pings.
+// A server that falls silent after a message and some pings is given up like one that never pings.
 func TestClientSilentLater(t *testing.T) {
 	server := &fake{ws: func(c *conn.Conn, _ *http.Request) {
 		c.Write(context.Background(), conn.Text, []byte("0"+goodOpen))
+		c.Write(context.Background(), conn.Text, []byte("4hello"))
 		for range 3 {
 			time.Sleep(25 * time.Second)
 			c.Write(context.Background(), conn.Text, []byte("2"))
@@ -32,6 +33,7 @@ func TestClientSilentLater(t *testing.T) {
 	withFake(t, server, func(s *site) {
 		start := time.Now()
 		r := s.mustConnect(websocketOnly)
+		r.want("hello")
 		r.wantEnd(engineio.PingTimeout)
 		if d := time.Since(start); d != 120*time.Second {
 			t.Errorf("ended after %v, want 45 s after the last ping", d)

@@ -194,6 +194,26 @@ func TestRelayPeerGoes(t *testing.T) {
 	}
 }
 
+// The user is asked for names of nodes, whatever clients send.
+func TestRelayAsksForNames(t *testing.T) {
+	var asked []string
+	relay, err := engineio.NewRelay("a", func(node string) *url.URL {
+		asked = append(asked, node)
+		return nil
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sid := range []string{".x", "a/../b.x", "b\n.x", strings.Repeat("b", 33) + ".x", "a.x", "x", strings.Repeat("b", 32) + ".x"} {
+		if relay.Foreign(httptest.NewRequest("GET", "/engine.io/", nil), sid) != nil {
+			t.Errorf("%q is passed on", sid)
+		}
+	}
+	if want := strings.Repeat("b", 32); len(asked) != 1 || asked[0] != want {
+		t.Errorf("asked for %q, want %q alone", asked, want)
+	}
+}
+
 func TestNewRelay(t *testing.T) {
 	nobody := func(string) *url.URL { return nil }
 	for _, name := range []string{"", "a.b", "ü", "a/b", strings.Repeat("x", 33)} {

@@ -532,4 +532,12 @@ func TestVersion3Pings(t *testing.T) {
 		o.wantPost(strings.Repeat("1:2", 100), 200, "ok")
 		s.wantEnd(engineio.TransportError)
 	})
+	const each = 161
+	inBubble(t, withVersion3(engineio.Limits{QueueBytes: 4 * each}), func(s *site) {
+		o := s.open3("")
+		o.wantPost(strings.Repeat("1:2", 5), 200, "ok") // the queue is full before the last one
+		s.wantAlive()
+		o.wantPost("1:2", 200, "ok")
+		s.wantEnd(engineio.TransportError)
+	})
 }
