@@ -56,6 +56,11 @@ type stubborn []byte
 
 func (s stubborn) MarshalJSON() ([]byte, error) { return json.Marshal(string(s)) }
 
+// spelled writes its own text.
+type spelled []byte
+
+func (s spelled) MarshalText() ([]byte, error) { return s, nil }
+
 // loop leads to itself, with room for binary data.
 type loop struct {
 	Self *loop
@@ -95,6 +100,7 @@ func TestEncode(t *testing.T) {
 		{"nil is null", []any{nilBytes, named(nil), Inner{}}, `[null,null,{"data":null}]`, nil},
 		{"of another name", []any{named("x")}, `[` + hold(0) + `]`, bin("x")},
 		{"its own JSON", []any{stubborn("x"), []any{stubborn("y")}}, `["x",["y"]]`, nil},
+		{"its own text", []any{spelled("x"), []any{spelled("y")}}, `["x",["y"]]`, nil},
 		{"array of bytes", []any{[2]byte{1, 2}}, `[[1,2]]`, nil},
 		{"in a slice", []any{[]any{1, []byte("x"), "b", []byte("y")}}, `[[1,` + hold(0) + `,"b",` + hold(1) + `]]`, bin("x", "y")},
 		{"in a map, by its sorted names", []any{map[string]any{"b": []byte("y"), "a": []byte("x"), "c": 1}}, `[{"a":` + hold(0) + `,"b":` + hold(1) + `,"c":1}]`, bin("x", "y")},

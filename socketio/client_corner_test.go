@@ -220,3 +220,17 @@ func isProtocolError(err error) bool {
 	_, ok := errors.AsType[*engineio.ProtocolError](err)
 	return ok
 }
+
+// Connect does nothing for a client that wants a connection already.
+func TestClientConnectsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		c := p.start(nil)
+		c.Connect()
+		connected := c.Connected()
+		synctest.Wait()
+		if got := fmt.Sprint(p.take()); got != "[40]" || !connected {
+			t.Errorf("the server got %s; connected: %t", got, connected)
+		}
+	})
+}

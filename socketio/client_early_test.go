@@ -103,3 +103,30 @@ func TestClientEarlyLimit(t *testing.T) {
 		}
 	})
 }
+
+// An event that comes while AuthFunc runs is one of a time before: the server was not asked.
+func TestClientEventsBeforeAsking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		busy := make(chan struct{})
+		c := p.start(&socketio.DialOptions{AuthFunc: func(_ context.Context, namespace string) (any, error) {
+			if namespace == "/x" {
+				<-busy
+			}
+			return nil, nil
+		}})
+		x := c.Of("/x")
+		x.OnEvent("e", func(*socketio.Event) error { d.add("handled"); return nil })
+		x.Connect()
+		synctest.Wait()
+		p.send(`42/x,["e"]`)
+		synctest.Wait()
+		close(busy)
+		synctest.Wait()
+		d.want(t)
+		if !x.Connected() {
+			t.Error("not connected")
+		}
+	})
+}

@@ -3,6 +3,7 @@ package socketio_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +68,7 @@ func TestClientRecovers(t *testing.T) {
 func TestClientOffset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPuppet(t)
+		p.most = 2000
 		p.onConnect = func() { p.send(`40{"sid":"id","pid":"p"}`) }
 		auth := map[string]any{}
 		c := p.start(&socketio.DialOptions{Reconnection: steady, AuthFunc: func(context.Context, string) (any, error) { return auth, nil }})
@@ -86,6 +88,11 @@ func TestClientOffset(t *testing.T) {
 		p.send(`42["e","o\u00e91"]`)
 		p.send(`42["e","o2",2]`)
 		again(`[40{"pid":"p","offset":"o\u00e91"}]`)
+		longest := strings.Repeat("o", 1022)
+		p.send(`42["e","` + longest + `o"]`)
+		again(`[40{"pid":"p","offset":"o\u00e91"}]`)
+		p.send(`42["e","` + longest + `"]`)
+		again(`[40{"pid":"p","offset":"` + longest + `"}]`)
 		p.send(`452-["e",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1},"o3"]`, []byte("a"), []byte("b"))
 		auth["token"] = "t"
 		again(`[40{"pid":"p","offset":"o3","token":"t"}]`)

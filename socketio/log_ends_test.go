@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -27,6 +28,38 @@ func TestSessionWatcher(t *testing.T) {
 		s.Set("key", 2)
 		if want := []string{"true 1 ", "true 3 ", "true 2 1", "true 2 1", "ended " + r.sid}; !slices.Equal(b.changed, want) {
 			t.Errorf("changes %q, want %q", b.changed, want)
+		}
+	})
+}
+
+// A Log need not be a SessionWatcher.
+func TestLogWatchesNoSessions(t *testing.T) {
+	inLog(t, &logBus{mute: true}, &socketio.Recovery{RunMiddleware: true}, func(here, there *site) {
+		sockets := here.sockets(nil)
+		refuse := false
+		there.io.Use(func(context.Context, *socketio.Socket) error {
+			if refuse {
+				return errors.New("no")
+			}
+			return nil
+		})
+		r := here.client()
+		s := <-sockets
+		synctest.Wait()
+		s.Join("a")
+		s.Set("key", 1)
+		r.cut()
+		again, sid := there.comeBack(r.pid, "")
+		if sid != r.sid {
+			t.Error("not recovered")
+		}
+		again.cut()
+		refuse = true
+		r = there.dial()
+		r.send(fmt.Sprintf(`0{"pid":%q}`, again.pid))
+		r.want(`4{"message":"no"}`)
+		if log := here.log.String() + there.log.String(); strings.Contains(log, "panic") {
+			t.Errorf("log: %s", log)
 		}
 	})
 }

@@ -31,6 +31,7 @@ type logBus struct {
 	taken    int           // calls of Take
 	failing  error         // of Append, Take and Resume
 	gone     bool          // Resume fails
+	mute     bool          // the nodes are no SessionWatchers
 }
 
 type logNode struct {
@@ -40,7 +41,11 @@ type logNode struct {
 
 func (b *logBus) join(l *socketio.Local) (socketio.Adapter, error) {
 	a, err := b.bus.join(l)
-	return &logNode{a.(*node), b}, err
+	n := &logNode{a.(*node), b}
+	if b.mute {
+		return struct{ socketio.Log }{n}, err
+	}
+	return n, err
 }
 
 // release delivers what waits.
