@@ -22,7 +22,7 @@ func TestNotBusy(t *testing.T) {
 			reads = c.in.turn.held()
 			c.in.mu.Unlock()
 		}
-		c.end(localEnd, errClosed, 1000, "")
+		c.endWith(localEnd, errClosed, 1000, "")
 		for busy := false; !c.life.is(over); {
 			if busy = c.in.busy(); busy {
 				t.Fatal("busy with a message that never came")

@@ -11,12 +11,15 @@ import (
 // closed without having come to it.
 const drainTime = time.Second
 
-// end moves the connection's life on at e and does what the move asks for. It
+// end is endWith for an event after which the peer is told nothing.
+func (c *Conn) end(e event, cause error) { c.endWith(e, cause, frame.StatusNoStatus, "") }
+
+// endWith moves the connection's life on at e and does what the move asks for. It
 // is the one way in which a connection ends, whoever finds the reason. cause
 // becomes the connection's if it is the first; code and reason go into our
 // Close frame if there is one to send. Called without a mutex held. It returns
 // the state before, never waits, and never blocks in a write.
-func (c *Conn) end(e event, cause error, code frame.StatusCode, reason string) (was state) {
+func (c *Conn) endWith(e event, cause error, code frame.StatusCode, reason string) (was state) {
 	was, now := c.life.move(e, cause)
 	switch {
 	case was == now:
@@ -52,7 +55,7 @@ func (c *Conn) expire() {
 		c.life.again(c.settings.CloseTimeout)
 		return
 	}
-	c.end(cut, errClosed, 0, "")
+	c.end(cut, errClosed)
 }
 
 // CloseNow closes the stream without a closing handshake and drops what has
@@ -64,7 +67,7 @@ func (c *Conn) CloseNow() error {
 	if c.life.is(closed) || c.life.is(over) {
 		return errClosed
 	}
-	c.end(cut, errClosed, 0, "")
+	c.end(cut, errClosed)
 	return nil
 }
 
@@ -87,7 +90,7 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 	if !code.Valid() && code != frame.StatusNoStatus {
 		return errCode
 	}
-	switch c.end(localEnd, errClosed, code, reason) {
+	switch c.endWith(localEnd, errClosed, code, reason) {
 	case open:
 	case broken:
 		return c.life.err()
@@ -115,7 +118,7 @@ func (c *Conn) Done() <-chan struct{} { return c.life.gone() }
 // giveUp ends the connection for a reason of our own that the peer is told with
 // code.
 func (c *Conn) giveUp(cause error, code frame.StatusCode) {
-	c.end(localEnd, cause, code, "")
+	c.endWith(localEnd, cause, code, "")
 }
 
 // LocalAddr returns our address on the stream.

@@ -25,7 +25,7 @@ func Unpoisoned(b *testing.B) {
 	b.Cleanup(func() { pool.Poison = true })
 }
 
-func init() { checkLives = true }
+func init() { checkLife = (*life).check }
 
 // must returns v of a call that can't fail.
 func must[T any](v T, err error) T {

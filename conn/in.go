@@ -124,10 +124,7 @@ func (in *inbound) arrived(e message.Event, more bool) (_ message.Event, done bo
 	}
 	in.whole = in.whole || e.Last
 	in.c.out.cork(more)
-	if !in.c.life.is(open) { // we may have closed meanwhile
-		err = in.c.life.err()
-	}
-	return e, true, err
+	return e, true, in.c.life.err() // we may have closed meanwhile
 }
 
 // fill reads once, and waits until there is something: into the buffer, or
@@ -198,7 +195,8 @@ func (in *inbound) readLate(room []byte) (n int, err error) {
 	if in.c.life.late(0) > lateBytes {
 		return 0, io.ErrUnexpectedEOF
 	}
-	try, again := s.CanTry(), false
+	try := s.CanTry()
+	var again bool
 	s.Ask()
 	for left := lateTries; left > 0; left-- {
 		end := func() {}
@@ -240,11 +238,11 @@ const (
 func (in *inbound) failed(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
-		in.c.end(readEnd, errNoClose, 0, "")
+		in.c.end(readEnd, errNoClose)
 	case in.c.stream.Stalled():
-		in.c.end(readFault, errStalled, 0, "")
+		in.c.end(readFault, errStalled)
 	default:
-		in.c.end(readFault, &cutError{"read", err}, 0, "")
+		in.c.end(readFault, &cutError{"read", err})
 	}
 	return in.ended(ctx)
 }
@@ -267,6 +265,6 @@ func (in *inbound) fail(err error) error {
 	if e, ok := errors.AsType[*frame.Error](err); ok {
 		code, reason = e.Code, e.Reason
 	}
-	in.c.end(peerFault, err, code, reason)
+	in.c.endWith(peerFault, err, code, reason)
 	return in.c.life.err()
 }

@@ -23,7 +23,7 @@ func (in *inbound) finish() {
 	}
 	in.parser.Release()
 	in.drain()
-	in.c.end(finished, errClosed, 0, "")
+	in.c.end(finished, errClosed)
 }
 
 // takeTurnAtLast waits for the turn to read, for good, and reports whether there

@@ -25,7 +25,7 @@ func (in *inbound) control(e message.Event, more bool) error {
 			return in.fail(err)
 		}
 		// The answer repeats the code; the reason is the peer's own business.
-		c.end(peerClose, &CloseError{code, reason}, code, "")
+		c.endWith(peerClose, &CloseError{code, reason}, code, "")
 		return c.life.err()
 	}
 	return nil
@@ -53,10 +53,8 @@ const (
 // take takes one out of the bucket, at a time that is not before that of the
 // last call. It returns false when the bucket is empty.
 func (b *bucket) take(now time.Time) bool {
-	if now.After(b.at) {
-		b.left = min(bucketSize, b.left+now.Sub(b.at).Seconds()*bucketRate)
-		b.at = now
-	}
+	b.left = min(bucketSize, b.left+now.Sub(b.at).Seconds()*bucketRate)
+	b.at = now
 	if b.left < 1 {
 		return false
 	}

@@ -47,9 +47,10 @@ func (in *inbound) lookIn(d time.Duration) {
 func (in *inbound) lookBy(d time.Duration) {
 	looped := in.c.stream.Looped()
 	switch {
-	case looped != nil && !in.wait.ended:
+	case in.wait.ended:
+	case looped != nil:
 		looped.Clock().SetBy((*loopedConn)(in.c), d)
-	case looped == nil && !in.needWakers().comesBy(clock()+d):
+	case !in.needWakers().comesBy(clock() + d):
 		in.lookIn(d)
 	}
 }
@@ -108,8 +109,8 @@ func (in *inbound) look() {
 	idle, _ := c.out.isIdle()
 	in.mu.Lock()
 	w := &in.wait
-	if !w.on || w.ended {
-		w.missed = !w.ended // the next wait begins with a look
+	if !w.on {
+		w.missed = true // the next wait begins with a look
 		in.mu.Unlock()
 		return
 	}
@@ -124,7 +125,7 @@ func (in *inbound) look() {
 	case peerQuiet:
 		c.out.ping(c.pings.next)
 	case peerDead: // on a goroutine: close(2) waits if the user has set SO_LINGER, and the loop's clock must not
-		go c.end(cut, errDeadPeer, 0, "")
+		go c.end(cut, errDeadPeer)
 	case messageSlow:
 		in.fail(errSlow)
 	}

@@ -57,7 +57,6 @@ func (in *inbound) giveUpTurn() {
 		in.delivering.Store(false)
 		in.wait.used = true // another goroutine may be about to go on: see receive_alone.go
 	}
-	in.wait.last = false
 	in.turn.giveUp()
 	in.mu.Unlock()
 }

@@ -178,7 +178,7 @@ func (in *inbound) woken() bool {
 func (in *inbound) contextEnded() {
 	switch {
 	case !in.wake():
-		go in.c.end(cut, errNoDeadlines, 0, "")
+		go in.c.end(cut, errNoDeadlines)
 	case !in.c.stream.Trusted():
 		in.closeIfStuck()
 	}
@@ -193,7 +193,7 @@ func (in *inbound) closeIfStuck() {
 		stuck := in.wait.on && in.wait.number == number
 		in.mu.Unlock()
 		if stuck {
-			in.c.end(cut, errNoDeadlines, 0, "")
+			in.c.end(cut, errNoDeadlines)
 		}
 	})
 }

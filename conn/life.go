@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,7 +9,7 @@ import (
 // This file is the life of a connection: who has closed it, what was sent and
 // heard of the closing handshake (RFC 6455, sections 5.5.1 and 7.1), why it
 // ended, and who waits for that. Both halves of a Conn ask it, and neither
-// keeps a copy. Conn.end, in end.go, is the one caller of move and does what a
+// keeps a copy. Conn.endWith, in end.go, is the one caller of move and does what a
 // move asks for.
 //
 //	state    messages in           messages and    our Close frame    who reads
@@ -36,10 +35,6 @@ const (
 	broken        // a write has failed; what has arrived before is still read
 	over          // the stream is closed
 )
-
-var stateNames = [...]string{"open", "closing", "closed", "broken", "over"}
-
-func (s state) String() string { return stateNames[s] }
 
 // An event is something that moves a connection's life on.
 type event uint8
@@ -109,6 +104,9 @@ func (l *life) state() state { return state(l.current.Load()) }
 // is reports whether the connection's life is at s.
 func (l *life) is(s state) bool { return l.state() == s }
 
+// checkLife is called after every move at e from state was. Tests set it.
+var checkLife func(l *life, was state, e event)
+
 // move moves the connection's life on at e, whose cause becomes the
 // connection's if it is the first, and returns the states before and after.
 // The cause of a failed write stands back for the peer's Close frame, if that
@@ -126,8 +124,8 @@ func (l *life) move(e event, cause error) (was, now state) {
 		l.doubted = false
 	}
 	l.current.Store(uint32(now))
-	if checkLives {
-		l.check(was, e)
+	if checkLife != nil {
+		checkLife(l, was, e)
 	}
 	if was != now {
 		l.tell(was, now)
@@ -153,30 +151,6 @@ func (l *life) tell(was, now state) {
 	}
 	if now == over {
 		n.gone.reach()
-	}
-}
-
-// checkLives makes every move check what must hold. Tests switch it on.
-var checkLives bool
-
-// check panics if what must hold after e, in state was, does not hold.
-func (l *life) check(was state, e event) {
-	now, cause := l.state(), l.note().cause
-	wrong := ""
-	switch {
-	case (cause != nil) != (now != open):
-		wrong = "there is a cause from the end on, and not before"
-	case l.doubted && now != broken:
-		wrong = "a cause is doubted while what has arrived is read, and no longer"
-	case l.heard && now != closed && now != over:
-		wrong = "the peer's Close frame has ended what is read"
-	case now == open && l.ours != closeUnsent, now == closing && was == open && l.ours != closeUnsent:
-		wrong = "our Close frame goes out once, after open was left"
-	case was == over && now != over:
-		wrong = "there is nothing after over"
-	}
-	if wrong != "" {
-		panic(fmt.Sprintf("conn: %v after event %d in %v: %s (%+v)", now, e, was, wrong, cause))
 	}
 }
 

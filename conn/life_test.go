@@ -2,10 +2,37 @@ package conn
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 )
+
+var stateNames = [...]string{"open", "closing", "closed", "broken", "over"}
+
+func (s state) String() string { return stateNames[s] }
+
+// check panics if what must hold after e, in state was, does not hold. It is called after every
+// move of every connection of the tests.
+func (l *life) check(was state, e event) {
+	now, cause := l.state(), l.note().cause
+	wrong := ""
+	switch {
+	case (cause != nil) != (now != open):
+		wrong = "there is a cause from the end on, and not before"
+	case l.doubted && now != broken:
+		wrong = "a cause is doubted while what has arrived is read, and no longer"
+	case l.heard && now != closed && now != over:
+		wrong = "the peer's Close frame has ended what is read"
+	case now == open && l.ours != closeUnsent, now == closing && was == open && l.ours != closeUnsent:
+		wrong = "our Close frame goes out once, after open was left"
+	case was == over && now != over:
+		wrong = "there is nothing after over"
+	}
+	if wrong != "" {
+		panic(fmt.Sprintf("conn: %v after event %d in %v: %s (%+v)", now, e, was, wrong, cause))
+	}
+}
 
 // TestLife walks through every state at every event (RFC 6455, section 7.1).
 func TestLife(t *testing.T) {

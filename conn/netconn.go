@@ -124,9 +124,6 @@ func (n *netConn) Write(p []byte) (int, error) {
 
 // netError turns the error of a Conn into that of a net.Conn.
 func netError(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
 	if e, ok := errors.AsType[*CloseError](err); ok && (e.Code == frame.StatusNormalClosure || e.Code == frame.StatusGoingAway) {
 		return io.EOF
 	}

@@ -177,8 +177,8 @@ const (
 func (l Limits) withDefaults() Limits {
 	l.Message = choose(l.Message, 1<<20, noSize)
 	l.MessageTime = choose(l.MessageTime, 120*time.Second, noTime)
-	l.QueueBytes = choose(l.QueueBytes, 1<<20, math.MaxInt/2)
-	l.QueueMessages = choose(l.QueueMessages, 1024, math.MaxInt/2)
+	l.QueueBytes = choose(l.QueueBytes, 1<<20, math.MaxInt)
+	l.QueueMessages = choose(l.QueueMessages, 1024, math.MaxInt)
 	l.WriteTimeout = choose(l.WriteTimeout, 10*time.Second, noTime)
 	l.CloseTimeout = choose(l.CloseTimeout, 5*time.Second, noTime)
 	l.PingInterval = choose(l.PingInterval, 25*time.Second, noTime)

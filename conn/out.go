@@ -27,9 +27,8 @@ type outbound struct {
 	serial bool          // frames are made with mu held: they draw masking keys, or refer to one another; constant
 	ahead  bool          // the read that delivers has corked; belongs to it
 
-	flushing bool // the flusher has been started and has not ended; guarded by mu, as the next two
-	partial  bool // a frame is half appended: control frames wait for its end
-	single   bool // the message that is half sent ends with that frame
+	flushing bool // the flusher has been started and has not ended; guarded by mu, as the next one
+	partial  bool // a frame is half appended, with which its message ends: control frames wait for that
 
 	mu sync.Mutex
 	*backlog
@@ -99,7 +98,7 @@ func (o *outbound) refuse() {
 // stopMessages lets nobody begin a message. Those of Send that wait for the end
 // of a message which nobody will end are dropped.
 func (o *outbound) stopMessages() {
-	if !o.single {
+	if !o.partial {
 		o.pending.dropParked()
 	}
 	o.progress.fire()

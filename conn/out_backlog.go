@@ -15,9 +15,9 @@ type backlog struct {
 // backlogs has those that nobody needs.
 var backlogs = sync.Pool{New: func() any { return new(backlog) }}
 
-// empty reports whether nothing is queued.
+// empty reports whether nothing is queued. Who has the token sees to rest.
 func (b *backlog) empty() bool {
-	return b.pending.empty() && b.pending.late == nil && b.rest.p == nil && !b.message.held()
+	return b.pending.empty() && b.pending.late == nil && !b.message.held()
 }
 
 // lock locks outbound, and sees to it that there is a backlog.
@@ -36,7 +36,6 @@ func (o *outbound) lend() {
 	if o.serial || !o.tries || o.flushing || o.progress.c != nil {
 		return
 	}
-	o.pending.base, o.written = 0, 0
 	backlogs.Put(o.backlog)
 	o.backlog = nil
 }

@@ -196,7 +196,7 @@ func (o *outbound) failed(err error) error {
 		err = &cutError{"write", err}
 	}
 	o.unlock()
-	o.c.end(writeFault, err, 0, "")
+	o.c.end(writeFault, err)
 	o.lock()
 	o.giveBack()
 	return o.c.life.writeErr()

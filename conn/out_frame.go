@@ -62,21 +62,17 @@ func (o *outbound) payload(key [4]byte, p []byte, pos int) {
 	mask.Copy(b.B[have:], p, key, pos&3)
 }
 
-// largeFrame sends a frame that is larger than a batch, piece by piece as there
-// is room. Once its header is appended it goes out whole: if ctx ends, the rest
+// largeFrame sends a frame that is larger than a batch, and a whole message, piece by
+// piece as there is room. Once its header is appended it goes out whole: if ctx ends, the rest
 // is appended at once.
 func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) error {
 	h.Length = int64(len(p))
-	mine := !o.message.held()
 	o.message.take()
-	o.partial, o.single = true, mine
+	o.partial = true
 	err := o.pieces(ctx, h, p)
-	o.partial, o.single = false, false
-	o.progress.fire() // for those who wait until nothing is to be written
-	if mine {
-		o.message.giveUp()
-		o.pending.unpark()
-	}
+	o.partial = false
+	o.message.giveUp()
+	o.pending.unpark()
 	o.pending.endFrame() // last: nothing is sent after a Close frame
 	if err != nil {
 		o.push() // nobody else may come to send the control frames that were kept

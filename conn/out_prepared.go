@@ -118,8 +118,8 @@ func (o *outbound) forPeer(b []byte) []byte {
 		return b
 	}
 	h, n, _ := frame.Parse(b)
-	if d := o.deflation(); h.Rsv1 && d.takeover {
-		d.deflater.reset() // the peer's window moves without ours
+	if h.Rsv1 {
+		o.deflation().deflater.reset() // the peer's window moves without ours
 	}
 	if !o.masks() {
 		return b

@@ -59,6 +59,7 @@ func (c *Conn) Flush(ctx context.Context) error {
 	for {
 		var free <-chan struct{}
 		o.lock()
+		o.token.Or(tokenQueued) // so that a writer that passes tells of its end
 		switch {
 		case !c.life.is(open):
 			o.unlock()
@@ -71,13 +72,7 @@ func (c *Conn) Flush(ctx context.Context) error {
 			return nil
 		default:
 			free = o.progress.wait()
-			// A writer that passes tells of its end only if it finds something
-			// queued, so unlock, which may say that nothing is, is not called.
-			if o.token.Or(tokenQueued)&tokenTaken == 0 && !o.active() {
-				o.unlock()
-				return nil
-			}
-			o.mu.Unlock()
+			o.mu.Unlock() // unlock may say that nothing is queued
 		}
 		select {
 		case <-free:

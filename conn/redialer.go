@@ -166,7 +166,7 @@ func (s *redialing) attempt(ctx context.Context, serve func(context.Context, *Co
 	}
 	c.setValues(context.WithoutCancel(ctx)) // or context.Cause would find Run's
 	opened := time.Now()
-	leave := context.AfterFunc(ctx, func() { c.end(localEnd, errClosed, frame.StatusGoingAway, "") })
+	leave := context.AfterFunc(ctx, func() { c.endWith(localEnd, errClosed, frame.StatusGoingAway, "") })
 	defer leave()
 	err = serve(connContext{c}, c)
 	lived = time.Since(opened)

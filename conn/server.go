@@ -364,7 +364,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	for _, c := range conns {
-		c.end(cut, errClosed, 0, "")
+		c.end(cut, errClosed)
 	}
 	return contextError("shutdown", ctx)
 }

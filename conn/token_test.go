@@ -20,7 +20,7 @@ func TestNothingPassesAfterTheEnd(t *testing.T) {
 			ours, theirs := pipe.New()
 			defer theirs.Close()
 			c := must(New(&handshake.Result{Conn: ours}, RoleServer, nil))
-			c.end(e, errClosed, frame.StatusNormalClosure, "")
+			c.endWith(e, errClosed, frame.StatusNormalClosure, "")
 			synctest.Wait()
 			if c.out.token.CompareAndSwap(0, tokenTaken) {
 				t.Errorf("a write passes after event %d", e)
