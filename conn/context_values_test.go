@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/requestvalues"
 )
 
@@ -123,4 +124,75 @@ func valuesOf(c *Conn) requestvalues.Values {
 		return nil
 	}
 	return c.terms.values
+}
+
+// TestContextOfItsOwn: the ctx of a connection to which nobody has given values has its address
+// alone, whatever was settled in its handshake.
+func TestContextOfItsOwn(t *testing.T) {
+	for _, role := range []Role{RoleServer, RoleClient} {
+		for _, subprotocol := range []string{"", "chat"} {
+			ours, theirs := net.Pipe()
+			defer theirs.Close()
+			c := must(New(&handshake.Result{Conn: ours, Subprotocol: subprotocol}, role, nil))
+			defer c.CloseNow()
+			ctx := connContext{c}
+			if v := ctx.Value(userKey{}); v != nil {
+				t.Errorf("the user's value is %v", v)
+			}
+			if v := ctx.Value(http.LocalAddrContextKey); v != c.LocalAddr() {
+				t.Errorf("the address is %v, want %v", v, c.LocalAddr())
+			}
+		}
+	}
+}
+
+// TestPlainConnectionsShareTerms: connections about which there is nothing to know hold nothing,
+// and those of a Server share the values of their requests.
+func TestPlainConnectionsShareTerms(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	alone := must(New(&handshake.Result{Conn: ours}, RoleServer, nil))
+	defer alone.CloseNow()
+	if alone.terms != nil {
+		t.Errorf("a plain connection holds %+v", alone.terms)
+	}
+	served := make(chan *Conn)
+	ts := httptest.NewServer(&Server{Serve: func(_ context.Context, c *Conn, _ *http.Request) error {
+		served <- c
+		return nil
+	}})
+	defer ts.Close()
+	var terms [2]*terms
+	for i := range terms {
+		c, _, err := Dial(t.Context(), ts.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		terms[i] = (<-served).terms
+		c.CloseNow()
+		<-c.Done()
+	}
+	if terms[0] == nil || terms[0] != terms[1] {
+		t.Errorf("%+v and %+v are not shared", terms[0], terms[1])
+	}
+}
+
+// TestContextForgets: who stops watching the end of a connection is not called and not kept.
+func TestContextForgets(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	c := must(New(&handshake.Result{Conn: ours}, RoleServer, nil))
+	for range 10 {
+		stop := connContext{c}.AfterFunc(func() { t.Error("it was called") })
+		if !stop() || stop() {
+			t.Error("the first call of stop came in time, and no other one")
+		}
+	}
+	c.life.mu.Lock()
+	if n := len(c.life.notes.funcs); n > 0 {
+		t.Errorf("%d functions are kept", n)
+	}
+	c.life.mu.Unlock()
+	c.CloseNow()
+	<-c.Done()
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
@@ -294,4 +295,22 @@ func TestServerOnRefuse(t *testing.T) {
 			t.Errorf("got %v, want that it names %s", err, want)
 		}
 	}
+}
+
+// A Handle that returns no function is a failure of ours, which shows before a message comes.
+func TestServerHandleReturnsNil(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failed := make(chan error, 1)
+		c := mustDial(t, serveInMemory(t, &conn.Server{
+			Handle:  func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error { return nil },
+			OnError: func(_ *conn.Conn, err error) { failed <- err },
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, _, err := c.Read(ctx)
+		wantClosed(t, err, frame.StatusInternalError)
+		if err := <-failed; !strings.Contains(err.Error(), "Handle has returned no function") {
+			t.Errorf("OnError was told %v", err)
+		}
+	})
 }

@@ -222,3 +222,36 @@ func TestOneWrite(t *testing.T) {
 		}
 	})
 }
+
+// A measured stream can be tried, and keeps the lengths of its writes.
+type measured struct {
+	net.Conn
+	lengths []int
+}
+
+func (m *measured) TryWrite(p []byte) (int, error) {
+	m.lengths = append(m.lengths, len(p))
+	return m.Write(p)
+}
+
+// A large message joins what is held back, but no more than 64 KiB are gathered.
+func TestLargeMessageJoinsUpToABatch(t *testing.T) {
+	bothRoles(t, func(t *testing.T, role conn.Role) {
+		ours, theirs := pipe.NewSize(1 << 20)
+		defer theirs.Close()
+		s := &measured{Conn: ours}
+		c := must(conn.New(&handshake.Result{Conn: s}, role, nil))
+		defer c.CloseNow()
+		cork := c.Cork()
+		for _, n := range []int{1000, 200 << 10} {
+			wantNoError(t, c.Write(t.Context(), conn.Binary, make([]byte, n)))
+		}
+		cork.Release()
+		if s.lengths[0] != 64<<10 {
+			t.Errorf("the stream got %d bytes, want 64 KiB at first", s.lengths)
+		}
+		if role == conn.RoleServer && len(s.lengths) > 2 {
+			t.Errorf("the stream got %d bytes, want the rest at once, which is not copied", s.lengths)
+		}
+	})
+}

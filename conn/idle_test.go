@@ -3,9 +3,11 @@ package conn
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
@@ -58,4 +60,44 @@ func TestIdleHoldsLittle(t *testing.T) {
 		}
 		c.CloseNow()
 	})
+}
+
+// A willing stream takes all that is tried.
+type willing struct{ net.Conn }
+
+func (s willing) TryWrite(p []byte) (int, error) { return s.Write(p) }
+
+// A connection with nothing to send, for which nobody waits, holds no backlog, whatever was sent.
+func TestIdleHoldsNoBacklog(t *testing.T) {
+	for name, send := range map[string]func(c *Conn) error{
+		"nothing":         func(*Conn) error { return nil },
+		"a message":       func(c *Conn) error { return c.Write(context.Background(), Binary, make([]byte, 100)) },
+		"a large message": func(c *Conn) error { return c.Write(context.Background(), Binary, make([]byte, 1<<20)) },
+		"what was held": func(c *Conn) error {
+			defer c.Cork().Release()
+			return c.Write(context.Background(), Text, nil)
+		},
+		"a Ping, of whose Pong nobody hears": func(c *Conn) error {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			c.Ping(ctx)
+			return c.Flush(context.Background())
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			go io.Copy(io.Discard, theirs)
+			c := must(New(&handshake.Result{Conn: willing{ours}}, RoleServer, nil))
+			if err := send(c); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			synctest.Wait()
+			c.out.mu.Lock()
+			if c.out.backlog != nil {
+				t.Errorf("%s: there is a backlog", name)
+			}
+			c.out.mu.Unlock()
+			c.CloseNow()
+		})
+	}
 }

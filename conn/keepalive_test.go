@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/wstest"
 )
 
@@ -183,4 +184,75 @@ func TestKeepaliveShortReads(t *testing.T) {
 		wantError(b.T, <-failed, os.ErrDeadlineExceeded)
 		b.at(45 * time.Second)
 	})
+}
+
+// The keepalive has one timer, which rings as often as there is something to see: however many
+// messages were slow, and when nobody waited as it rang.
+func TestKeepaliveRingsSeldom(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before func(c *conn.Conn, p *wstest.Peer, m []byte)
+		after  func(c *conn.Conn, p *wstest.Peer, m []byte)
+	}{
+		"after slow messages": {
+			before: func(_ *conn.Conn, p *wstest.Peer, m []byte) {
+				for range 100 {
+					p.SendBytes(m[:8])
+					<-time.After(time.Second)
+					p.SendBytes(m[8:])
+					<-time.After(time.Second)
+				}
+			},
+			after: func(*conn.Conn, *wstest.Peer, []byte) { <-time.After(10 * time.Minute) },
+		},
+		"after a busy handler": {
+			before: func(_ *conn.Conn, p *wstest.Peer, m []byte) {
+				p.Send(wstest.Text("busy"))
+				<-time.After(time.Minute)
+			},
+			after: func(_ *conn.Conn, p *wstest.Peer, m []byte) {
+				for range 1000 {
+					p.SendBytes(m)
+					synctest.Wait()
+				}
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := limits(conn.Limits{MessageTime: 10 * time.Second})
+				c, p := wstest.PipePeer(t, conn.RoleServer, &wstest.PipeOptions{Server: o})
+				p.Timeout = time.Hour
+				ended := call(func() error {
+					return c.Each(context.Background(), func(m conn.Message) error {
+						if string(m.Payload) == "busy" {
+							<-time.After(time.Minute)
+						}
+						return nil
+					})
+				})
+				go func() { // answers Pings
+					for {
+						f, err := p.Next()
+						if err != nil {
+							return
+						}
+						if f.Header.Opcode == frame.Ping {
+							p.Send(wstest.Pong(string(f.Payload)))
+						}
+					}
+				}()
+				f := wstest.Text("0123456789")
+				f.Header.Masked = true
+				m := f.Append(nil)
+				tt.before(c, p, m)
+				before := goroutinesCreated()
+				tt.after(c, p, m)
+				if n := goroutinesCreated() - before; n > 200 {
+					t.Errorf("the keepalive has looked %d times", n)
+				}
+				c.CloseNow()
+				wantClosedHere(t, <-ended)
+			})
+		})
+	}
 }

@@ -36,3 +36,24 @@ func TestMessageTimeOfEach(t *testing.T) {
 		wantCode(b.T, <-got, frame.StatusPolicyViolation)
 	})
 }
+
+// The time of a message may be over at the moment at which the ctx of a read ends: then the
+// keepalive fails it, or the next read does.
+func TestMessageTimeMeetsContext(t *testing.T) {
+	const limit = 30 * time.Second
+	for range 20 { // which of two timers rings first is up to chance
+		inBubbles(t, conn.Limits{MessageTime: limit}, func(b *bubble) {
+			b.p.SendBytes(b.octets(wstest.Text("0123456789"))[:8])
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
+			defer cancel()
+			_, _, err := b.c.Read(ctx)
+			if isContextError(err) {
+				again, cancel := context.WithTimeout(context.Background(), time.Hour)
+				defer cancel()
+				_, _, err = b.c.Read(again)
+			}
+			b.at(limit)
+			wantCode(b.T, err, frame.StatusPolicyViolation)
+		})
+	}
+}

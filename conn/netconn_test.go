@@ -2,11 +2,14 @@ package conn_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"golang.org/x/net/nettest"
 
@@ -124,4 +127,40 @@ func TestNetConnReadsMeet(t *testing.T) {
 			b.Errorf("the reads get %q", all)
 		}
 	})
+}
+
+// A deadline that has passed holds from the call on that sets it, and such a call has read and
+// written nothing.
+func TestNetConnPastDeadline(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		nc := conn.NetConn(b.c, conn.Text)
+		b.p.Send(wstest.Text("text"))
+		synctest.Wait()
+		wantNoError(b.T, nc.SetDeadline(time.Now().Add(-time.Second)))
+		for name, call := range map[string]func([]byte) (int, error){"Read": nc.Read, "Write": nc.Write} {
+			if n, err := call(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+				b.Errorf("%s = %d, %v", name, n, err)
+			}
+		}
+	})
+}
+
+// A Read whose deadline passes while it waits for the next message has read nothing.
+func TestNetConnDeadlineBetweenMessages(t *testing.T) {
+	for range 20 { // whether the message or the deadline comes first is up to chance
+		inBubbles(t, conn.Limits{}, func(b *bubble) {
+			nc := conn.NetConn(b.c, conn.Text)
+			wantNoError(b.T, nc.SetReadDeadline(time.Now().Add(time.Second)))
+			read := call(func() error {
+				n, err := nc.Read(make([]byte, 1))
+				if n != 0 {
+					b.Errorf("Read = %d, %v", n, err)
+				}
+				return err
+			})
+			b.sleep(time.Second)
+			b.p.Send(wstest.Text(""))
+			wantError(b.T, <-read, os.ErrDeadlineExceeded)
+		})
+	}
 }

@@ -141,8 +141,8 @@ func TestReaderLeft(t *testing.T) {
 				if _, got, err := w.read(c); err != nil || string(got) != "the second message" {
 					t.Errorf("got %q, %v", got, err)
 				}
-				if _, err := r.Read(first); err == nil || err == io.EOF {
-					t.Errorf("Read of a message that is discarded = %v", err)
+				if n, err := r.Read(first); n != 0 || err == nil || err == io.EOF {
+					t.Errorf("Read of a message that is discarded = %d, %v", n, err)
 				}
 			})
 		})

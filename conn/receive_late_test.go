@@ -2,10 +2,15 @@ package conn_test
 
 import (
 	"runtime"
+	"slices"
+	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/wstest"
 )
 
@@ -56,4 +61,41 @@ func TestArrivedBeforeWriteFailureInReceive(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A sluggish stream takes a second to hand out what has come.
+type sluggish struct{ *tap }
+
+func (s sluggish) Read(p []byte) (int, error) {
+	n, err := s.tap.Read(p)
+	<-time.After(time.Second)
+	return n, err
+}
+
+// What has arrived before a write fails is delivered, though the time of the connection runs out
+// while the read that Each has begun meanwhile is under way.
+func TestArrivedBeforeWriteFailureOnSluggishStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const timeout = 5 * time.Second
+		ours, theirs := pipe.New()
+		s := sluggish{&tap{Conn: ours}}
+		c := must(conn.New(&handshake.Result{Conn: s}, conn.RoleServer, limits(conn.Limits{CloseTimeout: timeout})))
+		p := wstest.NewPeer(t, theirs, conn.RoleClient)
+		p.Send(wstest.Text("first"))
+		var got []string
+		err := c.Each(t.Context(), func(m conn.Message) error {
+			if got = append(got, string(m.Payload)); len(got) == 1 {
+				p.Send(wstest.Text("second"))
+				s.failWrites(syscall.EPIPE)
+				wantError(t, c.Write(t.Context(), conn.Text, nil), syscall.EPIPE)
+				<-time.After(timeout - time.Second/2)
+			}
+			return nil
+		})
+		wantError(t, err, syscall.EPIPE)
+		if want := []string{"first", "second"}; !slices.Equal(got, want) {
+			t.Errorf("%q were delivered, want %q", got, want)
+		}
+		<-c.Done()
+	})
 }

@@ -331,6 +331,7 @@ func TestRedialerContextEnds(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	dialed := false
 	for name, tt := range map[string]struct {
 		end   time.Duration // of ctx; negative: before Run
 		fail  func(context.Context) error
@@ -350,6 +351,18 @@ func TestRedialerContextEnds(t *testing.T) {
 		"waiting": {
 			end:   2 * s,
 			fail:  func(context.Context) error { return errNoNetwork },
+			dials: []time.Duration{0, 1 * s},
+			after: errNoNetwork,
+		},
+		"dialing after a failure": {
+			end: 3 * s,
+			fail: func(ctx context.Context) error {
+				if dialed {
+					return hangs(ctx)
+				}
+				dialed = true
+				return errNoNetwork
+			},
 			dials: []time.Duration{0, 1 * s},
 			after: errNoNetwork,
 		},

@@ -96,3 +96,24 @@ func TestShutdownClosesOnce(t *testing.T) {
 		}
 	})
 }
+
+// A Shutdown whose ctx ends cuts what is left at once, though a peer that does not answer our
+// Close frame would have more time.
+func TestShutdownCuts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		served := make(chan *conn.Conn, 1)
+		s := &conn.Server{Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) error {
+			served <- c
+			return echo(ctx, c, r)
+		}}
+		mustDial(t, serveInMemory(t, s)) // it does not read
+		c, start := <-served, time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		wantError(t, s.Shutdown(ctx), context.DeadlineExceeded)
+		<-c.Done()
+		if d := time.Since(start); d != time.Second {
+			t.Errorf("the connection was over after %v, want 1 s", d)
+		}
+	})
+}

@@ -3,6 +3,8 @@ package conn_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"net"
 	"testing"
 
@@ -50,5 +52,24 @@ func TestTryWrite(t *testing.T) {
 		}
 		s.CloseNow()
 		c.CloseNow()
+	}
+}
+
+// A full stream takes all that is tried, and fails.
+type full struct{ net.Conn }
+
+func (full) TryWrite(p []byte) (int, error) { return len(p), io.ErrClosedPipe }
+
+// TestTryWriteFailsAtTheEnd: a write that the stream has taken whole has failed nevertheless if
+// the stream says so.
+func TestTryWriteFailsAtTheEnd(t *testing.T) {
+	for name, write := range writes {
+		ours, theirs := pipe.New()
+		c := must(conn.New(&handshake.Result{Conn: full{ours}}, conn.RoleServer, nil))
+		if err := write(c, "text"); !errors.Is(err, io.ErrClosedPipe) || !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: %v, want what the stream has said", name, err)
+		}
+		c.CloseNow()
+		theirs.Close()
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/wstest"
@@ -147,3 +148,59 @@ func TestWriteFailsInBusyHandler(t *testing.T) {
 }
 
 func first[T any](v, _ T) T { return v }
+
+// A write that is under way is unsent, though what others write is held meanwhile; and Flush
+// waits for it, and no longer.
+func TestWriteUnderWayIsUnsent(t *testing.T) {
+	for name, held := range map[string]bool{"held": true, "not held": false} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			defer theirs.Close()
+			c := must(conn.New(&handshake.Result{Conn: pondering{ours}}, conn.RoleServer, nil))
+			defer c.CloseNow()
+			wrote := call(func() error { return c.Write(t.Context(), conn.Text, nil) })
+			synctest.Wait()
+			if held {
+				defer c.Hold().Release()
+			}
+			if !c.Unsent() {
+				t.Errorf("%s: nothing is on its way", name)
+			}
+			start := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			wantNoError(t, c.Flush(ctx))
+			if d := time.Since(start); d != time.Millisecond {
+				t.Errorf("%s: Flush took %v, want 1 ms", name, d)
+			}
+			wantNoError(t, <-wrote)
+			if c.Unsent() {
+				t.Errorf("%s: something is on its way", name)
+			}
+		})
+	}
+}
+
+// A Ping keeps its place, however much is to be sent before it.
+func TestPingKeepsItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		may := make(chan struct{})
+		c := must(conn.New(&handshake.Result{Conn: tried{&reluctant{Conn: ours, may: may}}}, conn.RoleServer, nil))
+		defer c.CloseNow()
+		large := make([]byte, 70<<10)
+		wantNoError(t, c.Write(t.Context(), conn.Text, nil)) // keeps the flusher
+		synctest.Wait()
+		wantNoError(t, c.Send(conn.NewPrepared(conn.Binary, large)))
+		go c.Ping(t.Context())
+		synctest.Wait()
+		wantNoError(t, c.Send(conn.NewPrepared(conn.Text, []byte("last"))))
+		close(may)
+		p := wstest.NewPeer(t, theirs, conn.RoleClient)
+		p.Want(wstest.Text(""), wstest.Binary(large))
+		if f, err := p.Next(); err != nil || f.Header.Opcode != frame.Ping {
+			t.Errorf("got %v, %v; want a Ping", f, err)
+		}
+		p.Want(wstest.Text("last"))
+	})
+}

@@ -51,3 +51,39 @@ func goroutinesCreated() uint64 {
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
 }
+
+// What leaves at once starts no goroutine: neither a message, nor a Ping.
+func TestWriteStartsNoGoroutine(t *testing.T) {
+	const n = 1000
+	plain := func(nc net.Conn) net.Conn { return nc }
+	tried := func(nc net.Conn) net.Conn { return &stingy{nc, 1 << 20} }
+	for name, tt := range map[string]struct {
+		wrap func(net.Conn) net.Conn
+		send func(c *conn.Conn) error
+	}{
+		"Write":        {plain, func(c *conn.Conn) error { return c.Write(context.Background(), conn.Text, nil) }},
+		"Write, tried": {tried, func(c *conn.Conn) error { return c.Write(context.Background(), conn.Text, nil) }},
+		"Ping, tried":  {tried, func(c *conn.Conn) error { return c.Ping(context.Background()) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bothRoles(t, func(t *testing.T, role conn.Role) {
+				a, b := pipe.New()
+				ours := must(conn.New(&handshake.Result{Conn: tt.wrap(a)}, role, nil))
+				theirs := must(conn.New(&handshake.Result{Conn: tt.wrap(b)}, !role, nil))
+				ends := []<-chan error{reading(ours), reading(theirs)}
+				before := goroutinesCreated()
+				for range n {
+					wantNoError(t, tt.send(ours))
+				}
+				if created := goroutinesCreated() - before; created > n/2 {
+					t.Errorf("%d goroutines were started for %d of them", created, n)
+				}
+				ours.CloseNow()
+				theirs.CloseNow()
+				for _, end := range ends {
+					<-end
+				}
+			})
+		})
+	}
+}
