@@ -193,6 +193,12 @@ func TestContextForgets(t *testing.T) {
 		t.Errorf("%d functions are kept", n)
 	}
 	c.life.mu.Unlock()
+	called := make(chan struct{})
+	stop := connContext{c}.AfterFunc(func() { close(called) })
 	c.CloseNow()
+	<-called
+	if stop() {
+		t.Error("stop came in time after the call")
+	}
 	<-c.Done()
 }

@@ -196,3 +196,16 @@ func TestCauseOfWaitingCalls(t *testing.T) {
 		})
 	}
 }
+
+// The end of a connection goes before that of a ctx.
+func TestEndGoesBeforeContext(t *testing.T) {
+	overKinds(t, inMemory(), func(t *testing.T, s streamCase) {
+		l := s.link(t, nil, 0)
+		l.c.CloseNow()
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		for _, call := range calls {
+			l.wantCause(call.name, call.call(ctx, l.c), closedHere)
+		}
+	})
+}

@@ -161,3 +161,38 @@ func TestAbandonedWriterLeavesWholeFrames(t *testing.T) {
 		l.p.WantEOF()
 	})
 }
+
+// A message that is compressed is one frame, however long it is and however it is written.
+func TestWriterOfCompressed(t *testing.T) {
+	overCases(t, cases(inMemory(), deflate), func(t *testing.T, s streamCase) {
+		l := s.link(t, nil, 1<<20)
+		w := must(l.c.Writer(t.Context(), conn.Binary))
+		for range 3 {
+			wantNoError(t, write(w, make([]byte, 100_000)))
+		}
+		wantNoError(t, w.Close())
+		if f, err := l.p.Next(); err != nil || !f.Header.Fin || !f.Header.Rsv1 {
+			l.Errorf("got %v, %v; want a compressed message", f, err)
+		}
+	})
+}
+
+// A Writer that has failed before a byte of it was sent sends nothing when it is closed, though
+// there is room by then.
+func TestFailedWriterSendsNothing(t *testing.T) {
+	overCases(t, cases(inMemory(), nil), func(t *testing.T, s streamCase) {
+		l := s.link(t, nil, 4<<10)
+		first := noise(300_000)
+		wrote := call(func() error { return l.c.Write(context.Background(), conn.Binary, first) })
+		l.settle()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		w := must(l.c.Writer(ctx, conn.Binary))
+		wantError(t, write(w, noise(70_000)), context.DeadlineExceeded)
+		l.p.WantMessage(frame.Binary, first)
+		wantNoError(t, <-wrote)
+		wantError(t, w.Close(), context.DeadlineExceeded)
+		wantNoError(t, l.c.Write(t.Context(), conn.Text, []byte("alive")))
+		l.p.WantMessage(frame.Text, []byte("alive"))
+	})
+}

@@ -154,3 +154,22 @@ func (c *dictCompressor) Reset(w io.Writer) { c.ResetDict(w, nil) }
 func (c *dictCompressor) ResetDict(w io.Writer, dict []byte) {
 	c.Writer, _ = flate.NewWriterDict(w, c.level, dict)
 }
+
+// A compressor that keeps the window of a connection is that connection's: no other one gets it.
+func TestDeflaterKeepsItsCompressor(t *testing.T) {
+	own, other, i := newDeflater(nil, true, maxWindowBits), newDeflater(nil, false, maxWindowBits), inflater.New(true, maxWindowBits)
+	r := rand.New(rand.NewPCG(7, 2))
+	for n := range 10 {
+		text := someText(r, 2000)
+		p, err := own.compress(nil, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := unpack(i, p, 2000); err != nil || !bytes.Equal(got, text) {
+			t.Fatalf("message %d: got %d bytes, %v", n, len(got), err)
+		}
+		if _, err := other.compress(nil, someText(r, 2000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

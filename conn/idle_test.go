@@ -58,6 +58,9 @@ func TestIdleHoldsLittle(t *testing.T) {
 		if got != 3*201 || c.stream.Held() > 0 {
 			t.Errorf("%d messages, and it holds %d bytes", got, c.stream.Held())
 		}
+		if c.in.wakers != nil {
+			t.Error("it holds what wakes a goroutine")
+		}
 		c.CloseNow()
 	})
 }

@@ -164,8 +164,7 @@ func (w *wait) judgePeer(l *Limits, unsent bool) (next time.Duration, v verdict)
 	case !w.pinged && w.quiet < l.PingInterval:
 		return l.PingInterval - w.quiet, peerAlive
 	case !w.pinged:
-		w.pinged, w.quiet, v = true, 0, peerQuiet
-		next = l.PingTimeout
+		w.pinged, w.quiet, next, v = true, 0, l.PingTimeout, peerQuiet
 	case w.quiet < l.PingTimeout:
 		next = l.PingTimeout - w.quiet
 	case unsent: // the Ping lies after what the peer is still receiving, of which WriteTimeout is the judge

@@ -128,24 +128,22 @@ func (l *life) move(e event, cause error) (was, now state) {
 		checkLife(l, was, e)
 	}
 	if was != now {
-		l.tell(was, now)
+		l.tell(now)
 	}
 	return was, now
 }
 
-// tell wakes those who wait for what the move from was to now has brought.
-func (l *life) tell(was, now state) {
+// tell wakes those who wait for what the move to now has brought.
+func (l *life) tell(now state) {
 	n := l.note()
 	if now == over && n.timer != nil {
 		n.timer.Stop()
 	}
-	if was == open {
-		n.left.reach()
-		for f := range n.funcs {
-			go (*f)()
-		}
-		n.funcs = nil
+	n.left.reach()
+	for f := range n.funcs {
+		go (*f)()
 	}
+	n.funcs = nil
 	if now == closed || now == over {
 		n.settled.reach()
 	}

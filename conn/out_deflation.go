@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"cmp"
 	"sync"
 
 	"github.com/parleyws/parley/conn/internal/pool"
@@ -20,7 +21,7 @@ type deflation struct {
 type deflationTerms struct {
 	pool *codecPool
 	bits int // size of our window, as an exponent of two
-	min  int // length of the shortest message that is compressed, in bytes
+	min  int // length of the shortest message that is compressed, in bytes; negative: all are
 }
 
 // deflations holds the shared deflations, a *deflation for each deflationTerms. It
@@ -42,13 +43,7 @@ func newDeflation(role Role, agreed *handshake.Deflate, o Compression) *deflatio
 	if role == RoleClient {
 		takeover, bits = !agreed.ClientNoContextTakeover, agreed.ClientMaxWindowBits
 	}
-	t := deflationTerms{pool: poolOf(o.Codec), bits: bits, min: o.MinSize}
-	switch {
-	case t.min == 0:
-		t.min = minCompressed
-	case t.min < 0:
-		t.min = 0
-	}
+	t := deflationTerms{pool: poolOf(o.Codec), bits: bits, min: cmp.Or(o.MinSize, minCompressed)}
 	if takeover {
 		if d := newDeflater(o.Codec, true, bits); d.ordered() {
 			return &deflation{deflationTerms: t, deflater: d, takeover: true}

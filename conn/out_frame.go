@@ -93,7 +93,7 @@ func (o *outbound) pieces(ctx context.Context, h frame.Header, p []byte) error {
 		if err := o.pushPiece(ctx); err != nil {
 			return err
 		}
-		if o.mayPass(ctx) {
+		if o.mayPass() {
 			n, err := o.passPiece(p[pos:])
 			if err != nil {
 				return err
@@ -123,10 +123,9 @@ func (o *outbound) pushPiece(ctx context.Context) error {
 }
 
 // mayPass reports whether the caller's bytes may go to the stream without being
-// appended: nothing is before them, they need no mask, and the caller may write.
-func (o *outbound) mayPass(ctx context.Context) bool {
-	return !o.masks() && !o.writing() && o.pending.empty() && o.mayWrite(ctx)
-}
+// appended, after pushPiece: nothing is before them, since the caller may write and has done
+// so, and they need no mask.
+func (o *outbound) mayPass() bool { return !o.masks() && !o.writing() && o.pending.empty() }
 
 // passPiece hands p, from the middle of a frame, to the stream.
 func (o *outbound) passPiece(p []byte) (int, error) {

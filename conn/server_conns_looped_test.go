@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/internal/pipe"
 )
 
 // A hook that takes longer than the handshake may is the end of it, and a hook that ends its
@@ -62,6 +64,64 @@ func TestServeConnsHooks(t *testing.T) {
 					t.Errorf("%d connections are counted, want none", n)
 				}
 			})
+		})
+	}
+}
+
+// A grudging stream takes a few bytes when a write is tried for the first time.
+type grudging struct {
+	net.Conn
+	first int
+	tried bool
+}
+
+func (g *grudging) Unwrap() net.Conn { return g.Conn }
+
+func (g *grudging) TryRead(p []byte) (n int, again bool, err error) { return pipe.TryRead(g.Conn, p) }
+
+func (g *grudging) TryWrite(p []byte) (int, error) {
+	if !g.tried {
+		g.tried = true
+		p = p[:min(len(p), g.first)]
+	}
+	return pipe.TryWrite(g.Conn, p)
+}
+
+func (g *grudging) CloseWrite() error { return g.Conn.(interface{ CloseWrite() error }).CloseWrite() }
+
+// A grudgingListener accepts grudging streams.
+type grudgingListener struct {
+	net.Listener
+	first int
+}
+
+func (l grudgingListener) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	return &grudging{Conn: nc, first: l.first}, err
+}
+
+// A response of which the stream takes nothing at first goes out a little later. One of which it
+// takes a part is the end.
+func TestServeConnsResponseInPieces(t *testing.T) {
+	for first, want := range map[int]error{0: nil, 1: io.ErrShortWrite, 4 << 10: nil} {
+		synctest.Test(t, func(t *testing.T) {
+			told := make(refusals, 1)
+			s := &conn.Server{OnRefuse: told.add, Options: &conn.AcceptOptions{Conn: conn.Options{Loop: &conn.Loop{}}}}
+			s.Handle = func(ctx context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
+				return func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload) }
+			}
+			l := pipe.Listen()
+			ended := call(func() error { return s.ServeConns(grudgingListener{l, first}) })
+			c, err := dialThrough(t, l.DialContext, "ws://memory.test/")
+			if want == nil {
+				wantNoError(t, err)
+				wantEcho(t, c)
+				c.CloseNow()
+			} else if wantError(t, (<-told).err, want); err == nil {
+				t.Errorf("%d bytes at first: the handshake succeeds", first)
+			}
+			wantNoError(t, s.Shutdown(t.Context()))
+			wantError(t, <-ended, http.ErrServerClosed)
 		})
 	}
 }

@@ -406,7 +406,7 @@ func TestServerInvalid(t *testing.T) {
 		want   string
 	}{
 		"neither": {&conn.Server{}, "either Serve or Handle"},
-		"both":    {&conn.Server{Serve: serve, Handle: handle}, "either Serve or Handle"},
+		"both":    {&conn.Server{Serve: serve, Handle: handle, Options: &conn.AcceptOptions{}}, "either Serve or Handle"},
 		"origin": {&conn.Server{Serve: serve, Options: &conn.AcceptOptions{
 			Handshake: handshake.Options{Origins: []string{"*", "https://with/a/path"}},
 		}}, "Origins"},

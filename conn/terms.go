@@ -49,9 +49,6 @@ func newInflater(role Role, agreed *handshake.Deflate) *inflater.Inflater {
 
 // setValues makes values those of the connection's ctx, before anybody else knows it.
 func (c *Conn) setValues(values requestvalues.Values) {
-	if values == nil {
-		return
-	}
 	if c.terms == nil {
 		c.terms = &terms{}
 	}

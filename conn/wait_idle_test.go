@@ -6,6 +6,7 @@ import (
 	"runtime/metrics"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
@@ -67,22 +68,25 @@ func TestWriteStartsNoGoroutine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bothRoles(t, func(t *testing.T, role conn.Role) {
-				a, b := pipe.New()
-				ours := must(conn.New(&handshake.Result{Conn: tt.wrap(a)}, role, nil))
-				theirs := must(conn.New(&handshake.Result{Conn: tt.wrap(b)}, !role, nil))
-				ends := []<-chan error{reading(ours), reading(theirs)}
-				before := goroutinesCreated()
-				for range n {
-					wantNoError(t, tt.send(ours))
-				}
-				if created := goroutinesCreated() - before; created > n/2 {
-					t.Errorf("%d goroutines were started for %d of them", created, n)
-				}
-				ours.CloseNow()
-				theirs.CloseNow()
-				for _, end := range ends {
-					<-end
-				}
+				synctest.Test(t, func(t *testing.T) {
+					a, b := pipe.New()
+					ours := must(conn.New(&handshake.Result{Conn: tt.wrap(a)}, role, nil))
+					theirs := must(conn.New(&handshake.Result{Conn: tt.wrap(b)}, !role, nil))
+					ends := []<-chan error{reading(ours), reading(theirs)}
+					before := goroutinesCreated()
+					for range n {
+						wantNoError(t, tt.send(ours))
+						synctest.Wait()
+					}
+					if created := goroutinesCreated() - before; created > n/2 {
+						t.Errorf("%d goroutines were started for %d of them", created, n)
+					}
+					ours.CloseNow()
+					theirs.CloseNow()
+					for _, end := range ends {
+						<-end
+					}
+				})
 			})
 		})
 	}
