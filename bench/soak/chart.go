@@ -25,8 +25,8 @@ func always(f func(sample) float64) func(sample) (float64, bool) {
 	return func(m sample) (float64, bool) { return f(m), true }
 }
 
-func settled(f func(sample) float64) func(sample) (float64, bool) {
-	return func(m sample) (float64, bool) { return f(m), m.Settled }
+func atRest(f func(sample) float64) func(sample) (float64, bool) {
+	return func(m sample) (float64, bool) { return f(m), m.atRest() }
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
@@ -34,7 +34,8 @@ func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }
 var panels = []panel{
 	{"memory of the server, MiB", []curve{
 		{"resident", always(func(m sample) float64 { return mega(m.Resident) })},
-		{"live heap", settled(func(m sample) float64 { return mega(int(m.Heap)) })},
+		{"at rest", atRest(func(m sample) float64 { return mega(m.Resident) })},
+		{"live heap", atRest(func(m sample) float64 { return mega(int(m.Heap)) })},
 	}},
 	{"goroutines and descriptors of the server", []curve{
 		{"goroutines", always(func(m sample) float64 { return float64(m.Goroutines) })},
@@ -62,7 +63,7 @@ const (
 // chart draws all panels below each other. The phases with stopped readers are shaded.
 func chart(title string, samples []sample) string {
 	s := draw.New(title, 940, panelTop+panelStep*float64(len(panels))+20)
-	s.Text(24, 56, "shaded: one in ten does not read; the points are samples after a collection of garbage, when nothing is under way", `fill="`+draw.Faint+`"`)
+	s.Text(24, 56, "shaded: one in ten does not read; the points are samples when nothing is under way, after a collection of garbage", `fill="`+draw.Faint+`"`)
 	first, last := samples[0].At, samples[len(samples)-1].At
 	x := func(at time.Duration) float64 {
 		return chartLeft + (chartRight-chartLeft)*float64(at-first)/float64(max(last-first, 1))
@@ -109,7 +110,7 @@ func (p panel) draw(s *draw.SVG, samples []sample, top float64, x func(time.Dura
 			}
 			end = y(v)
 			path = append(path, fmt.Sprintf("%.1f,%.1f", x(m.At), end))
-			if m.Settled {
+			if m.atRest() {
 				s.Printf(`<circle cx="%.1f" cy="%.1f" r="1.8" fill="%s"/>`, x(m.At), end, colour)
 			}
 		}

@@ -62,6 +62,9 @@ func (s *soak) sample(settled bool, phase int) error {
 	return nil
 }
 
+// atRest reports whether nothing was under way.
+func (m sample) atRest() bool { return m.Settled && m.Phase >= 0 && activity(m.Phase) == resting }
+
 // String is a line of the log.
 func (m sample) String() string {
 	return fmt.Sprintf("%5d open, %5d messages, p50 %7v, p99 %8v; %5.1f MB resident, %5.1f MB of heap, %d goroutines, %d descriptors; "+

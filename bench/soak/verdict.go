@@ -119,7 +119,7 @@ func (s *soak) over(pass func(sample) bool, value func(sample) float64) (points 
 // way, and the first third of the run is over. Until then the heap gets its holes: what is small and
 // new when stopped readers have made it several times as large stays where it is.
 func (s *soak) rested(m sample) bool {
-	return m.Settled && activity(m.Phase) == resting && m.At > s.samples[0].At+s.duration/3
+	return m.atRest() && m.At > s.samples[0].At+s.duration/3
 }
 
 // calm samples are those of which goroutines and descriptors can be compared.
