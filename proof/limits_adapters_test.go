@@ -21,7 +21,11 @@ var adapterLimits = []limit{
 	},
 	{
 		what: "a request while the broker stands still", value: "it ends with its ctx", answer: "an error of the call",
-		proof: "adapters/redis TestRequestsEnd",
+		proof: "adapters/redis TestBrokenBroker",
+	},
+	{
+		what: "acknowledgements for a node that has not said how long it waits", value: "20 s", field: "redisadapter.Options.AckTime", answer: "later ones do not go there",
+		proof: "adapters/redis TestAckTime",
 	},
 	{
 		what: "what waits for Redis, with streams", value: "16 MiB; more is dropped, and counted in Stats", field: "redisstreams.Options.QueueBytes", answer: "an error of Emit",
@@ -30,6 +34,18 @@ var adapterLimits = []limit{
 	{
 		what: "entries of a stream", value: "10,000; a node that was away for more has a gap, which is counted", field: "redisstreams.Options.MaxLen", answer: "clients that come back are new",
 		proof: "adapters/redisstreams TestGaps",
+	},
+	{
+		what: "an entry of a stream", value: "16 MiB", field: "redisstreams.Options.MaxMessage", answer: "it is refused, counted, and the first one logged",
+		proof: "adapters/redisstreams TestLargeEntry",
+	},
+	{
+		what: "a request that waits for other servers, with streams", value: "5 s", field: "redisstreams.Options.RequestTime", answer: "an error of the call",
+		proof: "adapters/redisstreams TestRequestTime",
+	},
+	{
+		what: "a request that waits for other servers, with NATS", value: "5 s", field: "natsadapter.Options.RequestTime", answer: "an error of the call",
+		proof: "adapters/nats TestRequestTime",
 	},
 	{
 		what: "what waits for NATS", value: "16 MiB; more is dropped, and counted in Stats", field: "natsadapter.Options.QueueBytes", answer: "an error of Emit",

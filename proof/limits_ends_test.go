@@ -136,6 +136,7 @@ var endLimits = []limit{
 	},
 	{
 		what: "the end of a server", value: "all clients are told; one that does not answer is cut after `CloseTimeout`, or with the ctx of `Shutdown`", answer: "1001", in: both,
+		holds: 8 << 20, // what goroutines of 1,000 connections and their peers were made of, which others will use
 		trip: func(a *arena) {
 			a.raw()
 			a.honest = nil // it is told, too

@@ -179,10 +179,10 @@ func TestLingers(t *testing.T) {
 		want(fixed, 0)
 		alone := s.Of("/alone")
 		want(alone, 1)
-		time.Sleep(lingerTime - 1)
+		time.Sleep(lingerTime - time.Nanosecond)
 		s.Of("/alone") // once is enough
 		want(alone, 1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		want(alone, 0)
 		if names := s.Namespaces(); slices.Contains(names, "/alone") {

@@ -12,5 +12,5 @@ func TestSecurityPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	faulttest.Defaults(t, "natsadapter", map[string]any{"QueueBytes": o.QueueBytes})
+	faulttest.Defaults(t, "natsadapter", map[string]any{"QueueBytes": o.QueueBytes, "RequestTime": o.RequestTime})
 }

@@ -10,6 +10,6 @@ import (
 func TestSecurityPage(t *testing.T) {
 	o := (*Options)(nil).withDefaults()
 	faulttest.Defaults(t, "redisadapter", map[string]any{
-		"QueueBytes": o.QueueBytes, "MaxMessage": o.MaxMessage, "RequestTime": o.RequestTime,
+		"QueueBytes": o.QueueBytes, "MaxMessage": o.MaxMessage, "RequestTime": o.RequestTime, "AckTime": o.AckTime,
 	})
 }

@@ -4,7 +4,7 @@ import "github.com/parleyws/parley/parser"
 
 var (
 	errEntry error = &parser.Error{Reason: "entry of a stream without its sender or type"}
-	errLarge error = &parser.Error{Reason: "entry of a stream is larger than MaxMessage"}
+	errLarge error = &parser.Error{Reason: "message is larger than MaxMessage"}
 )
 
 // An entry is what a stream has, as far as it matters. Its memory is used again.

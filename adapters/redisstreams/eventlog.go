@@ -204,8 +204,8 @@ func (l *eventLog) take(id string, e *entry) {
 	}
 	sp.s.received.Add(1)
 	l.told = l.offset(id)
-	if l.Local().Deliver(l.toOthers(m.Target, m.UID, number), m.Event, l.told) != nil {
-		sp.s.refused.Add(1)
+	if err := l.Local().Deliver(l.toOthers(m.Target, m.UID, number), m.Event, l.told); err != nil {
+		sp.s.refuse(err)
 	}
 }
 

@@ -3,6 +3,7 @@ package redisstreams
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -135,10 +136,11 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// An entry that is larger than MaxMessage is refused, and the next one is taken.
+// An entry that is larger than MaxMessage is refused, which the log says, and the next one is taken.
 func TestLargeEntry(t *testing.T) {
 	client := connect(t, brokertest.Redis(t).Addr())
-	small := newSites(t, client, 1, Options{MaxMessage: 10_000}, nil)[0]
+	log := new(lines)
+	small := newSites(t, client, 1, Options{MaxMessage: 10_000, Logger: slog.New(slog.NewTextHandler(log, nil))}, nil)[0]
 	large := newSites(t, client, 1, Options{}, nil)[0]
 	g := small.guest("e")
 	for _, size := range []int{20_000, 1} {
@@ -151,6 +153,9 @@ func TestLargeEntry(t *testing.T) {
 	}
 	if stats := small.streams.Stats(); stats.Refused != 1 || stats.Gaps != 0 {
 		t.Errorf("%+v", stats)
+	}
+	if log.count("was refused") != 1 || log.count(errLarge.Error()) != 1 {
+		t.Errorf("the log is %q, want one line that says why", log.text)
 	}
 }
 

@@ -1,6 +1,7 @@
 package redisstreams
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http/httptest"
@@ -35,7 +36,7 @@ type site struct {
 // newSite starts a server that is connected with Redis at addr, without waiting for it.
 func newSite(t testing.TB, client redis.UniversalClient, o Options, setup func(io *socketio.Server)) *site {
 	t.Helper()
-	o.Logger = quiet
+	o.Logger = cmp.Or(o.Logger, quiet)
 	streams, err := New(client, &o)
 	if err != nil {
 		t.Fatal(err)

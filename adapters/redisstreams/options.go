@@ -1,6 +1,7 @@
 package redisstreams
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"time"
@@ -85,21 +86,14 @@ func (o *Options) withDefaults() (Options, error) {
 			return d, fmt.Errorf("redisstreams: Options.%s is negative", n.name)
 		}
 	}
-	if d.BlockTime == 0 {
-		d.BlockTime = 5 * time.Second
-	}
+	d.BlockTime = cmp.Or(d.BlockTime, 5*time.Second)
+	d.RequestTime = cmp.Or(d.RequestTime, 5*time.Second)
 	if d.BlockTime < time.Millisecond || d.RequestTime < 0 {
 		return d, fmt.Errorf("redisstreams: BlockTime is %v, RequestTime is %v", d.BlockTime, d.RequestTime)
 	}
-	if d.StreamName == "" {
-		d.StreamName = "socket.io"
-	}
-	if d.ChannelPrefix == "" {
-		d.ChannelPrefix = "socket.io"
-	}
-	if d.Logger == nil {
-		d.Logger = slog.Default()
-	}
+	d.StreamName = cmp.Or(d.StreamName, "socket.io")
+	d.ChannelPrefix = cmp.Or(d.ChannelPrefix, "socket.io")
+	d.Logger = cmp.Or(d.Logger, slog.Default())
 	return d, nil
 }
 

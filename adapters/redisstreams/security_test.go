@@ -13,6 +13,6 @@ func TestSecurityPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	faulttest.Defaults(t, "redisstreams", map[string]any{
-		"QueueBytes": o.QueueBytes, "MaxLen": o.MaxLen,
+		"QueueBytes": o.QueueBytes, "MaxLen": o.MaxLen, "MaxMessage": o.MaxMessage, "RequestTime": o.RequestTime,
 	})
 }

@@ -166,6 +166,6 @@ func (sp *space) receive(b *socketio.Batch, m *cluster.Message, err error) {
 	}
 	sp.s.received.Add(1)
 	if err != nil {
-		sp.s.refused.Add(1)
+		sp.s.refuse(err)
 	}
 }

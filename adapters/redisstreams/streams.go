@@ -28,6 +28,7 @@ type Streams struct {
 	probe      string             // a channel of this server alone
 
 	received, refused, gaps atomic.Int64
+	told                    atomic.Bool  // a message that was refused has been logged
 	saved, unsaved          atomic.Int64 // sessions, with SurviveKill
 
 	decoder nodewire.Decoder // the subscriber's goroutine has it
@@ -224,10 +225,21 @@ func (h *handler) More(bool) {}
 func (h *handler) Flush() {}
 
 // Lost implements redislink.Handler.
-func (h *handler) Lost() { h.gaps.Add(1) }
+func (h *handler) Lost() {
+	h.gaps.Add(1)
+	h.told.Store(false)
+}
 
 // Refused implements redislink.Handler.
 func (h *handler) Refused([]byte, int) {
 	h.received.Add(1)
-	h.refused.Add(1)
+	(*Streams)(h).refuse(errLarge)
+}
+
+// refuse counts a message of another server that is not taken, and logs the first one of a connection.
+func (s *Streams) refuse(err error) {
+	s.refused.Add(1)
+	if s.told.CompareAndSwap(false, true) {
+		s.o.Logger.Warn("redis: a message of another server was refused", "error", err)
+	}
 }
