@@ -56,6 +56,12 @@ type stubborn []byte
 
 func (s stubborn) MarshalJSON() ([]byte, error) { return json.Marshal(string(s)) }
 
+// A maybe has binary data or none.
+type maybe struct {
+	Data []byte `json:"data,omitempty"`
+	More []byte `json:",omitempty"`
+}
+
 // spelled writes its own text.
 type spelled []byte
 
@@ -100,6 +106,7 @@ func TestEncode(t *testing.T) {
 		{"nil is null", []any{nilBytes, named(nil), Inner{}}, `[null,null,{"data":null}]`, nil},
 		{"of another name", []any{named("x")}, `[` + hold(0) + `]`, bin("x")},
 		{"its own JSON", []any{stubborn("x"), []any{stubborn("y")}}, `["x",["y"]]`, nil},
+		{"may be omitted", []any{maybe{}, maybe{[]byte("x"), nil}, maybe{nil, []byte{}}}, `[{},{"data":` + hold(0) + `},{}]`, bin("x")},
 		{"its own text", []any{spelled("x"), []any{spelled("y")}}, `["x",["y"]]`, nil},
 		{"array of bytes", []any{[2]byte{1, 2}}, `[[1,2]]`, nil},
 		{"in a slice", []any{[]any{1, []byte("x"), "b", []byte("y")}}, `[[1,` + hold(0) + `,"b",` + hold(1) + `]]`, bin("x", "y")},

@@ -279,7 +279,7 @@ func (c *Client) Flush(ctx context.Context) error {
 	m := c.m
 	m.mu.Lock()
 	end := c.outbox.numbers
-	for !c.outbox.passed(end) && !m.closed {
+	for !c.outbox.passed(end) {
 		if c.moved == nil {
 			c.moved = make(chan struct{})
 		}

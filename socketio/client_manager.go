@@ -303,8 +303,9 @@ func (m *manager) lost(conn *clientConn, reason Reason, err error) {
 		if m.o.Reconnection.Off {
 			c.state = aside
 			c.settle(fmt.Errorf("%w: %w", ErrDisconnected, err))
+			continue
 		}
-		wanted = wanted || c.state == away
+		wanted = true
 	}
 	if wanted {
 		m.dial(true)

@@ -45,7 +45,7 @@ func (c *Client) sendFirst() {
 func (c *Client) late(p *parcel, try int) {
 	c.m.mu.Lock()
 	defer c.m.unlock()
-	if p.away && p.tries == try {
+	if p.tries == try {
 		c.unexpect(p.id)
 		c.again(p, errNotAcked)
 	}
@@ -67,7 +67,7 @@ func (c *Client) confirmed(p *parcel, u *packet.Unit) {
 	c.sendFirst()
 }
 
-// again sends p, which is on its way, once more, or gives it up because of err. Called with
+// again sends p, which was on its way, once more, or gives it up because of err. Called with
 // m.mu held.
 func (c *Client) again(p *parcel, err error) {
 	p.away = false

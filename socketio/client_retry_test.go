@@ -3,7 +3,9 @@ package socketio_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -57,6 +59,55 @@ func TestClientRetriesBesideSlowLog(t *testing.T) {
 		if got := p.take(); len(got) > 0 {
 			t.Errorf("the server got %q too", got)
 		}
+	})
+}
+
+// An event for which the queue of a session has no room is tried in the next ones, and then given
+// up.
+func TestClientRetriesFullQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sessions, gets := 0, 0
+		log := new(logbook)
+		o := &socketio.DialOptions{NoWait: true, Reconnection: steady, Retries: 2, Logger: slog.New(slog.NewTextHandler(log, nil))}
+		o.Engine.Transports = []string{"polling"}
+		o.Engine.Limits.QueueBytes = 1000
+		o.Engine.HTTPClient = &http.Client{Transport: tripper(func(r *http.Request) (*http.Response, error) {
+			var body string
+			switch {
+			case r.URL.Query().Get("sid") == "":
+				sessions++
+				gets = 0
+				body = `0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}`
+			case r.Method == http.MethodPost || gets == 2: // it takes nothing
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			case gets == 0: // CONNECT is on its way
+				<-time.After(time.Second)
+				gets = 1
+				body = "40/other,{\"sid\":\"id\"}\x1e42/other,1[\"question\"]"
+			default: // the answer is in the queue
+				<-time.After(time.Second)
+				gets = 2
+				body = `40{"sid":"id"}`
+			}
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
+		})}
+		half := strings.Repeat("x", 400)
+		c, err := socketio.Dial(t.Context(), "http://example.com", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := c.Of("/other")
+		other.OnEvent("question", func(e *socketio.Event) error { return e.Ack(half) })
+		other.Connect()
+		if err := c.Emit("e", half); err != nil {
+			t.Error(err)
+		}
+		<-time.After(20 * time.Second)
+		if got := strings.Count(log.String(), "event given up"); sessions != 4 || got != 1 || c.Buffered() != 0 {
+			t.Errorf("%d sessions, want one for each of 3 tries and the next; given up %d times, %d events wait", sessions, got, c.Buffered())
+		}
+		closeClient(t, c)
 	})
 }
 

@@ -144,7 +144,7 @@ func (r *recovery) awaits(s *Socket) bool {
 // any more.
 func (r *recovery) claim(s *Socket) bool {
 	var claim struct{ PID, Offset string }
-	if json.Unmarshal(s.auth, &claim) != nil || claim.PID == "" {
+	if json.Unmarshal(s.auth, &claim) != nil {
 		return false
 	}
 	r.mu.Lock()

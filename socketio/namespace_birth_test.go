@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -143,6 +144,26 @@ func TestNamespaceForgotten(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Of the patterns and functions that take a client the first one counts, and of the patterns for
+// Of as well.
+func TestFirstParent(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		name := func(n *socketio.Namespace, name string) {
+			n.OnConnect(func(x *socketio.Socket) { x.Emit(name) })
+		}
+		name(s.io.OfFunc(func(name string, _ json.RawMessage) bool { return name == "/x1" }), "function")
+		name(s.io.OfPattern(regexp.MustCompile(`^/x`)), "first pattern")
+		name(s.io.OfPattern(regexp.MustCompile(`^/x\d`)), "second pattern")
+		s.io.Of("/x3")
+		for namespace, want := range map[string]string{"/x1": "function", "/x2": "first pattern", "/x3": "first pattern"} {
+			r := s.dial()
+			r.connect(namespace + ",")
+			r.want(fmt.Sprintf("2%s,[%q]", namespace, want))
+			r.wantNothing()
+		}
+	})
 }
 
 // So are those that were addressed by their template.

@@ -158,3 +158,45 @@ func TestSessionWatcherEarly(t *testing.T) {
 		}
 	})
 }
+
+// A client that knows of an event which is yet to come is none of this server's.
+func TestRecoveryFromFuture(t *testing.T) {
+	for ahead, back := range map[byte]bool{0: true, 1: false} {
+		inBubble(t, recovering, func(s *site) {
+			r := s.client()
+			synctest.Wait()
+			s.io.Emit("x")
+			_, last := offset(t, r.read())
+			r.cut()
+			claimed := []byte(last)
+			claimed[len(claimed)-1] += ahead
+			if again := s.comeBackWith("", fmt.Sprintf(`{"pid":%q,"offset":%q}`, r.pid, claimed)); (again.sid == r.sid) != back {
+				t.Errorf("%d events ahead: recovered: %t", ahead, !back)
+			}
+		})
+	}
+}
+
+// A client for which middleware panics was sent away, and does not come back.
+func TestRecoveryPanicInMiddleware(t *testing.T) {
+	for name, adapter := range map[string]func(*socketio.Local) (socketio.Adapter, error){"here": nil, "log": new(logBus).join} {
+		inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{RunMiddleware: true}, Adapter: adapter}, func(s *site) {
+			s.io.Use(func(_ context.Context, x *socketio.Socket) error {
+				if x.Recovered() {
+					panic("middleware")
+				}
+				return nil
+			})
+			r := s.client()
+			synctest.Wait()
+			r.cut()
+			claim := fmt.Sprintf(`{"pid":%q}`, r.pid)
+			again := s.dial()
+			again.send("0" + claim)
+			again.want(`4{"message":"Internal error"}`)
+			if once := s.comeBackWith("", claim); once.sid == r.sid {
+				t.Errorf("%s: it has come back", name)
+			}
+		})
+	}
+}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -208,6 +210,34 @@ func TestShutdownWaitsForServerEvents(t *testing.T) {
 		})
 		if err := io.Shutdown(t.Context()); err != nil || !handled {
 			t.Fatalf("%v, handled: %v", err, handled)
+		}
+	})
+}
+
+// A closer counts how often it was closed.
+type closer struct {
+	*node
+	closed *atomic.Int32
+}
+
+func (c *closer) Close(context.Context) error { c.closed.Add(1); return nil }
+
+// What still needs a namespace when the server is shut down does not close its adapter again.
+func TestShutdownClosesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var closed atomic.Int32
+		io := newServer(t, &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+			return &closer{&node{new(bus), l}, &closed}, nil
+		}})
+		io.OfPattern(regexp.MustCompile("^/x$"))
+		io.Of("/x") // which is kept for a while
+		if err := io.Shutdown(t.Context()); err != nil || closed.Load() != 2 {
+			t.Errorf("%v, %d namespaces were closed, want / and /x", err, closed.Load())
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if closed.Load() != 2 {
+			t.Errorf("closed %d times", closed.Load())
 		}
 	})
 }

@@ -270,7 +270,7 @@ func (s *Socket) close(reason Reason) {
 	for _, f := range pending {
 		f(nil)
 	}
-	if before == connected && s.mayComeBack(reason) {
+	if s.mayComeBack(reason) {
 		s.namespace.keeper().lose(s)
 	}
 	s.conn.left(s, before == connected && reason == ServerNamespaceDisconnect)

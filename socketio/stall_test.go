@@ -154,6 +154,33 @@ func TestStallEnds(t *testing.T) {
 	})
 }
 
+// Events that take just as much as they may hold nobody back.
+func TestFullIsNoStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		size := 0
+		for _, limit := range []int{1 << 20, 0, -1} { // the second is the size, and the third less
+			if limit <= 0 {
+				limit += size
+			}
+			l := newLocal(t, &Options{Limits: Limits{HandlerQueueBytes: limit}})
+			gate := make(chan struct{})
+			l.c.server.OnConnect(func(s *Socket) { s.OnEvent("e", func(*Event) error { <-gate; return nil }) })
+			l.c.Message([]byte("0"), false)
+			synctest.Wait()
+			free := false
+			go func() { l.c.Message([]byte(`2["e"]`), false); free = true }()
+			synctest.Wait()
+			if want := size == 0 || limit >= size; free != want {
+				t.Errorf("limit %d, size %d: read on: %t", limit, size, free)
+			}
+			size = l.c.size
+			close(gate)
+			synctest.Wait()
+			l.close()
+		}
+	})
+}
+
 // A call makes a namespace linger for a while, but only if nobody else uses it, and it could be
 // forgotten.
 func TestLingers(t *testing.T) {
