@@ -104,6 +104,20 @@ func TestClientEarlyLimit(t *testing.T) {
 	})
 }
 
+// An acknowledgement that comes before the server's consent is no event.
+func TestClientEarlyAck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		p.onConnect = func() { p.send(`431["e"]`); p.send(`42["f"]`); p.send(`40{"sid":"id"}`) }
+		p.start(&socketio.DialOptions{Setup: func(c *socketio.Client) {
+			c.OnAny(func(e *socketio.Event) { d.add("%s", e.Name()) })
+		}})
+		synctest.Wait()
+		d.want(t, "f")
+	})
+}
+
 // An event that comes while AuthFunc runs is one of a time before: the server was not asked.
 func TestClientEventsBeforeAsking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -29,6 +29,14 @@ func TestSessionWatcher(t *testing.T) {
 		if want := []string{"true 1 ", "true 3 ", "true 2 1", "true 2 1", "ended " + r.sid}; !slices.Equal(b.changed, want) {
 			t.Errorf("changes %q, want %q", b.changed, want)
 		}
+		b.changed = nil
+		if _, sid := there.comeBack(r.pid, ""); sid != r.sid {
+			t.Error("not recovered")
+		}
+		synctest.Wait()
+		if want := []string{"true 2 1"}; !slices.Equal(b.changed, want) {
+			t.Errorf("changes %q when it is back, want %q", b.changed, want)
+		}
 	})
 }
 

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // What a namespace remembers takes about as much memory as it counts, however
@@ -51,6 +53,29 @@ func TestRecoveryMemory(t *testing.T) {
 			r.stop()
 		})
 	}
+}
+
+// A namespace that remembers nothing has no timer.
+func TestRecoveryTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, &Options{Recovery: &Recovery{MaxAge: time.Minute}})
+		for _, tt := range []struct {
+			emit  bool
+			after time.Duration
+			want  bool
+		}{{false, 0, false}, {true, 0, true}, {false, time.Minute, true}, {false, 2 * time.Minute, false}} {
+			if tt.emit {
+				s.Emit("e")
+			}
+			time.Sleep(tt.after)
+			synctest.Wait()
+			s.recovery.mu.Lock()
+			if runs := s.recovery.timer != nil; runs != tt.want {
+				t.Errorf("%+v: a timer runs: %t", tt, runs)
+			}
+			s.recovery.mu.Unlock()
+		}
+	})
 }
 
 func heapInUse() int64 {

@@ -341,6 +341,20 @@ func TestRecoveryEndsInMiddleware(t *testing.T) {
 	}
 }
 
+// A child namespace lives as long as it has a client, whatever it remembers.
+func TestRecoveryInUse(t *testing.T) {
+	inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{MaxAge: time.Second}}, func(s *site) {
+		s.io.OfFunc(func(name string, _ json.RawMessage) bool { return name == "/child" })
+		r := s.dial()
+		r.connect("/child,")
+		s.io.Of("/child").Emit("e")
+		time.Sleep(10 * time.Second)
+		if names := s.io.Namespaces(); !slices.Equal(names, []string{"/", "/child"}) {
+			t.Errorf("namespaces %v", names)
+		}
+	})
+}
+
 // A child namespace lives as long as it remembers a client, and no longer.
 func TestRecoveryInChild(t *testing.T) {
 	inBubble(t, recovering, func(s *site) {

@@ -60,6 +60,32 @@ func TestLateEvent(t *testing.T) {
 	})
 }
 
+// A session that a client has left can't answer for the next one, and what comes before the answer
+// waits up to the limit.
+func TestClientStaleSession(t *testing.T) {
+	m, c, err := newManager("http://example.com", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale, conn := &clientConn{m: m}, &clientConn{m: m}
+	m.conn, c.state, c.asked = conn, asking, true
+	parse := func(text string) *packet.Unit {
+		u := new(packet.Unit)
+		if err := u.Parse(m.wire.parser, []byte(text), m.wire.limits); err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	if err := stale.handle(parse(`0{"sid":"stale"}`)); err != nil || c.state != asking || c.id != "" {
+		t.Errorf("%v, id %q", err, c.id)
+	}
+	event := parse(`2["e"]`)
+	m.intake.eventBytes = event.Size()
+	if err := conn.handle(event); err != nil || len(c.early) != 1 {
+		t.Errorf("%v, %d events wait", err, len(c.early))
+	}
+}
+
 // A client that is lost again as soon as it has what it had is remembered once.
 func TestLostAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
