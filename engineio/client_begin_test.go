@@ -3,6 +3,7 @@ package engineio_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +29,27 @@ func TestClientWritableInOpen(t *testing.T) {
 		r.want("early")
 		r.c.Close()
 		r.wantEnd(engineio.ForcedClose)
+	})
+}
+
+// A queue may be just full.
+func TestClientQueueJustFull(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		r := &taker{t: s.t, messages: make(chan string, 1), ends: make(chan engineio.Reason, 1)}
+		_, err := engineio.Dial(s.t.Context(), clientURL, func(c *engineio.Client) engineio.Receiver {
+			r.c = c
+			if err := c.Send(text(strings.Repeat("x", 512-161))); err != nil { // nothing leaves yet
+				t.Errorf("as much as may wait: %v", err)
+			}
+			if err := c.Send(text("")); err != engineio.ErrQueueFull {
+				t.Errorf("more: %v", err)
+			}
+			return r
+		}, &engineio.DialOptions{Transports: []string{"polling"}, HTTPClient: s.http, Limits: engineio.DialLimits{QueueBytes: 512}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.wantEnd(engineio.TransportError)
 	})
 }
 
