@@ -111,6 +111,21 @@ func TestClientRetriesFullQueue(t *testing.T) {
 	})
 }
 
+// An acknowledgement that is late is awaited no longer: those that are count for
+// ClientLimits.PendingAcks.
+func TestClientRetriesPending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		c := p.start(&socketio.DialOptions{Retries: 1, AckTimeout: time.Second, Limits: socketio.ClientLimits{PendingAcks: 1}})
+		c.Emit("a")
+		c.Emit("b")
+		<-time.After(3500 * time.Millisecond)
+		if got := fmt.Sprint(p.take()); got != `[40 420["a"] 420["a"] 421["b"] 421["b"]]` {
+			t.Errorf("the server got %s", got)
+		}
+	})
+}
+
 // The answer to a volatile call is not taken for that of an event that is sent again.
 func TestClientVolatileCallWithRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

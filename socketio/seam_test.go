@@ -222,8 +222,9 @@ type closer struct {
 
 func (c *closer) Close(context.Context) error { c.closed.Add(1); return nil }
 
-// What still needs a namespace when the server is shut down does not close its adapter again.
-func TestShutdownClosesOnce(t *testing.T) {
+// An adapter is closed once, also if something still needs its namespace when the server is shut
+// down.
+func TestAdapterClosesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var closed atomic.Int32
 		io := newServer(t, &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
@@ -231,6 +232,13 @@ func TestShutdownClosesOnce(t *testing.T) {
 		}})
 		io.OfPattern(regexp.MustCompile("^/x$"))
 		io.Of("/x") // which is kept for a while
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if closed.Load() != 1 {
+			t.Errorf("closed %d times, want once for a namespace that is forgotten", closed.Load())
+		}
+		closed.Store(0)
+		io.Of("/x")
 		if err := io.Shutdown(t.Context()); err != nil || closed.Load() != 2 {
 			t.Errorf("%v, %d namespaces were closed, want / and /x", err, closed.Load())
 		}
