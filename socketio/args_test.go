@@ -113,6 +113,7 @@ func TestEncode(t *testing.T) {
 		{"in a map, by its sorted names", []any{map[string]any{"b": []byte("y"), "a": []byte("x"), "c": 1}}, `[{"a":` + hold(0) + `,"b":` + hold(1) + `,"c":1}]`, bin("x", "y")},
 		{"where a pointer leads", []any{&Inner{[]byte("x")}, (*Inner)(nil)}, `[{"data":` + hold(0) + `},null]`, bin("x")},
 		{"in an array", []any{[2]any{[]byte("x"), 1}}, `[[` + hold(0) + `,1]]`, bin("x")},
+		{"in an embedded struct", []any{struct{ hidden }{hidden{[]byte("x"), "t"}}}, `[{"Inside":` + hold(0) + `,"Text":"t"}]`, bin("x")},
 		{"twice", []any{[]byte("x"), []any{[]byte("x")}}, `[` + hold(0) + `,[` + hold(1) + `]]`, bin("x", "x")},
 		{"an empty any", []any{[]any{nil}}, `[[null]]`, nil},
 	} {

@@ -76,7 +76,7 @@ func (conn *clientConn) handle(u *packet.Unit) error {
 	case u.Type == parser.Event && c.state == asking && c.asked:
 		c.hear(u)
 		return nil
-	case u.Type == parser.Ack && c.state == joined:
+	case u.Type == parser.Ack:
 		m.later = append(m.later, func() { c.acknowledged(u) })
 		return nil
 	}

@@ -221,7 +221,7 @@ func isProtocolError(err error) bool {
 	return ok
 }
 
-// Connect does nothing for a client that wants a connection already.
+// Connect does nothing for a client that wants a connection already, or is closed.
 func TestClientConnectsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPuppet(t)
@@ -231,6 +231,13 @@ func TestClientConnectsOnce(t *testing.T) {
 		synctest.Wait()
 		if got := fmt.Sprint(p.take()); got != "[40]" || !connected {
 			t.Errorf("the server got %s; connected: %t", got, connected)
+		}
+		closeClient(t, c)
+		p.take()
+		c.Connect()
+		<-time.After(time.Minute)
+		if got := p.take(); len(got) > 0 || c.Active() {
+			t.Errorf("after Close the server got %q; active: %t", got, c.Active())
 		}
 	})
 }

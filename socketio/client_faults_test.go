@@ -119,7 +119,8 @@ func TestClientLeavesTwice(t *testing.T) {
 	})
 }
 
-// An event that came before the server's consent is dropped by Disconnect like any other.
+// An event that came before the server's consent is dropped by Disconnect like any other, and so is
+// what comes after Disconnect.
 func TestClientLeavesEarlyEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary
@@ -133,6 +134,8 @@ func TestClientLeavesEarlyEvents(t *testing.T) {
 		p.send(`42/x,["e"]`)
 		synctest.Wait()
 		x.Disconnect()
+		p.send(`42/x,["e"]`)
+		synctest.Wait()
 		x.Connect()
 		p.send(`40/x,{"sid":"id"}`)
 		synctest.Wait()

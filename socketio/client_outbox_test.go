@@ -3,6 +3,7 @@ package socketio
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/parleyws/parley/engineio"
 )
@@ -55,6 +56,25 @@ func TestOutbox(t *testing.T) {
 	push(100, 0, ErrBufferFull)
 	if b.dropped != 4 {
 		t.Errorf("%d dropped", b.dropped)
+	}
+}
+
+// The time of a try is over when the next one has begun, however late its timer is.
+func TestLateTry(t *testing.T) {
+	_, c, err := newManager("http://example.com", &DialOptions{Retries: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newTestParcel(1000)
+	p.tries, p.away, p.timer = 2, true, time.NewTimer(time.Hour)
+	if err := c.keep(p); err != nil {
+		t.Fatal(err)
+	}
+	if c.late(p, 1); !p.away || c.outbox.first() != p {
+		t.Error("the first try has ended the second")
+	}
+	if c.late(p, 2); p.away || c.outbox.first() != nil {
+		t.Error("the second try goes on")
 	}
 }
 

@@ -119,7 +119,10 @@ func TestClientRetriesPending(t *testing.T) {
 		c := p.start(&socketio.DialOptions{Retries: 1, AckTimeout: time.Second, Limits: socketio.ClientLimits{PendingAcks: 1}})
 		c.Emit("a")
 		c.Emit("b")
-		<-time.After(3500 * time.Millisecond)
+		start := time.Now()
+		if err := c.Flush(t.Context()); err != nil || time.Since(start) != 4*time.Second {
+			t.Errorf("Flush: %v after %v, want both events to be given up after two tries", err, time.Since(start))
+		}
 		if got := fmt.Sprint(p.take()); got != `[40 420["a"] 420["a"] 421["b"] 421["b"]]` {
 			t.Errorf("the server got %s", got)
 		}

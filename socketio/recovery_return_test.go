@@ -355,6 +355,22 @@ func TestRecoveryInUse(t *testing.T) {
 	})
 }
 
+// It is tidied up while a client is away that may still come back.
+func TestRecoveryTidied(t *testing.T) {
+	inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{MaxAge: time.Minute}}, func(s *site) {
+		s.io.OfFunc(func(name string, _ json.RawMessage) bool { return name == "/child" })
+		r := s.dial()
+		r.connect("/child,")
+		s.io.Of("/child").To("nobody").Emit("e") // it is tidied up after 61 s
+		time.Sleep(40 * time.Second)
+		r.cut()
+		time.Sleep(30 * time.Second)
+		if again := s.comeBackWith("/child,", fmt.Sprintf(`{"pid":%q}`, r.pid)); again.sid != r.sid {
+			t.Error("not recovered")
+		}
+	})
+}
+
 // A child namespace lives as long as it remembers a client, and no longer.
 func TestRecoveryInChild(t *testing.T) {
 	inBubble(t, recovering, func(s *site) {
