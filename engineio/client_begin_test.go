@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
@@ -50,6 +51,21 @@ func TestClientQueueJustFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.wantEnd(engineio.TransportError)
+	})
+}
+
+// A message does not leave at once while a POST is under way.
+func TestClientWritableInPOST(t *testing.T) {
+	withFake(t, &fake{post: never}, func(s *site) {
+		r := s.mustConnect(pollingOnly)
+		before := r.c.Writable()
+		r.c.Send(text("a"))
+		synctest.Wait()
+		if !before || r.c.Writable() {
+			t.Errorf("writable: %t before, %t during a POST", before, r.c.Writable())
+		}
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -625,6 +626,7 @@ func TestClientUpgradeFails(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got strings.Builder
+			var dropped atomic.Bool
 			gets := 0
 			server := &fake{
 				get: func(w http.ResponseWriter, r *http.Request) {
@@ -636,13 +638,18 @@ func TestClientUpgradeFails(t *testing.T) {
 					io.WriteString(w, "4late")
 				},
 				post: func(w http.ResponseWriter, r *http.Request) { io.Copy(&got, r.Body) },
-				ws:   tt.ws,
+			}
+			if tt.ws != nil {
+				server.ws = func(c *conn.Conn, r *http.Request) { tt.ws(c, r); dropped.Store(true) }
 			}
 			withFake(t, server, func(s *site) {
 				r := s.mustConnect(nil)
 				time.Sleep(5 * time.Second)
 				r.c.Send(text("a"))
 				synctest.Wait()
+				if waits := tt.name == "silent" || tt.name == "GET not released"; dropped.Load() == waits && tt.ws != nil {
+					t.Errorf("the WebSocket is dropped at once: %t", !waits)
+				}
 				if tt.name == "binary probe" && got.String() != "4a" {
 					t.Errorf("requests pause for what is no answer to the probe: %q", got.String())
 				}

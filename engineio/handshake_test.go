@@ -151,6 +151,9 @@ func TestPath(t *testing.T) {
 			if err != nil || r.status != tt.want {
 				t.Errorf("path %q, server at %q: %d, %v; want %d", tt.path, tt.option, r.status, err, tt.want)
 			}
+			if n := s.server.Count().Polling; (n == 1) != (tt.want == 200) {
+				t.Errorf("path %q, server at %q: %d sessions", tt.path, tt.option, n)
+			}
 		})
 	}
 	open := func(*engineio.Session) engineio.Receiver { return nil }

@@ -2,6 +2,7 @@ package engineio_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/parleyws/parley/engineio"
@@ -51,5 +52,19 @@ func TestOrigins(t *testing.T) {
 				t.Errorf("%+v: %s: WebSocket: %v", tt.cors, tt.origin, err)
 			}
 		})
+	}
+}
+
+// A request that names two origins has none that a function could allow.
+func TestTwoOrigins(t *testing.T) {
+	allow := func(*http.Request, string) bool { return true }
+	server := newServer(t, func(*engineio.Session) engineio.Receiver { return nil }, &engineio.Options{CORS: &engineio.CORS{Allow: allow}})
+	for _, origins := range [][]string{{"https://a.example"}, {"https://a.example", "https://b.example"}} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/engine.io/", nil)
+		r.Header["Origin"] = origins
+		server.AnswerCORS(w, r)
+		if got := w.Header().Get("Access-Control-Allow-Origin"); (got != "") != (len(origins) == 1) {
+			t.Errorf("%q: %q is allowed", origins, got)
+		}
 	}
 }
