@@ -159,7 +159,7 @@ func (c *Client) Writable() bool {
 	case upgraded:
 		return !c.ws.Load().Unsent()
 	}
-	return !c.posting && len(c.queue) == 0
+	return !c.posting // which it is while something is queued
 }
 
 // Cork holds back what is sent over the WebSocket until the Cork is released; see

@@ -12,43 +12,17 @@ import (
 	"github.com/parleyws/parley/engineio"
 )
 
-// What is sent before Dial's open has returned waits until then.
-func TestClientWritableInOpen(t *testing.T) {
-	inBubble(t, nil, func(s *site) {
-		r := &taker{t: s.t, messages: make(chan string, 1), ends: make(chan engineio.Reason, 1)}
-		_, err := engineio.Dial(s.t.Context(), clientURL, func(c *engineio.Client) engineio.Receiver {
-			r.c = c
-			before := c.Writable()
-			if err := c.Send(text("early")); err != nil || !before || c.Writable() {
-				t.Errorf("Send: %v; writable: %t before, %t after", err, before, c.Writable())
-			}
-			return r
-		}, &engineio.DialOptions{Transports: []string{"polling"}, HTTPClient: s.http})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.want("early")
-		r.c.Close()
-		r.wantEnd(engineio.ForcedClose)
-	})
-}
-
 // A queue may be just full.
 func TestClientQueueJustFull(t *testing.T) {
-	inBubble(t, nil, func(s *site) {
-		r := &taker{t: s.t, messages: make(chan string, 1), ends: make(chan engineio.Reason, 1)}
-		_, err := engineio.Dial(s.t.Context(), clientURL, func(c *engineio.Client) engineio.Receiver {
-			r.c = c
-			if err := c.Send(text(strings.Repeat("x", 512-161))); err != nil { // nothing leaves yet
-				t.Errorf("as much as may wait: %v", err)
-			}
-			if err := c.Send(text("")); err != engineio.ErrQueueFull {
-				t.Errorf("more: %v", err)
-			}
-			return r
-		}, &engineio.DialOptions{Transports: []string{"polling"}, HTTPClient: s.http, Limits: engineio.DialLimits{QueueBytes: 512}})
-		if err != nil {
-			t.Fatal(err)
+	withFake(t, &fake{post: never}, func(s *site) {
+		r := s.mustConnect(&engineio.DialOptions{Transports: []string{"polling"}, Limits: engineio.DialLimits{QueueBytes: 512}})
+		r.c.Send(text("a"))
+		synctest.Wait() // it is on its way
+		if err := r.c.Send(text(strings.Repeat("x", 512-161))); err != nil {
+			t.Errorf("as much as may wait: %v", err)
+		}
+		if err := r.c.Send(text("")); err != engineio.ErrQueueFull {
+			t.Errorf("more: %v", err)
 		}
 		r.wantEnd(engineio.TransportError)
 	})
