@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/socketio"
 )
@@ -41,6 +42,25 @@ func TestUnansweredCalls(t *testing.T) {
 		r.send("320000[8]")
 		if got := <-answer; got != 8 {
 			t.Errorf("answer %d, want 8", got)
+		}
+	})
+}
+
+// So are those of CallAll.
+func TestUnansweredCallAll(t *testing.T) {
+	inBubble(t, &socketio.Options{Limits: socketio.Limits{PendingAcks: 1}}, func(s *site) {
+		r := s.client()
+		synctest.Wait()
+		if _, err := socketio.CallAll[int](s.t.Context(), s.io.Timeout(time.Second), "q"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("nobody answers: %v", err)
+		}
+		r.read()
+		go func() {
+			r.read()
+			r.send("31[8]")
+		}()
+		if got, err := socketio.CallAll[int](s.t.Context(), s.io.Timeout(time.Second), "q"); len(got) != 1 || err != nil {
+			t.Errorf("got %v, %v", got, err)
 		}
 	})
 }

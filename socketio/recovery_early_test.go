@@ -177,26 +177,35 @@ func TestRecoveryFromFuture(t *testing.T) {
 	}
 }
 
-// A client for which middleware panics was sent away, and does not come back.
-func TestRecoveryPanicInMiddleware(t *testing.T) {
+// A client for which middleware panics was sent away like one that it disconnects: neither comes
+// back.
+func TestRecoverySentAwayInMiddleware(t *testing.T) {
 	for name, adapter := range map[string]func(*socketio.Local) (socketio.Adapter, error){"here": nil, "log": new(logBus).join} {
-		inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{RunMiddleware: true}, Adapter: adapter}, func(s *site) {
-			s.io.Use(func(_ context.Context, x *socketio.Socket) error {
-				if x.Recovered() {
-					panic("middleware")
+		for answer, end := range map[string]func(*socketio.Socket){
+			`4{"message":"Internal error"}`: func(*socketio.Socket) { panic("middleware") },
+			"":                              func(x *socketio.Socket) { x.Disconnect(false) },
+		} {
+			inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{RunMiddleware: true}, Adapter: adapter}, func(s *site) {
+				s.io.Use(func(_ context.Context, x *socketio.Socket) error {
+					if x.Recovered() {
+						end(x)
+					}
+					return nil
+				})
+				r := s.client()
+				synctest.Wait()
+				r.cut()
+				claim := fmt.Sprintf(`{"pid":%q}`, r.pid)
+				again := s.dial()
+				again.send("0" + claim)
+				if answer != "" {
+					again.want(answer)
 				}
-				return nil
+				synctest.Wait()
+				if once := s.comeBackWith("", claim); once.sid == r.sid {
+					t.Errorf("%s, %s: it has come back", name, answer)
+				}
 			})
-			r := s.client()
-			synctest.Wait()
-			r.cut()
-			claim := fmt.Sprintf(`{"pid":%q}`, r.pid)
-			again := s.dial()
-			again.send("0" + claim)
-			again.want(`4{"message":"Internal error"}`)
-			if once := s.comeBackWith("", claim); once.sid == r.sid {
-				t.Errorf("%s: it has come back", name)
-			}
-		})
+		}
 	}
 }
