@@ -131,3 +131,22 @@ func TestDecodeAfterHandler(t *testing.T) {
 		}
 	})
 }
+
+// An acknowledgement that nobody asks for goes nowhere.
+func TestServerEventUnasked(t *testing.T) {
+	twoNodes(t, socketio.Options{}, func(here, there *site) {
+		acked := make(chan error, 1)
+		there.io.OnServerEvent("e", func(e *socketio.ServerEvent) {
+			if e.WantsAck() {
+				t.Error("it wants an answer")
+			}
+			acked <- e.Ack(1)
+		})
+		if err := here.io.ServerSideEmit("e"); err != nil {
+			t.Error(err)
+		}
+		if err := <-acked; err != nil {
+			t.Error(err)
+		}
+	})
+}

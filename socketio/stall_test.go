@@ -60,6 +60,23 @@ func TestLateEvent(t *testing.T) {
 	})
 }
 
+// Nobody joins a namespace of a server that is shut down.
+func TestLookupAfterShutdown(t *testing.T) {
+	s := newServer(t, &Options{Adapter: func(*Local) (Adapter, error) { return nil, nil }})
+	s.OfFunc(func(string, json.RawMessage) bool { return true })
+	if n := s.lookup("/x", nil); n == nil {
+		t.Error("no namespace before")
+	} else {
+		s.unuse(n)
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.lookup("/x", nil) != nil {
+		t.Error("a namespace that knows no other nodes")
+	}
+}
+
 // A session that a client has left can't answer for the next one, and what comes before the answer
 // waits up to the limit.
 func TestClientStaleSession(t *testing.T) {
