@@ -13,6 +13,11 @@ func TestReconnectionDelay(t *testing.T) {
 		t.Fatal(err)
 	}
 	byDefault := o.Reconnection
+	for jitter, ok := range map[float64]bool{1: true, 1.01: false, math.NaN(): false} {
+		if _, err := (&DialOptions{Reconnection: Reconnection{Jitter: jitter}}).resolve(); (err == nil) != ok {
+			t.Errorf("Jitter %v: %v", jitter, err)
+		}
+	}
 	steady := Reconnection{Delay: time.Second, MaxDelay: time.Hour}
 	for _, tt := range []struct {
 		r           Reconnection

@@ -150,3 +150,37 @@ func TestServerEventUnasked(t *testing.T) {
 		}
 	})
 }
+
+// Nobody is told that a client has left before it was answered.
+func TestErrorTooLate(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		s.io.OnConnect(func(x *socketio.Socket) {
+			x.OnEvent("x", func(*socketio.Event) error {
+				x.Disconnect(false)
+				return &socketio.Error{Message: "no"}
+			})
+		})
+		r := s.client()
+		r.send(`21["x"]`)
+		r.want("1")
+		synctest.Wait()
+		if got := s.log.String(); strings.Contains(got, "data of an Error") || strings.Count(got, "event failed") != 1 {
+			t.Errorf("log: %s", got)
+		}
+	})
+}
+
+// A client is answered once, also if one answer is written while another is.
+func TestAckInAck(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		s.io.OnConnect(func(x *socketio.Socket) {
+			x.OnEvent("x", func(e *socketio.Event) error {
+				return e.Ack(jsonFunc(func() ([]byte, error) { return []byte(`"second"`), e.Ack("first") }))
+			})
+		})
+		r := s.client()
+		r.send(`21["x"]`)
+		r.want(`31["first"]`)
+		r.wantNothing()
+	})
+}

@@ -146,25 +146,6 @@ func TestErrorIsAnswered(t *testing.T) {
 	}
 }
 
-// Nobody is told that a client has left before it was answered.
-func TestErrorTooLate(t *testing.T) {
-	inBubble(t, nil, func(s *site) {
-		s.io.OnConnect(func(x *socketio.Socket) {
-			x.OnEvent("x", func(*socketio.Event) error {
-				x.Disconnect(false)
-				return &socketio.Error{Message: "no"}
-			})
-		})
-		r := s.client()
-		r.send(`21["x"]`)
-		r.want("1")
-		synctest.Wait()
-		if got := s.log.String(); strings.Contains(got, "data of an Error") || strings.Count(got, "event failed") != 1 {
-			t.Errorf("log: %s", got)
-		}
-	})
-}
-
 // A client is answered, too, if the result of its handler can't be encoded.
 func TestResultIsAnswered(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
