@@ -108,6 +108,18 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
+// A GET that is cut just when it is told of the end does not keep Shutdown waiting.
+func TestAbandonedFarewell(t *testing.T) {
+	s := newPolling(t, Limits{})
+	s.receiver = nobody{}
+	_, get := s.poll(time.Now())
+	s.Close()
+	s.abandonPoll(get)
+	if n := s.server.holds; n != 0 {
+		t.Errorf("Shutdown waits for %d things", n)
+	}
+}
+
 type nobody struct{}
 
 func (nobody) Message([]byte, bool) {}

@@ -635,7 +635,7 @@ func TestClientUpgradeFails(t *testing.T) {
 						return
 					}
 					time.Sleep(20 * time.Second) // longer than UpgradeTimeout
-					io.WriteString(w, "4late")
+					io.WriteString(w, "2\x1e4late")
 				},
 				post: func(w http.ResponseWriter, r *http.Request) { io.Copy(&got, r.Body) },
 			}
@@ -658,9 +658,10 @@ func TestClientUpgradeFails(t *testing.T) {
 					t.Errorf("Flush = %v over %s", err, r.c.Transport())
 				}
 				r.want("late")
+				synctest.Wait() // the ping is answered
 				r.c.Close()
 				r.wantEnd(engineio.ForcedClose)
-				if got.String() != "4a1" {
+				if got.String() != "4a31" {
 					t.Errorf("POSTs: %q", got.String())
 				}
 			})

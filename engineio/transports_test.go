@@ -21,6 +21,21 @@ import (
 
 const dialURL = "ws://example.com/engine.io/?EIO=4&transport=websocket"
 
+// A handshake that fails leaves the session as it was.
+func TestUpgradeRefused(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		r, err := s.do(s.t.Context(), "GET", "transport=websocket&sid="+sid, "", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "8")
+		if err != nil || r.status != http.StatusUpgradeRequired {
+			t.Errorf("answered %d, %v", r.status, err)
+		}
+		s.wantAlive()
+		w := s.websocket("&sid=" + sid)
+		w.send("2probe")
+		w.want("3probe")
+	})
+}
+
 // What Options.Transports and NoUpgrades leave out is refused, and not offered.
 func TestTransports(t *testing.T) {
 	for _, tt := range []struct {
