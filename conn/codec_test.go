@@ -161,6 +161,33 @@ func TestFaultyCodec(t *testing.T) {
 	}
 }
 
+// What a codec can't compress is not sent: whichever call it was fails, and the connection lives.
+func TestFaultyCodecFailsCalls(t *testing.T) {
+	broken := errors.New("broken")
+	text := []byte("text")
+	for _, takeover := range []bool{false, true} {
+		s := &recipient{}
+		c := must(New(&handshake.Result{Conn: s, Deflate: &handshake.Deflate{
+			ServerNoContextTakeover: !takeover, ServerMaxWindowBits: maxWindowBits, ClientMaxWindowBits: maxWindowBits,
+		}}, RoleServer, &Options{Compression: Compression{Codec: &faultyCodec{write: broken}, MinSize: -1}}))
+		for name, send := range map[string]func() error{
+			"Write":         func() error { return c.Write(t.Context(), Text, text) },
+			"WritePrepared": func() error { return c.WritePrepared(t.Context(), NewPrepared(Text, text)) },
+			"Send":          func() error { return c.Send(NewPrepared(Text, text)) },
+			"Writer": func() error {
+				w := must(c.Writer(t.Context(), Text))
+				must(w.Write(text))
+				return w.Close()
+			},
+		} {
+			if err := send(); err != broken || s.writes > 0 || !c.life.is(open) {
+				t.Errorf("takeover %t, %s: %v, %d writes", takeover, name, err, s.writes)
+			}
+		}
+		c.CloseNow()
+	}
+}
+
 // A faultyCodec is compress/flate but for what it is told to do wrong.
 type faultyCodec struct {
 	flateCodec

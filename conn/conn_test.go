@@ -136,3 +136,23 @@ func TestServeContextDone(t *testing.T) {
 		t.Error("Done returns a new channel each time")
 	}
 }
+
+// The window of a handshake that was made by hand has 8 to 15 bits, in both directions.
+func TestWindowBits(t *testing.T) {
+	for bits := range 20 {
+		for _, d := range []handshake.Deflate{
+			{ServerMaxWindowBits: bits, ClientMaxWindowBits: 15}, {ServerMaxWindowBits: 8, ClientMaxWindowBits: bits},
+		} {
+			ours, theirs := net.Pipe()
+			c, err := conn.New(&handshake.Result{Conn: ours, Deflate: &d}, conn.RoleServer, nil)
+			if (err == nil) != (bits >= 8 && bits <= 15) {
+				t.Errorf("%+v: %v", d, err)
+			}
+			if err == nil {
+				c.CloseNow()
+			}
+			ours.Close()
+			theirs.Close()
+		}
+	}
+}

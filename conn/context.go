@@ -53,8 +53,8 @@ func (c *Conn) done(ctx context.Context) <-chan struct{} {
 // owns reports whether ctx is the connection's own, which ends with it: what the
 // connection has ended with says more than that.
 func (c *Conn) owns(ctx context.Context) bool {
-	x, ok := ctx.(connContext)
-	return ok && x.c == c
+	x, _ := ctx.(connContext)
+	return x.c == c
 }
 
 // contextError returns the error of a ctx that has ended, nil for one that has

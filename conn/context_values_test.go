@@ -157,23 +157,27 @@ func TestPlainConnectionsShareTerms(t *testing.T) {
 		t.Errorf("a plain connection holds %+v", alone.terms)
 	}
 	served := make(chan *Conn)
-	ts := httptest.NewServer(&Server{Serve: func(_ context.Context, c *Conn, _ *http.Request) error {
+	o := &AcceptOptions{Handshake: handshake.Options{Subprotocols: []string{"chat"}}}
+	ts := httptest.NewServer(&Server{Options: o, Serve: func(_ context.Context, c *Conn, _ *http.Request) error {
 		served <- c
 		return nil
 	}})
 	defer ts.Close()
-	var terms [2]*terms
-	for i := range terms {
-		c, _, err := Dial(t.Context(), ts.URL, nil)
+	var terms []*terms
+	for _, subprotocols := range [][]string{nil, nil, {"chat"}, nil} {
+		c, _, err := Dial(t.Context(), ts.URL, &DialOptions{Handshake: handshake.DialOptions{Subprotocols: subprotocols}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		terms[i] = (<-served).terms
+		terms = append(terms, (<-served).terms)
 		c.CloseNow()
 		<-c.Done()
 	}
-	if terms[0] == nil || terms[0] != terms[1] {
-		t.Errorf("%+v and %+v are not shared", terms[0], terms[1])
+	if terms[0] == nil || terms[0] != terms[1] || terms[0] != terms[3] {
+		t.Errorf("%+v are not shared", terms)
+	}
+	if chat := terms[2]; chat.subprotocol != "chat" || chat.values != terms[0].values {
+		t.Errorf("with a subprotocol: %+v, want the same values", chat)
 	}
 }
 

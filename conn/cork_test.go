@@ -255,3 +255,34 @@ func TestLargeMessageJoinsUpToABatch(t *testing.T) {
 		}
 	})
 }
+
+// What is held leaves before it would fill the queue: once it is more than half of that.
+func TestHoldUpToHalfOfTheQueue(t *testing.T) {
+	for name, tt := range map[string]struct {
+		limits conn.Limits
+		size   int // of a message
+		held   int // messages
+	}{
+		"messages": {conn.Limits{QueueMessages: 10}, 0, 5},
+		"bytes":    {conn.Limits{QueueBytes: 1000}, 98, 5}, // frames of 100 bytes
+	} {
+		ours, theirs := pipe.NewSize(1 << 20)
+		s := &measured{Conn: ours}
+		c := must(conn.New(&handshake.Result{Conn: s}, conn.RoleServer, limits(tt.limits)))
+		hold := c.Hold()
+		p := conn.NewPrepared(conn.Binary, make([]byte, tt.size))
+		for n := range tt.held {
+			wantNoError(t, c.Send(p))
+			if len(s.lengths) > 0 {
+				t.Errorf("%s: something leaves with message %d", name, n+1)
+			}
+		}
+		wantNoError(t, c.Send(p))
+		if len(s.lengths) != 1 {
+			t.Errorf("%s: %d writes after %d messages, want 1", name, len(s.lengths), tt.held+1)
+		}
+		hold.Release()
+		c.CloseNow()
+		theirs.Close()
+	}
+}

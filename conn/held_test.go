@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/wstest"
@@ -187,5 +188,45 @@ func TestControlBehindLargeFrame(t *testing.T) {
 		wantNoError(b.T, <-wrote)
 		b.c.CloseNow()
 		wantClosedHere(b.T, <-failed)
+	})
+}
+
+// A message that is written while another one is under way goes out after it, though nobody
+// writes again.
+func TestWriteTakesOthersAlong(t *testing.T) {
+	for name, write := range writes {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			c := must(conn.New(&handshake.Result{Conn: pondering{ours}}, conn.RoleServer, nil))
+			defer c.CloseNow()
+			first := call(func() error { return write(c, "first") })
+			synctest.Wait()
+			wantNoError(t, write(c, "second"))
+			p := wstest.NewPeer(t, theirs, conn.RoleClient)
+			p.Want(wstest.Text("first"), wstest.Text("second"))
+			if err := <-first; err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
+
+// A message that Send has queued while a large one goes out is sent after it, though the
+// connection is closed meanwhile.
+func TestQueuedBehindLargeMessageBeforeClose(t *testing.T) {
+	overCases(t, cases(inMemory(), nil), func(t *testing.T, s streamCase) {
+		l := s.link(t, nil, 4<<10)
+		large := noise(300_000)
+		wrote := call(func() error { return l.c.Write(context.Background(), conn.Binary, large) })
+		l.settle()
+		wantNoError(t, l.c.Send(conn.NewPrepared(conn.Text, []byte("queued"))))
+		closed := call(func() error { return l.c.Close(4000, "") })
+		l.settle()
+		l.p.WantMessage(frame.Binary, large)
+		l.p.WantMessage(frame.Text, []byte("queued"))
+		l.p.WantClose(4000)
+		l.p.Send(wstest.Close(4000, ""))
+		wantNoError(t, <-wrote)
+		wantNoError(t, <-closed)
 	})
 }

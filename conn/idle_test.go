@@ -104,3 +104,24 @@ func TestIdleHoldsNoBacklog(t *testing.T) {
 		})
 	}
 }
+
+// Of a connection that is open nothing is noted, whatever it has read and written.
+func TestOpenHasNoNotes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		go io.Copy(io.Discard, theirs)
+		c := must(New(&handshake.Result{Conn: ours}, RoleClient, nil))
+		w := must(c.Writer(context.Background(), Text))
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		theirs.Write(frame.Header{Fin: true, Opcode: frame.Text}.Append(nil))
+		if _, _, err := c.Read(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if c.life.notes != nil {
+			t.Errorf("noted: %+v", c.life.notes)
+		}
+		c.CloseNow()
+	})
+}

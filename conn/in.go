@@ -105,7 +105,7 @@ func (in *inbound) next(ctx context.Context, mode message.Mode) (message.Event, 
 			more = false
 		}
 		if e.Kind != message.None {
-			done := false
+			var done bool
 			if e, done, err = in.arrived(e, more); done {
 				return e, err
 			}
@@ -142,7 +142,7 @@ func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 		var n int
 		var again bool
 		var err error
-		room := in.room()
+		room := in.parser.Room() // nil: the read goes into the buffer
 		switch {
 		case in.c.life.is(broken): // as of now: a read that began before may have come too early
 			n, err = in.readLate(room)
@@ -167,15 +167,6 @@ func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 			return message.Event{}, errMoved
 		}
 	}
-}
-
-// room returns where a read goes that fills the message under way; nil if it goes into the
-// buffer.
-func (in *inbound) room() []byte {
-	if len(in.c.stream.Buffered()) > 0 {
-		return nil
-	}
-	return in.parser.Room()
 }
 
 // filled takes n bytes that fill has read, straight into the message under way or not.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -367,5 +368,24 @@ func TestLifeLimit(t *testing.T) {
 	late.limit(0, func() {})
 	if late.notes.timer != nil {
 		t.Error("a life that is over is limited for the first time")
+	}
+}
+
+// TestLifeIsChecked: every move is checked if there is a check, and is made if there is none.
+func TestLifeIsChecked(t *testing.T) {
+	defer func(f func(*life, state, event)) { checkLife = f }(checkLife)
+	type call struct {
+		l   *life
+		was state
+		e   event
+	}
+	var l life
+	var got []call
+	checkLife = func(l *life, was state, e event) { got = append(got, call{l, was, e}) }
+	l.move(localEnd, errClosed)
+	checkLife = nil
+	l.move(cut, errClosed)
+	if want := []call{{&l, open, localEnd}}; !slices.Equal(got, want) || !l.is(over) {
+		t.Errorf("checked %v, want %v; the state is %v", got, want, l.state())
 	}
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/wstest"
 )
 
@@ -163,4 +165,20 @@ func TestNetConnDeadlineBetweenMessages(t *testing.T) {
 			wantError(b.T, <-read, os.ErrDeadlineExceeded)
 		})
 	}
+}
+
+// A Write whose deadline passes between two messages tells how much was written before.
+func TestNetConnDeadlineBetweenPieces(t *testing.T) {
+	const piece = 32 << 10
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.NewSize(1 << 20)
+		defer theirs.Close()
+		c := must(conn.New(&handshake.Result{Conn: pondering{ours}}, conn.RoleServer, nil)) // a millisecond each
+		defer c.CloseNow()
+		nc := conn.NetConn(c, conn.Binary)
+		wantNoError(t, nc.SetWriteDeadline(time.Now().Add(2500*time.Microsecond)))
+		if n, err := nc.Write(make([]byte, 4*piece)); n != 3*piece || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Write = %d, %v; want 3 pieces", n, err)
+		}
+	})
 }

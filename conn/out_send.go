@@ -44,7 +44,7 @@ func (c *Conn) Unsent() bool {
 	if o.message.held() { // a message that waits for its end delays others
 		return true
 	}
-	return o.active() && (o.writing() || o.flushing || !o.held())
+	return o.active() && (o.writing() || !o.held())
 }
 
 // Flush waits until nothing is unsent: all that was written or sent has gone to the
@@ -121,9 +121,6 @@ func (o *outbound) roomFor(p *Prepared) bool {
 // overflow ends the connection because its peer does not keep up. What is queued
 // is dropped: it would keep the Close frame from leaving.
 func (c *Conn) overflow() {
-	if !c.life.is(open) {
-		return
-	}
 	c.out.lock()
 	for c.out.pending.dropOldest() {
 	}

@@ -109,3 +109,25 @@ func TestCloseRead(t *testing.T) {
 		}
 	})
 }
+
+// A Pong with a number that no Ping has had answers none.
+func TestPongOfNoPing(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		failed := reading(b.c)
+		unknown := wstest.Pong("\xff\xff\xff\xff\xff\xff\xff\xff")
+		b.p.Send(unknown, wstest.Pong("\x00\x00\x00\x00\x00\x00\x00\x00"))
+		answered := call(func() error { return b.c.Ping(context.Background()) })
+		pong := b.wantPing()
+		b.p.Send(unknown)
+		synctest.Wait()
+		select {
+		case err := <-answered:
+			b.Errorf("Ping = %v without its Pong", err)
+		default:
+			b.p.Send(pong)
+			wantNoError(b.T, <-answered)
+		}
+		b.c.CloseNow()
+		wantClosedHere(b.T, <-failed)
+	})
+}

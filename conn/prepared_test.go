@@ -94,3 +94,25 @@ func TestPreparedOnce(t *testing.T) {
 		t.Errorf("compressed %d times for %d windows", n, windows)
 	}
 }
+
+// A Prepared is compressed by the codec of each recipient, and once by each.
+func TestPreparedByEachCodec(t *testing.T) {
+	agreed := &handshake.Deflate{
+		ServerNoContextTakeover: true, ServerMaxWindowBits: maxWindowBits, ClientMaxWindowBits: maxWindowBits,
+	}
+	p := NewPrepared(Text, bytes.Repeat([]byte("text "), 100))
+	var messages [2]atomic.Int32
+	for range 3 {
+		for i := range messages {
+			d := newDeflation(RoleServer, agreed, Compression{Codec: countingCodec{messages: &messages[i]}})
+			if _, err := p.frame(d); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i := range messages {
+		if n := messages[i].Load(); n != 1 {
+			t.Errorf("codec %d has compressed %d messages, want 1", i, n)
+		}
+	}
+}
