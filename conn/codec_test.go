@@ -145,12 +145,16 @@ func TestFaultyCodec(t *testing.T) {
 	}{
 		{"sound", &faultyCodec{}, nil},
 		{"write fails", &faultyCodec{write: broken}, broken},
+		{"first write fails", &faultyCodec{write: broken, once: true}, broken},
 		{"flush fails", &faultyCodec{flush: broken}, broken},
 		{"flush does nothing", &faultyCodec{noFlush: true}, errCodec},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, bits := range []int{minWindowBits, maxWindowBits} {
+				if tt.codec.once {
+					tt.codec.write = broken
+				}
 				d := newDeflater(tt.codec, false, bits)
 				got, err := d.compress([]byte("dst"), make([]byte, 1000))
 				if err != tt.want || err != nil && string(got) != "dst" {
@@ -192,6 +196,7 @@ func TestFaultyCodecFailsCalls(t *testing.T) {
 type faultyCodec struct {
 	flateCodec
 	write, flush error
+	once         bool // the write of a message's first part alone fails
 	noFlush      bool
 }
 
@@ -209,8 +214,11 @@ type faultyCompressor struct {
 }
 
 func (c *faultyCompressor) Write(p []byte) (int, error) {
-	if c.codec.write != nil {
-		return 0, c.codec.write
+	if err := c.codec.write; err != nil {
+		if c.codec.once {
+			c.codec.write = nil
+		}
+		return 0, err
 	}
 	return c.Compressor.Write(p)
 }

@@ -198,8 +198,10 @@ func TestContextForgets(t *testing.T) {
 	}
 	c.life.mu.Unlock()
 	called := make(chan struct{})
-	stop := connContext{c}.AfterFunc(func() { close(called) })
+	stop := connContext{c}.AfterFunc(func() { called <- struct{}{} })
+	connContext{c}.AfterFunc(func() { called <- struct{}{} })
 	c.CloseNow()
+	<-called
 	<-called
 	if stop() {
 		t.Error("stop came in time after the call")

@@ -1,14 +1,18 @@
 package conn_test
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
 )
 
 // A Write that has returned nil has been written to the stream, whatever ctx it
@@ -182,4 +186,31 @@ func TestWrittenWithOthers(t *testing.T) {
 		}
 		l.at(0)
 	}, nil, 0)
+}
+
+// A message that was not sent is not in the window that messages share with the peer: what is
+// sent after it does not refer to it.
+func TestUnsentIsNotInTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		takeover := &handshake.Deflate{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}
+		a, b := pipe.NewSize(4 << 10)
+		c := must(conn.New(&handshake.Result{Conn: a, Deflate: takeover}, conn.RoleServer, nil))
+		peer := must(conn.New(&handshake.Result{Conn: b, Deflate: takeover}, conn.RoleClient, nil))
+		defer peer.CloseNow()
+		defer c.CloseNow()
+		large, text := noise(300_000), noise(2000)
+		wrote := call(func() error { return c.Write(context.Background(), conn.Binary, large) })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		wantError(t, c.Write(ctx, conn.Binary, text), context.DeadlineExceeded)
+		if got := must2(peer.Read(t.Context())); !bytes.Equal(got, large) {
+			t.Errorf("got another message of %d bytes", len(got))
+		}
+		wantNoError(t, <-wrote)
+		wantNoError(t, c.Write(t.Context(), conn.Binary, text))
+		if got := must2(peer.Read(t.Context())); !bytes.Equal(got, text) {
+			t.Errorf("got another message of %d bytes", len(got))
+		}
+	})
 }

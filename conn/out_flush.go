@@ -242,7 +242,6 @@ func (o *outbound) runFlusher() {
 	if err != nil {
 		o.failed(err)
 	}
-	o.progress.fire()
 	o.unlock()
 }
 
@@ -275,15 +274,12 @@ func (o *outbound) flush() error {
 }
 
 // isIdle reports whether nothing is to be written any more, and for how long
-// that has been so: noTime if nothing had to be written after the end.
+// that has been so after the end. If nothing had to be written then, that is as
+// long as clock counts.
 func (o *outbound) isIdle() (idle bool, since time.Duration) {
 	o.lock()
 	defer o.unlock()
-	since = noTime
-	if at := o.c.life.empty(); at != 0 {
-		since = clock() - at
-	}
-	return !o.active(), since
+	return !o.active(), clock() - o.c.life.empty()
 }
 
 // idle waits until nothing is to be written any more, or the connection is

@@ -3,9 +3,11 @@ package conn_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -114,6 +116,93 @@ func TestShutdownCuts(t *testing.T) {
 		<-c.Done()
 		if d := time.Since(start); d != time.Second {
 			t.Errorf("the connection was over after %v, want 1 s", d)
+		}
+	})
+}
+
+// A tardy listener accepts a connection of its own when it may, after Close too.
+type tardy struct {
+	counter
+	nc  net.Conn
+	may chan struct{} // closed when Accept may return it
+}
+
+func (l *tardy) Accept() (net.Conn, error) {
+	<-l.may
+	if nc := l.nc; nc != nil {
+		l.nc = nil
+		return nc, nil
+	}
+	return l.Listener.Accept()
+}
+
+// A connection that is accepted after Shutdown is closed, on both shells, and counts nowhere.
+func TestAcceptedAfterShutdown(t *testing.T) {
+	for range 20 { // whether the bound of handshakes or Shutdown is looked at first is up to chance
+		onShells(t, func(t *testing.T, o *conn.Options) {
+			if o.Loop.After < 0 {
+				o.Loop.After = 2 // connections are counted
+			}
+			s := &conn.Server{Options: &conn.AcceptOptions{Conn: *o}}
+			s.Handle = func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error { return nil }
+			ours, theirs := pipe.New()
+			l := &tardy{counter: counter{Listener: pipe.Listen()}, nc: ours, may: make(chan struct{})}
+			ended := call(func() error { return s.ServeConns(l) })
+			synctest.Wait()
+			shut := call(func() error { return s.Shutdown(t.Context()) })
+			synctest.Wait()
+			close(l.may)
+			wantError(t, <-ended, http.ErrServerClosed)
+			wantNoError(t, <-shut)
+			if b, err := io.ReadAll(theirs); len(b) > 0 || err != nil {
+				t.Errorf("the client read %q, %v", b, err)
+			}
+			theirs.Close()
+			if n := conn.LoopConns(o.Loop); n != 0 {
+				t.Errorf("%d connections are counted, want none", n)
+			}
+		})
+	}
+}
+
+// An untimely stream calls a function when it has been written to.
+type untimely struct {
+	net.Conn
+	wrote func()
+}
+
+func (u *untimely) Write(p []byte) (int, error) {
+	n, err := u.Conn.Write(p)
+	u.wrote()
+	return n, err
+}
+
+// A handshake whose response has gone out when Shutdown is called opens no connection.
+func TestShutdownAfterResponse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &conn.AcceptOptions{Conn: conn.Options{Loop: &conn.Loop{After: 2}}}
+		s := &conn.Server{Options: o, Handle: func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error {
+			t.Error("a connection is served")
+			return nil
+		}}
+		ours, theirs := pipe.New()
+		at := &untimely{ours, func() {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			wantError(t, s.Shutdown(ctx), context.Canceled)
+		}}
+		l := &tardy{counter: counter{Listener: pipe.Listen()}, nc: at, may: make(chan struct{})}
+		close(l.may)
+		go io.WriteString(theirs, rawRequest(""))
+		ended := call(func() error { return s.ServeConns(l) })
+		b, err := io.ReadAll(theirs)
+		if !strings.HasPrefix(string(b), "HTTP/1.1 101 ") || err != nil {
+			t.Errorf("the client read %q, %v", b, err)
+		}
+		wantError(t, <-ended, http.ErrServerClosed)
+		wantNoError(t, s.Shutdown(t.Context()))
+		if n := conn.LoopConns(o.Conn.Loop); n != 0 {
+			t.Errorf("%d connections are counted, want none", n)
 		}
 	})
 }

@@ -91,3 +91,23 @@ func TestWriteStartsNoGoroutine(t *testing.T) {
 		})
 	}
 }
+
+// One goroutine sends what is queued, however many messages come meanwhile.
+func TestSendStartsOneGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		defer theirs.Close()
+		may := make(chan struct{})
+		c := must(conn.New(&handshake.Result{Conn: &reluctant{Conn: ours, may: may}}, conn.RoleServer, nil))
+		defer c.CloseNow()
+		before := goroutinesCreated()
+		for range 500 {
+			wantNoError(t, c.Send(conn.NewPrepared(conn.Text, nil)))
+			synctest.Wait()
+		}
+		if n := goroutinesCreated() - before; n > 100 {
+			t.Errorf("%d goroutines were started", n)
+		}
+		close(may)
+	})
+}
