@@ -12,6 +12,7 @@ import (
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
+	"github.com/parleyws/parley/wstest"
 )
 
 // Flush waits for what the peer has not taken, for no longer than its ctx, and
@@ -110,4 +111,34 @@ func TestFlushAmongWriters(t *testing.T) {
 	peer.CloseNow()
 	<-c.Done()
 	<-peer.Done()
+}
+
+// Flush waits for a write that is under way, whatever else looks at the connection meanwhile, and
+// returns when it is done.
+func TestFlushAmongOthers(t *testing.T) {
+	for name, look := range map[string]func(c *conn.Conn, p *wstest.Peer){
+		"Unsent": func(c *conn.Conn, _ *wstest.Peer) { c.Unsent() },
+		"a Pong": func(_ *conn.Conn, p *wstest.Peer) { p.Send(wstest.Pong("\x00\x00\x00\x00\x00\x00\x00\x01")) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			c := must(conn.New(&handshake.Result{Conn: pondering{ours}}, conn.RoleServer, nil))
+			p := wstest.NewPeer(t, theirs, conn.RoleClient)
+			ended := reading(c)
+			start := time.Now()
+			wrote := call(func() error { return c.Write(t.Context(), conn.Text, nil) })
+			synctest.Wait()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			flushed := call(func() error { return c.Flush(ctx) })
+			synctest.Wait()
+			look(c, p)
+			if err := <-flushed; err != nil || time.Since(start) != time.Millisecond {
+				t.Errorf("%s: Flush = %v after %v, want 1 ms", name, err, time.Since(start))
+			}
+			wantNoError(t, <-wrote)
+			c.CloseNow()
+			<-ended
+		})
+	}
 }

@@ -15,9 +15,10 @@ type backlog struct {
 // backlogs has those that nobody needs.
 var backlogs = sync.Pool{New: func() any { return new(backlog) }}
 
-// empty reports whether nothing is queued. Who has the token sees to rest.
+// empty reports whether nothing is queued, and nobody waits for progress, of which a write
+// that passes would not tell. Who has the token sees to rest.
 func (b *backlog) empty() bool {
-	return b.pending.empty() && b.pending.late == nil && !b.message.held()
+	return b.pending.empty() && b.pending.late == nil && !b.message.held() && b.progress.c == nil
 }
 
 // lock locks outbound, and sees to it that there is a backlog.
@@ -28,12 +29,11 @@ func (o *outbound) lock() {
 	}
 }
 
-// lend gives the backlog, which is empty, to others, unless somebody waits for progress or
-// the flusher is about to end. Called with mu held, while nobody has the token. A connection
+// lend gives the backlog, which is empty, to others, unless the flusher is about to end. Called with mu held, while nobody has the token. A connection
 // whose frames are all made with mu held keeps its own, and so does one whose writers wait
 // for a position.
 func (o *outbound) lend() {
-	if o.serial || !o.tries || o.flushing || o.progress.c != nil {
+	if o.serial || !o.tries || o.flushing {
 		return
 	}
 	backlogs.Put(o.backlog)

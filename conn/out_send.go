@@ -59,7 +59,7 @@ func (c *Conn) Flush(ctx context.Context) error {
 	for {
 		var free <-chan struct{}
 		o.lock()
-		o.token.Or(tokenQueued) // so that a writer that passes tells of its end
+		o.token.Or(tokenQueued) // what is under way is seen, or tells of its end
 		switch {
 		case !c.life.is(open):
 			o.unlock()
@@ -72,7 +72,7 @@ func (c *Conn) Flush(ctx context.Context) error {
 			return nil
 		default:
 			free = o.progress.wait()
-			o.mu.Unlock() // unlock may say that nothing is queued
+			o.unlock()
 		}
 		select {
 		case <-free:
