@@ -234,24 +234,26 @@ func (m *measured) TryWrite(p []byte) (int, error) {
 	return m.Write(p)
 }
 
-// A large message joins what is held back, but no more than 64 KiB are gathered.
+// A large message joins what is held back, if anything is, but no more than 64 KiB are gathered.
 func TestLargeMessageJoinsUpToABatch(t *testing.T) {
 	bothRoles(t, func(t *testing.T, role conn.Role) {
-		ours, theirs := pipe.NewSize(1 << 20)
-		defer theirs.Close()
-		s := &measured{Conn: ours}
-		c := must(conn.New(&handshake.Result{Conn: s}, role, nil))
-		defer c.CloseNow()
-		cork := c.Cork()
-		for _, n := range []int{1000, 200 << 10} {
-			wantNoError(t, c.Write(t.Context(), conn.Binary, make([]byte, n)))
-		}
-		cork.Release()
-		if s.lengths[0] != 64<<10 {
-			t.Errorf("the stream got %d bytes, want 64 KiB at first", s.lengths)
-		}
-		if role == conn.RoleServer && len(s.lengths) > 2 {
-			t.Errorf("the stream got %d bytes, want the rest at once, which is not copied", s.lengths)
+		for _, held := range []int{0, 1} {
+			ours, theirs := pipe.NewSize(1 << 20)
+			s := &measured{Conn: ours}
+			c := must(conn.New(&handshake.Result{Conn: s}, role, nil))
+			for range held {
+				defer c.Cork().Release()
+				wantNoError(t, c.Write(t.Context(), conn.Binary, make([]byte, 1000)))
+			}
+			wantNoError(t, c.Write(t.Context(), conn.Binary, make([]byte, 200<<10)))
+			if len(s.lengths) == 0 || s.lengths[0] != 64<<10 {
+				t.Errorf("%d held: the stream got %d bytes, want 64 KiB at first", held, s.lengths)
+			}
+			if role == conn.RoleServer && len(s.lengths) > 2 {
+				t.Errorf("%d held: the stream got %d bytes, want the rest at once, which is not copied", held, s.lengths)
+			}
+			c.CloseNow()
+			theirs.Close()
 		}
 	})
 }
@@ -285,4 +287,28 @@ func TestHoldUpToHalfOfTheQueue(t *testing.T) {
 		c.CloseNow()
 		theirs.Close()
 	}
+}
+
+// Nothing is added to what is held back after our Close frame.
+func TestNothingJoinsAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		may := make(chan struct{})
+		c := must(conn.New(&handshake.Result{Conn: tried{&reluctant{Conn: ours, may: may}}}, conn.RoleServer, nil))
+		defer c.CloseNow()
+		wantNoError(t, c.Write(t.Context(), conn.Text, []byte("first"))) // keeps the flusher
+		synctest.Wait()
+		defer c.Cork().Release()
+		wantNoError(t, c.Write(t.Context(), conn.Text, []byte("second")))
+		closed := call(func() error { return c.Close(4000, "") })
+		synctest.Wait()
+		wantClosedHere(t, c.Write(t.Context(), conn.Text, []byte("third")))
+		close(may)
+		p := wstest.NewPeer(t, theirs, conn.RoleClient)
+		p.Want(wstest.Text("first"), wstest.Text("second"))
+		p.WantClose(4000)
+		p.Send(wstest.Close(4000, ""))
+		wantNoError(t, <-closed)
+		p.WantEOF()
+	})
 }

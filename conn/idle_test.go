@@ -125,3 +125,27 @@ func TestOpenHasNoNotes(t *testing.T) {
 		c.CloseNow()
 	})
 }
+
+// What is held back for the flusher is unsent until that has sent it.
+func TestHeldForFlusherIsUnsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		go io.Copy(io.Discard, theirs)
+		c := must(New(&handshake.Result{Conn: willing{ours}}, RoleServer, nil))
+		c.out.lock()
+		c.out.flushing = true // as if it were about to run
+		c.out.unlock()
+		cork := c.Cork()
+		if err := c.Write(context.Background(), Text, nil); err != nil || !c.Unsent() {
+			t.Errorf("Write = %v, and nothing is unsent", err)
+		}
+		c.out.lock()
+		c.out.flushing = false
+		c.out.unlock()
+		cork.Release()
+		if c.Unsent() {
+			t.Error("something is unsent")
+		}
+		c.CloseNow()
+	})
+}
