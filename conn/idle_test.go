@@ -126,26 +126,41 @@ func TestOpenHasNoNotes(t *testing.T) {
 	})
 }
 
-// What is held back for the flusher is unsent until that has sent it.
-func TestHeldForFlusherIsUnsent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := pipe.New()
-		go io.Copy(io.Discard, theirs)
-		c := must(New(&handshake.Result{Conn: willing{ours}}, RoleServer, nil))
-		c.out.lock()
-		c.out.flushing = true // as if it were about to run
-		c.out.unlock()
-		cork := c.Cork()
-		if err := c.Write(context.Background(), Text, nil); err != nil || !c.Unsent() {
-			t.Errorf("Write = %v, and nothing is unsent", err)
-		}
-		c.out.lock()
-		c.out.flushing = false
-		c.out.unlock()
-		cork.Release()
-		if c.Unsent() {
-			t.Error("something is unsent")
-		}
-		c.CloseNow()
-	})
+// What is held back is unsent while a flusher is about to send it, and Flush waits until that
+// has ended.
+func TestFlusherIsWaitedFor(t *testing.T) {
+	for name, hold := range map[string]func(c *Conn) Cork{"Cork": (*Conn).Cork, "Hold": (*Conn).Hold} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			go io.Copy(io.Discard, theirs)
+			c := must(New(&handshake.Result{Conn: willing{ours}}, RoleServer, nil))
+			c.out.lock()
+			c.out.flushing = true // as if it were about to run
+			c.out.unlock()
+			cork := hold(c)
+			if err := c.Write(context.Background(), Text, nil); err != nil || !c.Unsent() {
+				t.Errorf("%s: Write = %v, and nothing is unsent", name, err)
+			}
+			cork.Release()
+			flushed := make(chan error, 1)
+			go func() { flushed <- c.Flush(context.Background()) }()
+			synctest.Wait()
+			select {
+			case err := <-flushed:
+				t.Errorf("%s: Flush = %v, before the flusher has ended", name, err)
+			default:
+			}
+			c.out.lock()
+			c.out.flushing = false
+			c.out.startFlusher()
+			c.out.unlock()
+			if err := <-flushed; err != nil {
+				t.Errorf("%s: Flush = %v", name, err)
+			}
+			if c.Unsent() {
+				t.Errorf("%s: something is unsent", name)
+			}
+			c.CloseNow()
+		})
+	}
 }

@@ -29,9 +29,9 @@ func (o *outbound) lock() {
 	}
 }
 
-// lend gives the backlog, which is empty, to others, unless the flusher is about to end. Called with mu held, while nobody has the token. A connection
-// whose frames are all made with mu held keeps its own, and so does one whose writers wait
-// for a position.
+// lend gives the backlog, which is empty, to others, unless the flusher is about to end.
+// Called with mu held, while nobody has the token. A connection whose frames are all made
+// with mu held keeps its own, and so does one whose writers wait for a position.
 func (o *outbound) lend() {
 	if o.serial || !o.tries || o.flushing {
 		return

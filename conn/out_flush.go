@@ -181,9 +181,9 @@ func (o *outbound) settle() {
 }
 
 // active reports whether something is still to be written, or is just being
-// written. Called with mu held.
+// written. The flusher may be ending the stream. Called with mu held.
 func (o *outbound) active() bool {
-	return o.writing() || o.partial || !o.pending.empty()
+	return o.writing() || o.flushing || o.partial || !o.pending.empty()
 }
 
 // failed ends the connection after a failed write of the caller, which has the
@@ -242,6 +242,7 @@ func (o *outbound) runFlusher() {
 	if err != nil {
 		o.failed(err)
 	}
+	o.progress.fire()
 	o.unlock()
 }
 

@@ -44,7 +44,7 @@ func (c *Conn) Unsent() bool {
 	if o.message.held() { // a message that waits for its end delays others
 		return true
 	}
-	return o.active() && (o.writing() || !o.held())
+	return o.active() && (o.writing() || o.flushing || !o.held())
 }
 
 // Flush waits until nothing is unsent: all that was written or sent has gone to the

@@ -1,9 +1,11 @@
 package conn_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
@@ -206,3 +208,28 @@ func TestShutdownAfterResponse(t *testing.T) {
 		}
 	})
 }
+
+// What a client does wrong, or that it hangs up, is no fault of the program, and not logged.
+func TestServeConnsLogsNoClient(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	onShells(t, func(t *testing.T, o *conn.Options) {
+		s := &conn.Server{Options: &conn.AcceptOptions{Conn: *o}}
+		s.Handle = func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error { return ignoreMessage }
+		w := serveConns(t, s)
+		for _, request := range []string{"", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\n\r\n", rawRequest("")} {
+			nc := w.connect()
+			io.WriteString(nc, request)
+			synctest.Wait()
+			nc.Close()
+			<-time.After(time.Minute)
+		}
+		if log.Len() > 0 {
+			t.Errorf("logged: %s", &log)
+		}
+	})
+}
+
+func ignoreMessage(conn.Message) error { return nil }
