@@ -203,7 +203,9 @@ func TestContextForgets(t *testing.T) {
 	c.CloseNow()
 	<-called
 	<-called
-	if stop() {
+	late := connContext{c}.AfterFunc(func() { called <- struct{}{} })
+	<-called
+	if stop() || late() {
 		t.Error("stop came in time after the call")
 	}
 	<-c.Done()

@@ -314,3 +314,17 @@ func TestServerHandleReturnsNil(t *testing.T) {
 		}
 	})
 }
+
+// A request that a Server refuses for a reason of its own ends its HTTP connection.
+func TestServerRefusalClosesConnection(t *testing.T) {
+	down := &conn.Server{Serve: echo}
+	wantNoError(t, down.Shutdown(t.Context()))
+	for status, s := range map[int]*conn.Server{http.StatusServiceUnavailable: down, http.StatusInternalServerError: {}} {
+		s.OnRefuse = func(*http.Request, error) {}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://example.test/", nil))
+		if got := w.Header().Get("Connection"); w.Code != status || got != "close" {
+			t.Errorf("status %d, Connection: %q; want %d, close", w.Code, got, status)
+		}
+	}
+}

@@ -230,3 +230,58 @@ func TestQueuedBehindLargeMessageBeforeClose(t *testing.T) {
 		wantNoError(t, <-closed)
 	})
 }
+
+// A Pong that is held back, for more has come, leaves though the handler of that blocks.
+func TestHandlerBlocksAfterPing(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		enough := make(chan struct{})
+		ended := call(func() error {
+			return each(b.c, context.Background(), func(conn.Message) error {
+				<-enough
+				return nil
+			})
+		})
+		b.p.SendBytes(append(b.octets(wstest.Ping("1")), b.octets(wstest.Text("text"))...))
+		b.p.Want(wstest.Pong("1"))
+		b.at(0)
+		close(enough)
+		b.c.CloseNow()
+		wantClosedHere(b.T, <-ended)
+	})
+}
+
+// What is held back leaves when the peer has ended the stream, since nothing comes after it.
+func TestHeldUntilStreamEnds(t *testing.T) {
+	for name, write := range writes {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			c := must(conn.New(&handshake.Result{Conn: ours}, conn.RoleServer, nil))
+			defer c.CloseNow()
+			defer c.Hold().Release()
+			wantNoError(t, write(c, name))
+			ended := reading(c)
+			synctest.Wait()
+			theirs.(interface{ CloseWrite() error }).CloseWrite()
+			<-ended
+			wstest.NewPeer(t, theirs, conn.RoleClient).Want(wstest.Text(name))
+		})
+	}
+}
+
+// The queue takes as many messages as it may, beside the one that is under way.
+func TestQueueMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		defer theirs.Close()
+		may := make(chan struct{})
+		hs := &handshake.Result{Conn: tried{&reluctant{Conn: ours, may: may}}}
+		c := must(conn.New(hs, conn.RoleServer, limits(conn.Limits{QueueMessages: 10})))
+		defer c.CloseNow()
+		p := conn.NewPrepared(conn.Text, nil)
+		for range 1 + 10 {
+			wantNoError(t, c.Send(p))
+		}
+		wantError(t, c.Send(p), conn.ErrQueueFull)
+		close(may)
+	})
+}

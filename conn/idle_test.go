@@ -164,3 +164,23 @@ func TestFlusherIsWaitedFor(t *testing.T) {
 		})
 	}
 }
+
+// A Ping whose Pong nobody waits for any more is forgotten.
+func TestPingIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		go io.Copy(io.Discard, theirs)
+		c := must(New(&handshake.Result{Conn: ours}, RoleServer, nil))
+		for range 3 {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			if err := c.Ping(ctx); err == nil {
+				t.Error("a Pong came")
+			}
+			cancel()
+		}
+		if n := len(c.pings.rest.waits); n > 0 {
+			t.Errorf("%d Pings are kept", n)
+		}
+		c.CloseNow()
+	})
+}

@@ -233,3 +233,28 @@ func TestServeConnsLogsNoClient(t *testing.T) {
 }
 
 func ignoreMessage(conn.Message) error { return nil }
+
+// OnEnd is told of the end of a connection, whichever way it is served.
+func TestOnEndOnce(t *testing.T) {
+	for _, s := range []*conn.Server{
+		{Serve: func(context.Context, *conn.Conn, *http.Request) error { return nil }},
+		{Handle: func(_ context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
+			c.CloseNow()
+			return ignoreMessage
+		}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			told := 0
+			s.OnEnd = func(*conn.Conn, error) { told++ }
+			c := mustDial(t, serveInMemory(t, s))
+			if _, _, err := c.Read(t.Context()); err == nil {
+				t.Error("a message came")
+			}
+			c.CloseNow()
+			synctest.Wait()
+			if told != 1 {
+				t.Errorf("OnEnd was called %d times", told)
+			}
+		})
+	}
+}
