@@ -275,8 +275,8 @@ func (o *outbound) flush() error {
 }
 
 // isIdle reports whether nothing is to be written any more, and for how long
-// that has been so after the end. If nothing had to be written then, that is as
-// long as clock counts.
+// that has been so after the end: if nothing had to be written then, since the
+// program began.
 func (o *outbound) isIdle() (idle bool, since time.Duration) {
 	o.lock()
 	defer o.unlock()
