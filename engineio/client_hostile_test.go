@@ -658,7 +658,7 @@ func TestClientUpgradeFails(t *testing.T) {
 					t.Errorf("Flush = %v over %s", err, r.c.Transport())
 				}
 				r.want("late")
-				time.Sleep(time.Second) // the ping is answered, and no clock rings without end
+				synctest.Wait() // the ping is answered
 				r.c.Close()
 				r.wantEnd(engineio.ForcedClose)
 				if got.String() != "4a31" {

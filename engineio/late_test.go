@@ -149,3 +149,22 @@ func TestMomentsEnd(t *testing.T) {
 	peer.CloseNow()
 	<-c.Done()
 }
+
+// Neither is that of a client.
+func TestClientMomentsEnd(t *testing.T) {
+	o, err := (*DialOptions)(nil).resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(&web{o: o})
+	ws, peer := wstest.Pipe(nil)
+	c.mu.Lock()
+	c.state, c.probing, c.probe = probing, ws, momentOf(time.Now())
+	if c.dropProbe(errProbe); c.probe != 0 || c.state != polling {
+		t.Errorf("a WebSocket that was dropped is dropped at %d", c.probe)
+	}
+	c.mu.Unlock()
+	<-ws.Done()
+	peer.CloseNow()
+	<-peer.Done()
+}
