@@ -312,3 +312,26 @@ func TestNothingJoinsAfterClose(t *testing.T) {
 		p.WantEOF()
 	})
 }
+
+// When all messages that came at once have been handled nothing is held back any more.
+func TestNothingCorkedAfterBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := wstest.PipePeer(t, conn.RoleServer, nil)
+		got := 0
+		failed := call(func() error {
+			return each(c, context.Background(), func(conn.Message) error {
+				if got++; got == 1 && conn.Corks(c) == 0 {
+					t.Error("nothing is held back while more is at hand")
+				}
+				return nil
+			})
+		})
+		p.Send(wstest.Text("1"), wstest.Text("2"), wstest.Text("3"))
+		synctest.Wait()
+		if n := conn.Corks(c); n != 0 || got != 3 {
+			t.Errorf("%d hold back after %d messages", n, got)
+		}
+		c.CloseNow()
+		<-failed
+	})
+}

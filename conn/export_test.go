@@ -55,6 +55,9 @@ func UseLoop() {
 	defaultLoop = func() *Loop { return &Loop{} }
 }
 
+// Corks returns how many hold back what c sends.
+func Corks(c *Conn) int { return int(c.out.corks.Load()) }
+
 // LoopConns returns how many connections l counts.
 func LoopConns(l *Loop) int {
 	l.mu.Lock()

@@ -101,6 +101,14 @@ func TestQueueLetsGo(t *testing.T) {
 		if kept := q.ring != nil; kept != (n <= fewFrames) {
 			t.Errorf("%d frames: the ring is kept: %t", n, kept)
 		}
+		for range n {
+			q.push(sharedFrame{p: []byte("x"), sent: true})
+		}
+		for q.dropOldest() {
+		}
+		if kept := q.ring != nil; kept != (n <= fewFrames) {
+			t.Errorf("%d frames, all dropped: the ring is kept: %t", n, kept)
+		}
 	}
 	var q queue
 	p := []byte("x")

@@ -150,6 +150,9 @@ func TestServerPanic(t *testing.T) {
 						t.Errorf("Conn %p, error %v", c, err)
 						p = &conn.PanicError{}
 					}
+					if is := errors.Is(err, errEnough); is != (name == "error") {
+						t.Errorf("%v is the error: %t", err, is)
+					}
 					panicked <- p.Value
 				},
 			})
