@@ -9,8 +9,10 @@ import (
 	"github.com/parleyws/parley/socketio"
 )
 
-// tooLong is how much longer than its ctx a request may take.
-const tooLong = 2 * time.Second
+const (
+	soon    = 100 * time.Millisecond // after which the ctx of a request ends
+	tooLong = 2 * time.Second        // how much longer than its ctx a request may take
+)
 
 // requests has requests end with their ctx, cancelled or past its deadline, while the broker stands
 // still. Afterwards they are answered again.
@@ -37,17 +39,21 @@ func (s *Suite) requests(t *testing.T) {
 		"Nodes":          func(ctx context.Context) error { return anyway(io.Nodes(ctx)) },
 		"Rooms":          func(ctx context.Context) error { return anyway(io.Rooms(ctx)) },
 	} {
-		const limit = 100 * time.Millisecond
-		cancelled, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(limit, cancel)
-		late, cancel := context.WithTimeout(t.Context(), limit)
-		defer cancel()
-		for how, ctx := range map[string]context.Context{"cancelled": cancelled, "late": late} {
+		for how, bound := range map[string]func() (context.Context, context.CancelFunc){
+			"late": func() (context.Context, context.CancelFunc) { return context.WithTimeout(t.Context(), soon) },
+			"cancelled": func() (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(soon, cancel)
+				return ctx, cancel
+			},
+		} {
+			ctx, cancel := bound()
+			defer cancel()
 			begin := time.Now()
 			if err := request(ctx); err == nil {
 				t.Errorf("%s, %s: no error", name, how)
 			}
-			if d := time.Since(begin); d > limit+tooLong {
+			if d := time.Since(begin); d > soon+tooLong {
 				t.Errorf("%s, %s: it ended after %v", name, how, d)
 			}
 		}
