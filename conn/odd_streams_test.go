@@ -1,6 +1,7 @@
 package conn_test
 
 import (
+	"io"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -59,4 +60,38 @@ func (b *bubble) noLaterThan(d time.Duration) {
 	if got := time.Since(b.start); got > d {
 		b.Errorf("at %v, want at most %v", got, d)
 	}
+}
+
+// A forgetful stream tells of its end once. After that it seems to be silent.
+type forgetful struct {
+	net.Conn
+	silent net.Conn
+}
+
+func (s *forgetful) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if err == io.EOF {
+		s.Conn = s.silent
+	}
+	return n, err
+}
+
+// TestEndToldOnce: the end of the stream need not be told twice. The closer, which reads up to
+// it, gives up in its time.
+func TestEndToldOnce(t *testing.T) {
+	wrap := func(nc net.Conn) net.Conn {
+		silent, _ := pipe.New()
+		return &forgetful{nc, silent}
+	}
+	allOdds(t, nil, 1<<10, wrap, func(b *bubble) {
+		b.p.CloseWrite()
+		if _, _, err := b.c.Read(b.Context()); err == nil {
+			b.Error("there was a message")
+		}
+		select {
+		case <-b.c.Done():
+		case <-time.After(10 * time.Second):
+			b.Fatal("the stream is open after 10 s")
+		}
+	})
 }

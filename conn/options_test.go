@@ -6,8 +6,9 @@ import "testing"
 // are few, however many options there are.
 func TestKnownOptions(t *testing.T) {
 	const many = 3 * mostKnown
+	loop := &Loop{}
 	settings := func(n int) *settings {
-		return must((&Options{Limits: Limits{Message: int64(n + 1)}}).settings())
+		return must((&Options{Limits: Limits{Message: int64(n + 1)}, Loop: loop}).settings())
 	}
 	forgotten := 0
 	for n := range many {

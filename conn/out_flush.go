@@ -275,12 +275,15 @@ func (o *outbound) flush() error {
 }
 
 // isIdle reports whether nothing is to be written any more, and for how long
-// that has been so after the end: if nothing had to be written then, since the
-// program began.
+// that has been so after the end: noTime if nothing had to be written then.
 func (o *outbound) isIdle() (idle bool, since time.Duration) {
 	o.lock()
 	defer o.unlock()
-	return !o.active(), clock() - o.c.life.empty()
+	since = noTime
+	if at := o.c.life.empty(); at != 0 {
+		since = clock() - at
+	}
+	return !o.active(), since
 }
 
 // idle waits until nothing is to be written any more, or the connection is

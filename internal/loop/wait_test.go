@@ -291,3 +291,25 @@ func TestDeadlinesThatPoke(t *testing.T) {
 		}
 	})
 }
+
+// The end of the stream is read each time, also if it came before the loop had the socket.
+func TestEndIsReadAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *shop) {
+		dial := s.dial
+		s.dial = func() (ours, theirs net.Conn) {
+			ours, theirs = dial()
+			if err := theirs.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+				t.Error(err)
+			}
+			return ours, theirs
+		}
+		socket, theirs := s.open()
+		defer theirs.Close()
+		for range 3 {
+			socket.SetReadDeadline(time.Now().Add(time.Minute))
+			if n, err := socket.Read(make([]byte, 8)); n != 0 || err != io.EOF {
+				t.Fatalf("read %d bytes, %v", n, err)
+			}
+		}
+	})
+}

@@ -97,7 +97,6 @@ func (k *kernel) Watch(fd, number int32) error {
 		k.tell(fd, kind)
 	})
 	c.out.watch(writingEnd, func() { k.tell(fd, loop.Writable) })
-	k.tell(fd, loop.Readable|loop.Writable)
 	return nil
 }
 

@@ -131,11 +131,14 @@ func (s *stream) tryWrite(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// watch has f called, with mu held, after every change.
+// watch has f called, with mu held, now and after every change. nil ends that.
 func (s *stream) watch(end int, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watchers[end] = f
+	if f != nil {
+		f()
+	}
 }
 
 // writeError returns the reason why nothing can be written, or nil.
