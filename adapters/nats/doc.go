@@ -60,7 +60,9 @@
 // So do all clients for which JetStream is not there at the moment, and all that were away
 // when streams in memory were lost. Meanwhile events go to the other nodes without it,
 // which Stats.Unlogged counts. Streams with replicas are not there for some seconds after
-// the server that leads them was killed.
+// the server that leads them was killed. Events that were on their way to that server are
+// lost for the other nodes, as on a connection that is lost, and also counted; a client that
+// comes back before their node has noticed is not told that it lacks them.
 //
 // JetStream and all nodes must be in one cluster of NATS servers: by gateways and leaf nodes
 // events may overtake the subscriptions of a client that comes back.
