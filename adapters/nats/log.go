@@ -27,7 +27,8 @@ type eventLog struct {
 	g        *logging
 	recovery socketio.Recovery
 	sessions sessions
-	hole     atomic.Bool // events are missing in the stream: the writer is to say so
+	hole     atomic.Bool  // events are missing in the stream: the writer is to say so
+	saying   atomic.Int32 // how often it has, in messages that are not known to be stored
 
 	mu        sync.Mutex // held during deliveries
 	closed    bool
@@ -166,6 +167,33 @@ func (l *eventLog) stored(sequence, number uint64) {
 	l.known = max(l.known, number)
 }
 
+// A holeAnswer awaits JetStream's answer to a message that says that events are missing.
+type holeAnswer struct{ l *eventLog }
+
+func (a holeAnswer) stored(sequence uint64) {
+	a.l.stored(sequence, 0)
+	a.l.spoil()
+	a.l.saying.Add(-1)
+	a.l.g.c.pulse()
+}
+
+func (a holeAnswer) failed(uint64, bool) {
+	a.l.lack()
+	a.l.saying.Add(-1)
+}
+
+// lacks reports whether events of this node are missing in the stream, which does not say so.
+func (l *eventLog) lacks() bool { return l.hole.Load() || l.saying.Load() > 0 }
+
+// spoil takes note that events are missing of which the round that is under way may not read.
+func (l *eventLog) spoil() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.now != nil {
+		l.now.lacks = true
+	}
+}
+
 // locate asks for the position, so that a client for which nothing has come for long is
 // not asked for what is not kept any more.
 func (l *eventLog) locate() {
@@ -191,15 +219,14 @@ func (a location) stored(sequence uint64) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if a.r != nil {
-		if l.now == a.r && !l.closed {
-			a.r.until = sequence
-			l.g.c.all.Go(a.r.run)
-		}
-		return
+	l.moved() // a client that is lost next is where this node is
+	switch {
+	case a.r == nil:
+		l.locating = false
+	case l.now == a.r && !l.closed:
+		a.r.until = sequence
+		l.g.c.all.Go(a.r.run)
 	}
-	l.locating = false
-	l.moved()
 }
 
 // moved tells the namespace where it is. Called with mu held.
@@ -245,11 +272,12 @@ func (l *eventLog) check() {
 	l.sessions.refresh()
 }
 
-// lack makes the writer say in the stream that events of this node are missing.
+// lack makes the writer say that events of this node are missing: in the stream, and by its
+// heartbeats until that is stored.
 func (l *eventLog) lack() {
 	l.hole.Store(true)
 	l.g.lacks.Store(true)
-	l.n.c.queue.stir()
+	l.g.c.pulse()
 }
 
 // Close implements socketio.Adapter.

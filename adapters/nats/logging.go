@@ -3,6 +3,7 @@ package natsadapter
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -210,6 +211,11 @@ func (g *logging) logs() (list []*eventLog) {
 		}
 	}
 	return list
+}
+
+// lacking reports whether events of this node are missing, and the stream does not say so yet.
+func (g *logging) lacking() bool {
+	return g != nil && slices.ContainsFunc(g.logs(), (*eventLog).lacks)
 }
 
 // receive takes JetStream's answers. It returns false for another message. Called by the

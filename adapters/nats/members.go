@@ -1,6 +1,7 @@
 package natsadapter
 
 import (
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -11,6 +12,10 @@ import (
 // heartbeats of their links that they are there. If a link is silent the NATS server is
 // asked: a message with a reply subject that nobody hears is answered by the server
 // itself, "no responders", as soon as it knows that the link has ended.
+//
+// A node whose events go without JetStream, or were not stored, says so by its heartbeats
+// until that is in the stream: meanwhile no client comes back anywhere. If it goes before, the
+// others say it in its place.
 const (
 	linkLength = 16     // of a link's name, in bytes
 	maxNodes   = 10_000 // of a namespace, and of all of them together
@@ -22,7 +27,13 @@ const (
 )
 
 // A member is the link of another node.
-type member struct{ heard time.Time }
+type member struct {
+	heard time.Time
+	lacks bool // events of it are missing in the stream
+}
+
+// lackMark follows the link in the heartbeat of a node whose events are missing.
+const lackMark = "!"
 
 // isUID reports whether a string can be the name of a node in a namespace.
 func isUID(uid string) bool {
@@ -70,10 +81,26 @@ func (c *Broker) forget(n *namespace, uid string) {
 	n.node.NodeGone(uid)
 }
 
+// lacking reports whether events of any node are missing of which the stream does not say so.
+func (c *Broker) lacking() bool {
+	if c.logging.lacking() {
+		return true
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, m := range c.members {
+		if m.lacks {
+			return true
+		}
+	}
+	return false
+}
+
 // heartbeat takes note of the heartbeat of a link. One that is new, or has come back, is
 // asked for its namespaces. One that is heard for the first time on this connection hears
 // this node too.
-func (c *Broker) heartbeat(link string) {
+func (c *Broker) heartbeat(text string) {
+	link, lacks := strings.CutSuffix(text, lackMark)
 	if !isUID(link+"0") || len(link) != linkLength {
 		c.counters.refused.Add(1)
 		return
@@ -87,15 +114,25 @@ func (c *Broker) heartbeat(link string) {
 	}
 	back := m != nil && m.heard.Before(c.since)
 	if m != nil {
-		m.heard = time.Now()
+		m.heard, m.lacks = time.Now(), lacks
 	}
 	c.mu.Unlock()
+	if lacks && c.logging != nil {
+		for _, l := range c.logging.logs() {
+			l.spoil()
+		}
+	}
 	if fresh {
 		c.greet()
 	} else if back {
-		c.beating.Store(true)
-		c.queue.stir()
+		c.pulse()
 	}
+}
+
+// pulse makes the writer send a heartbeat.
+func (c *Broker) pulse() {
+	c.beating.Store(true)
+	c.queue.stir()
 }
 
 // lostLink forgets a link, and all nodes of its in all namespaces.
@@ -106,7 +143,7 @@ func (c *Broker) lostLink(link string) {
 	}
 	var list []gone
 	c.mu.Lock()
-	known := c.members[link] != nil
+	m := c.members[link]
 	delete(c.members, link)
 	for n := range c.namespaces {
 		for uid := range n.peers {
@@ -120,15 +157,25 @@ func (c *Broker) lostLink(link string) {
 	for _, g := range list {
 		g.n.node.NodeGone(g.uid)
 	}
-	if known {
-		c.o.Logger.Info("socket.io: a node has gone", "link", link)
+	if m == nil {
+		return
 	}
+	if m.lacks && c.logging != nil {
+		for _, l := range c.logging.logs() {
+			l.lack()
+		}
+	}
+	c.o.Logger.Info("socket.io: a node has gone", "link", link)
 }
 
 // beat sends the heartbeat, and asks for links that have been silent, or for all of them.
 // Called by the writer.
 func (c *Broker) beat(all bool) {
-	if c.nc.Publish(c.subjects.links(), []byte(c.link)) != nil {
+	heartbeat := c.link
+	if c.logging.lacking() {
+		heartbeat += lackMark
+	}
+	if c.nc.Publish(c.subjects.links(), []byte(heartbeat)) != nil {
 		all = false // there is no connection to ask
 	}
 	now := time.Now()

@@ -329,6 +329,63 @@ func TestMissing(t *testing.T) {
 	}
 }
 
+// While events of a node go without JetStream no client comes back to another node, which
+// can't know what it has missed. When the node has gone clients come back again that have been
+// there since.
+func TestNodeWithoutJetStream(t *testing.T) {
+	s := serve(t, func(o *server.Options) {
+		o.JetStream, o.StoreDir = true, t.TempDir()
+		plain := &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{">"}, Deny: []string{"$JS.API.>"}}}
+		o.Users = []*server.User{{Username: "all", Password: "p"}, {Username: "plain", Password: "p", Permissions: plain}}
+		o.NoAuthUser = "all"
+	})
+	b := startLogging(t, s.ClientURL())
+	b.located() // where a is not yet
+	a := startLogging(t, s.ClientURL())
+	a.located()
+	without := startLogging(t, strings.Replace(s.ClientURL(), "nats://", "nats://plain:p@", 1))
+	ready(t, a, b, without)
+	f := newFront(t)
+	f.lead(a.url)
+	c := f.listen("room")
+	move := func(to *node, recovered bool) {
+		t.Helper()
+		id := c.ID()
+		f.lead(to.url)
+		f.cut()
+		c.returned(t, id, recovered)
+	}
+	move(b, true)
+	move(a, true) // though nothing has come meanwhile
+	move(b, true)
+	number := 0
+	emit := func() {
+		t.Helper()
+		number++
+		check(t, without.io.To("room").Emit("n", "without", number))
+	}
+	emit()
+	until(t, "the event comes", func() bool { return c.has("without") == number })
+	id := c.ID()
+	f.lead(closedURL(t))
+	f.cut()
+	emit() // it is missing
+	until(t, "it has left", func() bool { return without.c.Stats().Unlogged == 2 })
+	c.forget()
+	f.lead(a.url)
+	c.returned(t, id, false)
+	without.end()
+	from, to := a, b
+	until(t, "clients come back", func() bool {
+		until(t, "the session is kept", func() bool { return from.c.Sessions() == 1 && from.c.Flying() == 0 })
+		from, to = to, from
+		id := c.ID()
+		f.lead(from.url)
+		f.cut()
+		return <-c.back && c.ID() == id
+	})
+}
+
 // A server that takes nothing keeps nobody on the same node waiting. What was emitted
 // meanwhile reaches other nodes when it goes on, and clients come back that have missed it,
 // unless that took so long that nobody knows any more what is kept.

@@ -32,7 +32,8 @@ type round struct {
 	number  uint64 // of the last event of this node before the mark
 	until   uint64 // the mark's position; 0: not known yet
 	recent  []entry
-	bytes   int // of recent
+	bytes   int  // of recent
+	lacks   bool // events are missing of which it may not read; guarded by eventLog.mu
 
 	// Of run alone:
 	first   uint64 // all that follows was read
@@ -119,7 +120,7 @@ func (l *eventLog) join(m *returning) {
 
 // begin begins a round. Called with mu held.
 func (l *eventLog) begin(r *round) {
-	l.now, r.number = r, l.number
+	l.now, r.number, r.lacks = r, l.number, l.n.c.lacking()
 	if err := l.n.c.queue.add(op{namespace: l.n, action: mark, round: r}); err != nil {
 		l.endRound(r, err)
 	}
@@ -312,7 +313,7 @@ func (r *round) admit(m *returning) error {
 		return errTrimmed
 	case r.bytes > r.l.recovery.EventBytes:
 		return errMany
-	case r.hole > m.from.sequence:
+	case r.hole > m.from.sequence, r.lacks, r.l.lacks():
 		return errMissing
 	}
 	from := m.from

@@ -12,7 +12,7 @@ import (
 //	PREFIX.ns.NAME.all         messages for all nodes that have the namespace
 //	PREFIX.ns.NAME.room.ROOM   events for a room; heard only by nodes where it has a member
 //	PREFIX.ns.NAME.node.UID    answers for a node
-//	PREFIX.links               heartbeats of all nodes
+//	PREFIX.links               heartbeats of all nodes: LINK, or LINK! if events of it are missing
 //	PREFIX.link.LINK.FROM      asks, by being published, whether the node LINK is there
 //	PREFIX.gone.FROM.LINK      where the server says that LINK is not there
 //

@@ -22,9 +22,12 @@ func (c *Broker) transmit(o *op, subject string) error {
 	}
 	n := o.namespace
 	if c.logging.state.Load() != ready {
+		if o.number > 0 && !n.events.hole.Load() { // who misses it has heard that it is missing
+			n.events.lack()
+			c.beat(false)
+		}
 		err := c.nc.Publish(subject, *o.message)
 		if err == nil && o.number > 0 {
-			n.events.lack()
 			c.counters.unlogged.Add(1)
 		}
 		return err
@@ -77,11 +80,14 @@ func (c *Broker) awaitLog() bool {
 // confess says in the stream that events of this node are missing, if that is so.
 func (c *Broker) confess(n *namespace) {
 	l := n.events
-	if c.logging.state.Load() != ready || !l.hole.Swap(false) {
+	if c.logging.state.Load() != ready || !l.hole.Load() {
 		return
 	}
-	if c.store(n.log+holeToken, nil, eventAnswer{l, 0}) != nil {
+	l.saying.Add(1) // so that l lacks all the while
+	l.hole.Store(false)
+	if c.store(n.log+holeToken, nil, holeAnswer{l}) != nil {
 		l.hole.Store(true)
+		l.saying.Add(-1)
 	}
 }
 
