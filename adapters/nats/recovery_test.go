@@ -348,16 +348,20 @@ func TestNodeWithoutJetStream(t *testing.T) {
 	f := newFront(t)
 	f.lead(a.url)
 	c := f.listen("room")
-	move := func(to *node, recovered bool) {
+	away := func(from *node) {
 		t.Helper()
-		id := c.ID()
-		f.lead(to.url)
+		f.lead(closedURL(t))
 		f.cut()
-		c.returned(t, id, recovered)
+		until(t, "the session is written", func() bool { return from.c.Sessions() == 0 && from.c.Flying() == 0 })
 	}
-	move(b, true)
-	move(a, true) // though nothing has come meanwhile
-	move(b, true)
+	nodes := []*node{a, b, a, b} // though nothing comes meanwhile
+	for i, from := range nodes[:3] {
+		until(t, "the session is kept", func() bool { return from.c.Sessions() == 1 && from.c.Flying() == 0 })
+		id := c.ID()
+		away(from)
+		f.lead(nodes[i+1].url)
+		c.returned(t, id, true)
+	}
 	number := 0
 	emit := func() {
 		t.Helper()
@@ -367,8 +371,7 @@ func TestNodeWithoutJetStream(t *testing.T) {
 	emit()
 	until(t, "the event comes", func() bool { return c.has("without") == number })
 	id := c.ID()
-	f.lead(closedURL(t))
-	f.cut()
+	away(b)
 	emit() // it is missing
 	until(t, "it has left", func() bool { return without.c.Stats().Unlogged == 2 })
 	c.forget()
