@@ -12,16 +12,17 @@
 // A test is given to a mutant only if it reaches what is changed, and quick tests go first; see
 // suite. Mutants share programs as far as they don't overlap; see schema. So trying one takes
 // about as long as the first test that fails. The tests run in their long form, and what
-// fails must fail twice, so that a busy machine kills nothing.
+// fails must fail twice, so that a busy machine kills nothing. One that was judged takes as
+// long as all tests that reach it, and is tried only with -again.
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path"
@@ -40,6 +41,7 @@ func main() {
 	flag.IntVar(&o.sample, "sample", 0, "try so many mutants of each package, drawn by -seed; 0 is all")
 	flag.DurationVar(&o.time, "for", 1<<62, "begin no more mutants of a package after this `time`")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the order in which mutants are tried")
+	flag.BoolVar(&o.again, "again", false, "try also those that were judged")
 	flag.IntVar(&o.jobs, "j", 2, "try so many at once")
 	flag.BoolVar(&o.verbose, "v", false, "print what kills each mutant")
 	only := flag.String("only", "", "only mutants that this `expression` matches, as they are printed")
@@ -60,7 +62,7 @@ type options struct {
 	time           time.Duration
 	seed           uint64
 	jobs           int
-	verbose        bool
+	again, verbose bool
 }
 
 // run tries the mutants of all targets, and reports whether none lives that was not judged.
@@ -88,6 +90,10 @@ func (o *options) run(only string, targets []string) (ok bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		t.known = func(m *mutant) bool {
+			_, judged := reasons[m.String()]
+			return judged && !o.again
+		}
 		s, err := o.tryAll(t, all, reasons)
 		if err != nil {
 			return false, err
@@ -103,7 +109,8 @@ func (o *options) run(only string, targets []string) (ok bool, err error) {
 	return ok, nil
 }
 
-// choose returns the mutants of a package that may be tried, in an order drawn by the seed.
+// choose returns the mutants of a package that may be tried, in an order drawn by the seed and
+// by what they are: code that changes draws only its own mutants anew.
 func (o *options) choose(dir string, only *regexp.Regexp) (all []*mutant, err error) {
 	names, err := sources(dir)
 	if err != nil {
@@ -124,8 +131,12 @@ func (o *options) choose(dir string, only *regexp.Regexp) (all []*mutant, err er
 			}
 		}
 	}
-	r := rand.New(rand.NewPCG(o.seed, 0))
-	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	drawn := make(map[*mutant]string, len(all))
+	for _, m := range all {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", o.seed, m))
+		drawn[m] = string(sum[:])
+	}
+	slices.SortFunc(all, func(a, b *mutant) int { return strings.Compare(drawn[a], drawn[b]) })
 	return all, nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +103,36 @@ func TestSchema(t *testing.T) {
 	}
 }
 
+// The order does not change where the code does not.
+func TestOrder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "go.mod", "module m\n\ngo 1.24\n")
+	order := func(seed uint64, source []byte) (names []string) {
+		t.Helper()
+		write(t, "p/f.go", string(source))
+		all, err := (&options{seed: seed}).choose("p", regexp.MustCompile(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all {
+			names = append(names, m.String())
+		}
+		return names
+	}
+	before := order(1, source)
+	more := order(1, append(slices.Clone(source), "\nfunc h(a int) int { return a + 10 }\n"...))
+	if len(more) <= len(before) {
+		t.Fatalf("%d mutants, of less code %d", len(more), len(before))
+	}
+	if other := order(2, source); slices.Equal(other, before) {
+		t.Error("the seed changes nothing")
+	}
+	more = slices.DeleteFunc(more, func(name string) bool { return !slices.Contains(before, name) })
+	if !slices.Equal(more, before) {
+		t.Errorf("the order has changed:\n%s\nbefore:\n%s", strings.Join(more, "\n"), strings.Join(before, "\n"))
+	}
+}
+
 func write(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
@@ -120,9 +152,13 @@ func TestRun(t *testing.T) {
 	write(t, "p/p_test.go", "package p\n\nimport \"testing\"\n\nfunc Test(t *testing.T) {\n\tif Max(1, 2) != 2 || Max(2, 1) != 2 {\n\t\tt.Error()\n\t}\n}\n")
 	const same = "p/p.go Max: operator, > -> >= | if a > b {"
 	write(t, "judged.txt", "# equal numbers are the same\n"+same+"\n")
-	for judged, want := range map[string]string{"": same + "\n", "judged.txt": ""} {
+	for _, c := range []struct {
+		judged, want string
+		again        bool
+	}{{"", same + "\n", false}, {"judged.txt", "", false}, {"judged.txt", "", true}} {
+		judged, want := c.judged, c.want
 		var out bytes.Buffer
-		o := options{out: &out, judged: judged, scores: "scores.txt", jobs: 2, time: time.Hour}
+		o := options{out: &out, judged: judged, scores: "scores.txt", jobs: 2, time: time.Hour, again: c.again}
 		ok, err := o.run("", []string{"p"})
 		if err != nil || ok != (judged != "") {
 			t.Errorf("judged %q: %v, %v\n%s", judged, ok, err, &out)
@@ -134,6 +170,15 @@ func TestRun(t *testing.T) {
 	}
 	if b, err := os.ReadFile("scores.txt"); err != nil || !strings.Contains(string(b), "1 judged,   0 live") && !strings.Contains(string(b), "1 live") {
 		t.Errorf("scores: %q, %v", b, err)
+	}
+	// What was judged is not tried: that it is killed by now shows only then.
+	write(t, "judged.txt", "# wrong\np/p.go Max: condition, a > b -> (a > b) && false | if a > b {\n")
+	for again, want := range map[bool]string{false: "1 judged", true: "0 judged"} {
+		var out bytes.Buffer
+		o := options{out: &out, judged: "judged.txt", jobs: 2, time: time.Hour, again: again}
+		if _, err := o.run("", []string{"p"}); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("again %t: %v\n%s", again, err, &out)
+		}
 	}
 	write(t, "p/p_test.go", "package p\n\nimport \"testing\"\n\nfunc Test(t *testing.T) { t.Error() }\n")
 	if _, err := (&options{out: &bytes.Buffer{}, jobs: 1, time: time.Hour}).run("", []string{"p"}); err == nil {

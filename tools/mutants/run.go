@@ -30,6 +30,7 @@ type target struct {
 	dir     string
 	program *program
 	suites  []*suite
+	known   func(*mutant) bool // whether a mutant is known to live, and is not tried
 }
 
 // newTarget runs all tests as they are. That they fail is an error.
@@ -107,6 +108,10 @@ func (t *target) tryTogether(s *schema, jobs int, end time.Time, report func(out
 	var mu sync.Mutex
 	inParallel(jobs, len(s.mutants), end, func(i int) {
 		o := outcome{m: s.mutants[i], fate: lives}
+		if t.known(o.m) {
+			report(o)
+			return
+		}
 		doubtful := false
 		for _, b := range binaries {
 			tests := b.suite.reaching(o.m)
@@ -150,6 +155,9 @@ func inParallel(jobs, n int, end time.Time, f func(i int)) {
 
 // try finds out what becomes of one mutant.
 func (t *target) try(m *mutant) outcome {
+	if t.known(m) {
+		return outcome{m: m, fate: lives}
+	}
 	if !t.program.isProgram(m) {
 		return outcome{m: m, fate: unbuildable}
 	}
