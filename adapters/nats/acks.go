@@ -3,6 +3,7 @@ package natsadapter
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -201,11 +202,22 @@ func readAnswer(b []byte) (sequence, last uint64, unexpected bool) {
 	return 0, last, err == nil
 }
 
-// retract takes back the last one that was added, whose message was not sent.
-func (a *answers) retract() {
+// retract takes back the last one that was added, whose message was not sent. It returns false
+// if that has been told already, since the connection was lost.
+func (a *answers) retract() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if n := len(a.waiting); n > 0 { // otherwise the connection was lost
-		a.waiting[n-1] = unanswered{}
+	n := len(a.waiting)
+	if n == 0 || a.waiting[n-1].to == nil {
+		return false
 	}
+	a.waiting[n-1] = unanswered{}
+	return true
+}
+
+// isEmpty reports whether no message waits for its answer.
+func (a *answers) isEmpty() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !slices.ContainsFunc(a.waiting, func(w unanswered) bool { return w.to != nil })
 }

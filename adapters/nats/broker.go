@@ -30,6 +30,7 @@ type Broker struct {
 	maxPayload atomic.Int64  // of a message, as the server says
 	greeting   atomic.Bool   // the writer is to say Hello in all namespaces
 	beating    atomic.Bool   // the writer is to send a heartbeat
+	saidLacks  bool          // by the last heartbeat; the writer's
 	holding    atomic.Bool   // the queue may have to wait for the other nodes
 	back       chan struct{} // there is a connection again
 
@@ -296,6 +297,9 @@ func (c *Broker) Close(ctx context.Context) error {
 	var err error
 	select {
 	case <-last.done:
+		if c.logging != nil {
+			c.logging.part(ctx)
+		}
 		err = c.flush(ctx)
 	case <-ctx.Done():
 		err = context.Cause(ctx)

@@ -60,10 +60,11 @@
 // So do all clients for which JetStream is not there at the moment, and all that were away
 // when streams in memory were lost. Meanwhile events go to the other nodes without it,
 // which Stats.Unlogged counts; as long as that is so on one node, no client comes back to
-// any. Streams with replicas are not there for some seconds after the server that leads them
-// was killed. What was on its way to that server is lost to the other nodes, as with a
+// any, and if the node is killed the others see to it that no client does that may lack such
+// events. Streams with replicas are not there for some seconds after the server that leads
+// them was killed. What was on its way to that server is lost to the other nodes, as with a
 // connection, and is counted too; a client that comes back before the node has noticed, which
-// takes up to four seconds, is not told that it lacks this.
+// takes about four seconds, or whose node was killed before, is not told that it lacks this.
 //
 // JetStream and all nodes must be in one cluster of NATS servers: by gateways and leaf nodes
 // events may overtake the subscriptions of a client that comes back.

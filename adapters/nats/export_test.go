@@ -71,7 +71,7 @@ func (c *Broker) Flying() int {
 
 // Logs reports whether JetStream is there, and knows what is missing.
 func (c *Broker) Logs() bool {
-	return c.logging.state.Load() == ready && !c.Log("/").(*eventLog).hole.Load()
+	return c.logging.state.Load() == ready && !c.Log("/").(*eventLog).lacks()
 }
 
 // Offset returns the offset of a position in the stream.

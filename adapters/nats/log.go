@@ -29,6 +29,8 @@ type eventLog struct {
 	sessions sessions
 	hole     atomic.Bool  // events are missing in the stream: the writer is to say so
 	saying   atomic.Int32 // how often it has, in messages that are not known to be stored
+	said     time.Time    // when it did last; the writer's
+	pending  atomic.Int32 // other messages that are not known to be stored
 
 	mu        sync.Mutex // held during deliveries
 	closed    bool
@@ -150,10 +152,14 @@ type eventAnswer struct {
 	number uint64
 }
 
-func (a eventAnswer) stored(sequence uint64) { a.l.stored(sequence, a.number) }
+func (a eventAnswer) stored(sequence uint64) {
+	a.l.stored(sequence, a.number)
+	a.l.pending.Add(-1)
+}
 
 func (a eventAnswer) failed(uint64, bool) {
 	a.l.lack()
+	a.l.pending.Add(-1)
 	if a.number > 0 {
 		a.l.g.c.counters.unlogged.Add(1)
 	}
@@ -171,10 +177,14 @@ func (l *eventLog) stored(sequence, number uint64) {
 type holeAnswer struct{ l *eventLog }
 
 func (a holeAnswer) stored(sequence uint64) {
-	a.l.stored(sequence, 0)
-	a.l.spoil()
-	a.l.saying.Add(-1)
-	a.l.g.c.pulse()
+	l := a.l
+	l.stored(sequence, 0)
+	l.spoil()
+	l.mu.Lock()
+	l.moved()
+	l.mu.Unlock()
+	l.saying.Add(-1)
+	l.g.c.pulse()
 }
 
 func (a holeAnswer) failed(uint64, bool) {
@@ -275,9 +285,14 @@ func (l *eventLog) check() {
 // lack makes the writer say that events of this node are missing: in the stream, and by its
 // heartbeats until that is stored.
 func (l *eventLog) lack() {
+	known := l.lacks()
 	l.hole.Store(true)
 	l.g.lacks.Store(true)
-	l.g.c.pulse()
+	if known {
+		l.n.c.queue.stir()
+	} else {
+		l.g.c.pulse()
+	}
 }
 
 // Close implements socketio.Adapter.

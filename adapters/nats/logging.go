@@ -3,6 +3,7 @@ package natsadapter
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,8 +24,11 @@ type logging struct {
 	storedSub        *nats.Subscription
 	keptSub          *nats.Subscription
 
-	state atomic.Int32  // below
-	lacks atomic.Bool   // there may be a log whose hole is set
+	state atomic.Int32 // below
+	lacks atomic.Bool  // there may be a log whose hole is set
+
+	past map[*eventLog]struct{} // of namespaces that are closed, while something is to be said of them; guarded by Broker.mu
+
 	stir  chan struct{} // something has changed that the keeper looks at
 	begun chan struct{} // closed when there is a namespace whose clients may come back
 
@@ -57,7 +61,7 @@ var errAway = errors.New("natsadapter: JetStream is not there")
 func newLogging(c *Broker) (*logging, error) {
 	g := &logging{
 		c: c, o: c.o.JetStream, events: streamName(c.o.Prefix, "events"), sessions: streamName(c.o.Prefix, "sessions"),
-		stir: make(chan struct{}, 1), begun: make(chan struct{}),
+		stir: make(chan struct{}, 1), begun: make(chan struct{}), past: make(map[*eventLog]struct{}),
 	}
 	g.stored.prefix, g.kept.prefix = c.subjects.answers(c.link, "event"), c.subjects.answers(c.link, "session")
 	var err error
@@ -199,6 +203,7 @@ func (g *logging) check() {
 	for _, l := range g.logs() {
 		l.check()
 	}
+	g.tidy()
 }
 
 // logs returns the logs of all namespaces that have one.
@@ -215,7 +220,44 @@ func (g *logging) logs() (list []*eventLog) {
 
 // lacking reports whether events of this node are missing, and the stream does not say so yet.
 func (g *logging) lacking() bool {
-	return g != nil && slices.ContainsFunc(g.logs(), (*eventLog).lacks)
+	return g != nil && slices.ContainsFunc(g.owing(), (*eventLog).lacks)
+}
+
+// owing returns the logs of which something may be to be said: logs, and those of namespaces
+// that are closed.
+func (g *logging) owing() []*eventLog {
+	list := g.logs()
+	g.c.mu.RLock()
+	defer g.c.mu.RUnlock()
+	return slices.AppendSeq(list, maps.Keys(g.past))
+}
+
+// maxPast is how many logs of closed namespaces are looked after: there are more only if so many
+// were closed while JetStream was away.
+const maxPast = 10_000
+
+// close looks after a log whose namespace is closed. Called with Broker.mu held.
+func (g *logging) close(l *eventLog) {
+	if len(g.past) < maxPast {
+		g.past[l] = struct{}{}
+	}
+}
+
+// tidy forgets logs of closed namespaces of which nothing is to be said any more.
+func (g *logging) tidy() {
+	g.c.mu.Lock()
+	defer g.c.mu.Unlock()
+	maps.DeleteFunc(g.past, func(l *eventLog, _ struct{}) bool { return !l.lacks() && l.pending.Load() == 0 })
+}
+
+// part waits until it is known whether all events are stored, when nothing is published any
+// more, and tells the other nodes if some are not: they say so in the stream.
+func (g *logging) part(ctx context.Context) {
+	for g.state.Load() == ready && !g.stored.isEmpty() && pause(ctx, lateTick) {
+	}
+	if g.lacking() || !g.stored.isEmpty() {
+		_ = g.c.nc.Publish(g.c.subjects.links(), []byte(g.c.link+lackMark)) // without a connection nobody hears it
+	}
 }
 
 // receive takes JetStream's answers. It returns false for another message. Called by the

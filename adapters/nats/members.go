@@ -142,8 +142,16 @@ func (c *Broker) lostLink(link string) {
 		uid string
 	}
 	var list []gone
-	c.mu.Lock()
+	c.mu.RLock()
 	m := c.members[link]
+	lacks := m != nil && m.lacks
+	c.mu.RUnlock()
+	if lacks && c.logging != nil { // first: until it is forgotten it lacks
+		for _, l := range c.logging.logs() {
+			l.lack()
+		}
+	}
+	c.mu.Lock()
 	delete(c.members, link)
 	for n := range c.namespaces {
 		for uid := range n.peers {
@@ -157,26 +165,22 @@ func (c *Broker) lostLink(link string) {
 	for _, g := range list {
 		g.n.node.NodeGone(g.uid)
 	}
-	if m == nil {
-		return
+	if m != nil {
+		c.o.Logger.Info("socket.io: a node has gone", "link", link)
 	}
-	if m.lacks && c.logging != nil {
-		for _, l := range c.logging.logs() {
-			l.lack()
-		}
-	}
-	c.o.Logger.Info("socket.io: a node has gone", "link", link)
 }
 
 // beat sends the heartbeat, and asks for links that have been silent, or for all of them.
 // Called by the writer.
 func (c *Broker) beat(all bool) {
 	heartbeat := c.link
-	if c.logging.lacking() {
+	lacks := c.logging.lacking()
+	if lacks {
 		heartbeat += lackMark
 	}
+	c.saidLacks = lacks
 	if c.nc.Publish(c.subjects.links(), []byte(heartbeat)) != nil {
-		all = false // there is no connection to ask
+		c.saidLacks, all = false, false // there is no connection to ask
 	}
 	now := time.Now()
 	var ask, gone []string

@@ -187,6 +187,7 @@ func (n *namespace) receive(b *socketio.Batch, m *cluster.Message) error {
 		return errLimit
 	}
 	if m.Type == cluster.Hello {
+		n.c.pulse() // which says whether events of this node are missing
 		return n.Send(m.UID, &cluster.Message{Type: cluster.Alive, UID: n.node.UID()})
 	}
 	return n.node.Receive(b, m)

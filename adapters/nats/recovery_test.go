@@ -318,75 +318,16 @@ func TestMissing(t *testing.T) {
 		_, err := resume(begin)
 		return err != nil && strings.Contains(err.Error(), "were never kept")
 	})
-	_, state = events(t, manage(t, s))
-	if n, err := resume(natsadapter.Offset(state.LastSeq)); n > 0 || err != nil {
-		t.Errorf("from the end: %d, %v", n, err)
-	}
+	until(t, "who has all comes back", func() bool {
+		_, state = events(t, manage(t, s))
+		n, err := resume(natsadapter.Offset(state.LastSeq))
+		return n == 0 && err == nil
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := b.c.Log("/").Resume(ctx, session, begin, nil); err == nil {
 		t.Error("Resume has not ended with its ctx")
 	}
-}
-
-// While events of a node go without JetStream no client comes back to another node, which
-// can't know what it has missed. When the node has gone clients come back again that have been
-// there since.
-func TestNodeWithoutJetStream(t *testing.T) {
-	s := serve(t, func(o *server.Options) {
-		o.JetStream, o.StoreDir = true, t.TempDir()
-		plain := &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{">"}, Deny: []string{"$JS.API.>"}}}
-		o.Users = []*server.User{{Username: "all", Password: "p"}, {Username: "plain", Password: "p", Permissions: plain}}
-		o.NoAuthUser = "all"
-	})
-	b := startLogging(t, s.ClientURL())
-	b.located() // where a is not yet
-	a := startLogging(t, s.ClientURL())
-	a.located()
-	without := startLogging(t, strings.Replace(s.ClientURL(), "nats://", "nats://plain:p@", 1))
-	ready(t, a, b, without)
-	f := newFront(t)
-	f.lead(a.url)
-	c := f.listen("room")
-	away := func(from *node) {
-		t.Helper()
-		f.lead(closedURL(t))
-		f.cut()
-		until(t, "the session is written", func() bool { return from.c.Sessions() == 0 && from.c.Flying() == 0 })
-	}
-	nodes := []*node{a, b, a, b} // though nothing comes meanwhile
-	for i, from := range nodes[:3] {
-		until(t, "the session is kept", func() bool { return from.c.Sessions() == 1 && from.c.Flying() == 0 })
-		id := c.ID()
-		away(from)
-		f.lead(nodes[i+1].url)
-		c.returned(t, id, true)
-	}
-	number := 0
-	emit := func() {
-		t.Helper()
-		number++
-		check(t, without.io.To("room").Emit("n", "without", number))
-	}
-	emit()
-	until(t, "the event comes", func() bool { return c.has("without") == number })
-	id := c.ID()
-	away(b)
-	emit() // it is missing
-	until(t, "it has left", func() bool { return without.c.Stats().Unlogged == 2 })
-	c.forget()
-	f.lead(a.url)
-	c.returned(t, id, false)
-	without.end()
-	from, to := a, b
-	until(t, "clients come back", func() bool {
-		until(t, "the session is kept", func() bool { return from.c.Sessions() == 1 && from.c.Flying() == 0 })
-		from, to = to, from
-		id := c.ID()
-		f.lead(from.url)
-		f.cut()
-		return <-c.back && c.ID() == id
-	})
 }
 
 // A server that takes nothing keeps nobody on the same node waiting. What was emitted

@@ -75,6 +75,10 @@ func (l *eventLog) Resume(ctx context.Context, s socketio.Session, offset string
 	if !ok {
 		return errOffset
 	}
+	select {
+	case <-l.n.settled: // it is known of which nodes events are missing
+	case <-ctx.Done():
+	}
 	for l.g.state.Load() == asking && pause(ctx, lateTick) {
 	}
 	if l.g.state.Load() != ready {

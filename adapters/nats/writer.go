@@ -79,7 +79,7 @@ func (c *Broker) do(o *op) {
 		c.mark(o)
 	case missing:
 		n.events.lack()
-		c.confess(n)
+		c.confess(n.events)
 	case keep:
 		c.keep(o)
 	case shut:
@@ -268,6 +268,9 @@ func (c *Broker) hello(n *namespace) {
 func (c *Broker) shut(n *namespace) {
 	c.mu.Lock()
 	delete(c.namespaces, n)
+	if n.events != nil {
+		c.logging.close(n.events)
+	}
 	c.mu.Unlock()
 	for _, s := range n.subscribed {
 		c.unlisten(s)

@@ -1,6 +1,9 @@
 package natsadapter
 
 import (
+	"sync/atomic"
+	"time"
+
 	"github.com/nats-io/nats.go"
 )
 
@@ -22,9 +25,12 @@ func (c *Broker) transmit(o *op, subject string) error {
 	}
 	n := o.namespace
 	if c.logging.state.Load() != ready {
-		if o.number > 0 && !n.events.hole.Load() { // who misses it has heard that it is missing
-			n.events.lack()
-			c.beat(false)
+		if o.number > 0 {
+			n.events.hole.Store(true)
+			c.logging.lacks.Store(true)
+			if !c.saidLacks { // who misses it has heard that it is missing
+				c.beat(false)
+			}
 		}
 		err := c.nc.Publish(subject, *o.message)
 		if err == nil && o.number > 0 {
@@ -32,16 +38,18 @@ func (c *Broker) transmit(o *op, subject string) error {
 		}
 		return err
 	}
-	c.confess(n)
-	return c.store(n.log+subject[len(n.all)-len(allToken):], *o.message, eventAnswer{n.events, o.number})
+	c.confess(n.events)
+	return c.store(n.log+subject[len(n.all)-len(allToken):], *o.message, eventAnswer{n.events, o.number}, &n.events.pending)
 }
 
-// store publishes a message on a subject of the stream of events.
-func (c *Broker) store(subject string, message []byte, to answered) error {
+// store publishes a message on a subject of the stream of events. waiting counts those whose
+// answers have not come; to counts it down.
+func (c *Broker) store(subject string, message []byte, to answered, waiting *atomic.Int32) error {
 	a := &c.logging.stored
+	waiting.Add(1)
 	err := c.nc.PublishRequest(subject, a.add(to), message)
-	if err != nil {
-		a.retract()
+	if err != nil && a.retract() {
+		waiting.Add(-1)
 	}
 	return err
 }
@@ -60,11 +68,15 @@ func (c *Broker) mark(o *op) {
 		l.mu.Lock()
 		o.round.closed = true
 		l.mu.Unlock()
+		for c.holding.Load() && c.hold() { // it is not known yet of which nodes events are missing
+			c.await(holdTick)
+		}
 		c.subscribe() // to the rooms of all that have come to the round
 	}
 	c.awaitLog()
 	to := location{l, o.round}
-	if c.logging.state.Load() != ready || c.store(o.namespace.log+markToken, nil, to) != nil {
+	var marks atomic.Int32 // nobody asks
+	if c.logging.state.Load() != ready || c.store(o.namespace.log+markToken, nil, to, &marks) != nil {
 		to.failed(0, false)
 	}
 }
@@ -77,18 +89,24 @@ func (c *Broker) awaitLog() bool {
 	return c.logging.state.Load() == ready
 }
 
-// confess says in the stream that events of this node are missing, if that is so.
-func (c *Broker) confess(n *namespace) {
-	l := n.events
-	if c.logging.state.Load() != ready || !l.hole.Load() {
+// confess says in the stream that events of this node are missing, if that is so: at once, and
+// again after a second if JetStream has refused it.
+func (c *Broker) confess(l *eventLog) {
+	if !l.hole.Load() {
 		return
 	}
+	if c.logging.state.Load() != ready || time.Since(l.said) < askAgain {
+		c.logging.lacks.Store(true)
+		return
+	}
+	l.said = time.Now()
 	l.saying.Add(1) // so that l lacks all the while
 	l.hole.Store(false)
-	if c.store(n.log+holeToken, nil, holeAnswer{l}) != nil {
+	if c.store(l.n.log+holeToken, nil, holeAnswer{l}, &l.saying) != nil {
 		l.hole.Store(true)
-		l.saying.Add(-1)
+		c.logging.lacks.Store(true)
 	}
+	l.saying.Add(-1)
 }
 
 // confessAll does so for all namespaces.
@@ -97,10 +115,8 @@ func (c *Broker) confessAll() {
 	if g == nil || g.state.Load() != ready || !g.lacks.Swap(false) {
 		return
 	}
-	for _, l := range c.logging.logs() {
-		if l.hole.Load() {
-			c.confess(l.n)
-		}
+	for _, l := range g.owing() {
+		c.confess(l)
 	}
 }
 

@@ -135,12 +135,6 @@ func (r *record) String() string {
 	return r.text.String()
 }
 
-// changes counts how often a node has said that JetStream has gone or has come.
-func (r *record) changes() int {
-	text := r.String()
-	return strings.Count(text, "JetStream is not there") + strings.Count(text, "kept in JetStream")
-}
-
 // kept reports whether the session of a socket is in JetStream, as that of a client that is
 // connected.
 func kept(ctx context.Context, sessions jetstream.Stream, id string) bool {
@@ -161,6 +155,7 @@ func kept(ctx context.Context, sessions jetstream.Stream, id string) bool {
 // process, which can be killed, and what is needed to look into JetStream.
 type cluster struct {
 	peers    []string
+	nodes    []*embedded.Cluster
 	servers  []*socketio.Server
 	urls     []string
 	other    string // URL of the node of the other process
@@ -180,7 +175,6 @@ func startCluster(t *testing.T) *cluster {
 		}
 	})
 	var user *nats.Options
-	var nodes []*embedded.Cluster
 	for _, o := range []embedded.Options{keeping(peers[0], peers), keeping(peers[1], peers), keeping("127.0.0.1:0", peers[:2])} {
 		o.Adapter.Logger = logger
 		o.Adapter.NATS = append(o.Adapter.NATS, func(o *nats.Options) error { user = o; return nil })
@@ -201,10 +195,10 @@ func startCluster(t *testing.T) *cluster {
 			web.Close()
 			c.Close(ctx)
 		})
-		nodes, n.servers, n.urls = append(nodes, c), append(n.servers, io), append(n.urls, web.Listener.Addr().String())
+		n.nodes, n.servers, n.urls = append(n.nodes, c), append(n.servers, io), append(n.urls, web.Listener.Addr().String())
 	}
 	n.fork(t)
-	nc, err := nats.Connect(nodes[2].URL(), nats.UserInfo(user.User, user.Password))
+	nc, err := nats.Connect(n.nodes[2].URL(), nats.UserInfo(user.User, user.Password))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +209,7 @@ func startCluster(t *testing.T) *cluster {
 	}
 	until(t, "what is kept is kept", func() bool {
 		n.sessions, err = js.Stream(t.Context(), "PARLEY_SESSIONS")
-		return err == nil && nodes[0].Keeps() && nodes[1].Keeps()
+		return err == nil && n.nodes[0].Keeps() && n.nodes[1].Keeps()
 	})
 	return n
 }
@@ -224,6 +218,16 @@ func startCluster(t *testing.T) *cluster {
 func (n *cluster) fork(t testing.TB) {
 	t.Helper()
 	n.other, n.kill = fork(t, n.peers[2], n.peers)
+}
+
+// changes counts how often a node has said that JetStream has gone or has come, and events
+// that it has not taken.
+func (n *cluster) changes() (count int) {
+	text := n.log.String()
+	for _, c := range n.nodes {
+		count += int(c.Stats().Unlogged)
+	}
+	return count + strings.Count(text, "JetStream is not there") + strings.Count(text, "kept in JetStream")
 }
 
 // A client of a node that is killed comes back to another one, with all that it has missed,
@@ -302,7 +306,7 @@ func TestJetStream(t *testing.T) {
 	for _, url := range []string{n.urls[0], n.urls[2]} { // one that keeps, and one that doesn't
 		const tries = 10
 		for try := 1; ; try++ {
-			id, changes := client.ID(), n.log.changes()
+			id, changes := client.ID(), n.changes()
 			more := func() {
 				seen := got.Load()
 				until(t, "events come", func() bool { return got.Load() > seen+50 })
@@ -320,7 +324,7 @@ func TestJetStream(t *testing.T) {
 			if lack == nil {
 				lack = new("a new client")
 			}
-			until(t, "JetStream is away: "+*lack, func() bool { return n.log.changes() > changes })
+			until(t, "JetStream is away: "+*lack, func() bool { return n.changes() > changes })
 			if try == tries {
 				t.Fatalf("JetStream is away again and again: %s", *lack)
 			}
