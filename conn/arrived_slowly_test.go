@@ -42,3 +42,25 @@ func TestArrivedIsReadSlowly(t *testing.T) {
 		})
 	})
 }
+
+// An unhurried stream takes half a second to hand over what has arrived.
+type unhurried struct{ net.Conn }
+
+func (s unhurried) Read(p []byte) (int, error) {
+	time.Sleep(500 * time.Millisecond)
+	return s.Conn.Read(p)
+}
+
+// TestArrivedComesSlowly: what had arrived when a write failed is read also from a stream that
+// takes a moment for it.
+func TestArrivedComesSlowly(t *testing.T) {
+	wrap := func(nc net.Conn) net.Conn { return unhurried{deaf{nc}} }
+	allOdds(t, nil, 1<<10, wrap, func(b *bubble) {
+		b.p.Send(wstest.Text("message"))
+		b.c.Write(context.Background(), conn.Text, nil)
+		synctest.Wait()
+		if _, got, err := b.c.Read(context.Background()); err != nil || string(got) != "message" {
+			b.Errorf("got %q, %v", got, err)
+		}
+	})
+}

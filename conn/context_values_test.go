@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/parleyws/parley/handshake"
@@ -209,4 +210,27 @@ func TestContextForgets(t *testing.T) {
 		t.Error("stop came in time after the call")
 	}
 	<-c.Done()
+}
+
+// A listing is a context that can't be compared.
+type listing struct {
+	context.Context
+	list []string
+}
+
+// TestIncomparableContext: the contexts of requests are not compared, which some types do not
+// allow.
+func TestIncomparableContext(t *testing.T) {
+	s := &Server{Serve: func(context.Context, *Conn, *http.Request) error { return nil }}
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.ServeHTTP(w, r.WithContext(listing{r.Context(), nil}))
+	}))
+	defer web.Close()
+	for range 2 {
+		c, _, err := Dial(t.Context(), "ws"+strings.TrimPrefix(web.URL, "http"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.CloseNow()
+	}
 }

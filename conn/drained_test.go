@@ -42,3 +42,29 @@ func TestEndWaitsForWrite(t *testing.T) {
 		p.WantEOF()
 	})
 }
+
+// TestDrainsAfterLastByte: a server reads on for a second after the last of its bytes is out,
+// however long it has taken until then.
+func TestDrainsAfterLastByte(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.NewSize(1 << 10)
+		c := must(conn.New(&handshake.Result{Conn: ours}, conn.RoleServer, nil))
+		defer c.CloseNow()
+		p := wstest.NewPeer(t, theirs, conn.RoleClient)
+		p.Timeout = time.Minute
+		if err := c.Send(numbered(0, 3000)); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		p.Send(wstest.Close(frame.StatusNormalClosure, ""))
+		_, _, err := c.Read(t.Context())
+		wantClosed(t, err, frame.StatusNormalClosure)
+		<-time.After(900 * time.Millisecond)
+		p.Want(wstest.Text(numberedText(0, 3000)))
+		p.WantClose(frame.StatusNormalClosure)
+		<-c.Done()
+		if took := time.Since(start); took != 1900*time.Millisecond {
+			t.Errorf("closed after %v, want 1.9s", took)
+		}
+	})
+}

@@ -34,9 +34,13 @@ func (c *Conn) endWith(e event, cause error, code frame.StatusCode, reason strin
 		c.in.inUse() // what was read before does not count
 		c.in.interrupt(false)
 	case was == open:
-		if e == readEnd { // there is nobody to tell
+		switch {
+		case e == readEnd: // there is nobody to tell
 			c.out.refuse()
-		} else {
+		case cause == ErrQueueFull:
+			c.out.dropSent() // it would keep the Close frame from leaving
+			fallthrough
+		default:
 			c.out.sendClose(code, reason)
 		}
 		c.in.interrupt(cause == errClosed)
@@ -116,9 +120,9 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 func (c *Conn) Done() <-chan struct{} { return c.life.gone() }
 
 // giveUp ends the connection for a reason of our own that the peer is told with
-// code.
-func (c *Conn) giveUp(cause error, code frame.StatusCode) {
-	c.endWith(localEnd, cause, code, "")
+// code. It returns false if the connection has ended already.
+func (c *Conn) giveUp(cause error, code frame.StatusCode) bool {
+	return c.endWith(localEnd, cause, code, "") == open
 }
 
 // LocalAddr returns our address on the stream.

@@ -36,7 +36,7 @@ func must[T any](v T, err error) T {
 }
 
 // LateTime is how long a read may take after a write has failed.
-const LateTime = lateTries * lateTime
+const LateTime = lateTime
 
 // Causes that are matched by os.ErrDeadlineExceeded outside.
 var (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -189,10 +190,12 @@ func (in *inbound) readLate(room []byte) (n int, err error) {
 	try := s.CanTry()
 	var again bool
 	s.Ask()
-	for left := lateTries; left > 0; left-- {
+	began := time.Now()
+	early := func() bool { return time.Since(began) < lateTime }
+	for limit := lateTime / 15; limit < lateTime; limit *= 2 {
 		end := func() {}
 		if !try {
-			end = s.LimitRead(lateTime)
+			end = s.LimitRead(limit, early)
 		}
 		woken := in.woken() // asked after the limit is set: one that comes from here on replaces it
 		switch {
@@ -203,7 +206,8 @@ func (in *inbound) readLate(room []byte) (n int, err error) {
 		default:
 			n, again, err = s.Fill(in.parser.Need(), try)
 		}
-		if end(); woken || !errors.Is(err, os.ErrDeadlineExceeded) {
+		timeout, ok := errors.AsType[net.Error](err)
+		if end(); woken || !ok || !timeout.Timeout() {
 			break
 		}
 	}
@@ -217,13 +221,11 @@ func (in *inbound) readLate(room []byte) (n int, err error) {
 // receive buffer of a socket holds.
 const lateBytes = 8 << 20
 
-// On a stream that can't be tried such a read may take lateTime, lateTries times. A deadline that
-// passes before the read has begun hides what has arrived, and on a busy machine a goroutine
-// may wait that long for its turn, but hardly each time.
-const (
-	lateTime  = 200 * time.Millisecond
-	lateTries = 5
-)
+// lateTime is how long such a read may take on a stream that can't be tried: in four attempts,
+// each for twice as long as the one before. A deadline that passes before the read has begun hides
+// what has arrived, and on a busy machine a goroutine may wait that long for its turn, but hardly
+// each time. A stream without deadlines is closed after this time.
+const lateTime = time.Second
 
 // failed ends the connection after a failed read.
 func (in *inbound) failed(ctx context.Context, err error) error {

@@ -230,3 +230,23 @@ func TestReadAfterFailedWriter(t *testing.T) {
 		wantError(t, err, io.ErrUnexpectedEOF)
 	})
 }
+
+// The end of CloseRead's ctx ends the reading alone: what comes then is for whoever reads next.
+func TestCloseReadEnds(t *testing.T) {
+	inLives(t, func(t *testing.T, c *conn.Conn, s *lifeStream, nc net.Conn) {
+		if s.kind.grace() > 0 {
+			return // such a stream is closed to end a read
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		c.CloseRead(ctx)
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		p := wstest.NewPeer(t, nc, !s.role)
+		p.Timeout = time.Hour
+		p.Send(wstest.Text("hello"))
+		if _, got, err := c.Read(context.Background()); err != nil || string(got) != "hello" {
+			t.Errorf("got %q, %v", got, err)
+		}
+	})
+}

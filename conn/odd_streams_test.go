@@ -1,6 +1,7 @@
 package conn_test
 
 import (
+	"context"
 	"io"
 	"net"
 	"testing"
@@ -93,5 +94,37 @@ func TestEndToldOnce(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			b.Fatal("the stream is open after 10 s")
 		}
+	})
+}
+
+// TestReadReturnedInTime: a stream whose read returns at once when its ctx ends is not closed,
+// though the application reads no more for long.
+func TestReadReturnedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		c := must(conn.New(&handshake.Result{Conn: ours}, conn.RoleServer, limits(conn.Limits{PingInterval: -1})))
+		defer c.CloseNow()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, _, err := c.Read(ctx); err == nil {
+			t.Fatal("there was a message")
+		}
+		time.Sleep(time.Hour)
+		p := wstest.NewPeer(t, theirs, conn.RoleClient)
+		p.Send(wstest.Text("hello"))
+		if _, got, err := c.Read(t.Context()); err != nil || string(got) != "hello" {
+			t.Errorf("got %q, %v", got, err)
+		}
+	})
+}
+
+// TestPreparedTooLate: a prepared message is not written once its ctx has ended.
+func TestPreparedTooLate(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		wantError(b.T, b.c.WritePrepared(ctx, conn.NewPrepared(conn.Text, []byte("late"))), context.Canceled)
+		wantNoError(b.T, b.c.WritePrepared(context.Background(), conn.NewPrepared(conn.Text, []byte("in time"))))
+		b.p.Want(wstest.Text("in time"))
 	})
 }

@@ -168,8 +168,9 @@ func (o *Options) settings() (*settings, error) {
 
 // What stands for no limit: more than any connection sees, yet safe to add to.
 const (
-	noSize = int64(1) << 62
-	noTime = stream.Forever
+	noSize  = int64(1) << 62
+	noCount = math.MaxInt / 2
+	noTime  = stream.Forever
 )
 
 // withDefaults returns l with every zero replaced by its default and every
@@ -177,8 +178,8 @@ const (
 func (l Limits) withDefaults() Limits {
 	l.Message = choose(l.Message, 1<<20, noSize)
 	l.MessageTime = choose(l.MessageTime, 120*time.Second, noTime)
-	l.QueueBytes = choose(l.QueueBytes, 1<<20, math.MaxInt)
-	l.QueueMessages = choose(l.QueueMessages, 1024, math.MaxInt)
+	l.QueueBytes = choose(l.QueueBytes, 1<<20, noCount)
+	l.QueueMessages = choose(l.QueueMessages, 1024, noCount)
 	l.WriteTimeout = choose(l.WriteTimeout, 10*time.Second, noTime)
 	l.CloseTimeout = choose(l.CloseTimeout, 5*time.Second, noTime)
 	l.PingInterval = choose(l.PingInterval, 25*time.Second, noTime)

@@ -118,13 +118,17 @@ func (o *outbound) roomFor(p *Prepared) bool {
 	return true
 }
 
-// overflow ends the connection because its peer does not keep up. What is queued
-// is dropped: it would keep the Close frame from leaving.
+// overflow ends the connection because its peer does not keep up.
 func (c *Conn) overflow() {
-	c.out.lock()
-	for c.out.pending.dropOldest() {
+	if c.giveUp(ErrQueueFull, frame.StatusTryAgainLater) {
+		c.life.limit(c.settings.CloseTimeout, c.expire)
 	}
-	c.out.unlock()
-	c.life.limit(c.settings.CloseTimeout, c.expire)
-	c.giveUp(ErrQueueFull, frame.StatusTryAgainLater)
+}
+
+// dropSent drops what Send has queued.
+func (o *outbound) dropSent() {
+	o.lock()
+	defer o.unlock()
+	for o.pending.dropOldest() {
+	}
 }

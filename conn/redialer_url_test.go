@@ -41,7 +41,7 @@ func TestRedialerChecks(t *testing.T) {
 	}
 	for want, r := range map[string]conn.Redialer{
 		"Redialer.FirstDelay is -1ns, want more than 0, or 0 for the default": {Dial: dial, FirstDelay: -1},
-		"Redialer.MaxDelay is -1s, want more than 0, or 0 for the default":    {Dial: dial, MaxDelay: -time.Second},
+		"Redialer.MaxDelay is -1ns, want more than 0, or 0 for the default":   {Dial: dial, MaxDelay: -1},
 		"Redialer.FirstDelay is 2s, want no more than MaxDelay, 1s":           {Dial: dial, FirstDelay: 2 * time.Second, MaxDelay: time.Second},
 		"Redialer.FirstDelay is 2ns, want no more than MaxDelay, 1ns":         {Dial: dial, FirstDelay: 2, MaxDelay: 1},
 		"Redialer.Jitter is 1.5, want at most 1":                              {Dial: dial, Jitter: 1.5},

@@ -185,7 +185,7 @@ func TestWake(t *testing.T) {
 			t.Errorf("Into = %d, %t, %v", n, again, err)
 		}
 		start := time.Now()
-		end := s.LimitRead(time.Minute)
+		end := s.LimitRead(time.Minute, nil)
 		if _, _, err := s.Into(make([]byte, 1), false); err == nil || time.Since(start) != time.Minute {
 			t.Errorf("a read that may take a minute ends after %v: %v", time.Since(start), err)
 		}

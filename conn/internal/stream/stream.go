@@ -314,9 +314,10 @@ func (s *Stream) Wake() bool { return s.end.SetReadDeadline(past) == nil }
 func (s *Stream) EndWake() { s.end.SetReadDeadline(time.Time{}) }
 
 // LimitRead makes the next read return within d, if the stream can do that, and
-// closes the stream otherwise. end is to be called after the read.
-func (s *Stream) LimitRead(d time.Duration) (end func()) {
-	l := s.limit(d, s.end.SetReadDeadline, nil)
+// closes the stream otherwise, or so much later while spare is true. end is to be called after
+// the read.
+func (s *Stream) LimitRead(d time.Duration, spare func() bool) (end func()) {
+	l := s.limit(d, s.end.SetReadDeadline, spare)
 	return func() {
 		l.stop()
 		s.EndWake()
