@@ -256,3 +256,19 @@ func TestKeepaliveRingsSeldom(t *testing.T) {
 		})
 	}
 }
+
+// A read whose ctx had ended before waits for nothing: the peer is not judged after it.
+func TestKeepaliveAfterLateRead(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if _, _, err := b.c.Read(ctx); err == nil {
+			b.Error("there was a message")
+		}
+		b.sleep(10 * time.Minute)
+		b.p.Send(wstest.Text("hello"))
+		if _, got, err := b.c.Read(context.Background()); err != nil || string(got) != "hello" {
+			b.Errorf("got %q, %v", got, err)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package conn_test
 
 import (
 	"context"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,4 +57,23 @@ func TestMessageTimeMeetsContext(t *testing.T) {
 			wantCode(b.T, err, frame.StatusPolicyViolation)
 		})
 	}
+}
+
+// MessageTime does not hold for what a NetConn reads: there a message is a stretch of bytes of
+// any length.
+func TestMessageTimeOfNetConn(t *testing.T) {
+	inBubbles(t, conn.Limits{MessageTime: 30 * time.Second, PingInterval: -1}, func(b *bubble) {
+		nc := conn.NetConn(b.c, conn.Text)
+		m := b.octets(wstest.Text("0123456789"))
+		go func() {
+			for i := range m {
+				b.sleep(time.Minute)
+				b.p.SendBytes(m[i : i+1])
+			}
+		}()
+		got := make([]byte, 10)
+		if _, err := io.ReadFull(nc, got); err != nil || string(got) != "0123456789" {
+			b.Errorf("got %q, %v", got, err)
+		}
+	})
 }
