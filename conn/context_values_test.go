@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/requestvalues"
 )
@@ -231,6 +232,31 @@ func TestIncomparableContext(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.CloseNow()
+		if _, _, err := c.Read(t.Context()); CloseStatus(err) != frame.StatusNormalClosure {
+			t.Error(err)
+		}
+		<-c.Done()
+	}
+}
+
+// TestValuesOfTwoServers: each connection has the http.Server that it has come by.
+func TestValuesOfTwoServers(t *testing.T) {
+	got := make(chan any, 1)
+	s := &Server{Serve: func(ctx context.Context, _ *Conn, _ *http.Request) error {
+		got <- ctx.Value(http.ServerContextKey)
+		return nil
+	}}
+	for range 2 {
+		web := httptest.NewServer(s)
+		defer web.Close()
+		c, _, err := Dial(t.Context(), "ws"+strings.TrimPrefix(web.URL, "http"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if server := <-got; server != web.Config {
+			t.Errorf("the connection has the server %p, want %p", server, web.Config)
+		}
+		c.Read(t.Context())
+		<-c.Done()
 	}
 }
