@@ -16,14 +16,14 @@ import (
 // JetStream is not there: the client must not come back as if it had missed nothing.
 type absence struct {
 	*testing.T
-	server           *server.Server
-	a, b             *node  // in this order behind the front
-	way              *front // of b to NATS
-	without          *node
-	front            *front
-	client           *listener
-	id               string // of the client's socket
-	emitted, missing int
+	server  *server.Server
+	a, b    *node  // in this order behind the front
+	way     *front // of b to NATS
+	without *node
+	front   *front
+	client  *listener
+	id      string // of the client's socket
+	emitted int
 }
 
 func newAbsence(t *testing.T) *absence {
