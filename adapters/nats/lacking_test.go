@@ -94,9 +94,8 @@ func (x *absence) comesBack(from, to *node) {
 	})
 }
 
-// A client that has missed nothing comes back wherever it goes, though nothing was emitted
-// there. While events of a node go without JetStream it comes back nowhere. When the node has
-// gone clients come back again that have been there since.
+// While events of a node go without JetStream no client comes back anywhere. When the node has
+// gone those come back again that have been there since.
 func TestNodeWithoutJetStream(t *testing.T) {
 	x := newAbsence(t)
 	x.leave(x.a)

@@ -177,14 +177,10 @@ func (l *eventLog) stored(sequence, number uint64) {
 type holeAnswer struct{ l *eventLog }
 
 func (a holeAnswer) stored(sequence uint64) {
-	l := a.l
-	l.stored(sequence, 0)
-	l.spoil()
-	l.mu.Lock()
-	l.moved()
-	l.mu.Unlock()
-	l.saying.Add(-1)
-	l.g.c.pulse()
+	a.l.spoil()
+	a.l.pass(sequence)
+	a.l.saying.Add(-1)
+	a.l.g.c.pulse()
 }
 
 func (a holeAnswer) failed(uint64, bool) {
@@ -246,7 +242,7 @@ func (l *eventLog) moved() {
 	}
 }
 
-// pass takes a hole of another node: who has come before can't come back, who comes
+// pass takes the position of a hole: who has come before can't come back, who comes
 // afterwards can.
 func (l *eventLog) pass(sequence uint64) {
 	l.mu.Lock()

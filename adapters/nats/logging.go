@@ -24,13 +24,11 @@ type logging struct {
 	storedSub        *nats.Subscription
 	keptSub          *nats.Subscription
 
-	state atomic.Int32 // below
-	lacks atomic.Bool  // there may be a log whose hole is set
-
-	past map[*eventLog]struct{} // of namespaces that are closed, while something is to be said of them; guarded by Broker.mu
-
-	stir  chan struct{} // something has changed that the keeper looks at
-	begun chan struct{} // closed when there is a namespace whose clients may come back
+	state atomic.Int32           // below
+	lacks atomic.Bool            // there may be a log whose hole is set
+	past  map[*eventLog]struct{} // of namespaces that are closed, while something is to be said of them; guarded by Broker.mu
+	stir  chan struct{}          // something has changed that the keeper looks at
+	begun chan struct{}          // closed when there is a namespace whose clients may come back
 
 	// Set before begun is closed:
 	once       sync.Once
@@ -236,8 +234,8 @@ func (g *logging) owing() []*eventLog {
 // were closed while JetStream was away.
 const maxPast = 10_000
 
-// close looks after a log whose namespace is closed. Called with Broker.mu held.
-func (g *logging) close(l *eventLog) {
+// remember looks after a log whose namespace is closed. Called with Broker.mu held.
+func (g *logging) remember(l *eventLog) {
 	if len(g.past) < maxPast {
 		g.past[l] = struct{}{}
 	}

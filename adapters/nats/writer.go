@@ -269,7 +269,7 @@ func (c *Broker) shut(n *namespace) {
 	c.mu.Lock()
 	delete(c.namespaces, n)
 	if n.events != nil {
-		c.logging.close(n.events)
+		c.logging.remember(n.events)
 	}
 	c.mu.Unlock()
 	for _, s := range n.subscribed {

@@ -26,8 +26,7 @@ func (c *Broker) transmit(o *op, subject string) error {
 	n := o.namespace
 	if c.logging.state.Load() != ready {
 		if o.number > 0 {
-			n.events.hole.Store(true)
-			c.logging.lacks.Store(true)
+			n.events.lack()
 			if !c.saidLacks { // who misses it has heard that it is missing
 				c.beat(false)
 			}
