@@ -66,13 +66,17 @@ func (a *attempt) roundTrip() (*http.Response, error) {
 	return resp, err
 }
 
-// connect dials. The end of the request ends the dialing.
+// connect dials. The end of the request ends the dialing, and is then the error: what
+// dial sees is a ctx of ours that is canceled.
 func (a *attempt) connect(ctx context.Context, network, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(a.ctx, cancel)()
 	nc, err := a.dial(ctx, network, addr)
 	if err != nil {
+		if ended := context.Cause(a.ctx); ended != nil {
+			err = ended
+		}
 		return nil, err
 	}
 	a.mu.Lock()

@@ -282,6 +282,28 @@ func TestDialEndsDialing(t *testing.T) {
 	})
 }
 
+// TestDialEndsWithCause: dialing that the end of the request ends says why the request
+// ended, whether net/http or we hear of it first.
+func TestDialEndsWithCause(t *testing.T) {
+	gone := errors.New("gone")
+	synctest.Test(t, func(t *testing.T) {
+		late, cancelLate := context.WithTimeout(t.Context(), time.Second)
+		defer cancelLate()
+		left, leave := context.WithCancelCause(t.Context())
+		defer time.AfterFunc(time.Second, func() { leave(gone) }).Stop()
+		for ctx, want := range map[context.Context]error{late: context.DeadlineExceeded, left: gone} {
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "https://example.com/", nil)
+			a := newAttempt(new(http.Transport), r, func(ctx context.Context, _, _ string) (net.Conn, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}, true)
+			if _, err := a.connect(t.Context(), "tcp", "example.com:443"); !errors.Is(err, want) {
+				t.Errorf("%v, want %v", err, want)
+			}
+		}
+	})
+}
+
 // TestDialTLSTrace: the user's trace sees the TLS handshake once, and what was
 // agreed on.
 func TestDialTLSTrace(t *testing.T) {
