@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,12 +140,15 @@ func gobwasReads(stream []byte, deflate bool) (all []message, err error) {
 }
 
 // In whatever a client sends, two other readers find the messages that ours does, and more only
-// if ours stops at a rule that they don't keep.
+// if ours stops at a limit, or at a rule that they don't keep.
 func FuzzReaders(f *testing.F) {
 	for seed := range uint64(16) {
 		f.Add(clientStream(seed, seed%2 == 0), seed%2 == 0)
 	}
 	f.Add([]byte("\x82\xfe\x00\x01\x00\x00\x00\x00a\x81\x81\x00\x00\x00\x00b"), false)
+	for _, stream := range floods() {
+		f.Add(stream, true)
+	}
 	f.Add([]byte("\x88\x82\x00\x00\x00\x00\x03\xe8\x81\x81\x00\x00\x00\x00b"), false)
 	f.Fuzz(func(t *testing.T, stream []byte, deflate bool) {
 		ours, err := ourReads(stream, deflate)
@@ -156,7 +160,7 @@ func FuzzReaders(f *testing.F) {
 					t.Fatalf("message %d: %s finds %v %.50x, ours %v %.50x", i, r.name, theirs[i].op, theirs[i].payload, ours[i].op, ours[i].payload)
 				}
 			}
-			more := broken != nil && slices.Contains(r.more, broken.Reason)
+			more := broken != nil && (slices.Contains(r.more, broken.Reason) || overLimit(broken))
 			// Gorilla takes a compressed message as complete after a block that is marked as the last
 			// one, whether or not its last fragment has come.
 			more = more || deflate && r.name == "gorilla" && len(theirs) == len(ours)+1
@@ -165,6 +169,26 @@ func FuzzReaders(f *testing.F) {
 			}
 		}
 	})
+}
+
+// overLimit reports whether a reader stopped at a limit of its own rather than at a rule of
+// RFC 6455.
+func overLimit(err *frame.Error) bool {
+	return err.Code == frame.StatusPolicyViolation || err.Code == frame.StatusMessageTooBig
+}
+
+// floods returns streams that exceed the limits of ours alone, with a message after that.
+func floods() [][]byte {
+	masked := func(opcode frame.Opcode, fin, rsv1 bool, p string) string {
+		return string(frame.Header{Fin: fin, Rsv1: rsv1, Opcode: opcode, Masked: true, Length: int64(len(p))}.Append(nil)) + p
+	}
+	zeros, _ := wsflate.DefaultHelper.Compress(make([]byte, maxMessage+1))
+	last := masked(frame.Text, true, false, "a")
+	return [][]byte{
+		[]byte(strings.Repeat(masked(frame.Ping, true, false, ""), 2000) + last),
+		[]byte(masked(frame.Text, false, false, "") + strings.Repeat(masked(frame.Continuation, false, false, ""), 2000) + masked(frame.Continuation, true, false, "") + last),
+		[]byte(masked(frame.Binary, true, true, string(zeros)) + last),
+	}
 }
 
 // clientStream returns what a client might send: messages of all lengths in fragments, with
