@@ -140,6 +140,9 @@ func TestWriteFailsInBusyHandler(t *testing.T) {
 		if err := idle.Write(context.Background(), conn.Text, nil); !errors.Is(err, errUnheard) {
 			t.Errorf("Write = %v", err)
 		}
+		if idle.Unsent() {
+			t.Error("what could not be written is on its way")
+		}
 		<-idle.Done()
 		if d := time.Since(began); d != 5*time.Second {
 			t.Errorf("the stream is closed after %v, want CloseTimeout", d)
