@@ -39,6 +39,7 @@ func main() {
 	flag.StringVar(&o.judged, "judged", "", "`file` of the mutants that may live; none by default")
 	flag.StringVar(&o.scores, "scores", "", "`file` in which the score of each package is brought up to date")
 	flag.IntVar(&o.sample, "sample", 0, "try so many mutants of each package, drawn by -seed; 0 is all")
+	flag.IntVar(&o.skip, "skip", 0, "pass over so many, which were tried before: their score is added")
 	flag.DurationVar(&o.time, "for", 1<<62, "begin no more mutants of a package after this `time`")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the order in which mutants are tried")
 	flag.BoolVar(&o.again, "again", false, "try also those that were judged")
@@ -58,7 +59,7 @@ func main() {
 type options struct {
 	out            io.Writer
 	judged, scores string
-	sample         int
+	sample, skip   int
 	time           time.Duration
 	seed           uint64
 	jobs           int
@@ -101,7 +102,7 @@ func (o *options) run(only string, targets []string) (ok bool, err error) {
 		fmt.Fprintln(o.out, s)
 		ok = ok && s.unjudged == 0
 		if o.scores != "" {
-			if err := s.update(o.scores); err != nil {
+			if err := s.update(o.scores, o.skip > 0); err != nil {
 				return false, err
 			}
 		}
@@ -162,23 +163,43 @@ type score struct {
 	killed, judged, unjudged int // what became of the others
 }
 
-func (s score) String() string {
-	return fmt.Sprintf("%-28s %5d of %5d tried: %5d killed, %4d judged, %3d live, %4d no program",
-		s.dir, s.drawn, s.all, s.killed, s.judged, s.unjudged, s.unbuildable)
+const scoreFormat = "%-28s %5d of %5d tried: %5d killed, %4d judged, %3d live, %4d no program"
+
+// plus adds what line says of other mutants of the package.
+func (s score) plus(line string) (score, error) {
+	var t score
+	_, err := fmt.Sscanf(line, strings.Replace(scoreFormat, "%-28s", "%s", 1),
+		&t.dir, &t.drawn, &t.all, &t.killed, &t.judged, &t.unjudged, &t.unbuildable)
+	s.drawn += t.drawn
+	s.killed += t.killed
+	s.judged += t.judged
+	s.unjudged += t.unjudged
+	s.unbuildable += t.unbuildable
+	return s, err
 }
 
-// update puts the score into a file in place of that package's last.
-func (s score) update(name string) error {
+func (s score) String() string {
+	return fmt.Sprintf(scoreFormat, s.dir, s.drawn, s.all, s.killed, s.judged, s.unjudged, s.unbuildable)
+}
+
+// update puts the score into a file in place of that package's last, or adds it to that.
+func (s score) update(name string, add bool) error {
 	b, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	lines := []string{s.String() + "\n"}
+	var lines []string
 	for line := range strings.Lines(string(b)) {
-		if !strings.HasPrefix(line, s.dir+" ") {
+		switch {
+		case !strings.HasPrefix(line, s.dir+" "):
 			lines = append(lines, line)
+		case add:
+			if s, err = s.plus(line); err != nil {
+				return fmt.Errorf("%s: %q: %w", name, line, err)
+			}
 		}
 	}
+	lines = append(lines, s.String()+"\n")
 	slices.Sort(lines)
 	return os.WriteFile(name, []byte(strings.Join(lines, "")), 0o644)
 }
@@ -189,6 +210,7 @@ const together = 400
 // tryAll tries mutants, some at once, and prints those that live and were not judged.
 func (o *options) tryAll(t *target, all []*mutant, reasons map[string]string) (s score, err error) {
 	s.dir, s.all = t.dir, len(all)
+	all = all[min(o.skip, len(all)):]
 	if o.sample > 0 {
 		all = all[:min(o.sample, len(all))]
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -169,6 +170,19 @@ func TestRun(t *testing.T) {
 		}
 	}
 	if b, err := os.ReadFile("scores.txt"); err != nil || !strings.Contains(string(b), "1 judged,   0 live") && !strings.Contains(string(b), "1 live") {
+		t.Errorf("scores: %q, %v", b, err)
+	}
+	// What one run passes over is in the score of the last.
+	if err := os.Remove("scores.txt"); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []options{{sample: 3}, {skip: 3}} {
+		part.out, part.scores, part.judged, part.jobs, part.time = io.Discard, "scores.txt", "judged.txt", 2, time.Hour
+		if _, err := part.run("", []string{"p"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, err := os.ReadFile("scores.txt"); err != nil || !strings.Contains(string(b), " 4 of     4 tried:     3 killed,    1 judged,   0 live") {
 		t.Errorf("scores: %q, %v", b, err)
 	}
 	// What was judged is not tried: that it is killed by now shows only then.
