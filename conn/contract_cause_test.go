@@ -93,15 +93,17 @@ var ends = []end{
 	}},
 }
 
-// limits are those that bring an end about. Only the peer that is to be found dead is
-// looked after: another end may take its time on a busy machine.
+// limits are those that bring the end about, and of times no other: another end may take its
+// time on a busy machine.
 func (e *end) limits() *conn.Options {
-	l := conn.Limits{
-		PingInterval: -1, CloseTimeout: 400 * time.Millisecond,
-		MessageTime: 100 * time.Millisecond, WriteTimeout: 100 * time.Millisecond, QueueMessages: 4,
-	}
-	if e.name == "dead peer" {
+	l := conn.Limits{PingInterval: -1, CloseTimeout: 400 * time.Millisecond, QueueMessages: 4}
+	switch e.name {
+	case "dead peer":
 		l.PingInterval, l.PingTimeout = 400*time.Millisecond, 400*time.Millisecond
+	case "stalled":
+		l.WriteTimeout = 400 * time.Millisecond
+	case "message takes too long":
+		l.MessageTime = 100 * time.Millisecond
 	}
 	return limits(l)
 }

@@ -25,7 +25,10 @@ func Unpoisoned(b *testing.B) {
 	b.Cleanup(func() { pool.Poison = true })
 }
 
-func init() { checkLife = (*life).check }
+func init() {
+	check := (*life).check
+	checkLife.Store(&check)
+}
 
 // must returns v of a call that can't fail.
 func must[T any](v T, err error) T {

@@ -105,7 +105,7 @@ func (l *life) state() state { return state(l.current.Load()) }
 func (l *life) is(s state) bool { return l.state() == s }
 
 // checkLife is called after every move at e from state was. Tests set it.
-var checkLife func(l *life, was state, e event)
+var checkLife atomic.Pointer[func(l *life, was state, e event)]
 
 // move moves the connection's life on at e, whose cause becomes the
 // connection's if it is the first, and returns the states before and after.
@@ -124,8 +124,8 @@ func (l *life) move(e event, cause error) (was, now state) {
 		l.doubted = false
 	}
 	l.current.Store(uint32(now))
-	if checkLife != nil {
-		checkLife(l, was, e)
+	if check := checkLife.Load(); check != nil {
+		(*check)(l, was, e)
 	}
 	if was != now {
 		l.tell(now)

@@ -525,10 +525,17 @@ func TestClientNeverAnswered(t *testing.T) {
 
 // A POST after Close that is refused ends the wait for the rest.
 func TestClientCloseRefused(t *testing.T) {
-	withFake(t, &fake{post: respond(502, html)}, func(s *site) {
+	server := new(fake)
+	withFake(t, server, func(s *site) {
+		closed := make(chan struct{})
+		server.post = func(w http.ResponseWriter, r *http.Request) {
+			<-closed
+			respond(502, html)(w, r)
+		}
 		r := s.mustConnect(pollingOnly)
 		r.c.Send(text("a"))
 		r.c.Close()
+		close(closed)
 		start := time.Now()
 		r.wantEnd(engineio.ForcedClose)
 		if d := time.Since(start); d != 0 {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -69,8 +70,11 @@ func TestClientSlowReceiver(t *testing.T) {
 
 // The cookies are those of the user's jar, if there is one.
 func TestClientJar(t *testing.T) {
+	var mu sync.Mutex
 	var got []string
 	server := &fake{any: func(_ http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
 		got = append(got, r.Header.Get("Cookie"))
 		return false
 	}}
@@ -83,6 +87,8 @@ func TestClientJar(t *testing.T) {
 		r := s.mustConnect(&engineio.DialOptions{Transports: []string{"polling"}, HTTPClient: &http.Client{Transport: s.http.Transport, Jar: jar}})
 		r.c.Close()
 		<-r.c.Done()
+		mu.Lock()
+		defer mu.Unlock()
 		if len(got) == 0 || strings.Join(got, "") != strings.Repeat("k=v", len(got)) {
 			t.Errorf("cookies %q", got)
 		}
