@@ -58,8 +58,9 @@ func (h *heartbeat) start(now time.Time, r rhythm) {
 	h.ping, h.beat = momentOf(now.Add(r.interval)), 0
 }
 
-// sent takes note of a ping of the server.
-func (h *heartbeat) sent(planned moment, r rhythm) { h.ping, h.beat = 0, planned+moment(r.timeout) }
+// sent takes note of a ping of the server. However late it is, the client has its time for
+// the pong.
+func (h *heartbeat) sent(now time.Time, r rhythm) { h.ping, h.beat = 0, momentOf(now.Add(r.timeout)) }
 
 // heard takes note of a beat. One that nobody waits for changes nothing.
 func (h *heartbeat) heard(now time.Time, r rhythm) {

@@ -6,15 +6,13 @@ import (
 	alarms "github.com/parleyws/parley/internal/alarm"
 )
 
-// expire does what is due. The next moments are counted from when something was
-// due, and not from when the timer has run. Called with mu held.
+// expire does what is due. Called with mu held.
 func (s *Session) expire(now time.Time) {
 	b := &s.beat
 	if due(b.ping, now) {
-		planned := b.ping
 		s.control(pingMessage)
 		if s.state != closed {
-			b.sent(planned, s.rhythm())
+			b.sent(now, s.rhythm())
 		}
 	}
 	if due(b.beat, now) {
