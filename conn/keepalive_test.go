@@ -163,6 +163,35 @@ func TestKeepaliveNotReading(t *testing.T) {
 	})
 }
 
+// An endsLate is a ctx that ends when it has been asked a number of times.
+type endsLate struct {
+	context.Context
+	left int
+}
+
+func (e *endsLate) Err() error {
+	if e.left--; e.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Nobody reads any more after a read whose ctx has ended just before it would have waited.
+func TestKeepaliveReadGivenUp(t *testing.T) {
+	for asked := range 2 {
+		inBubbles(t, conn.Limits{}, func(b *bubble) {
+			if _, _, err := b.c.Read(&endsLate{b.Context(), asked}); err == nil {
+				b.Fatal("a read without a message")
+			}
+			b.p.WantSilence(24 * time.Hour)
+			b.p.Send(wstest.Text("late"))
+			if _, p, err := b.c.Read(b.Context()); err != nil || string(p) != "late" {
+				b.Errorf("Read = %q, %v", p, err)
+			}
+		})
+	}
+}
+
 // Reads that end with their ctx are one quiet time.
 func TestKeepaliveShortReads(t *testing.T) {
 	inBubbles(t, conn.Limits{}, func(b *bubble) {

@@ -3,6 +3,8 @@ package conn
 import (
 	"context"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -132,6 +134,36 @@ func TestLoopLeavesWrappedConnections(t *testing.T) {
 		<-ended
 		<-ours.Done()
 		wantUnused(t, loop)
+	}
+}
+
+// Dial, too, gives its connection to the loop of its options.
+func TestLoopTakesDialed(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, err := Accept(w, r, nil); err == nil {
+			c.Each(context.Background(), func(Message) error { return nil })
+		}
+	}))
+	defer server.Close()
+	loop := &Loop{}
+	c, _, err := Dial(t.Context(), server.URL, &DialOptions{Conn: Options{Loop: loop}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.stream.Looped() == nil {
+		t.Error("the connection is not on the loop")
+	}
+	c.CloseNow()
+	<-c.Done()
+	wantUnused(t, loop)
+}
+
+// A wait that was woken is not left to the loop: nothing would end it.
+func TestWokenIsNotParked(t *testing.T) {
+	var in inbound
+	in.wait.woken = true
+	if in.park() {
+		t.Error("a read that was woken is left to the loop")
 	}
 }
 
