@@ -73,6 +73,9 @@ func TestSendOverflowClose(t *testing.T) {
 						if code != frame.StatusTryAgainLater {
 							b.Errorf("got %v", f)
 						}
+						if i >= sent {
+							b.Error("what was queued has left before the Close frame")
+						}
 						break
 					}
 					if want := numberedText(i, tt.size); string(f.Payload) != want {
