@@ -3,7 +3,9 @@ package natsadapter_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
+	"github.com/parleyws/parley/adapters/internal/brokertest"
 	"github.com/parleyws/parley/adapters/internal/faulttest"
 	natsadapter "github.com/parleyws/parley/adapters/nats"
 )
@@ -16,7 +18,7 @@ type natsServer struct {
 }
 
 func newNATSServer(t testing.TB) *natsServer {
-	s := &natsServer{t: t, at: port(t)}
+	s := &natsServer{t: t, at: brokertest.FreePort(t)}
 	s.Restart()
 	return s
 }
@@ -31,8 +33,8 @@ func (s *natsServer) Resume()      { resume(s.process) }
 func TestBrokenBroker(t *testing.T) {
 	s := faulttest.Suite{
 		Broker: func(t *testing.T) faulttest.Broker { return newNATSServer(t) },
-		Node: func(t *testing.T, addr string) faulttest.Node {
-			c, err := natsadapter.New("nats://"+addr, &natsadapter.Options{Logger: quiet()})
+		Node: func(t *testing.T, addr string, wait time.Duration) faulttest.Node {
+			c, err := natsadapter.New("nats://"+addr, &natsadapter.Options{Logger: quiet(), RequestTime: wait})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/parleyws/parley/adapters/internal/brokertest"
 	natsadapter "github.com/parleyws/parley/adapters/nats"
 	"github.com/parleyws/parley/socketio"
 )
@@ -55,7 +56,7 @@ func TestHostile(t *testing.T) {
 
 // Close ends everything in every state.
 func TestClose(t *testing.T) {
-	at := port(t)
+	at := brokertest.FreePort(t)
 	c, err := natsadapter.New(fmt.Sprintf("nats://127.0.0.1:%d", at), &natsadapter.Options{Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)

@@ -2,9 +2,14 @@ package natsadapter
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/parleyws/parley/socketio"
 )
+
+// A session that is on its way is awaited for longer than by default, here and in the
+// processes beside a test.
+func init() { takeTime, lateTime = 20*time.Second, 5*time.Second }
 
 // Rooms returns how many rooms are subscribed to, in all namespaces.
 func (c *Broker) Rooms() int {

@@ -203,6 +203,18 @@ func (n *node) dial(rooms ...string) *client {
 	return c
 }
 
+// next returns what comes next.
+func (c *client) next() string {
+	c.t.Helper()
+	select {
+	case got := <-c.got:
+		return got
+	case <-time.After(patience):
+		c.t.Fatal("nothing came")
+		return ""
+	}
+}
+
 func (c *client) want(want ...string) {
 	c.t.Helper()
 	for _, w := range want {

@@ -10,11 +10,15 @@ import (
 	"github.com/parleyws/parley/socketio"
 )
 
+// In tests they are longer.
+var (
+	takeTime = 2 * time.Second        // that JetStream gets to answer
+	lateTime = 250 * time.Millisecond // that a session may come after its client
+)
+
 const (
-	takeTime  = 2 * time.Second        // that JetStream gets to answer
-	lateTime  = 250 * time.Millisecond // that a session may come after its client
-	claimTime = time.Second            // that a node may take to write one that it has taken
-	lateTick  = 5 * time.Millisecond   // between two attempts to find it
+	claimTime = time.Second          // that a node may take to write one that it has taken
+	lateTick  = 5 * time.Millisecond // between two attempts to find it
 )
 
 // Take implements socketio.Log. A session that is not there may be on its way: its node

@@ -2,6 +2,7 @@ package redisadapter_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/parleyws/parley/adapters/internal/brokertest"
 	"github.com/parleyws/parley/adapters/internal/faulttest"
@@ -11,15 +12,17 @@ import (
 
 // Whatever Redis does, each form of the adapter goes on.
 func TestBrokenBroker(t *testing.T) {
-	for name, broker := range map[string]maker{
-		"classic": classic(redisadapter.Options{}),
-		"sharded": sharded(redisadapter.ShardedOptions{}),
+	for name, broker := range map[string]func(requestTime time.Duration) maker{
+		"classic": func(d time.Duration) maker { return classic(redisadapter.Options{RequestTime: d}) },
+		"sharded": func(d time.Duration) maker { return sharded(redisadapter.ShardedOptions{RequestTime: d}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := faulttest.Suite{
 				Broker: func(t *testing.T) faulttest.Broker { return brokertest.Redis(t) },
-				Node: func(t *testing.T, addr string) faulttest.Node {
-					return faultNode(t, broker, newClient(t, addr))
+				Node: func(t *testing.T, addr string, wait time.Duration) faulttest.Node {
+					client := redis.NewClient(&redis.Options{Addr: addr, ReadTimeout: wait})
+					t.Cleanup(func() { client.Close() })
+					return faultNode(t, broker(wait), client)
 				},
 			}
 			s.Gaps.Kill, s.Gaps.Cut = 1, 1

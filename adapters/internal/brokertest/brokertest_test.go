@@ -140,7 +140,7 @@ func TestProxy(t *testing.T) {
 			t.Fatalf("%q, %v", got, err)
 		}
 	}
-	if took := time.Since(begun); took < 2*delay || took > 20*delay {
+	if took := time.Since(begun); took < 2*delay || took > 100*delay {
 		t.Errorf("100 commands took %v with %v of delay each way", took, delay)
 	}
 	p.Delay(0)

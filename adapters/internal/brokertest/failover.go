@@ -21,7 +21,7 @@ type Failover struct {
 }
 
 // RedisFailover starts a master, a replica and three sentinels, and waits until all of them
-// know each other. The sentinels take a master for down that has not answered for 500 ms.
+// know each other. The sentinels take a master for down that has not answered for 2 s.
 func RedisFailover(t testing.TB, options ...string) *Failover {
 	t.Helper()
 	f := new(Failover)
@@ -48,7 +48,7 @@ func sentinel(t testing.TB, master int) *Server {
 	return startServer(t, func(dir string, port int) []string {
 		name := filepath.Join(dir, "sentinel.conf")
 		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %q\n"+
-			"sentinel monitor %[3]s 127.0.0.1 %[4]d 2\nsentinel down-after-milliseconds %[3]s 500\n"+
+			"sentinel monitor %[3]s 127.0.0.1 %[4]d 2\nsentinel down-after-milliseconds %[3]s 2000\n"+
 			"sentinel failover-timeout %[3]s 3000\n", port, dir, MasterName, master)
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -155,7 +155,7 @@ func (f *Failover) master(t testing.TB) (master, replica *Server) {
 
 func (f *Failover) awaitMaster(t testing.TB, want *Server) {
 	t.Helper()
-	await(t, "the replica to become the master", func() error {
+	awaitFor(t, 3*patience, "the replica to become the master", func() error {
 		got, _, err := f.Master()
 		if err == nil && got != want {
 			err = errNot(got.Addr())

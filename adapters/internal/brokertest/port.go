@@ -16,9 +16,9 @@ const (
 	busOffset  = 10000
 )
 
-// freePort returns a port of 127.0.0.1 on which nobody listens, nor on that of the bus. It
+// FreePort returns a port of 127.0.0.1 on which nobody listens, nor on that of the bus. It
 // may be taken before its use.
-func freePort(t testing.TB) int {
+func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 1000 {
 		port := lowestPort + rand.IntN(ports)

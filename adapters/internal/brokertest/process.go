@@ -100,7 +100,13 @@ func (p *process) printed() []byte {
 // takes longer than a broker may take.
 func await(t testing.TB, what string, is func() error) {
 	t.Helper()
-	end := time.After(patience)
+	awaitFor(t, patience, what, is)
+}
+
+// awaitFor is await for what may take another time.
+func awaitFor(t testing.TB, d time.Duration, what string, is func() error) {
+	t.Helper()
+	end := time.After(d)
 	again := time.NewTicker(interval)
 	defer again.Stop()
 	for {

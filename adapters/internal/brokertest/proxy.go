@@ -26,7 +26,7 @@ func NewProxy(t testing.TB, to string) *Proxy {
 	t.Helper()
 	p := &Proxy{t: t, to: to, conns: make(map[net.Conn]bool)}
 	for range 10 {
-		p.addr = address(freePort(t))
+		p.addr = address(FreePort(t))
 		if p.listen() == nil {
 			t.Cleanup(func() {
 				p.Refuse()

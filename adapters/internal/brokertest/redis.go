@@ -4,7 +4,7 @@
 //
 // The functions skip a test if the broker's program is missing, or fail it if the
 // environment variable PARLEY_BROKERS is "required". Tests are failed if a broker does not
-// do what it is asked for within 30 s.
+// do what it is asked for within 30 s, or for another master within 90 s.
 package brokertest
 
 import (
@@ -43,7 +43,7 @@ func startServer(t testing.TB, args func(dir string, port int) []string) *Server
 	t.Helper()
 	path := redisPath(t)
 	for range 10 {
-		dir, port := t.TempDir(), freePort(t)
+		dir, port := t.TempDir(), FreePort(t)
 		log, err := os.Create(filepath.Join(dir, "log"))
 		if err != nil {
 			t.Fatal(err)

@@ -20,7 +20,9 @@ type Broker interface {
 // A Suite is an adapter and its broker.
 type Suite struct {
 	Broker func(t *testing.T) Broker
-	Node   func(t *testing.T, addr string) Node
+	// Node makes a node. wait is how long its requests take without an answer, and its client
+	// waits for a reply; 0 is the default of each.
+	Node func(t *testing.T, addr string, wait time.Duration) Node
 	// Gaps is how many gaps are counted when the broker is killed, and when its connections
 	// are cut.
 	Gaps struct{ Kill, Cut int64 }
@@ -51,7 +53,7 @@ func Run(t *testing.T, s Suite) {
 // killed kills the broker and starts it again, with nothing that it knew.
 func (s *Suite) killed(t *testing.T) {
 	broker := s.Broker(t)
-	tr := start(t, s.Node(t, broker.Addr()), s.Node(t, broker.Addr()))
+	tr := start(t, s.Node(t, broker.Addr(), 0), s.Node(t, broker.Addr(), 0))
 	var before use
 	tr.through(func() {
 		for i := range kills {
@@ -75,7 +77,7 @@ func (s *Suite) killed(t *testing.T) {
 // stopped makes the broker stand still. What is emitted meanwhile comes later.
 func (s *Suite) stopped(t *testing.T) {
 	broker := s.Broker(t)
-	tr := start(t, s.Node(t, broker.Addr()), s.Node(t, broker.Addr()))
+	tr := start(t, s.Node(t, broker.Addr(), 0), s.Node(t, broker.Addr(), 0))
 	tr.through(func() {
 		broker.Pause()
 		<-time.After(stop)
@@ -93,7 +95,7 @@ func (s *Suite) stopped(t *testing.T) {
 // cut cuts all connections.
 func (s *Suite) cut(t *testing.T) {
 	proxy := brokertest.NewProxy(t, s.Broker(t).Addr())
-	tr := start(t, s.Node(t, proxy.Addr()), s.Node(t, proxy.Addr()))
+	tr := start(t, s.Node(t, proxy.Addr(), 0), s.Node(t, proxy.Addr(), 0))
 	var before use
 	tr.through(func() {
 		for i := range cuts {
@@ -119,7 +121,7 @@ func (s *Suite) cut(t *testing.T) {
 func (s *Suite) slow(t *testing.T) {
 	proxy := brokertest.NewProxy(t, s.Broker(t).Addr())
 	proxy.Delay(delay)
-	tr := start(t, s.Node(t, proxy.Addr()), s.Node(t, proxy.Addr()))
+	tr := start(t, s.Node(t, proxy.Addr(), 0), s.Node(t, proxy.Addr(), 0))
 	tr.through(func() { <-time.After(slow) })
 	counts := tr.End()
 	whole(t, counts)

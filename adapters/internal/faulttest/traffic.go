@@ -22,7 +22,7 @@ const (
 	patience = 30 * time.Second // how long a test waits for what must come
 	back     = 5 * time.Second  // how long nodes may take until they are together again
 	pace     = time.Millisecond // between two events of a node
-	tooLate  = time.Second      // after which a client must have what its own node has emitted
+	tooLate  = 5 * time.Second  // after which a client must have what its own node has emitted
 )
 
 // A Node is what the package of an adapter offers for one server.
@@ -286,7 +286,7 @@ func whole(t *testing.T, counts [2]count) {
 type delays struct {
 	mu    sync.Mutex
 	count int64
-	steps [10_000]int64 // the last one is for all that is longer
+	steps [60_000]int64 // the last one is for all that is longer
 }
 
 const step = 100 * time.Microsecond

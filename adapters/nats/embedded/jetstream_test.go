@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/parleyws/parley/adapters/internal/brokertest"
 	natsadapter "github.com/parleyws/parley/adapters/nats"
 	"github.com/parleyws/parley/adapters/nats/embedded"
 	"github.com/parleyws/parley/engineio"
@@ -28,13 +30,12 @@ import (
 
 // addresses returns addresses where nobody listens.
 func addresses(t testing.TB, n int) (list []string) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	t.Helper()
+	for len(list) < n {
+		at := fmt.Sprint("127.0.0.1:", brokertest.FreePort(t))
+		if !slices.Contains(list, at) {
+			list = append(list, at)
 		}
-		defer l.Close()
-		list = append(list, l.Addr().String())
 	}
 	return list
 }
