@@ -3,6 +3,7 @@ package conn
 import (
 	"bytes"
 	"compress/flate"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/parleyws/parley/conn/internal/inflater"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/internal/strictinflate"
 )
 
@@ -52,6 +55,35 @@ func testWindow(t *testing.T, codec Codec, takeover bool, bits int) {
 		if err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("message %d of %d octets: inflate: %v, equal %t", n, len(want), err, bytes.Equal(got, want))
 		}
+	}
+}
+
+// Each side keeps the window that the other one's messages need, and no other.
+func TestDeflateSides(t *testing.T) {
+	for _, d := range []handshake.Deflate{
+		{ServerNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15},
+		{ClientNoContextTakeover: true, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15},
+		{ServerMaxWindowBits: minWindowBits, ClientMaxWindowBits: 15},
+		{ServerMaxWindowBits: 15, ClientMaxWindowBits: minWindowBits},
+	} {
+		a, b := pipe.New()
+		server := must(New(&handshake.Result{Conn: a, Deflate: &d}, RoleServer, nil))
+		client := must(New(&handshake.Result{Conn: b, Deflate: &d}, RoleClient, nil))
+		text := someText(rand.New(rand.NewPCG(1, 1)), 2000)
+		for from, to := range map[*Conn]*Conn{server: client, client: server} {
+			for i := range 2 {
+				written := make(chan error, 1)
+				go func() { written <- from.Write(context.Background(), Binary, text) }()
+				if _, p, err := to.Read(context.Background()); err != nil || !bytes.Equal(p, text) {
+					t.Errorf("%+v: message %d: %d bytes, %v", d, i, len(p), err)
+				}
+				if err := <-written; err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		server.CloseNow()
+		client.CloseNow()
 	}
 }
 

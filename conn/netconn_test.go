@@ -84,13 +84,14 @@ func TestNetConnKind(t *testing.T) {
 	})
 }
 
-// Close closes with 1000, and nothing is left of the Conn.
+// Close closes with 1000, and nothing is left of the Conn, nor of its deadlines.
 func TestNetConnClose(t *testing.T) {
 	inBubbles(t, conn.Limits{}, func(b *bubble) {
 		nc := conn.NetConn(b.c, conn.Binary)
 		if nc.LocalAddr() != b.c.LocalAddr() || nc.RemoteAddr() != b.c.RemoteAddr() {
 			b.Errorf("addresses %v, %v", nc.LocalAddr(), nc.RemoteAddr())
 		}
+		nc.SetDeadline(time.Now().Add(time.Hour))
 		closed := make(chan error, 1)
 		go func() { closed <- nc.Close() }()
 		b.p.WantClose(frame.StatusNormalClosure)
@@ -99,11 +100,25 @@ func TestNetConnClose(t *testing.T) {
 		if err := <-closed; err != nil {
 			b.Error(err)
 		}
+		b.sleep(2 * time.Hour)
 		_, err := nc.Read(make([]byte, 1))
 		wantClosedHere(b.T, err)
 		_, err = nc.Write(make([]byte, 1))
 		wantClosedHere(b.T, err)
 		wantClosedHere(b.T, b.c.Write(context.Background(), conn.Text, nil))
+	})
+}
+
+// A Read of nothing takes nothing, and returns as soon as there is something.
+func TestNetConnReadsNothing(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		nc := conn.NetConn(b.c, conn.Binary)
+		b.p.Send(wstest.Binary([]byte("ab")))
+		for _, n := range []int{0, 1, 0, 1} {
+			if got, err := nc.Read(make([]byte, n)); got != n || err != nil {
+				b.Errorf("Read of %d bytes: %d, %v", n, got, err)
+			}
+		}
 	})
 }
 

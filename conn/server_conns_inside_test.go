@@ -2,6 +2,9 @@ package conn
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -52,5 +55,45 @@ func TestMaxHandshakes(t *testing.T) {
 			t.Errorf("MaxHandshakes %d: room for %d, want %d", given, got, want)
 		}
 		s.closeDoor(d)
+	}
+}
+
+// TestServerLoop: a server whose connections need no goroutine has a loop, its own if it is given
+// none.
+func TestServerLoop(t *testing.T) {
+	handle := func(context.Context, *Conn, *http.Request) func(Message) error { return nil }
+	given := &Options{Loop: &Loop{}}
+	for _, c := range []struct {
+		s    *Server
+		loop *Loop
+	}{
+		{&Server{Handle: handle, Options: &AcceptOptions{Conn: *given}}, given.Loop},
+		{&Server{Serve: func(context.Context, *Conn, *http.Request) error { return nil }, Options: &AcceptOptions{Conn: *given}}, nil},
+	} {
+		if c.s.judge(); c.s.invalid != nil || c.s.settings.loop != c.loop {
+			t.Errorf("%+v: loop %p, want %p", c.s.Options, c.s.settings.loop, c.loop)
+		}
+	}
+	a, b := Server{Handle: handle}, Server{Handle: handle}
+	a.judge()
+	b.judge()
+	if l := a.settings.loop; l == nil || l.After != DefaultAfter || l == b.settings.loop {
+		t.Errorf("loops %+v and %+v", a.settings.loop, b.settings.loop)
+	}
+}
+
+// TestPasses: an error of Accept passes if it says so, or is known to.
+func TestPasses(t *testing.T) {
+	for err, want := range map[error]bool{
+		errors.New("any"):                       false,
+		net.ErrClosed:                           false,
+		&net.DNSError{IsTemporary: true}:        true,
+		&net.DNSError{}:                         false,
+		fmt.Errorf("accept: %w", passing[0]):    true,
+		&net.OpError{Op: "accept", Err: io.EOF}: false,
+	} {
+		if got := passes(err); got != want {
+			t.Errorf("%v: %t", err, got)
+		}
 	}
 }
