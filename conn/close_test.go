@@ -315,7 +315,7 @@ func TestCloseCodes(t *testing.T) {
 func TestRefusalArrives(t *testing.T) {
 	allStreams(t, func(t *testing.T, s stream) {
 		a, b := s.make(t)
-		server := must(conn.New(&handshake.Result{Conn: a}, conn.RoleServer, nil))
+		server := must(conn.New(&handshake.Result{Conn: a}, conn.RoleServer, limits(conn.Limits{CloseTimeout: time.Minute})))
 		defer server.CloseNow()
 		failed := reading(server)
 		p := wstest.NewPeer(t, b, conn.RoleClient)

@@ -101,7 +101,7 @@ func (e *end) limits() *conn.Options {
 	case "dead peer":
 		l.PingInterval, l.PingTimeout = 400*time.Millisecond, 400*time.Millisecond
 	case "stalled":
-		l.WriteTimeout = 400 * time.Millisecond
+		l.WriteTimeout = 2 * time.Second
 	case "message takes too long":
 		l.MessageTime = 100 * time.Millisecond
 	}

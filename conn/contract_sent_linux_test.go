@@ -16,7 +16,8 @@ func waitSent(t testing.TB, c *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for held := int32(1); held > 0; time.Sleep(time.Millisecond) {
+	for {
+		var held int32
 		var errno syscall.Errno
 		err := raw.Control(func(fd uintptr) {
 			_, _, errno = syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&held)))
@@ -24,5 +25,9 @@ func waitSent(t testing.TB, c *net.TCPConn) {
 		if err != nil || errno != 0 {
 			t.Fatal(err, errno)
 		}
+		if held == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
 }

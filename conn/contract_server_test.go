@@ -20,6 +20,9 @@ import (
 // request.
 type contextKey struct{}
 
+// patient has a CloseTimeout that no end of a test takes.
+var patient = conn.Options{Limits: conn.Limits{CloseTimeout: time.Minute}}
+
 // serveWith runs h behind an http.Server and returns a function that dials it.
 func serveWith(t *testing.T, h http.Handler) (dial func() (*conn.Conn, *http.Response, error)) {
 	t.Helper()
@@ -27,7 +30,7 @@ func serveWith(t *testing.T, h http.Handler) (dial func() (*conn.Conn, *http.Res
 	t.Cleanup(web.Close)
 	return func() (*conn.Conn, *http.Response, error) {
 		c, response, err := conn.Dial(t.Context(), "ws"+strings.TrimPrefix(web.URL, "http"), &conn.DialOptions{
-			Handshake: handshake.DialOptions{HTTPClient: web.Client()}})
+			Handshake: handshake.DialOptions{HTTPClient: web.Client()}, Conn: patient})
 		if err == nil {
 			t.Cleanup(func() { c.CloseNow() })
 		}
@@ -139,7 +142,7 @@ func TestServerContextValues(t *testing.T) {
 		select {
 		case <-child.Done():
 			s.ended = true
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 		}
 		s.cancel = ctx.Err()
 		return s
@@ -244,10 +247,11 @@ func TestServerOnError(t *testing.T) {
 func TestServerOnEnd(t *testing.T) {
 	ends := make(chan error, 10)
 	onEnd := func(_ *conn.Conn, err error) { ends <- err }
-	handle := &conn.Server{OnEnd: onEnd, Handle: func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error {
+	o := &conn.AcceptOptions{Conn: patient}
+	handle := &conn.Server{Options: o, OnEnd: onEnd, Handle: func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error {
 		return func(conn.Message) error { return nil }
 	}}
-	serve := &conn.Server{OnEnd: onEnd, Serve: func(ctx context.Context, c *conn.Conn, _ *http.Request) error {
+	serve := &conn.Server{Options: o, OnEnd: onEnd, Serve: func(ctx context.Context, c *conn.Conn, _ *http.Request) error {
 		return c.Each(ctx, func(conn.Message) error { return nil })
 	}}
 	for _, s := range []*conn.Server{handle, serve} {

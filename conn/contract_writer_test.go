@@ -19,6 +19,7 @@ import (
 // does not read.
 func (l *link) abandon(d time.Duration) {
 	l.Helper()
+	p := noise(100_000)
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	w, err := l.c.Writer(ctx, conn.Binary)
@@ -26,7 +27,7 @@ func (l *link) abandon(d time.Duration) {
 		l.Fatal(err)
 	}
 	for range 1000 {
-		if err = write(w, noise(100_000)); err != nil {
+		if err = write(w, p); err != nil {
 			break
 		}
 	}
@@ -45,15 +46,13 @@ func TestAbandonedWriterIsNobodysContext(t *testing.T) {
 			waiting[c.name] = call(func() error { return c.call(context.Background(), l.c) })
 		}
 		l.settle()
-		abandoned := make(chan struct{})
-		wrote := make(chan (<-chan error), 1)
-		time.AfterFunc(500*time.Millisecond, func() { // when its first fragment is out
-			wrote <- call(func() error { return l.c.Write(context.Background(), conn.Text, []byte("waits")) })
-			close(abandoned)
+		waiting["Write"] = call(func() error {
+			if _, err := l.p.NetConn().Read(make([]byte, 1)); err != nil { // the first fragment has begun
+				return err
+			}
+			return l.c.Write(context.Background(), conn.Text, []byte("waits"))
 		})
 		l.abandon(time.Second)
-		<-abandoned
-		waiting["Write"] = <-wrote
 		want := ""
 		for name, failed := range waiting {
 			err := await(l, name, failed)

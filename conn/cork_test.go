@@ -242,7 +242,7 @@ func TestLargeMessageJoinsUpToABatch(t *testing.T) {
 			s := &measured{Conn: ours}
 			c := must(conn.New(&handshake.Result{Conn: s}, role, nil))
 			for range held {
-				defer c.Cork().Release()
+				defer c.Hold().Release()
 				wantNoError(t, c.Write(t.Context(), conn.Binary, make([]byte, 1000)))
 			}
 			wantNoError(t, c.Write(t.Context(), conn.Binary, make([]byte, 200<<10)))

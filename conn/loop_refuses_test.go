@@ -8,25 +8,26 @@ import (
 	"github.com/parleyws/parley/internal/pipe"
 )
 
-// A refusing is a Kernel that takes no stream.
-type refusing struct{ loop.Kernel }
-
-func (refusing) Take(net.Conn) (int32, bool) { return 0, false }
-
 // A Loop that can't take its first connection ends, and begins anew with the next one that it can.
 func TestLoopThatTakesNothing(t *testing.T) {
-	before := loop.NewKernel
-	defer func() { loop.NewKernel = before }()
-	loop.NewKernel = func(nc net.Conn) loop.Kernel { return refusing{before(nc)} }
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	closed, err := net.Dial("tcp", listener.Addr().String()) // no kernel can take it
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
 	ours, theirs := pipe.New()
 	defer ours.Close()
 	defer theirs.Close()
 	l := &Loop{}
-	if l.enter(ours) != ours || l.loop != nil {
+	if l.enter(closed) != closed || l.loop != nil {
 		t.Error("a loop runs that has taken nothing")
 	}
 	l.leave(false)
-	loop.NewKernel = before
 	s := l.enter(ours)
 	if _, ok := s.(*loop.Socket); !ok || l.conns != 1 || l.taken != 1 {
 		t.Errorf("a %T enters; %d connections, %d taken", s, l.conns, l.taken)

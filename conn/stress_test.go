@@ -237,7 +237,8 @@ func TestNothingLostAtReset(t *testing.T) {
 			for range messages {
 				all = append(all, wstest.Binary(make([]byte, 500)))
 			}
-			p.Send(append(all, wstest.Close(frame.StatusNormalClosure, ""))...) // in one segment: a reset drops those not sent
+			p.Send(append(all, wstest.Close(frame.StatusNormalClosure, ""))...)
+			waitSent(t, b.(*net.TCPConn)) // a reset drops those not sent
 			b.(*net.TCPConn).SetLinger(0)
 			b.Close()
 			err := <-got

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -755,12 +754,10 @@ func TestClientGoroutines(t *testing.T) {
 	}
 }
 
-// stacksOf counts the goroutines that run, or were started by, a function whose name
+// stacksOf counts the goroutines of the caller's bubble that run, or were started by, a function whose name
 // has part in it.
 func stacksOf(part string) (n int) {
-	b := make([]byte, 1<<20)
-	b = b[:runtime.Stack(b, true)]
-	for stack := range strings.SplitSeq(string(b), "\n\n") {
+	for _, stack := range stacks() {
 		if strings.Contains(stack, part) {
 			n++
 		}

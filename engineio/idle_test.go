@@ -1,6 +1,7 @@
 package engineio_test
 
 import (
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -10,12 +11,34 @@ import (
 	"github.com/parleyws/parley/engineio"
 )
 
+// bubbled finds the bubble in the first line of a goroutine's stack.
+var bubbled = regexp.MustCompile(`^goroutine .*(synctest bubble \d+)`)
+
+// stacks returns the stacks of the goroutines in the caller's bubble. What earlier tests have
+// left is in none, or in another one.
+func stacks() (all []string) {
+	buf := make([]byte, 1<<22)
+	bubble := ""
+	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		of := ""
+		if found := bubbled.FindStringSubmatch(stack); found != nil {
+			of = found[1]
+		}
+		if all == nil { // the caller's own is the first
+			bubble = of
+		}
+		if of == bubble {
+			all = append(all, stack)
+		}
+	}
+	return all
+}
+
 // goroutines returns how many goroutines run code of package engineio itself, or wait for the
 // messages of a WebSocket.
 func goroutines() int {
-	buf := make([]byte, 1<<22)
 	n := 0
-	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+	for _, stack := range stacks() {
 		if strings.Contains(stack, "/parley/engineio.") || strings.Contains(stack, "receiveAlone(") {
 			n++
 		}

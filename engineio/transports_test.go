@@ -159,15 +159,19 @@ func TestRefused(t *testing.T) {
 		},
 	}
 	inBubble(t, o, func(s *site) {
-		s.must("GET", "transport=carrier-pigeon", "")
-		s.get("nobody")
-		s.must("PUT", "transport=polling", "")
-		s.raw(s.t.Context(), "GET", base+"?EIO=3&transport=polling", "")
-		s.must("GET", "transport=polling&deny", "")
-		s.post(s.open(), "4"+strings.Repeat("x", 10))
-		s.post(s.open(), "9")
-		s.dial(dialURL, "Origin", "https://elsewhere.example")
-		synctest.Wait()
+		for _, request := range []func(){
+			func() { s.must("GET", "transport=carrier-pigeon", "") },
+			func() { s.get("nobody") },
+			func() { s.must("PUT", "transport=polling", "") },
+			func() { s.raw(s.t.Context(), "GET", base+"?EIO=3&transport=polling", "") },
+			func() { s.must("GET", "transport=polling&deny", "") },
+			func() { s.post(s.open(), "4"+strings.Repeat("x", 10)) },
+			func() { s.post(s.open(), "9") },
+			func() { s.dial(dialURL, "Origin", "https://elsewhere.example") },
+		} {
+			request()
+			synctest.Wait() // the hook may be called after the answer
+		}
 		want := []string{
 			"GET 400 0 Transport unknown", "GET 400 1 Session ID unknown", "PUT 400 2 Bad handshake method", "GET 400 5 Unsupported protocol version",
 			"GET 403 4 denied", "POST 413 3 Payload too large", "POST 400 3 Bad request", "GET 403 3 ",

@@ -90,21 +90,23 @@ func TestDialAnswers(t *testing.T) {
 // start of its body.
 func TestDialRefused(t *testing.T) {
 	for _, size := range []int{0, 10, 1023, 1024, 1025, 1 << 20} {
-		body := strings.Repeat("b", size)
-		client := answering(fmt.Sprintf("HTTP/1.1 403 Forbidden\r\nX: y\r\nContent-Length: %d\r\n\r\n%s", size, body))
-		res, resp, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
-		e, ok := errors.AsType[*DialError](err)
-		if res != nil || !ok || e.Status != 403 || resp.StatusCode != 403 || resp.Header.Get("X") != "y" {
-			t.Fatalf("body of %d octets: %v, %v, %v", size, res, resp, err)
-		}
-		if want := "websocket: dial: 403 Forbidden: the server did not switch protocols, want 101; the request had no Origin"; e.Error() != want {
-			t.Errorf("error %q, want %q", e, want)
-		}
-		want := body[:min(size, 1024)]
-		got, err := io.ReadAll(resp.Body)
-		if string(got) != want || string(e.Body) != want || err != nil {
-			t.Errorf("body of %d octets: got %d and %d, %v", size, len(got), len(e.Body), err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			body := strings.Repeat("b", size)
+			client := answering(fmt.Sprintf("HTTP/1.1 403 Forbidden\r\nX: y\r\nContent-Length: %d\r\n\r\n%s", size, body))
+			res, resp, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
+			e, ok := errors.AsType[*DialError](err)
+			if res != nil || !ok || e.Status != 403 || resp.StatusCode != 403 || resp.Header.Get("X") != "y" {
+				t.Fatalf("body of %d octets: %v, %v, %v", size, res, resp, err)
+			}
+			if want := "websocket: dial: 403 Forbidden: the server did not switch protocols, want 101; the request had no Origin"; e.Error() != want {
+				t.Errorf("error %q, want %q", e, want)
+			}
+			want := body[:min(size, 1024)]
+			got, err := io.ReadAll(resp.Body)
+			if string(got) != want || string(e.Body) != want || err != nil {
+				t.Errorf("body of %d octets: got %d and %d, %v", size, len(got), len(e.Body), err)
+			}
+		})
 	}
 }
 

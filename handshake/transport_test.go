@@ -140,12 +140,13 @@ func TestDialIdle(t *testing.T) {
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) { reused = append(reused, i.Reused) },
 	})
-	for range 2 {
+	for range 20 { // a connection is kept a moment after its answer, which the next request need not wait for
 		Dial(ctx, s.URL, &DialOptions{HTTPClient: s.Client()})
+		if slices.Contains(reused, true) {
+			return
+		}
 	}
-	if want := []bool{false, true}; !slices.Equal(reused, want) {
-		t.Errorf("reused: %v, want %v", reused, want)
-	}
+	t.Errorf("reused: %v, want true at last", reused)
 }
 
 // TestDialUnencryptedHTTP2: nor is HTTP/2 spoken without TLS.

@@ -15,8 +15,8 @@ import (
 // What handlers send when a client connects comes a moment after the answer to
 // its CONNECT, so that a client that listens from then on does not miss it.
 func TestBreath(t *testing.T) {
-	breath = realBreath
-	defer func() { breath = 0 }()
+	breathless.Store(false)
+	defer breathless.Store(true)
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t, nil)
 		s.OnConnect(func(c *Socket) { c.Emit("auth") })

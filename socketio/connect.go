@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/parleyws/parley/parser"
@@ -121,8 +122,11 @@ func (s *Socket) anew() {
 	s.name()
 }
 
-// breath is how long breathe waits. Tests that look at virtual time set it to 0.
-var breath = 3 * time.Millisecond
+// breath is how long breathe waits.
+const breath = 3 * time.Millisecond
+
+// breathless is set by tests that look at virtual time: breathe does not wait.
+var breathless atomic.Bool
 
 // breathe gives the client a moment to read the answer to its CONNECT before the
 // handlers send something. On WebSocket, two messages that are written together
@@ -131,7 +135,7 @@ var breath = 3 * time.Millisecond
 // server leaves such a moment, because it writes its next packet in a later turn of
 // its event loop. On long-polling each answer to a GET is such a turn.
 func (s *Socket) breathe() {
-	if breath > 0 && s.session.Transport() == "websocket" {
+	if !breathless.Load() && s.session.Transport() == "websocket" {
 		time.Sleep(breath)
 	}
 }

@@ -92,6 +92,7 @@ func TestLogNew(t *testing.T) {
 		})
 		r := here.client()
 		s := <-sockets
+		synctest.Wait()
 		s.Emit("e")
 		_, last := offset(t, r.read())
 		r.cut()

@@ -199,6 +199,7 @@ func TestLogRecovery(t *testing.T) {
 			}
 			here.io.Local().Emit("local")
 			r.want(`2["local"]`)
+			synctest.Wait() // nothing is unsent, or the next event would be dropped
 			here.io.Volatile().Emit("volatile")
 			r.want(`2["volatile"]`)
 
@@ -307,6 +308,7 @@ func TestLogReturnsTwice(t *testing.T) {
 		there.io.Use(func(context.Context, *socketio.Socket) error { <-hold; return nil })
 		r := here.client()
 		<-sockets
+		synctest.Wait()
 		here.io.Emit("e")
 		_, last := offset(t, r.read())
 		r.cut()

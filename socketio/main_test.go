@@ -34,15 +34,12 @@ func InTestLoop(o *Options) *Options {
 	return &looped
 }
 
-// realBreath is breath as it is outside of tests.
-var realBreath = breath
-
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if *inLoop {
 		pipe.Loop()
 	}
 	poison = true
-	breath = 0
+	breathless.Store(true)
 	leakcheck.Main(m)
 }

@@ -133,6 +133,7 @@ func TestEmitWhileAway(t *testing.T) {
 			})
 			r := s.client()
 			x := <-sockets
+			synctest.Wait()
 			s.io.Emit("x")
 			_, last := offset(t, r.read())
 			tt.end(r, x)
@@ -209,6 +210,7 @@ func TestRecoveryBeforeMiddleware(t *testing.T) {
 			r := s.client()
 			<-saw
 			<-sockets
+			synctest.Wait()
 			s.io.Emit("x")
 			_, last := offset(t, r.read())
 			r.cut()

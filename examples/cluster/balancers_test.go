@@ -246,12 +246,14 @@ func TestBalancers(t *testing.T) {
 			for _, port := range []string{byCookie, byAddress, byID} {
 				d := &door{nodes: make(map[string]int)}
 				talk(t, d.crowd(t, 30, urls[port]))
+				d.mu.Lock()
 				if d.unknown > 0 {
 					t.Errorf("port %s: %d requests were on the wrong node", port, d.unknown)
 				}
 				if len(d.nodes) < 2 && (port != byAddress || runtime.GOOS == "linux") {
 					t.Errorf("port %s: the clients were on the nodes %v", port, d.nodes)
 				}
+				d.mu.Unlock()
 			}
 			d := &door{nodes: make(map[string]int)}
 			for i := range modes {
@@ -265,13 +267,17 @@ func TestBalancers(t *testing.T) {
 					t.Errorf("in turn, %s: %v", mode(i), err)
 				}
 			}
+			d.mu.Lock()
 			if d.unknown == 0 {
 				t.Error("in turn: no request was on the wrong node")
 			}
+			d.mu.Unlock()
 
 			d = &door{nodes: make(map[string]int)}
 			urls = b.start(t, start(t, 3, "-relay"))
 			talk(t, d.crowd(t, 30, urls[inTurn]))
+			d.mu.Lock()
+			defer d.mu.Unlock()
 			if d.unknown > 0 {
 				t.Errorf("with -relay: %d requests failed", d.unknown)
 			}

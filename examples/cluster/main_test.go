@@ -200,7 +200,19 @@ func startRedis(t *testing.T) string {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
-	return "127.0.0.1:" + port // the nodes wait for it
+	addr := "127.0.0.1:" + port
+	eventually(t, "Redis answers", func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			return false
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(patience))
+		io.WriteString(c, "PING\r\n")
+		answer, _ := bufio.NewReader(c).ReadString('\n')
+		return answer == "+PONG\r\n"
+	})
+	return addr
 }
 
 // share lets clients of different nodes share a room: text, binary data, and both in one
@@ -216,7 +228,12 @@ func share(t *testing.T, args ...string) {
 		return people
 	}
 	join(ann)
-	if people := join(bob); len(people) != 2 || people[0].Name != "Ann" || people[1].Name != "Bob" {
+	var people []person
+	eventually(t, "both are in the room", func() bool { // a node that answers late is left out
+		people = join(bob)
+		return len(people) > 1
+	})
+	if len(people) != 2 || people[0].Name != "Ann" || people[1].Name != "Bob" {
 		t.Errorf("in the room: %v", people)
 	}
 	for i, m := range []any{"hello ☕", []byte{0, 255, 128}, map[string]any{"file": []byte("x"), "name": "y"}, 1.5} {
@@ -234,16 +251,20 @@ func share(t *testing.T, args ...string) {
 	if _, err := socketio.Call[bool](t.Context(), ann, "message", message{"tea", nil}); err == nil {
 		t.Error("a message of nothing is sent")
 	}
-	if _, err := socketio.Call[[]person](t.Context(), ann, "leave-room", "tea"); err != nil {
-		t.Fatal(err)
+	for len(bob.people) > 0 { // what he was told before
+		<-bob.people
 	}
-	for last := 0; last != 1; { // Bob is told that Ann has left
-		select {
-		case last = <-bob.people:
-		case <-time.After(patience):
-			t.Fatal("nobody has left")
+	eventually(t, "Bob is told that Ann has left", func() bool {
+		if _, err := socketio.Call[[]person](t.Context(), ann, "leave-room", "tea"); err != nil {
+			t.Fatal(err)
 		}
-	}
+		select {
+		case n := <-bob.people:
+			return n == 1
+		case <-time.After(patience):
+			return false
+		}
+	})
 	response, err := http.Get(urls[1])
 	if err != nil {
 		t.Fatal(err)

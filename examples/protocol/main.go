@@ -34,7 +34,7 @@ var limits = engineio.Limits{
 	MaxPayload:   1_000_000,
 }
 
-const connectTimeout = time.Second
+var connectTimeout = time.Second
 
 // graceTime bounds how long a shutdown waits for open sessions to end.
 const graceTime = 2 * time.Second

@@ -5,12 +5,31 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio"
 )
+
+// What the command has outside of tests.
+var suiteLimits, suiteConnectTimeout = limits, connectTimeout
+
+// TestMain makes the timeouts so long that no busy machine needs them.
+func TestMain(m *testing.M) {
+	limits.PingInterval, limits.PingTimeout, connectTimeout = time.Minute, time.Minute, time.Minute
+	os.Exit(m.Run())
+}
+
+// The suites expect short timeouts.
+func TestLimits(t *testing.T) {
+	want := engineio.Limits{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, MaxPayload: 1_000_000}
+	if suiteLimits != want || suiteConnectTimeout != time.Second {
+		t.Errorf("limits %+v, ConnectTimeout %v", suiteLimits, suiteConnectTimeout)
+	}
+}
 
 // start runs the command and returns its address.
 func start(t *testing.T) (addr string) {
@@ -65,7 +84,7 @@ func exchange(t *testing.T, path string, steps ...string) {
 		}
 	}
 	handshake := read()
-	if !strings.Contains(handshake, `"pingInterval":300,"pingTimeout":200,"maxPayload":1000000`) {
+	if !strings.Contains(handshake, `"pingInterval":60000,"pingTimeout":60000,"maxPayload":1000000`) {
 		t.Errorf("handshake %s", handshake)
 	}
 	for _, step := range steps {

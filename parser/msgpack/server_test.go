@@ -200,9 +200,12 @@ func TestRecovery(t *testing.T) {
 	ready, gone := make(chan *socketio.Socket, 2), make(chan struct{}, 1)
 	c, server, answer := dial(t, socketio.Options{Recovery: &socketio.Recovery{}}, func(s *socketio.Socket) {
 		s.OnDisconnect(func(socketio.Reason) { gone <- struct{}{} })
+		s.OnEvent("settled", func(e *socketio.Event) error { return e.Ack() })
 		ready <- s
 	})
 	<-ready
+	c.send(parser.Packet{Type: parser.Event, HasID: true, ID: 1}, `["settled"]`)
+	c.want(parser.Ack, `[]`) // the connect handler has returned
 	offset := func(p *parser.Packet) (offset string) {
 		last := p.Args[len(p.Args)-1]
 		if err := json.Unmarshal(p.Data[last.Start:last.End], &offset); err != nil || offset == "" {

@@ -87,7 +87,7 @@ func TestBroken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := exec.Command(os.Args[0], "-test.run=^TestRun$/^"+test+"$", "-test.timeout=60s")
+			c := exec.Command(os.Args[0], "-test.run=^TestRun$/^"+test+"$", "-test.timeout=5m")
 			c.Env = append(os.Environ(), "PARLEY_ADAPTERTEST_FAULT="+name)
 			out, err := c.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "--- FAIL: TestRun/"+test) {

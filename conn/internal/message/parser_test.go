@@ -211,6 +211,7 @@ func FuzzParser(f *testing.F) {
 	f.Add([]byte{0xC1, 0x83, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF}, uint64(1), true)
 	f.Add([]byte{0x82, 0xFF, 0, 0, 0, 0, 0, 0x0F, 0xFF, 0xFF, 1, 2, 3, 4, 5}, uint64(3), false)
 	f.Fuzz(func(t *testing.T, stream []byte, seed uint64, deflate bool) {
+		stream = stream[:min(len(stream), 1<<14)] // more takes too long in small pieces
 		whole, wholeErr := run(testParser(deflate), bytes.Clone(stream), always(Whole), func() int { return len(stream) })
 		r := rand.New(rand.NewPCG(seed, 3))
 		for _, m := range []struct {
