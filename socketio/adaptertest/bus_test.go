@@ -163,6 +163,9 @@ func (m *member) await(ctx context.Context, all *gather) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	if err := ctx.Err(); err != nil { // though all have answered
+		return err
+	}
 	select {
 	case <-all.done:
 		return nil
