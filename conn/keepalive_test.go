@@ -121,6 +121,21 @@ func TestKeepaliveSlowMessage(t *testing.T) {
 	})
 }
 
+// A message has its time though the next Ping is due long after that.
+func TestKeepaliveSlowMessageSeldomPings(t *testing.T) {
+	inBubbles(t, conn.Limits{PingInterval: 24 * time.Hour, MessageTime: time.Minute}, func(b *bubble) {
+		failed := reading(b.c)
+		b.sleep(time.Second)
+		b.p.Send(wstest.Text("begun").More())
+		b.p.WantClose(frame.StatusPolicyViolation)
+		if took := time.Since(b.start); took < time.Minute || took > 2*time.Minute {
+			b.Errorf("cut after %v", took)
+		}
+		b.c.CloseNow()
+		<-failed
+	})
+}
+
 // While a handler is busy nobody is judged: neither is a Ping sent, nor one
 // that was sent before held against the peer.
 func TestKeepaliveBusyHandler(t *testing.T) {

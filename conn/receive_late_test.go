@@ -1,6 +1,8 @@
 package conn_test
 
 import (
+	"errors"
+	"net"
 	"runtime"
 	"slices"
 	"syscall"
@@ -97,5 +99,45 @@ func TestArrivedBeforeWriteFailureOnSluggishStream(t *testing.T) {
 			t.Errorf("%q were delivered, want %q", got, want)
 		}
 		<-c.Done()
+	})
+}
+
+// An endless stream always has something to read, and takes nothing.
+type endless struct {
+	net.Conn
+	frames []byte
+	at     int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n := copy(p, e.frames[e.at:])
+	e.at = (e.at + n) % len(e.frames)
+	return n, nil
+}
+
+func (*endless) Write([]byte) (int, error) { return 0, errUnheard }
+
+// After a failed write no more is read than can have arrived before.
+func TestEndlessAfterWriteFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pipe.New()
+		defer a.Close()
+		defer b.Close()
+		frames := wstest.Binary(make([]byte, 4<<10))
+		frames.Header.Masked = true
+		c := must(conn.New(&handshake.Result{Conn: &endless{Conn: a, frames: frames.Append(nil)}}, conn.RoleServer, nil))
+		got := 0
+		err := c.Each(t.Context(), func(m conn.Message) error {
+			if got += len(m.Payload); got == len(m.Payload) {
+				c.Write(t.Context(), conn.Text, nil)
+			}
+			if got > 64<<20 {
+				t.Fatal("it never ends")
+			}
+			return nil
+		})
+		if !errors.Is(err, errUnheard) || got < 1<<20 || got > 10<<20 {
+			t.Errorf("%d bytes, %v", got, err)
+		}
 	})
 }

@@ -1,6 +1,7 @@
 package conn_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -51,6 +52,32 @@ func TestServeConnsSilent(t *testing.T) {
 					}
 				}
 				<-time.After(time.Minute) // the slow client notices
+			})
+		})
+	}
+}
+
+// Without a limit a client may take its time, on a loop and without one.
+func TestServeConnsPatient(t *testing.T) {
+	for name, after := range map[string]int{"goroutine": -1, "loop": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := &conn.AcceptOptions{
+					Handshake: handshake.Options{Limits: handshake.Limits{Timeout: -1}},
+					Conn:      conn.Options{Loop: &conn.Loop{After: after}},
+				}
+				w := serveConns(t, &conn.Server{Options: o, Handle: func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error {
+					return func(conn.Message) error { return nil }
+				}})
+				late := w.connect()
+				<-time.After(24 * time.Hour)
+				if _, err := io.WriteString(late, rawRequest("")); err != nil {
+					t.Fatal(err)
+				}
+				status, err := bufio.NewReader(late).ReadString('\n')
+				if err != nil || !strings.Contains(status, " 101 ") {
+					t.Errorf("answered %q, %v", status, err)
+				}
 			})
 		})
 	}
