@@ -20,6 +20,7 @@ import (
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/leakcheck"
 	"github.com/parleyws/parley/internal/pipe"
 )
 
@@ -364,7 +365,7 @@ func TestServerGoroutines(t *testing.T) {
 		dial := serveInMemory(t, s)
 		var clients []*conn.Conn
 		synctest.Wait()
-		before := inBubble()
+		before := leakcheck.Bubbled()
 		for range count {
 			c := mustDial(t, dial)
 			clients = append(clients, c)
@@ -376,7 +377,7 @@ func TestServerGoroutines(t *testing.T) {
 			}
 		}
 		synctest.Wait() // those of the requests have ended
-		if n := inBubble() - before; n > most {
+		if n := leakcheck.Bubbled() - before; n > most {
 			t.Errorf("%d goroutines for %d connections", n, count)
 		}
 		for _, c := range clients {
@@ -386,17 +387,10 @@ func TestServerGoroutines(t *testing.T) {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if n := inBubble() - before; n > 0 {
+		if n := leakcheck.Bubbled() - before; n > 0 {
 			t.Errorf("%d goroutines are left", n)
 		}
 	})
-}
-
-// inBubble counts the goroutines of all bubbles. Those that have ended are not among them, while
-// runtime.NumGoroutine may count one for a moment after synctest.Wait.
-func inBubble() int {
-	stacks := make([]byte, 4<<20)
-	return bytes.Count(stacks[:runtime.Stack(stacks, true)], []byte(", synctest bubble "))
 }
 
 // A Server that can't serve says so at the first request, with 500, and tells

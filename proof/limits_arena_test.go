@@ -22,6 +22,7 @@ import (
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/leakcheck"
 	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/socketio"
 	"github.com/parleyws/parley/wstest"
@@ -103,6 +104,12 @@ func (a *arena) settle() {
 	if a.shell != outside {
 		synctest.Wait()
 	}
+}
+
+// goroutines counts those of the arena, once all have done what they can.
+func (a *arena) goroutines() int {
+	synctest.Wait()
+	return leakcheck.Bubbled()
 }
 
 // must ends the test if err is an error.

@@ -3,7 +3,6 @@ package proof
 import (
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 	"time"
 
@@ -116,7 +115,7 @@ var endLimits = []limit{
 		what: "goroutines", value: "2 for a connection, none for one of a loop where nothing happens", answer: "-",
 		trip: func(a *arena) {
 			a.raw()
-			before := runtime.NumGoroutine()
+			before := a.goroutines()
 			const peers = 100
 			for range peers {
 				a.peer("")
@@ -129,7 +128,7 @@ var endLimits = []limit{
 			case aClient: // dialed by a goroutine of the test's own
 				most = 3 * peers
 			}
-			if n := runtime.NumGoroutine() - before; n > most {
+			if n := a.goroutines() - before; n > most {
 				a.Errorf("%d for %d connections, want %d at most", n, peers, most)
 			}
 		},

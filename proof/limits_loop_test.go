@@ -3,7 +3,6 @@ package proof
 import (
 	"io"
 	"net"
-	"runtime"
 	"strings"
 	"time"
 
@@ -16,7 +15,7 @@ var loopLimits = []limit{
 		what: "workers", value: "one for each function that blocks, and 4 in reserve", answer: "nobody else waits",
 		trip: func(a *arena) {
 			a.raw()
-			before := runtime.NumGoroutine()
+			before := a.goroutines()
 			const peers = 100
 			for range peers {
 				a.peer("").Send(wstest.Text("block"))
@@ -25,13 +24,13 @@ var loopLimits = []limit{
 			if n := a.blocked.Load(); n != peers {
 				a.Errorf("%d of %d functions run", n, peers)
 			}
-			if n := runtime.NumGoroutine() - before; n > peers+10 {
+			if n := a.goroutines() - before; n > peers+10 {
 				a.Errorf("%d goroutines for %d functions that block", n, peers)
 			}
 			a.wantServed()
 			close(a.release)
 			time.Sleep(time.Second)
-			if n := runtime.NumGoroutine() - before; n > 10 {
+			if n := a.goroutines() - before; n > 10 {
 				a.Errorf("%d goroutines once nothing happens", n)
 			}
 		},
@@ -41,20 +40,20 @@ var loopLimits = []limit{
 		trip: func(a *arena) {
 			a.raw()                 // with the honest client, the first one
 			time.Sleep(time.Second) // its handshake's goroutine has ended then
-			before := runtime.NumGoroutine()
+			before := a.goroutines()
 			for range 31 {
 				a.peer("")
 			}
 			time.Sleep(time.Second)
-			if n := runtime.NumGoroutine() - before; n < 31 {
+			if n := a.goroutines() - before; n < 31 {
 				a.Errorf("%d goroutines for 31 more connections", n)
 			}
-			before = runtime.NumGoroutine()
+			before = a.goroutines()
 			for range 100 {
 				a.peer("")
 			}
 			time.Sleep(time.Second)
-			if n := runtime.NumGoroutine() - before; n > 10 {
+			if n := a.goroutines() - before; n > 10 {
 				a.Errorf("%d goroutines for 100 more connections", n)
 			}
 		},
@@ -63,14 +62,14 @@ var loopLimits = []limit{
 		what: "handshakes in which a client says nothing", raw: true, value: "neither a goroutine nor a buffer", field: "handshake.Limits.Timeout", answer: "the connection is closed after 10 s", says: "timeout", holds: 8 << 20,
 		trip: func(a *arena) {
 			a.raw()
-			before, memory := runtime.NumGoroutine(), held()
+			before, memory := a.goroutines(), held()
 			var last net.Conn
 			const peers = 1000
 			for range peers {
 				last = a.dial()
 			}
 			time.Sleep(time.Second)
-			if n := runtime.NumGoroutine() - before; n > 10 {
+			if n := a.goroutines() - before; n > 10 {
 				a.Errorf("%d goroutines for %d silent clients", n, peers)
 			}
 			if n := (held() - memory) / peers; n > 4<<10 { // both ends, with their streams

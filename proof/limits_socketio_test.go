@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -74,14 +73,14 @@ var socketLimits = []limit{
 					}
 				})
 			}
-			few, before := guesses(), runtime.NumGoroutine()
+			few, before := guesses(), a.goroutines()
 			for range 1000 {
 				a.polling(c)
 			}
 			if many := guesses(); many > few*3/2 {
 				a.Errorf("1,000 guesses cost %d bytes beside 1,000 sessions, and %d beside one", many, few)
 			}
-			if n := runtime.NumGoroutine() - before; n > 10 {
+			if n := a.goroutines() - before; n > 10 {
 				a.Errorf("%d more goroutines", n)
 			}
 		},

@@ -1,5 +1,5 @@
 // Package leakcheck fails the tests of a package if they leave goroutines of this
-// module running.
+// module running, and counts those of a bubble.
 package leakcheck
 
 import (
@@ -30,6 +30,19 @@ func Main(m *testing.M) {
 		}
 	}
 	os.Exit(code)
+}
+
+// Bubbled counts the goroutines of all bubbles of synctest, also those of synctest itself. After
+// synctest.Wait it is exact, while runtime.NumGoroutine may still count some that have ended.
+func Bubbled() int {
+	n := 0
+	for _, s := range stacks() {
+		header, _, _ := strings.Cut(s, "\n")
+		if strings.Contains(header, ", synctest bubble ") {
+			n++
+		}
+	}
+	return n
 }
 
 // leftover returns the stacks of all goroutines of this module except the calling

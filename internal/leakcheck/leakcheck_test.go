@@ -3,6 +3,7 @@ package leakcheck
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -24,6 +25,30 @@ func TestLeftover(t *testing.T) {
 }
 
 func idle(release chan struct{}) { <-release }
+
+func TestBubbled(t *testing.T) {
+	if n := Bubbled(); n != 0 {
+		t.Fatalf("%d goroutines without a bubble", n)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		before := Bubbled()
+		if before == 0 {
+			t.Error("the test's own goroutine is not counted")
+		}
+		release := make(chan struct{})
+		for range 1000 {
+			go idle(release)
+		}
+		if n := Bubbled() - before; n != 1000 {
+			t.Errorf("%d more goroutines, want 1000", n)
+		}
+		close(release)
+		synctest.Wait()
+		if n := Bubbled() - before; n != 0 {
+			t.Errorf("%d more goroutines after their end", n)
+		}
+	})
+}
 
 func TestOurs(t *testing.T) {
 	stacks := []string{
