@@ -225,19 +225,24 @@ func (o *options) tryAll(t *target, all []*mutant, reasons map[string]string) (s
 		}
 		o.count(&s, out, reasons)
 	}
-	for len(all) > 0 && err == nil && time.Now().Before(end) {
+	c := newCrew(o.jobs)
+	for len(all) > 0 && time.Now().Before(end) {
 		n := min(len(all), together)
 		many, wait, alone := t.program.schema(all[:n])
 		all = append(wait, all[n:]...)
 		if many != nil {
-			more, e := t.tryTogether(many, o.jobs, end, report)
+			more, e := t.tryTogether(many, c, end, report)
 			if e != nil {
-				return s, e
+				report(outcome{err: e})
+				break
 			}
 			alone = append(alone, more...)
 		}
-		inParallel(o.jobs, len(alone), end, func(i int) { report(t.try(alone[i])) })
+		for _, m := range alone {
+			c.do(end, func() { report(t.try(m)) })
+		}
 	}
+	c.Wait()
 	return s, err
 }
 

@@ -84,14 +84,19 @@ type outcome struct {
 	err  error
 }
 
-// tryTogether finds out what becomes of the mutants of a schema, some at once. It returns those
-// that must be tried alone, since not all tests pass with all of them off.
-func (t *target) tryTogether(s *schema, jobs int, end time.Time, report func(outcome)) (alone []*mutant, err error) {
+// tryTogether finds out what becomes of the mutants of a schema, by a crew. It returns when the last
+// one has begun, so that the next schema is built while those that live are given all tests. What it returns
+// must be tried alone, since together they are no program.
+func (t *target) tryTogether(s *schema, c *crew, end time.Time, report func(outcome)) (alone []*mutant, err error) {
 	folder, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(folder)
+	var left sync.WaitGroup
+	defer c.Go(func() {
+		left.Wait()
+		os.RemoveAll(folder)
+	})
 	s.sources[filepath.Join(t.dir, onFile)] = fmt.Appendf(nil, onSource, s.name)
 	overlay, err := writeOverlay(folder, s.sources)
 	if err != nil {
@@ -105,52 +110,55 @@ func (t *target) tryTogether(s *schema, jobs int, end time.Time, report func(out
 		}
 		binaries = append(binaries, b)
 	}
-	var mu sync.Mutex
-	inParallel(jobs, len(s.mutants), end, func(i int) {
-		o := outcome{m: s.mutants[i], fate: lives}
-		if t.known(o.m) {
-			report(o)
-			return
+	for i, m := range s.mutants {
+		left.Add(1)
+		if !c.do(end, func() { defer left.Done(); report(t.tryOne(m, binaries, i+1)) }) {
+			left.Done()
 		}
-		doubtful := false
-		for _, b := range binaries {
-			tests := b.suite.reaching(o.m)
-			if o.by = b.kill(tests, i+1); o.by != "" {
-				o.fate = killed
-				break
-			}
-			doubtful = doubtful || slices.ContainsFunc(tests, b.isBroken)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if o.fate == lives && doubtful {
-			alone = append(alone, o.m)
-		} else {
-			report(o)
-		}
-	})
-	return alone, nil
+	}
+	return nil, nil
 }
 
-// inParallel calls f with the numbers below n, some at once, and begins none after end.
-func inParallel(jobs, n int, end time.Time, f func(i int)) {
-	var workers sync.WaitGroup
-	next := make(chan int)
-	for range jobs {
-		workers.Go(func() {
-			for i := range next {
-				f(i)
-			}
-		})
+// tryOne finds out what becomes of one of the mutants of a schema, which is on by its number. It is tried
+// alone if not all tests pass with all of them off.
+func (t *target) tryOne(m *mutant, binaries []*binary, on int) outcome {
+	if t.known(m) {
+		return outcome{m: m, fate: lives}
 	}
-	for i := range n {
-		if time.Now().After(end) {
-			break
+	doubtful := false
+	for _, b := range binaries {
+		tests := b.suite.reaching(m)
+		if by := b.kill(tests, on); by != "" {
+			return outcome{m: m, fate: killed, by: by}
 		}
-		next <- i
+		doubtful = doubtful || slices.ContainsFunc(tests, b.isBroken)
 	}
-	close(next)
-	workers.Wait()
+	if doubtful {
+		return t.try(m)
+	}
+	return outcome{m: m, fate: lives}
+}
+
+// A crew calls functions, some at once.
+type crew struct {
+	sync.WaitGroup
+	free chan struct{}
+}
+
+func newCrew(n int) *crew { return &crew{free: make(chan struct{}, n)} }
+
+// do calls f by a goroutine as soon as one is free, unless that is after end.
+func (c *crew) do(end time.Time, f func()) bool {
+	c.free <- struct{}{}
+	if time.Now().After(end) {
+		<-c.free
+		return false
+	}
+	c.Go(func() {
+		defer func() { <-c.free }()
+		f()
+	})
+	return true
 }
 
 // try finds out what becomes of one mutant.
@@ -282,11 +290,11 @@ func (b *binary) isBroken(t *test) bool {
 	return known && !passes
 }
 
-// run runs some tests, for several times as long as they take without a change.
+// run runs some tests, for several times as long as they take without a change beside many others.
 func (b *binary) run(tests []*test, on int) (out string, err error) {
 	limit := 3 * time.Second
 	for _, t := range tests {
-		limit += 10 * t.took
+		limit += 4 * t.took
 	}
 	return run(b.name, b.suite.dir, limit, on, "-test.run", "^("+names(tests)+")$")
 }
