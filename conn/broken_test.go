@@ -9,6 +9,10 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
+	"github.com/parleyws/parley/wstest"
 )
 
 // A deaf stream fails all writes from the first failure on, and goes on waiting
@@ -54,5 +58,36 @@ func TestBrokenEnds(t *testing.T) {
 			<-b.c.Done()
 			b.noLaterThan(7 * time.Second)
 		})
+	})
+}
+
+// A callback that has closed the connection delays the end while it runs, and no longer: what comes
+// after a write has failed is of use to nobody then, however slowly it comes.
+func TestBrokenEndsAfterCallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const timeout = 5 * time.Second
+		ours, theirs := pipe.New()
+		c := must(conn.New(&handshake.Result{Conn: deaf{ours}}, conn.RoleServer, limits(conn.Limits{PingInterval: -1, CloseTimeout: timeout})))
+		defer c.CloseNow()
+		start := time.Now()
+		p := wstest.NewPeer(t, theirs, conn.RoleClient)
+		p.Send(wstest.Text("first"))
+		err := each(c, context.Background(), func(conn.Message) error {
+			wantNoError(t, c.Close(frame.StatusNormalClosure, ""))
+			<-time.After(timeout - time.Second)
+			return nil
+		})
+		wantClosedHere(t, err)
+		for {
+			select {
+			case <-c.Done():
+				if d := time.Since(start); d != timeout {
+					t.Errorf("the stream is closed after %v, want CloseTimeout", d)
+				}
+				return
+			case <-time.After(300 * time.Millisecond):
+				p.NetConn().Write([]byte{0x89, 0x80, 0, 0, 0, 0}) // a Ping
+			}
+		}
 	})
 }

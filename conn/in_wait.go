@@ -61,7 +61,8 @@ func (in *inbound) beginWait(ctx context.Context) error {
 	w := &in.wait
 	w.on, w.since, w.grown = true, clock(), in.grown
 	w.number++
-	w.used = w.used || !w.last
+	// Once the closer reads, nothing is delivered any more.
+	w.used = !w.last
 	if in.delivering.Load() { // a look costs less than a store
 		in.delivering.Store(false)
 	}
