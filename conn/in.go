@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,7 +98,7 @@ func (in *inbound) next(ctx context.Context, mode message.Mode) (message.Event, 
 		}
 		in.c.stream.Advance(n) // a view of these bytes stays good until the next fill
 		more := len(b) > n
-		if n == 0 && e.Kind == message.None {
+		if n == 0 {
 			if e, err = in.fill(ctx); err != nil {
 				return e, err
 			}
@@ -199,8 +198,7 @@ func (in *inbound) readLate(room []byte) (n int, err error) {
 		}
 		woken := in.woken() // asked after the limit is set: one that comes from here on replaces it
 		switch {
-		case woken:
-			err = os.ErrDeadlineExceeded
+		case woken: // fill finds out why
 		case room != nil:
 			n, again, err = s.Into(room, try)
 		default:

@@ -82,8 +82,8 @@ func (p *Parser) SetMode(m Mode) { p.mode = m }
 func (p *Parser) Mode() Mode { return p.mode }
 
 // Next parses b, which holds the bytes that have arrived and are not used up. It
-// returns the number of bytes that it has used up, and an event. If n is 0 and the
-// event is None, Next must be called again with b and the bytes that follow it; see
+// returns the number of bytes that it has used up, and an event. If n is 0 the event
+// is None, and Next must be called again with b and the bytes that follow it; see
 // Need. Until then the caller may move b but must not change it.
 func (p *Parser) Next(b []byte) (n int, e Event, err error) {
 	if n := p.isShort(b); n > 0 {

@@ -54,7 +54,10 @@ func run(p *Parser, stream []byte, mode func() Mode, chunk func() int) (got []de
 		if err != nil {
 			return got, err
 		}
-		if n == 0 && e.Kind == None {
+		if n == 0 && e.Kind != None {
+			return got, errors.New("an event without a byte")
+		}
+		if n == 0 {
 			if len(stream) == 0 {
 				return got, nil
 			}
