@@ -2,12 +2,15 @@ package conn_test
 
 import (
 	"context"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/wstest"
 )
 
@@ -130,4 +133,45 @@ func TestPongOfNoPing(t *testing.T) {
 		b.c.CloseNow()
 		wantClosedHere(b.T, <-failed)
 	})
+}
+
+// An overtaken stream writes what is tried, and has what then comes arrive before the call returns.
+type overtaken struct {
+	net.Conn
+	then func(sent []byte)
+}
+
+func (s overtaken) TryWrite(p []byte) (int, error) {
+	n, err := s.Conn.Write(p)
+	s.then(p[:n])
+	return n, err
+}
+
+// A Pong after the peer's Close frame answers no Ping: nothing counts any more (RFC 6455, section
+// 5.5.1). Ping has not begun to wait when both have come; of two reasons to return it would pick
+// one at random, so there are many.
+func TestPongAfterClose(t *testing.T) {
+	for range 30 {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			defer theirs.Close()
+			s := overtaken{Conn: ours, then: func(sent []byte) {
+				h, n, err := frame.Parse(sent)
+				if err != nil || h.Opcode != frame.Ping {
+					return
+				}
+				answer := wstest.Close(frame.StatusGoingAway, "")
+				pong := wstest.Pong(string(sent[n:]))
+				answer.Header.Masked, pong.Header.Masked = true, true
+				theirs.Write(pong.Append(answer.Append(nil)))
+				synctest.Wait()
+			}}
+			c := must(conn.New(&handshake.Result{Conn: s}, conn.RoleServer, nil))
+			defer c.CloseNow()
+			failed := reading(c)
+			synctest.Wait()
+			wantClosed(t, c.Ping(t.Context()), frame.StatusGoingAway)
+			wantClosed(t, <-failed, frame.StatusGoingAway)
+		})
+	}
 }

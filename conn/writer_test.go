@@ -11,6 +11,8 @@ import (
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/wstest"
 )
 
@@ -123,6 +125,23 @@ func TestWriteKeepsNothing(t *testing.T) {
 			wantNoError(b.T, <-wrote)
 		})
 	}
+}
+
+// A Writer whose fragment fails takes nothing that comes after it, and says so.
+func TestWriterCountsUpToFailure(t *testing.T) {
+	bothRoles(t, func(t *testing.T, role conn.Role) {
+		ours, theirs := pipe.New()
+		defer theirs.Close()
+		c := must(conn.New(&handshake.Result{Conn: unheard{ours}}, role, nil))
+		defer c.CloseNow()
+		w := must(c.Writer(t.Context(), conn.Binary))
+		const fragment = 64 << 10
+		n, err := w.Write(make([]byte, fragment+100))
+		wantError(t, err, errUnheard)
+		if n != fragment {
+			t.Errorf("%d bytes are taken, want %d", n, fragment)
+		}
+	})
 }
 
 // A Writer that has failed says why each time.
