@@ -243,8 +243,7 @@ func (in *inbound) register(ctx context.Context, now bool) bool {
 	case !now:
 		return false
 	}
-	a.stopNow()
-	a.done = done
+	a.done = done // nothing is registered: use has let go of what another call has left
 	a.stop = context.AfterFunc(ctx, func() {
 		in.mu.Lock()
 		defer in.mu.Unlock()
