@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,4 +143,63 @@ func TestFlushAmongOthers(t *testing.T) {
 			<-ended
 		})
 	}
+}
+
+// A brief stream takes all that is tried of it, after it has told of the write and computed for a
+// moment.
+type brief struct {
+	net.Conn
+	begun atomic.Int32 // the round of the write
+	steps int32
+}
+
+func (s *brief) TryWrite(p []byte) (int, error) {
+	s.begun.Add(1)
+	for range s.steps {
+	}
+	return len(p), nil
+}
+
+// reach waits until n is at least round.
+func reach(n *atomic.Int32, round int32) {
+	for i := 0; n.Load() < round; i++ {
+		if i > 30_000 { // perhaps there is one processor
+			runtime.Gosched()
+		}
+	}
+}
+
+// A Flush that begins while a write is about to end, which nothing follows, returns. The moment that
+// is looked for lasts some 100 ns.
+func TestFlushMeetsEndOfWrite(t *testing.T) {
+	a, b := pipe.New()
+	defer b.Close()
+	s := &brief{Conn: a}
+	c := must(conn.New(&handshake.Result{Conn: s}, conn.RoleServer, nil))
+	defer c.CloseNow()
+	rounds := int32(scale(10_000))
+	var begin atomic.Int32
+	wrote := call(func() error {
+		for round := range rounds {
+			reach(&begin, round+1)
+			s.steps = round % 500
+			if err := c.Write(context.Background(), conn.Text, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for round := range rounds {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		begin.Store(round + 1)
+		reach(&s.begun, round+1)
+		err := c.Flush(ctx)
+		cancel()
+		if err != nil {
+			begin.Store(rounds)
+			t.Errorf("round %d: Flush = %v", round, err)
+			break
+		}
+	}
+	wantNoError(t, <-wrote)
 }

@@ -197,3 +197,39 @@ func TestNetConnDeadlineBetweenPieces(t *testing.T) {
 		}
 	})
 }
+
+// An eventful stream calls a function when a read has brought something.
+type eventful struct {
+	net.Conn
+	came func()
+}
+
+func (e eventful) Read(p []byte) (int, error) {
+	n, err := e.Conn.Read(p)
+	if n > 0 {
+		e.came()
+	}
+	return n, err
+}
+
+// A Read whose deadline passes while the empty end of a message comes has read nothing.
+func TestNetConnDeadlineAtEmptyEnd(t *testing.T) {
+	bothRoles(t, func(t *testing.T, role conn.Role) {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			came := func() {}
+			c := must(conn.New(&handshake.Result{Conn: eventful{ours, func() { came() }}}, role, nil))
+			defer c.CloseNow()
+			p, nc := wstest.NewPeer(t, theirs, !role), conn.NetConn(c, conn.Text)
+			p.Send(wstest.Text("a").More())
+			if n, err := nc.Read(make([]byte, 2)); n != 1 || err != nil {
+				t.Fatalf("Read = %d, %v; want the start of the message", n, err)
+			}
+			came = func() { nc.SetReadDeadline(time.Now().Add(-time.Second)) }
+			p.Send(wstest.Cont(""))
+			if n, err := nc.Read(make([]byte, 2)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("Read = %d, %v", n, err)
+			}
+		})
+	})
+}

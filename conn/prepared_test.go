@@ -116,3 +116,17 @@ func TestPreparedByEachCodec(t *testing.T) {
 		}
 	}
 }
+
+// A Prepared is compressed by a compressor of the pool, whatever its first recipient's window is: one
+// of a connection's own would be made for each message.
+func TestPreparedByPooledCompressor(t *testing.T) {
+	for _, takeover := range []bool{false, true} {
+		codec := &askedCodec{Codec: flateCodec{}}
+		d := newDeflation(RoleServer, &handshake.Deflate{
+			ServerNoContextTakeover: !takeover, ServerMaxWindowBits: maxWindowBits, ClientMaxWindowBits: maxWindowBits,
+		}, Compression{Codec: codec})
+		if _, err := NewPrepared(Text, bytes.Repeat([]byte("text "), 100)).frame(d); err != nil || codec.own != 0 {
+			t.Errorf("takeover %t: %d compressors of its own, %v", takeover, codec.own, err)
+		}
+	}
+}

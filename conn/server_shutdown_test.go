@@ -11,12 +11,14 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 )
 
@@ -257,4 +259,48 @@ func TestOnEndOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A closeCounter counts how often it is closed.
+type closeCounter struct {
+	net.Conn
+	closed atomic.Int32
+}
+
+func (c *closeCounter) Close() error {
+	c.closed.Add(1)
+	return c.Conn.Close()
+}
+
+// A connection that waits for a place when Shutdown is called is closed, once: no handshake begins.
+func TestShutdownOfWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		w := serveConns(t, &conn.Server{
+			Serve: echo, MaxHandshakes: 1, OnRefuse: func(*http.Request, error) {},
+			Options: &conn.AcceptOptions{Handshake: handshake.Options{Before: func(*http.Request) (http.Header, error) {
+				<-release
+				return nil, nil
+			}}},
+		})
+		io.WriteString(w.connect(), rawRequest(""))
+		synctest.Wait() // the hook keeps the only place
+		ours, theirs := pipe.New()
+		nc := &closeCounter{Conn: ours}
+		l := &tardy{counter: counter{Listener: pipe.Listen()}, nc: nc, may: make(chan struct{})}
+		close(l.may)
+		ended := call(func() error { return w.s.ServeConns(l) })
+		synctest.Wait()
+		shut := call(func() error { return w.s.Shutdown(t.Context()) })
+		if b, err := io.ReadAll(theirs); len(b) > 0 || err != nil {
+			t.Errorf("the client read %q, %v", b, err)
+		}
+		theirs.Close()
+		wantError(t, <-ended, http.ErrServerClosed)
+		if n := nc.closed.Load(); n != 1 {
+			t.Errorf("it was closed %d times", n)
+		}
+		close(release)
+		wantNoError(t, <-shut)
+	})
 }

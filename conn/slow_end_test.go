@@ -2,12 +2,15 @@ package conn_test
 
 import (
 	"context"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/wstest"
 )
 
@@ -48,5 +51,41 @@ func TestSlowEnd(t *testing.T) {
 		if h, _, _ = frame.Parse(all[n+int(h.Length):]); h.Opcode != frame.Close {
 			b.Errorf("the Close frame did not come: %d bytes", len(all))
 		}
+	})
+}
+
+// A stubborn stream goes on with a write after it was closed, until it is let go.
+type stubborn struct {
+	net.Conn
+	gone chan struct{}
+}
+
+func (s stubborn) Write([]byte) (int, error) {
+	<-s.gone
+	return 0, net.ErrClosed
+}
+
+// What is done in the background ends when the time runs out, though a write is still under way,
+// and nothing is left when that fails.
+func TestEndDuringStubbornWrite(t *testing.T) {
+	bothRoles(t, func(t *testing.T, role conn.Role) {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			s := stubborn{ours, make(chan struct{})}
+			c := must(conn.New(&handshake.Result{Conn: s}, role, limits(conn.Limits{WriteTimeout: -1})))
+			start := time.Now()
+			wrote := call(func() error { return c.Write(context.Background(), conn.Text, []byte("never")) })
+			synctest.Wait()
+			for p := conn.NewPrepared(conn.Binary, make([]byte, 100<<10)); c.Send(p) == nil; {
+			}
+			theirs.Close()
+			<-c.Done()
+			if d := time.Since(start); d != 5*time.Second {
+				t.Errorf("over after %v, want the 5 s of CloseTimeout", d)
+			}
+			synctest.Wait()
+			close(s.gone)
+			wantError(t, <-wrote, conn.ErrQueueFull)
+		})
 	})
 }
