@@ -7,7 +7,7 @@
 // commas between them; by default its own. A mutant that lives shows a missing test, or it is
 // equivalent, or about nothing but speed or memory. Those that were judged to be so are listed
 // in the file of -judged, each group after a line that begins with "# " and gives the reason.
-// The exit status is 1 if another one lives.
+// A line there that names no mutant is an error. The exit status is 1 if another one lives.
 //
 // A test is given to a mutant only if it reaches what is changed, and quick tests go first; see
 // suite. Mutants share programs as far as they don't overlap; see schema. So trying one takes
@@ -87,6 +87,9 @@ func (o *options) run(only string, targets []string) (ok bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		if gone := strangers(reasons, dir, all); only == "" && len(gone) > 0 {
+			return false, fmt.Errorf("%s names no mutants: %s", o.judged, strings.Join(gone, "\n"))
+		}
 		t, err := newTarget(dir, strings.Split(tests, ","))
 		if err != nil {
 			return false, err
@@ -108,6 +111,22 @@ func (o *options) run(only string, targets []string) (ok bool, err error) {
 		}
 	}
 	return ok, nil
+}
+
+// strangers returns what was judged in a package and is no mutant of it: its code has changed since.
+func strangers(reasons map[string]string, dir string, all []*mutant) (gone []string) {
+	known := map[string]bool{}
+	for _, m := range all {
+		known[m.String()] = true
+	}
+	for line := range reasons {
+		file, _, _ := strings.Cut(line, " ")
+		if path.Dir(file) == dir && !known[line] {
+			gone = append(gone, line)
+		}
+	}
+	slices.Sort(gone)
+	return gone
 }
 
 // choose returns the mutants of a package that may be tried, in an order drawn by the seed and

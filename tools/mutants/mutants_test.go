@@ -194,6 +194,14 @@ func TestRun(t *testing.T) {
 			t.Errorf("again %t: %v\n%s", again, err, &out)
 		}
 	}
+	// What was judged before the code has changed is to be judged anew.
+	const gone = "p/p.go Max: operator, < -> <= | if a < b {"
+	write(t, "judged.txt", "# equal numbers are the same\n"+same+"\n"+gone+"\n")
+	if _, err := (&options{out: io.Discard, judged: "judged.txt", jobs: 2, time: time.Hour}).run("", []string{"p"}); err == nil ||
+		!strings.Contains(err.Error(), gone) || strings.Contains(err.Error(), same) {
+		t.Errorf("a line that names no mutant: %v", err)
+	}
+	write(t, "judged.txt", "")
 	write(t, "p/p_test.go", "package p\n\nimport \"testing\"\n\nfunc Test(t *testing.T) { t.Error() }\n")
 	if _, err := (&options{out: &bytes.Buffer{}, jobs: 1, time: time.Hour}).run("", []string{"p"}); err == nil {
 		t.Error("tests that fail without a change are no error")
