@@ -108,14 +108,26 @@ func TestTakeoverCompressors(t *testing.T) {
 	}
 }
 
-// An askedCodec counts how often it is asked for a compressor of a connection's
+// What a codec has for a window is asked once, and known to the connections that follow.
+func TestCodecIsAskedOnce(t *testing.T) {
+	codec := &askedCodec{Codec: flateCodec{}}
+	for range 3 {
+		newDeflater(codec, false, minWindowBits)
+	}
+	if codec.asked != 1 {
+		t.Errorf("asked %d times", codec.asked)
+	}
+}
+
+// An askedCodec counts how often it is asked for a compressor, and for one of a connection's
 // own.
 type askedCodec struct {
 	Codec
-	own int
+	asked, own int
 }
 
 func (c *askedCodec) NewCompressor(windowBits int, takeover bool) Compressor {
+	c.asked++
 	if takeover {
 		c.own++
 	}

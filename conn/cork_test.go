@@ -313,6 +313,26 @@ func TestNothingJoinsAfterClose(t *testing.T) {
 	})
 }
 
+// Nothing is added to what is held back once that is 64 KiB: a Write waits for room.
+func TestNothingJoinsBeyondABatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		defer theirs.Close()
+		may := make(chan struct{})
+		defer close(may)
+		c := must(conn.New(&handshake.Result{Conn: tried{&reluctant{Conn: ours, may: may}}}, conn.RoleServer, nil))
+		defer c.CloseNow()
+		wantNoError(t, c.Write(t.Context(), conn.Text, []byte("first"))) // keeps the flusher
+		synctest.Wait()
+		defer c.Cork().Release()
+		wantNoError(t, c.Write(t.Context(), conn.Text, []byte("second")))
+		wantNoError(t, c.Send(conn.NewPrepared(conn.Binary, make([]byte, 64<<10))))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		wantError(t, c.Write(ctx, conn.Text, make([]byte, 1000)), context.DeadlineExceeded) // its buffer has room
+	})
+}
+
 // When all messages that came at once have been handled nothing is held back any more.
 func TestNothingCorkedAfterBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -268,20 +268,22 @@ func TestHeldUntilStreamEnds(t *testing.T) {
 	}
 }
 
-// The queue takes as many messages as it may, beside the one that is under way.
+// The queue takes as many messages as it may, 1,024 by default, beside the one that is under way.
 func TestQueueMessages(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := pipe.New()
-		defer theirs.Close()
-		may := make(chan struct{})
-		hs := &handshake.Result{Conn: tried{&reluctant{Conn: ours, may: may}}}
-		c := must(conn.New(hs, conn.RoleServer, limits(conn.Limits{QueueMessages: 10})))
-		defer c.CloseNow()
-		p := conn.NewPrepared(conn.Text, nil)
-		for range 1 + 10 {
-			wantNoError(t, c.Send(p))
-		}
-		wantError(t, c.Send(p), conn.ErrQueueFull)
-		close(may)
-	})
+	for limit, want := range map[int]int{10: 10, 0: 1024} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			defer theirs.Close()
+			may := make(chan struct{})
+			hs := &handshake.Result{Conn: tried{&reluctant{Conn: ours, may: may}}}
+			c := must(conn.New(hs, conn.RoleServer, limits(conn.Limits{QueueMessages: limit})))
+			defer c.CloseNow()
+			p := conn.NewPrepared(conn.Text, nil)
+			for range 1 + want {
+				wantNoError(t, c.Send(p))
+			}
+			wantError(t, c.Send(p), conn.ErrQueueFull)
+			close(may)
+		})
+	}
 }

@@ -77,3 +77,22 @@ func TestMessageTimeOfNetConn(t *testing.T) {
 		}
 	})
 }
+
+// MessageTime does not hold for what is discarded: once we have closed, CloseTimeout alone bounds
+// the wait for the peer's Close frame, in the middle of a message too.
+func TestMessageTimeAfterClose(t *testing.T) {
+	inBubbles(t, conn.Limits{MessageTime: time.Second}, func(b *bubble) {
+		m := b.octets(wstest.Text("0123456789"))
+		b.p.SendBytes(m[:8])
+		failed := reading(b.c)
+		synctest.Wait() // its time runs
+		closed := call(func() error { return b.c.Close(4000, "") })
+		b.p.WantClose(4000)
+		b.sleep(3 * time.Second)
+		b.p.SendBytes(m[8:])
+		b.p.Send(wstest.Close(4000, ""))
+		wantNoError(b.T, <-closed)
+		b.at(3 * time.Second)
+		wantClosedHere(b.T, <-failed)
+	})
+}

@@ -109,6 +109,16 @@ func TestNetConnClose(t *testing.T) {
 	})
 }
 
+// Close tells of a peer that does not answer, as Conn.Close does.
+func TestNetConnCloseSilentPeer(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		if err := conn.NetConn(b.c, conn.Binary).Close(); err == nil || errors.Is(err, net.ErrClosed) {
+			b.Errorf("Close = %v, want an error that tells of the peer", err)
+		}
+		b.at(5 * time.Second)
+	})
+}
+
 // A Read of nothing takes nothing, and returns as soon as there is something.
 func TestNetConnReadsNothing(t *testing.T) {
 	inBubbles(t, conn.Limits{}, func(b *bubble) {
@@ -146,20 +156,22 @@ func TestNetConnReadsMeet(t *testing.T) {
 	})
 }
 
-// A deadline that has passed holds from the call on that sets it, and such a call has read and
-// written nothing.
+// A deadline that has passed, be it at this very moment, holds from the call on that sets it, and
+// a Read or Write after that has read and written nothing.
 func TestNetConnPastDeadline(t *testing.T) {
-	inBubbles(t, conn.Limits{}, func(b *bubble) {
-		nc := conn.NetConn(b.c, conn.Text)
-		b.p.Send(wstest.Text("text"))
-		synctest.Wait()
-		wantNoError(b.T, nc.SetDeadline(time.Now().Add(-time.Second)))
-		for name, call := range map[string]func([]byte) (int, error){"Read": nc.Read, "Write": nc.Write} {
-			if n, err := call(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-				b.Errorf("%s = %d, %v", name, n, err)
+	for _, ago := range []time.Duration{time.Second, 0} {
+		inBubbles(t, conn.Limits{}, func(b *bubble) {
+			nc := conn.NetConn(b.c, conn.Text)
+			b.p.Send(wstest.Text("text"))
+			synctest.Wait()
+			wantNoError(b.T, nc.SetDeadline(time.Now().Add(-ago)))
+			for name, call := range map[string]func([]byte) (int, error){"Read": nc.Read, "Write": nc.Write} {
+				if n, err := call(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+					b.Errorf("%v ago: %s = %d, %v", ago, name, n, err)
+				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // A Read whose deadline passes while it waits for the next message has read nothing.

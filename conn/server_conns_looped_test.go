@@ -125,3 +125,27 @@ func TestServeConnsResponseInPieces(t *testing.T) {
 		})
 	}
 }
+
+// Handle may read before it returns: from a loop's socket too, and more than a worker takes of it
+// in a turn.
+func TestHandleReads(t *testing.T) {
+	const messages = 300
+	message := make([]byte, 1000)
+	s := &conn.Server{Options: &conn.AcceptOptions{Conn: conn.Options{Loop: &conn.Loop{}}}}
+	s.Handle = func(ctx context.Context, c *conn.Conn, _ *http.Request) func(conn.Message) error {
+		brief, cancel := context.WithTimeout(ctx, 10*time.Second) // no bubble: a read that spins would stop its time
+		defer cancel()
+		for n := range messages {
+			if _, _, err := c.Read(brief); err != nil {
+				t.Errorf("read %d messages, then %v", n, err)
+				break
+			}
+		}
+		return func(m conn.Message) error { return c.Write(ctx, m.Type, m.Payload) }
+	}
+	c := must(serveConns(t, s).dial("/"))
+	for range messages {
+		wantNoError(t, c.Write(t.Context(), conn.Binary, message))
+	}
+	wantEcho(t, c)
+}

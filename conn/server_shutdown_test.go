@@ -211,6 +211,24 @@ func TestShutdownAfterResponse(t *testing.T) {
 	})
 }
 
+// A request that is being answered when Shutdown is called opens a connection that is told to go
+// away, and not served.
+func TestShutdownDuringRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &conn.Server{Serve: func(ctx context.Context, c *conn.Conn, r *http.Request) error {
+			t.Error("a connection is served")
+			return echo(ctx, c, r)
+		}}
+		s.Options = &conn.AcceptOptions{}
+		s.Options.Handshake.CheckOrigin = func(*http.Request) bool {
+			wantNoError(t, s.Shutdown(t.Context()))
+			return true
+		}
+		_, _, err := mustDial(t, serveInMemory(t, s)).Read(t.Context())
+		wantClosed(t, err, frame.StatusGoingAway)
+	})
+}
+
 // What a client does wrong, or that it hangs up, is no fault of the program, and not logged.
 func TestServeConnsLogsNoClient(t *testing.T) {
 	var log bytes.Buffer

@@ -457,8 +457,8 @@ func TestInvalidOptions(t *testing.T) {
 	}
 }
 
-// Refusals that are the program's fault are logged where there is no OnRefuse,
-// those that are the client's are not, nor is the end of a Server.
+// Refusals that are the program's fault are logged where there is no OnRefuse, and only there.
+// Those that are the client's are not, nor is the end of a Server.
 func TestServerRefusalLogged(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()
@@ -466,6 +466,8 @@ func TestServerRefusalLogged(t *testing.T) {
 	defer slog.SetDefault(before)
 	ours := &conn.Server{}
 	ours.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/ours", nil))
+	told := &conn.Server{OnRefuse: func(*http.Request, error) {}}
+	told.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/told", nil))
 	theirs := &conn.Server{Serve: echo}
 	theirs.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/theirs", nil))
 	wantNoError(t, theirs.Shutdown(t.Context()))
