@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,5 +90,34 @@ func TestBrokenEndsAfterCallback(t *testing.T) {
 				p.NetConn().Write([]byte{0x89, 0x80, 0, 0, 0, 0}) // a Ping
 			}
 		}
+	})
+}
+
+// A parting stream fails its writes. What its peer says last comes right after that.
+type parting struct {
+	deaf
+	last func()
+}
+
+// SetReadDeadline implements net.Conn. The first deadline is to wake the read that waits while a
+// write has failed.
+func (s parting) SetReadDeadline(at time.Time) error {
+	s.last()
+	return s.deaf.SetReadDeadline(at)
+}
+
+// When our Close frame can't be written, what has arrived is read up to the peer's: it answers
+// Close, though messages come before it.
+func TestBrokenCloseIsAnswered(t *testing.T) {
+	bothRoles(t, func(t *testing.T, role conn.Role) {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := pipe.New()
+			p := wstest.NewPeer(t, theirs, !role)
+			last := sync.OnceFunc(func() { p.Send(wstest.Text("late"), wstest.Text("later"), wstest.Close(4000, "")) })
+			c := must(conn.New(&handshake.Result{Conn: parting{deaf{ours}, last}}, role, limits(conn.Limits{PingInterval: -1})))
+			defer c.CloseNow()
+			wantNoError(t, <-startClose(c))
+			<-c.Done()
+		})
 	})
 }

@@ -289,6 +289,20 @@ func TestHoldUpToHalfOfTheQueue(t *testing.T) {
 	}
 }
 
+// Within a Hold, a Cork sends what is held as soon as there is time: its caller may block.
+func TestCorkWithinHold(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		defer b.c.CloseNow()
+		ctx := context.Background()
+		b.c.Hold()
+		wantNoError(b.T, b.c.Write(ctx, conn.Text, []byte("held")))
+		b.c.Cork()
+		wantNoError(b.T, b.c.Write(ctx, conn.Text, []byte("corked")))
+		b.p.Want(wstest.Text("held"), wstest.Text("corked"))
+		b.at(0)
+	})
+}
+
 // Nothing is added to what is held back after our Close frame.
 func TestNothingJoinsAfterClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

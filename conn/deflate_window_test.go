@@ -104,6 +104,26 @@ func TestDeflateTakeoverShrinks(t *testing.T) {
 	}
 }
 
+// A message that is compressed in parts ends with its last one: no empty part follows.
+func TestDeflateWholeChunks(t *testing.T) {
+	for bits := minWindowBits; bits < maxWindowBits; bits++ {
+		d, i := newDeflater(nil, false, bits), inflater.New(false, bits)
+		for chunks := range 3 {
+			text := someText(rand.New(rand.NewPCG(7, 1)), (chunks+1)<<bits)
+			p, err := d.compress(nil, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := bytes.Count(p, []byte(tail)); n != chunks { // the last one is left out
+				t.Errorf("%d bits: %d bytes were flushed %d times before the end, want %d", bits, len(text), n, chunks)
+			}
+			if got, err := unpack(i, p, int64(len(text))); err != nil || !bytes.Equal(got, text) {
+				t.Errorf("%d bits: %d bytes became %d, %v", bits, len(text), len(got), err)
+			}
+		}
+	}
+}
+
 // A message that was compressed once for many connections moves the peer's
 // window without ours: behind it we start anew, and the peer follows.
 func TestDeflateSharedOctets(t *testing.T) {

@@ -99,7 +99,8 @@ func TestReadGivesAway(t *testing.T) {
 }
 
 // A Reader tells of the end with the first read that asks for a byte after the
-// last, and of nothing to one that asks for none.
+// last, and of nothing to one that asks for none. Once it has told of the end, it says
+// nothing else.
 func TestReaderEnds(t *testing.T) {
 	for _, text := range []string{"", "abc"} {
 		bothRoles(t, func(t *testing.T, role conn.Role) {
@@ -118,6 +119,9 @@ func TestReaderEnds(t *testing.T) {
 					if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 						t.Errorf("%q: Read after the end = %d, %v", text, n, err)
 					}
+				}
+				if n, err := r.Read(nil); n != 0 || err != io.EOF {
+					t.Errorf("%q: empty Read after the end = %d, %v", text, n, err)
 				}
 			}
 		})

@@ -90,6 +90,27 @@ func TestLater(t *testing.T) {
 	})
 }
 
+// Later takes nothing once a loop has ceased to receive: there is nobody to do it.
+func TestLaterAfterReceive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		c := must(conn.New(&handshake.Result{Conn: ours}, conn.RoleServer, &conn.Options{Loop: &conn.Loop{}}))
+		defer c.CloseNow()
+		p := wstest.NewPeer(t, theirs, conn.RoleClient)
+		p.Send(wstest.Text("to Receive"), wstest.Text("to Each"))
+		ended := make(chan error, 1)
+		conn.Receive(c, func(conn.Message) error { return errEnough }, func(err error) { ended <- err })
+		wantError(t, <-ended, errEnough)
+		wantError(t, c.Each(t.Context(), func(conn.Message) error {
+			c.Hurry() // does nothing
+			if c.Later(job(func() {})) {
+				t.Error("Later has taken what nobody will do")
+			}
+			return errEnough
+		}), errEnough)
+	})
+}
+
 // A loop does what is left for later, and a goroutine of the connection's own does not take it,
 // whatever connections have lent each other.
 func TestLaterOnALoop(t *testing.T) {

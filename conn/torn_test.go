@@ -24,10 +24,40 @@ func (s *torn) Write(p []byte) (int, error) {
 	case n == 1:
 		return len(p), nil
 	case n == 2:
-		return len(p) / 2, errors.New("torn")
+		return len(p) / 2, errTorn
 	}
 	s.after.Add(1)
 	return len(p), nil
+}
+
+var errTorn = errors.New("torn")
+
+// A triedTorn can be tried.
+type triedTorn struct{ *torn }
+
+func (s triedTorn) TryWrite(p []byte) (int, error) { return s.Write(p) }
+
+// A large message goes out in several writes. After one that has failed none follows, and the
+// call fails.
+func TestNothingAfterFailedPiece(t *testing.T) {
+	for name, wrap := range map[string]func(*torn) net.Conn{
+		"tried":  func(s *torn) net.Conn { return triedTorn{s} },
+		"blocks": func(s *torn) net.Conn { return s },
+	} {
+		for _, role := range []Role{RoleServer, RoleClient} {
+			ours, theirs := pipe.New()
+			s := &torn{Conn: ours}
+			c := must(New(&handshake.Result{Conn: wrap(s)}, role, nil))
+			if err := c.Write(context.Background(), Binary, make([]byte, 300<<10)); !errors.Is(err, errTorn) {
+				t.Errorf("%s, client %t: Write = %v, want what the stream said", name, role, err)
+			}
+			c.CloseNow()
+			theirs.Close()
+			if n := s.after.Load(); n > 0 {
+				t.Errorf("%s, client %t: %d writes after the failed one", name, role, n)
+			}
+		}
+	}
 }
 
 // Nothing is written after a write has failed: it would come in the middle of a
