@@ -15,7 +15,7 @@ type sharedFrame struct {
 type queue struct {
 	ring       []sharedFrame // its length is a power of two, or 0
 	head, tail uint          // the first frame is ring[head], the next goes to ring[tail], modulo the length
-	drop       uint          // no frame before it may be dropped
+	drop       uint          // no frame before it may be dropped: where a search begins
 	count      int           // of frames, without gaps
 	bytes      int           // in them
 }
@@ -47,27 +47,22 @@ func (q *queue) push(f sharedFrame) {
 
 // rebuild moves the frames to the front of a ring with room for as many more,
 // and leaves the gaps out. It is called when the ring is full, gaps included:
-// at least half as many frames have been pushed since it was called last.
+// at least half as many frames have been pushed since it was called last. The
+// search for one that may be dropped begins again, which costs no more than this.
 func (q *queue) rebuild() {
 	size := max(fewFrames/2, len(q.ring))
 	if 2*q.count > size {
 		size *= 2
 	}
 	ring := make([]sharedFrame, size)
-	n, drop := uint(0), uint(0)
+	n := uint(0)
 	for i := q.head; i != q.tail; i++ {
-		if i == q.drop {
-			drop = n
-		}
 		if f := q.slot(i); f.p != nil {
 			ring[n] = *f
 			n++
 		}
 	}
-	if q.drop == q.tail {
-		drop = n
-	}
-	q.ring, q.head, q.tail, q.drop = ring, 0, n, drop
+	q.ring, q.head, q.tail, q.drop = ring, 0, n, 0
 }
 
 // first returns the first frame; there is one.
