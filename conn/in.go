@@ -77,8 +77,7 @@ func (in *inbound) lend() {
 		return
 	}
 	in.c.stream.Drop()
-	if !in.parser.UnderWay() {
-		in.parser.Release()
+	if !in.parser.UnderWay() { // it holds no message then: next has settled the last one
 		parsers.Put(in.parser)
 		in.parser = nil
 	}
