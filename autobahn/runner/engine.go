@@ -31,8 +31,8 @@ type engine interface {
 	command(ctx context.Context, mode, dir string, port int) *exec.Cmd
 	// host returns the name by which wstest reaches this host.
 	host() string
-	// cleanUp ends processes that a killed command may leave.
-	cleanUp()
+	// cleanUp ends processes that a killed command for dir may leave.
+	cleanUp(dir string)
 	String() string
 }
 
@@ -82,22 +82,25 @@ func (l localWstest) command(ctx context.Context, mode, dir string, _ int) *exec
 }
 
 func (localWstest) host() string     { return "127.0.0.1" }
-func (localWstest) cleanUp()         {}
+func (localWstest) cleanUp(string)   {}
 func (l localWstest) String() string { return l.name }
 
 // A docker runs wstest in a container.
 type docker struct {
-	container string
-	hostNet   bool // the container shares the network of this host
+	containers string // how their names begin
+	hostNet    bool   // they share the network of this host
 }
+
+// container returns the name of the container for a trial in dir.
+func (d docker) container(dir string) string { return d.containers + filepath.Base(dir) }
 
 // newDocker returns the engine for a host with the given GOOS. On Linux a container
 // can share the host's network. Elsewhere it runs in a virtual machine: the host has
 // a special name there, and ports must be published.
 func newDocker(goos string) docker {
 	return docker{
-		container: "parley-autobahn-" + strconv.Itoa(os.Getpid()),
-		hostNet:   goos == "linux",
+		containers: "parley-autobahn-" + strconv.Itoa(os.Getpid()) + "-",
+		hostNet:    goos == "linux",
 	}
 }
 
@@ -114,7 +117,7 @@ func findDocker(ctx context.Context) (engine, error) {
 
 func (d docker) command(ctx context.Context, mode, dir string, port int) *exec.Cmd {
 	args := []string{
-		"run", "--rm", "--init", "--name", d.container,
+		"run", "--rm", "--init", "--name", d.container(dir),
 		"--volume", dir + ":/autobahn", "--workdir", "/autobahn",
 		"--env", "PYTHONUNBUFFERED=1", "--env", "HOME=/tmp",
 	}
@@ -138,11 +141,11 @@ func (d docker) host() string {
 	return "host.docker.internal"
 }
 
-func (d docker) cleanUp() {
+func (d docker) cleanUp(dir string) {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
 	// The container is nearly always gone, which makes this command fail.
-	_ = command(ctx, "docker", "rm", "--force", d.container).Run()
+	_ = command(ctx, "docker", "rm", "--force", d.container(dir)).Run()
 }
 
 func (docker) String() string { return "docker" }

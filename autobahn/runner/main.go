@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -68,20 +69,42 @@ func run(ctx context.Context, root string, out io.Writer, args []string) error {
 	if err := b.load(); err != nil {
 		return err
 	}
+	if len(req.roles) > 1 {
+		out = &lines{w: out}
+	}
+	trials := make([]trial, len(req.roles))
+	var running sync.WaitGroup // at once, since wstest uses one processor
+	for i, r := range req.roles {
+		t := &trials[i]
+		*t = trial{role: r, cases: req.cases, goroutines: req.goroutines, engine: e, root: root, out: out}
+		running.Go(func() { t.outcome, t.err = t.run(ctx) })
+	}
+	running.Wait()
 	var failed []error
-	for _, r := range req.roles {
-		t := &trial{role: r, cases: req.cases, goroutines: req.goroutines, engine: e, root: root, out: out}
-		if err := judge(ctx, t, &b, req.write); err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", r, err))
+	for i := range trials {
+		if err := judge(&trials[i], &b, req.write); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", trials[i].role, err))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// judge makes one run and compares its outcome with b. If write is set, judge stores
-// the outcome in b instead, provided that b accepts it.
-func judge(ctx context.Context, t *trial, b *book, write bool) error {
-	got, err := t.run(ctx)
+// lines lets several trials write their lines, each in one call.
+type lines struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// judge compares the outcome of a trial with b. If write is set, judge stores the outcome in b
+// instead, provided that b accepts it.
+func judge(t *trial, b *book, write bool) error {
+	got, err := t.outcome, t.err
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,10 @@ type trial struct {
 	goroutines bool // our server has no loop
 	engine     engine
 	root       string    // absolute path of the repository
-	out        io.Writer // gets the progress
+	out        io.Writer // gets the progress, a line in each call
+
+	outcome *outcome // of run, as the next one
+	err     error
 }
 
 // path returns the path of a file in the folder of the trial.
@@ -60,7 +63,7 @@ func (t *trial) run(ctx context.Context) (*outcome, error) {
 		return nil, err
 	}
 	defer log.Close()
-	defer t.engine.cleanUp()
+	defer t.engine.cleanUp(t.path())
 	o := &outcome{engine: t.engine.String(), started: time.Now()}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
