@@ -194,9 +194,10 @@ func (p *pending) gather(g *pool.Buffer) {
 			g.B = append(g.B, p.own.B[p.head:p.head+n]...)
 			p.head += n
 		}
-		if p.taken() < end || p.shared.count == 0 {
+		if p.shared.count == 0 {
 			return
 		}
+		// Where some of our own bytes are left before it the batch is full, and no frame is empty.
 		if n := len(p.shared.first().p); n >= gatherLimit || len(g.B)+n > maxBatch {
 			return
 		}
