@@ -148,6 +148,20 @@ func TestContextOfItsOwn(t *testing.T) {
 	}
 }
 
+// TestContextAddress: an address that the request's ctx has, such as one that a proxy has told, goes
+// before the stream's.
+func TestContextAddress(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	c := must(New(&handshake.Result{Conn: ours}, RoleServer, nil))
+	defer c.CloseNow()
+	told := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}
+	c.setValues(requestvalues.Of(context.WithValue(context.Background(), http.LocalAddrContextKey, told)))
+	if v := (connContext{c}).Value(http.LocalAddrContextKey); v != told {
+		t.Errorf("the address is %v, want %v", v, told)
+	}
+}
+
 // TestPlainConnectionsShareTerms: connections about which there is nothing to know hold nothing,
 // and those of a Server share the values of their requests.
 func TestPlainConnectionsShareTerms(t *testing.T) {

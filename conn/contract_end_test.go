@@ -148,25 +148,28 @@ func TestEndIsToldToAll(t *testing.T) {
 
 // A Write that waits for room is told at once, too.
 func TestEndIsToldToWrites(t *testing.T) {
-	overKinds(t, inMemory(), func(t *testing.T, s streamCase) {
-		l := s.link(t, nil, 1<<10)
-		failed := reading(l.c)
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		wrote := call(func() error {
-			for {
-				if err := l.c.Write(ctx, conn.Binary, noise(10_000)); err != nil {
-					return err
-				}
-			}
+	for _, e := range append(enders, ender{"end of the stream", func(l *link) { l.p.CloseWrite() }, wasCut, 0}) {
+		t.Run(e.name, func(t *testing.T) {
+			overKinds(t, inMemory(), func(t *testing.T, s streamCase) {
+				l := s.link(t, nil, 1<<10)
+				failed := reading(l.c)
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				wrote := call(func() error {
+					for {
+						if err := l.c.Write(ctx, conn.Binary, noise(10_000)); err != nil {
+							return err
+						}
+					}
+				})
+				l.settle()
+				e.send(l)
+				l.wantCause("Each", await(l, "Each", failed), e.want)
+				l.wantCause("Write", await(l, "Write", wrote), e.want)
+				l.at(0)
+			})
 		})
-		l.settle()
-		l.p.Send(wstest.Close(1000, ""))
-		want := peerClosed(frame.StatusNormalClosure)
-		l.wantCause("Each", await(l, "Each", failed), want)
-		l.wantCause("Write", await(l, "Write", wrote), want)
-		l.at(0)
-	})
+	}
 }
 
 // A read that waits while another goroutine closes returns at once, where the

@@ -151,3 +151,31 @@ func TestQueueTooShort(t *testing.T) {
 		l.p.WantMessage(frame.Binary, []byte("short"))
 	})
 }
+
+// A queue takes as many bytes as it may hold, to the last one, and no more: a frame counts with its
+// header, and with its masking key once it is queued.
+func TestQueueIsFullToTheByte(t *testing.T) {
+	const size, count = 100, 10
+	for _, off := range []int{-1, 0, 1} {
+		overCases(t, cases(overloaded(), nil), func(t *testing.T, s streamCase) {
+			queued, want := size, count
+			if s.role == conn.RoleClient {
+				queued += 4
+			}
+			if off < 0 {
+				want--
+			}
+			l := s.link(t, limits(conn.Limits{QueueBytes: (count-1)*queued + size + off}), 1<<20)
+			w := must(l.c.Writer(context.Background(), conn.Binary))
+			wantNoError(t, write(w, noise(100_000))) // what is sent waits for its end
+			p, sent := conn.NewPrepared(conn.Binary, noise(size-2)), 0
+			for l.c.Send(p) == nil && sent <= 2*count {
+				sent++
+			}
+			if sent != want {
+				l.Errorf("%d messages are queued, want %d", sent, want)
+			}
+			l.wantAllSay(queueFull)
+		})
+	}
+}

@@ -61,6 +61,9 @@ func TestIdleHoldsLittle(t *testing.T) {
 		if c.in.wakers != nil {
 			t.Error("it holds what wakes a goroutine")
 		}
+		if c.in.parser != nil {
+			t.Error("it holds a parser, though nothing is under way")
+		}
 		c.CloseNow()
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/wstest"
 )
 
@@ -100,5 +101,41 @@ func TestContextIsLeft(t *testing.T) {
 		if n := one.watch.Load(); n != 0 {
 			b.Errorf("%d registrations of another ctx are left", n)
 		}
+	})
+}
+
+// A wary ctx ends when it was asked too often whether it may end.
+type wary struct {
+	context.Context
+	end   context.CancelFunc
+	asked *atomic.Int32
+}
+
+func (c wary) Done() <-chan struct{} {
+	if c.asked.Add(1) > 1000 {
+		c.end()
+	}
+	return c.Context.Done()
+}
+
+// A read of a socket whose ctx may end waits: it does not try again and again, neither the first
+// time nor when its ctx is watched already.
+func TestReadOfSocketWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &conn.Options{Loop: &conn.Loop{}} // in memory a loop's sockets alone can be tried
+		c, p := wstest.PipePeer(t, conn.RoleServer, &wstest.PipeOptions{Server: o})
+		defer c.CloseNow()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for i := range 4 {
+			asked := wary{ctx, cancel, new(atomic.Int32)}
+			got := call(func() error { _, _, err := c.Read(asked); return err })
+			synctest.Wait()
+			p.Send(wstest.Text("x"))
+			if err := <-got; err != nil {
+				t.Fatalf("read %d: %v, after its ctx was asked %d times", i, err, asked.asked.Load())
+			}
+		}
+		c.Close(frame.StatusNormalClosure, "")
 	})
 }

@@ -153,6 +153,7 @@ func TestRedialerDelays(t *testing.T) {
 		"max":                 {conn.Redialer{MaxDelay: time.Minute}, 0.5, []time.Duration{1 * s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 60 * s, 60 * s}},
 		"short max":           {conn.Redialer{MaxDelay: 300 * ms}, 0.5, []time.Duration{300 * ms, 300 * ms}},
 		"both":                {conn.Redialer{FirstDelay: 10 * ms, MaxDelay: 40 * ms}, 0.5, []time.Duration{10 * ms, 20 * ms, 40 * ms, 40 * ms}},
+		"max is no double":    {conn.Redialer{FirstDelay: 3, MaxDelay: 7, Jitter: -1}, 0, []time.Duration{3, 6, 7, 7}},
 		"equal":               {conn.Redialer{FirstDelay: 7, MaxDelay: 7}, 0.5, []time.Duration{7, 7}},
 		"huge, without limit": {conn.Redialer{FirstDelay: huge, MaxDelay: huge, DialTimeout: -1}, 0.5, []time.Duration{1 << 62}},
 		"huge, most":          {conn.Redialer{FirstDelay: huge, MaxDelay: huge, Jitter: 1}, almost, []time.Duration{huge - 1023}},
@@ -447,6 +448,13 @@ func TestRedialerContextEnds(t *testing.T) {
 					if errors.Is(err, after) != (after == tt.after) {
 						t.Errorf("Run: %v, want after %v", err, tt.after)
 					}
+				}
+				says := "websocket: redial: context canceled"
+				if tt.after != nil {
+					says += ", after: " + tt.after.Error()
+				}
+				if err.Error() != says {
+					t.Errorf("Run: %q, want %q", err, says)
 				}
 				rt.wantDials(tt.dials...)
 				if tt.code != 0 {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 )
 
@@ -79,6 +80,38 @@ func TestServerLoop(t *testing.T) {
 	b.judge()
 	if l := a.settings.loop; l == nil || l.After != DefaultAfter || l == b.settings.loop {
 		t.Errorf("loops %+v and %+v", a.settings.loop, b.settings.loop)
+	}
+}
+
+// TestServeConnsHoldsNothing: a connection about which there is nothing to know holds nothing of its
+// request, on a loop and without one.
+func TestServeConnsHoldsNothing(t *testing.T) {
+	for _, after := range []int{-1, 0} {
+		served := make(chan *terms, 1)
+		s := &Server{
+			Handle: func(_ context.Context, c *Conn, _ *http.Request) func(Message) error {
+				served <- c.terms
+				return func(Message) error { return nil }
+			},
+			Options: &AcceptOptions{Conn: Options{Loop: &Loop{After: after}}},
+		}
+		l := pipe.Listen()
+		ended := make(chan error, 1)
+		go func() { ended <- s.ServeConns(l) }()
+		c, _, err := Dial(t.Context(), "ws://memory.test", &DialOptions{Handshake: handshake.DialOptions{
+			HTTPClient: &http.Client{Transport: &http.Transport{DialContext: l.DialContext, DisableKeepAlives: true}},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if held := <-served; held != nil {
+			t.Errorf("it holds %+v", held)
+		}
+		c.CloseNow()
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		<-ended
 	}
 }
 
