@@ -25,18 +25,20 @@ func TestCloseErrorText(t *testing.T) {
 	}
 }
 
-// A Conn tells what the handshake agreed on, and the addresses of its stream.
+// A Conn tells what the handshake agreed on, if anything, and the addresses of its stream.
 func TestConnTells(t *testing.T) {
-	server, client := wstest.Pipe(&wstest.PipeOptions{Subprotocol: "chat"})
-	defer server.CloseNow()
-	defer client.CloseNow()
-	for _, c := range []*conn.Conn{server, client} {
-		if got := c.Subprotocol(); got != "chat" {
-			t.Errorf("subprotocol %q", got)
+	for _, want := range []string{"chat", ""} {
+		server, client := wstest.Pipe(&wstest.PipeOptions{Subprotocol: want})
+		defer server.CloseNow()
+		defer client.CloseNow()
+		for _, c := range []*conn.Conn{server, client} {
+			if got := c.Subprotocol(); got != want {
+				t.Errorf("subprotocol %q, want %q", got, want)
+			}
 		}
-	}
-	if server.LocalAddr() != client.RemoteAddr() || server.RemoteAddr() != client.LocalAddr() {
-		t.Errorf("addresses %v %v, %v %v", server.LocalAddr(), server.RemoteAddr(), client.LocalAddr(), client.RemoteAddr())
+		if server.LocalAddr() != client.RemoteAddr() || server.RemoteAddr() != client.LocalAddr() {
+			t.Errorf("addresses %v %v, %v %v", server.LocalAddr(), server.RemoteAddr(), client.LocalAddr(), client.RemoteAddr())
+		}
 	}
 }
 

@@ -61,6 +61,14 @@ func TestKeepaliveLimits(t *testing.T) {
 		wantError(b.T, <-failed, os.ErrDeadlineExceeded)
 		b.at(30 * time.Second)
 	})
+	// The last look comes at the end of the time, which is no multiple of the interval.
+	inBubbles(t, conn.Limits{PingInterval: 10 * time.Second, PingTimeout: 25 * time.Second}, func(b *bubble) {
+		failed := reading(b.c)
+		b.wantPing()
+		b.at(10 * time.Second)
+		wantError(b.T, <-failed, os.ErrDeadlineExceeded)
+		b.at(35 * time.Second)
+	})
 	inBubbles(t, conn.Limits{PingTimeout: -1}, func(b *bubble) {
 		reading(b.c)
 		pong := b.wantPing()

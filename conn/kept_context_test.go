@@ -2,6 +2,7 @@ package conn_test
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -137,5 +138,35 @@ func TestReadOfSocketWaits(t *testing.T) {
 			}
 		}
 		c.Close(frame.StatusNormalClosure, "")
+	})
+}
+
+// An untimely ctx calls a function when it is asked for its error for the first time.
+type untimelyContext struct {
+	context.Context
+	asked func()
+}
+
+func (c *untimelyContext) Err() error {
+	if f := c.asked; f != nil {
+		c.asked = nil
+		f()
+	}
+	return nil
+}
+
+// A read that begins as the connection ends keeps nobody from what is left to do: the stream is
+// closed as soon as the peer has done its part.
+func TestReadBeginsAtEnd(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the read goes on before the closer begins
+	inBubbles(t, conn.Limits{QueueBytes: 1}, func(b *bubble) {
+		tooLong := conn.NewPrepared(conn.Text, []byte("too long"))
+		_, _, err := b.c.Read(&untimelyContext{b.Context(), func() { wantError(b.T, b.c.Send(tooLong), conn.ErrQueueFull) }})
+		wantError(b.T, err, conn.ErrQueueFull)
+		b.p.WantClose(frame.StatusTryAgainLater)
+		b.p.Send(wstest.Close(frame.StatusTryAgainLater, ""))
+		b.p.CloseWrite()
+		<-b.c.Done()
+		b.at(0)
 	})
 }

@@ -8,6 +8,27 @@ import (
 	"github.com/parleyws/parley/internal/pipe"
 )
 
+// A Loop takes the connections that come once After others live, and no others.
+func TestLoopAfter(t *testing.T) {
+	for after, want := range map[int]int{-1: 0, 0: 4, 1: 3, 3: 1, 4: 0} {
+		l := &Loop{After: after}
+		taken := make(map[net.Conn]bool)
+		for i := range 4 {
+			ours, theirs := pipe.New()
+			defer theirs.Close()
+			nc := l.enter(ours)
+			_, taken[nc] = nc.(*loop.Socket)
+			if should := i >= 4-want; taken[nc] != should {
+				t.Errorf("after %d: connection %d is taken: %t", after, i, taken[nc])
+			}
+		}
+		for nc, was := range taken {
+			nc.Close()
+			l.leave(was)
+		}
+	}
+}
+
 // A Loop that can't take its first connection ends, and begins anew with the next one that it can.
 func TestLoopThatTakesNothing(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -96,3 +96,23 @@ func TestMessageTimeAfterClose(t *testing.T) {
 		wantClosedHere(b.T, <-failed)
 	})
 }
+
+// The time of a message is over when it is, also where the next Ping is due later, and a loop waits
+// for what is still to come.
+func TestMessageTimeOnShells(t *testing.T) {
+	const limit = 10 * time.Second
+	onShells(t, func(t *testing.T, o *conn.Options) {
+		o.Limits = conn.Limits{MessageTime: limit}
+		c, p := wstest.PipePeer(t, conn.RoleServer, &wstest.PipeOptions{Server: o})
+		p.Timeout = time.Hour
+		start := time.Now()
+		ended := make(chan error, 1)
+		conn.Receive(c, ignoreMessage, func(err error) { ended <- err })
+		p.Send(wstest.Text("begun").More())
+		p.WantClose(frame.StatusPolicyViolation)
+		if d := time.Since(start); d != limit {
+			t.Errorf("the message failed after %v, want %v", d, limit)
+		}
+		wantCode(t, <-ended, frame.StatusPolicyViolation)
+	})
+}

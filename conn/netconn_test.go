@@ -245,3 +245,25 @@ func TestNetConnDeadlineAtEmptyEnd(t *testing.T) {
 		})
 	})
 }
+
+// A deadline that has passed goes before the end of the connection, which calls find again once the
+// deadline is moved.
+func TestNetConnPastDeadlineAfterEnd(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		nc := conn.NetConn(b.c, conn.Text)
+		b.p.Send(wstest.Close(frame.StatusNormalClosure, ""))
+		for _, step := range []struct {
+			deadline time.Time
+			want     error
+		}{{time.Time{}, io.EOF}, {b.start, os.ErrDeadlineExceeded}, {b.start.Add(time.Hour), io.EOF}} {
+			wantNoError(b.T, nc.SetDeadline(step.deadline))
+			for range 50 {
+				n, err := nc.Read(make([]byte, 1)) // the first one finds the end
+				m, failed := nc.Write(make([]byte, 1))
+				if n != 0 || m != 0 || !errors.Is(err, step.want) || !errors.Is(failed, step.want) {
+					b.Fatalf("deadline %v: Read = %d, %v; Write = %d, %v; want %v", step.deadline, n, err, m, failed, step.want)
+				}
+			}
+		}
+	})
+}

@@ -27,3 +27,17 @@ func TestKnownOptions(t *testing.T) {
 		t.Errorf("%d settings are known, more than %d", n, mostKnown)
 	}
 }
+
+// TestUseLoop: where a loop is to serve the connections of the tests it serves those of all options,
+// but for those that name another Loop.
+func TestUseLoop(t *testing.T) {
+	defer func(before func() *Loop) { defaultLoop = before }(defaultLoop)
+	UseLoop()
+	given := &Loop{}
+	for _, o := range []*Options{nil, {}, {LenientLength: true}, {Loop: given}} {
+		s := must(o.settings())
+		if s.loop == nil || o != nil && o.Loop != nil && s.loop != given {
+			t.Errorf("%+v: the loop is %p", o, s.loop)
+		}
+	}
+}

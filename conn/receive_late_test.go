@@ -141,3 +141,44 @@ func TestEndlessAfterWriteFailure(t *testing.T) {
 		}
 	})
 }
+
+// A reset stream has frames to read, and fails all reads after them, which it counts. It takes
+// nothing.
+type reset struct {
+	net.Conn
+	frames []byte
+	failed int
+}
+
+func (r *reset) Read(p []byte) (n int, err error) {
+	if len(r.frames) == 0 {
+		r.failed++
+		return 0, &net.OpError{Op: "read", Err: syscall.ECONNRESET}
+	}
+	n = copy(p, r.frames)
+	r.frames = r.frames[n:]
+	return n, nil
+}
+
+func (*reset) Write([]byte) (int, error) { return 0, errUnheard }
+
+// After a failed write a read is tried again only if it has run into the time that it has: one that
+// has failed for another reason is the last.
+func TestResetAfterWriteFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		defer theirs.Close()
+		first := wstest.Text("first")
+		first.Header.Masked = true
+		s := &reset{Conn: ours, frames: first.Append(nil)}
+		c := must(conn.New(&handshake.Result{Conn: s}, conn.RoleServer, nil))
+		err := c.Each(t.Context(), func(conn.Message) error {
+			wantError(t, c.Write(t.Context(), conn.Text, nil), errUnheard)
+			return nil
+		})
+		wantError(t, err, errUnheard)
+		if <-c.Done(); s.failed != 1 {
+			t.Errorf("%d reads have failed, want one", s.failed)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package conn_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -148,4 +149,23 @@ func TestHandleReads(t *testing.T) {
 		wantNoError(t, c.Write(t.Context(), conn.Binary, message))
 	}
 	wantEcho(t, c)
+}
+
+// A handshake that has ended leaves its place to the next one, on both shells.
+func TestServeConnsPlaces(t *testing.T) {
+	onShells(t, func(t *testing.T, o *conn.Options) {
+		w := serveConns(t, &conn.Server{
+			MaxHandshakes: 1,
+			Options:       &conn.AcceptOptions{Conn: *o},
+			Handle:        func(context.Context, *conn.Conn, *http.Request) func(conn.Message) error { return ignoreMessage },
+		})
+		for i := range 3 {
+			nc := w.connect()
+			io.WriteString(nc, rawRequest(""))
+			nc.SetReadDeadline(time.Now().Add(time.Minute))
+			if response, err := http.ReadResponse(bufio.NewReader(nc), nil); err != nil || response.StatusCode != http.StatusSwitchingProtocols {
+				t.Fatalf("client %d: %v, %v", i, response, err)
+			}
+		}
+	})
 }

@@ -322,3 +322,34 @@ func TestShutdownOfWaiting(t *testing.T) {
 		wantNoError(t, <-shut)
 	})
 }
+
+// Shutdown tells all connections that are left, whichever has ended before.
+func TestShutdownTellsAll(t *testing.T) {
+	for ended := range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			s := &conn.Server{Serve: echo}
+			dial := serveInMemory(t, s)
+			var clients [3]*conn.Conn
+			for i := range clients {
+				clients[i] = mustDial(t, dial)
+				synctest.Wait() // the Server has it
+			}
+			clients[ended].CloseNow()
+			synctest.Wait()
+			var told []<-chan error
+			for i, c := range clients {
+				if i != ended {
+					told = append(told, reading(c))
+				}
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if err := s.Shutdown(ctx); err != nil {
+				t.Fatal(err)
+			}
+			for _, err := range told {
+				wantClosed(t, <-err, frame.StatusGoingAway)
+			}
+		})
+	}
+}
