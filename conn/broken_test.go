@@ -121,3 +121,24 @@ func TestBrokenCloseIsAnswered(t *testing.T) {
 		})
 	})
 }
+
+// What a peer does wrong in what had arrived when a write failed does not become the cause, wherever
+// it is read to.
+func TestBrokenRuleAfterWriteFailure(t *testing.T) {
+	wrap := func(nc net.Conn) net.Conn { return deaf{nc} }
+	for name, text := range map[string]string{
+		"into the buffer":           "\xFF",
+		"straight into the message": string(make([]byte, 100<<10)) + "\xFF",
+	} {
+		t.Run(name, func(t *testing.T) {
+			allWays(t, func(t *testing.T, w way) {
+				allOdds(t, nil, 1<<20, wrap, func(b *bubble) {
+					b.p.Send(wstest.Text(text))
+					wantError(b.T, b.c.Write(context.Background(), conn.Text, nil), errDeaf)
+					_, _, err := w.read(b.c)
+					wantError(b.T, err, errDeaf)
+				})
+			})
+		})
+	}
+}

@@ -353,6 +353,7 @@ var calls = []struct {
 	{"Send", func(_ context.Context, c *conn.Conn) error {
 		return c.Send(conn.NewPrepared(conn.Text, []byte("text")))
 	}},
+	{"Flush", func(ctx context.Context, c *conn.Conn) error { return c.Flush(ctx) }},
 }
 
 // wantAllSay fails the test unless every call returns at once, with the cause

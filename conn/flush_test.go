@@ -88,6 +88,40 @@ func TestFlushFragments(t *testing.T) {
 	})
 }
 
+// What is held is waited for.
+func TestFlushHeld(t *testing.T) {
+	inBubbles(t, conn.Limits{}, func(b *bubble) {
+		held := b.c.Hold()
+		wantNoError(b.T, b.c.Write(context.Background(), conn.Text, []byte("held")))
+		flushed := call(func() error { return b.c.Flush(b.Context()) })
+		synctest.Wait()
+		select {
+		case err := <-flushed:
+			b.Errorf("Flush = %v, though something is held", err)
+		default:
+		}
+		held.Release()
+		wantNoError(b.T, <-flushed)
+		b.p.Want(wstest.Text("held"))
+	})
+}
+
+// A Flush that has failed leaves nothing locked.
+func TestFlushAfterTheEnd(t *testing.T) {
+	ours, theirs := pipe.New()
+	defer theirs.Close()
+	c := must(conn.New(&handshake.Result{Conn: ours}, conn.RoleServer, nil))
+	c.CloseNow()
+	for range 2 {
+		select {
+		case err := <-call(func() error { return c.Flush(context.Background()) }):
+			wantClosedHere(t, err)
+		case <-time.After(slack):
+			t.Fatal("Flush hangs")
+		}
+	}
+}
+
 // A passing stream takes all that is tried of it.
 type passing struct{ net.Conn }
 

@@ -75,7 +75,13 @@ func TestOverLeavesContext(t *testing.T) {
 
 // A ctx is watched while a read waits, and after that only if it is used again and again.
 func TestContextIsLeft(t *testing.T) {
-	allOdds(t, nil, 1<<10, nil, func(b *bubble) {
+	for name, interval := range map[string]time.Duration{"keepalive": 0, "no keepalive": -1} {
+		t.Run(name, func(t *testing.T) { testContextIsLeft(t, limits(conn.Limits{PingInterval: interval})) })
+	}
+}
+
+func testContextIsLeft(t *testing.T, o *conn.Options) {
+	allOdds(t, o, 1<<10, nil, func(b *bubble) {
 		newContext := func() tallied {
 			return tallied{context.Background(), make(chan struct{}), new(atomic.Int32)}
 		}
@@ -92,8 +98,13 @@ func TestContextIsLeft(t *testing.T) {
 				b.Errorf("%d registrations are left, want %d", n, want)
 			}
 		}
-		one, other := newContext(), newContext()
+		first, one, other := newContext(), newContext(), newContext()
+		read(first, 0)
+		read(first, 1)
 		read(one, 0)
+		if n := first.watch.Load(); n != 0 {
+			b.Errorf("%d registrations of the first ctx are left", n)
+		}
 		read(other, 0)
 		read(one, 0)
 		read(one, 1)

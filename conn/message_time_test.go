@@ -15,40 +15,74 @@ import (
 // MessageTime holds for each message by itself, however messages and reads
 // overlap.
 func TestMessageTimeOfEach(t *testing.T) {
-	inBubbles(t, conn.Limits{MessageTime: 30 * time.Second}, func(b *bubble) {
-		got := make(chan error, 1)
-		n := 0
-		go func() {
-			got <- each(b.c, context.Background(), func(conn.Message) error { n++; return nil })
-		}()
+	all := way{"one Each for all", func(c *conn.Conn) (conn.MessageType, []byte, error) {
+		return conn.Text, nil, each(c, context.Background(), func(conn.Message) error { return nil })
+	}}
+	for _, w := range append([]way{all}, ways...) {
+		t.Run(w.name, func(t *testing.T) {
+			inBubbles(t, conn.Limits{MessageTime: 30 * time.Second}, func(b *bubble) {
+				got := call(func() (err error) {
+					for err == nil {
+						_, _, err = w.read(b.c)
+					}
+					return err
+				})
+				m := b.octets(wstest.Text("0123456789"))
+				b.p.SendBytes(m[:8])
+				for range 20 {
+					b.sleep(10 * time.Second)
+					b.p.SendBytes(append(append([]byte{}, m[8:]...), m[:8]...))
+				}
+				synctest.Wait()
+				select {
+				case err := <-got:
+					b.Fatalf("in the middle of messages of 10 s each: %v", err)
+				default:
+				}
+				b.sleep(31 * time.Second)
+				wantCode(b.T, <-got, frame.StatusPolicyViolation)
+			})
+		})
+	}
+}
+
+// A message that comes slowly is failed also if another one was slow before it, whose timer has rung
+// since and found nothing to do.
+func TestMessageTimeAgain(t *testing.T) {
+	const limit = 30 * time.Second
+	inBubbles(t, conn.Limits{MessageTime: limit, PingInterval: -1}, func(b *bubble) {
+		got := reading(b.c)
 		m := b.octets(wstest.Text("0123456789"))
-		b.p.SendBytes(m[:8])
-		for range 20 {
-			b.sleep(10 * time.Second)
-			b.p.SendBytes(append(append([]byte{}, m[8:]...), m[:8]...))
+		for _, part := range [][]byte{m[:8], m[8:], m[:8]} {
+			b.sleep(limit * 2 / 3)
+			b.p.SendBytes(part)
 		}
-		synctest.Wait()
 		select {
 		case err := <-got:
-			b.Fatalf("after %d messages of 10 s each: %v", n, err)
-		default:
+			wantCode(b.T, err, frame.StatusPolicyViolation)
+			b.at(3 * limit)
+		case <-time.After(time.Hour):
+			b.Error("the second message may take an hour")
 		}
-		b.sleep(31 * time.Second)
-		wantCode(b.T, <-got, frame.StatusPolicyViolation)
+		b.c.CloseNow()
 	})
 }
 
 // The time of a message may be over at the moment at which the ctx of a read ends: then the
-// keepalive fails it, or the next read does.
+// keepalive fails it, or the next read does, though the rest of it has come meanwhile.
 func TestMessageTimeMeetsContext(t *testing.T) {
 	const limit = 30 * time.Second
-	for range 20 { // which of two timers rings first is up to chance
+	for n := range 20 { // which of two timers rings first is up to chance
 		inBubbles(t, conn.Limits{MessageTime: limit}, func(b *bubble) {
-			b.p.SendBytes(b.octets(wstest.Text("0123456789"))[:8])
+			m := b.octets(wstest.Text("0123456789"))
+			b.p.SendBytes(m[:8])
 			ctx, cancel := context.WithTimeout(context.Background(), limit)
 			defer cancel()
 			_, _, err := b.c.Read(ctx)
 			if isContextError(err) {
+				if n%2 == 0 {
+					b.p.SendBytes(m[8:])
+				}
 				again, cancel := context.WithTimeout(context.Background(), time.Hour)
 				defer cancel()
 				_, _, err = b.c.Read(again)

@@ -30,7 +30,7 @@ func TestPendingOrder(t *testing.T) {
 		for range 200 {
 			switch r.IntN(4) {
 			case 0:
-				b := octets(r.IntN(3000))
+				b := octets(1 + r.IntN(3000))
 				own := p.reserve(len(b))
 				own.B = append(own.B, b...)
 			case 1:
@@ -159,13 +159,14 @@ func TestPendingParked(t *testing.T) {
 		t.Errorf("before the end of the message: %q", got)
 	}
 	p.add("the last")
-	p.later(frame.Ping, []byte(" kept"))
+	p.later(frame.Ping, []byte(" ping"))
+	p.later(frame.Pong, []byte(" pong")) // as long as the other one
 	p.unpark()
 	if p.late == nil {
 		t.Error("a control frame was dropped")
 	}
 	p.endFrame()
-	if got := p.takeAll(); !slices.Equal(got, []string{"the last first second kept"}) || p.late != nil {
+	if got := p.takeAll(); !slices.Equal(got, []string{"the last first second pong ping"}) || p.late != nil {
 		t.Errorf("after the end of the message: %q", got)
 	}
 	p.park(sharedFrame{p: []byte("third")})

@@ -5,13 +5,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/octetwise"
+	"github.com/parleyws/parley/internal/pipe"
 	"github.com/parleyws/parley/wstest"
 )
 
@@ -181,5 +184,37 @@ func TestReadTurns(t *testing.T) {
 				b.Errorf("message %d is missing", i)
 			}
 		}
+	})
+}
+
+// An asked ctx has something happen when it is asked for its error first.
+type asked struct {
+	context.Context
+	first *sync.Once
+	f     func()
+}
+
+func (a asked) Err() error {
+	a.first.Do(a.f)
+	return a.Context.Err()
+}
+
+// A read that finds out that the connection has ended when it has just got its turn gives the turn
+// up: what is left to do for the stream waits for it.
+func TestTurnAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		c := must(conn.New(&handshake.Result{Conn: pondering{ours}}, conn.RoleServer, nil))
+		defer c.CloseNow()
+		p := wstest.NewPeer(t, theirs, conn.RoleClient)
+		var closed <-chan error
+		_, _, err := c.Read(asked{context.Background(), new(sync.Once), func() {
+			closed = startClose(c)
+			synctest.Wait() // until its Close frame is being written
+		}})
+		wantClosedHere(t, err)
+		p.WantClose(frame.StatusNormalClosure)
+		p.Send(wstest.Close(frame.StatusNormalClosure, ""))
+		wantNoError(t, <-closed)
 	})
 }

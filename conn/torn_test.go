@@ -7,7 +7,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
+	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 )
@@ -84,4 +86,25 @@ func TestNothingAfterFailedWrite(t *testing.T) {
 			t.Fatalf("%d writes after the failed one", n)
 		}
 	}
+}
+
+// Nor is the Close frame of a Close that has begun before, and comes to its frame only now.
+func TestNoCloseFrameAfterFailedWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		defer theirs.Close()
+		s := &torn{Conn: ours}
+		c := must(New(&handshake.Result{Conn: s}, RoleServer, nil))
+		defer c.CloseNow()
+		for n := range 2 {
+			if err := c.Write(context.Background(), Text, []byte("message")); (err != nil) != (n > 0) {
+				t.Fatalf("write %d: %v", n, err)
+			}
+		}
+		c.out.sendClose(frame.StatusNormalClosure, "")
+		synctest.Wait()
+		if n := s.after.Load(); n > 0 {
+			t.Errorf("%d writes after the failed one", n)
+		}
+	})
 }
