@@ -163,9 +163,7 @@ func (p *pending) take() ([]byte, *pool.Buffer) {
 	first := p.shared.first()
 	alone := frames == 1 && p.taken() == p.end()
 	if first.at == p.taken() && (len(first.p) >= gatherLimit || alone) {
-		b := p.shared.pop().p
-		p.tidy()
-		return b, nil
+		return p.shared.pop().p, nil
 	}
 	g := pool.Get(pool.Large)
 	p.gather(g)
