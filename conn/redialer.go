@@ -162,7 +162,7 @@ func (s *redialing) attempt(ctx context.Context, serve func(context.Context, *Co
 	defer c.CloseNow() // a panic of serve
 	if ctx.Err() != nil {
 		c.conclude(&CloseError{Code: frame.StatusGoingAway}, nil)
-		return -1, errClosed
+		return 0, errClosed
 	}
 	c.setValues(context.WithoutCancel(ctx)) // or context.Cause would find Run's
 	opened := time.Now()

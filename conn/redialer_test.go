@@ -332,7 +332,7 @@ func TestRedialerContextEnds(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	dialed := false
+	dialed, failed := false, false
 	for name, tt := range map[string]struct {
 		end   time.Duration // of ctx; negative: before Run
 		fail  func(context.Context) error
@@ -366,6 +366,19 @@ func TestRedialerContextEnds(t *testing.T) {
 			},
 			dials: []time.Duration{0, 1 * s},
 			after: errNoNetwork,
+		},
+		"dialing after a failure, which succeeds": {
+			end: 3 * s,
+			fail: func(ctx context.Context) error {
+				if !failed {
+					failed = true
+					return errNoNetwork
+				}
+				hangs(ctx)
+				return nil
+			},
+			dials: []time.Duration{0, 1 * s},
+			code:  frame.StatusGoingAway,
 		},
 		"waiting after a connection": {
 			end:   2 * s,
