@@ -25,6 +25,18 @@ func TestCloseErrorText(t *testing.T) {
 	}
 }
 
+// A PanicError tells a panic from the end of a goroutine, which has no value.
+func TestPanicErrorText(t *testing.T) {
+	for want, err := range map[string]*conn.PanicError{
+		"panic: a value": {Value: "a value"},
+		"the goroutine was ended by runtime.Goexit": {},
+	} {
+		if got := err.Error(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 // A Conn tells what the handshake agreed on, if anything, and the addresses of its stream.
 func TestConnTells(t *testing.T) {
 	for _, want := range []string{"chat", ""} {

@@ -169,6 +169,35 @@ func TestAnswersMeet(t *testing.T) {
 	testMeet(t, echo, func(_ *conn.Conn, p *wstest.Peer) { p.Send(numberedFrames()...) })
 }
 
+// A ready stream can be tried, and takes all then. Its other writes don't go on before they may.
+type ready struct{ *reluctant }
+
+func (r ready) TryWrite(p []byte) (int, error) {
+	r.writes.Add(1)
+	return r.Conn.Write(p)
+}
+
+// The Pongs for Pings that came together leave in a few writes.
+func TestPongsMeet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		s := ready{&reluctant{Conn: ours, may: make(chan struct{})}}
+		c := must(conn.New(&handshake.Result{Conn: s}, conn.RoleServer, nil))
+		p := wstest.NewPeer(t, theirs, conn.RoleClient)
+		failed := reading(c)
+		pings, pongs := pings(meet)
+		p.Send(pings...)
+		synctest.Wait()
+		close(s.may)
+		p.Want(pongs...)
+		if n := s.writes.Load(); n > meet/10 {
+			t.Errorf("%d writes for %d Pongs", n, meet)
+		}
+		c.CloseNow()
+		<-failed
+	})
+}
+
 // Behind a large frame that is half out come the control frames, of Pongs the
 // latest, and then the messages that wait.
 func TestControlBehindLargeFrame(t *testing.T) {
@@ -268,18 +297,28 @@ func TestHeldUntilStreamEnds(t *testing.T) {
 	}
 }
 
-// The queue takes as many messages as it may, 1,024 by default, beside the one that is under way.
-func TestQueueMessages(t *testing.T) {
-	for limit, want := range map[int]int{10: 10, 0: 1024} {
+// The queue takes as many messages as it may, 1,024 by default, and as many bytes, 1 MiB by
+// default, beside the message that is under way.
+func TestQueueHolds(t *testing.T) {
+	for _, tt := range []struct {
+		limits conn.Limits
+		size   int // bytes of a message
+		want   int // messages
+	}{
+		{conn.Limits{QueueMessages: 10}, 0, 10},
+		{conn.Limits{}, 0, 1024},
+		{conn.Limits{QueueBytes: 1000}, 98, 10}, // frames of 100 bytes
+		{conn.Limits{}, 32<<10 - 4, 32},         // and of 32 KiB
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			ours, theirs := pipe.New()
 			defer theirs.Close()
 			may := make(chan struct{})
 			hs := &handshake.Result{Conn: tried{&reluctant{Conn: ours, may: may}}}
-			c := must(conn.New(hs, conn.RoleServer, limits(conn.Limits{QueueMessages: limit})))
+			c := must(conn.New(hs, conn.RoleServer, limits(tt.limits)))
 			defer c.CloseNow()
-			p := conn.NewPrepared(conn.Text, nil)
-			for range 1 + want {
+			p := conn.NewPrepared(conn.Binary, make([]byte, tt.size))
+			for range 1 + tt.want {
 				wantNoError(t, c.Send(p))
 			}
 			wantError(t, c.Send(p), conn.ErrQueueFull)

@@ -2,12 +2,16 @@ package conn_test
 
 import (
 	"context"
+	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
+	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
 )
 
 // While a write is in flight, whoever is at it, others return until 64 KiB are on their way, and
@@ -36,6 +40,39 @@ func TestWriteWaitsForRoom(t *testing.T) {
 		<-ended
 		<-ended
 	})
+}
+
+// A meeting stream is measured, and calls meet while the first write is under way.
+type meeting struct {
+	measured
+	meet func()
+}
+
+func (m *meeting) TryWrite(p []byte) (int, error) {
+	if len(m.lengths) == 0 {
+		defer m.meet()
+	}
+	return m.measured.TryWrite(p)
+}
+
+// A write that has ended leaves to the flusher what has met it. Until that begins there is no more
+// room than before, and nobody gathers more than 64 KiB and a message.
+func TestWriteWaitsForFlusher(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that the flusher does not begin at once
+	for range 20 {
+		ours, theirs := pipe.New()
+		s := &meeting{measured: measured{Conn: ours}}
+		c := must(conn.New(&handshake.Result{Conn: s}, conn.RoleServer, nil))
+		write := func() { wantNoError(t, c.Write(t.Context(), conn.Binary, make([]byte, 60<<10))) }
+		s.meet = func() { write(); write() }
+		write()
+		write()
+		if most := slices.Max(s.lengths); most > 128<<10 {
+			t.Fatalf("the stream gets %d bytes at once", most)
+		}
+		c.CloseNow()
+		theirs.Close()
+	}
 }
 
 // The peer's time to answer runs once our Close frame is out, though it goes out with the end of a

@@ -1,6 +1,7 @@
 package conn_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -458,7 +459,7 @@ func TestInvalidOptions(t *testing.T) {
 }
 
 // Refusals that are the program's fault are logged where there is no OnRefuse, and only there.
-// Those that are the client's are not, nor is the end of a Server.
+// Those that are the client's, with a status below 500, are not, nor is the end of a Server.
 func TestServerRefusalLogged(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()
@@ -474,6 +475,20 @@ func TestServerRefusalLogged(t *testing.T) {
 	theirs.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/ended", nil))
 	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "/ours") || !strings.Contains(got, "either Serve or Handle") {
 		t.Errorf("logged %s", got)
+	}
+	for status, want := range map[int]bool{499: false, 500: true} {
+		log.Reset()
+		s := &conn.Server{Serve: echo, Options: &conn.AcceptOptions{Handshake: handshake.Options{
+			Before: func(*http.Request) (http.Header, error) { return nil, &handshake.Error{Status: status} },
+		}}}
+		r := must(http.ReadRequest(bufio.NewReader(strings.NewReader(rawRequest("")))))
+		w := httptest.NewRecorder()
+		if s.ServeHTTP(w, r); w.Code != status {
+			t.Errorf("status %d, want %d", w.Code, status)
+		}
+		if logged := log.Len() > 0; logged != want {
+			t.Errorf("status %d: logged %s", status, &log)
+		}
 	}
 }
 

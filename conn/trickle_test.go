@@ -36,7 +36,7 @@ func TestTrickle(t *testing.T) {
 		{"an octet each 10 s", 1 << 40, false, 10 * time.Second, 1, 120 * time.Second, 121 * time.Second},
 		{"an octet of a fragment each 10 s", 1 << 40, true, 10 * time.Second, 1, 120 * time.Second, 121 * time.Second},
 		{"half a KiB a second", 1 << 40, false, time.Second, 512, 238 * time.Second, 242 * time.Second},
-		{"0.9 KiB a second", 1 << 40, false, time.Second, 922, 1190 * time.Second, 1215 * time.Second},
+		{"0.9 KiB a second", 1 << 40, false, time.Second, 922, 1190 * time.Second, 1200 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
