@@ -260,6 +260,30 @@ func TestQueuedBehindLargeMessageBeforeClose(t *testing.T) {
 	})
 }
 
+// So is one that Send has queued while the last fragment of a Writer goes out.
+func TestQueuedBehindLastFragmentBeforeClose(t *testing.T) {
+	overCases(t, cases(inMemory(), nil), func(t *testing.T, s streamCase) {
+		l := s.link(t, nil, 4<<10)
+		const fragment = 64 << 10
+		large := noise(fragment + 30_000)
+		wrote := call(func() error {
+			w := must(l.c.Writer(context.Background(), conn.Binary))
+			wantNoError(t, write(w, large))
+			return w.Close()
+		})
+		l.p.Want(wstest.Binary(large[:fragment]).More())
+		l.settle()
+		wantNoError(t, l.c.Send(conn.NewPrepared(conn.Text, []byte("queued"))))
+		closed := call(func() error { return l.c.Close(4000, "") })
+		l.settle()
+		l.p.Want(wstest.Cont(string(large[fragment:])), wstest.Text("queued"))
+		l.p.WantClose(4000)
+		l.p.Send(wstest.Close(4000, ""))
+		wantNoError(t, <-wrote)
+		wantNoError(t, <-closed)
+	})
+}
+
 // A Pong that is held back, for more has come, leaves though the handler of that blocks.
 func TestHandlerBlocksAfterPing(t *testing.T) {
 	inBubbles(t, conn.Limits{}, func(b *bubble) {

@@ -78,12 +78,11 @@ func (o *outbound) wait(ctx context.Context, free <-chan struct{}) error {
 	}
 }
 
-// endMessage gives the message turn up and lets those messages go that Send
-// queued meanwhile.
+// endMessage gives the message turn up once all of the message is appended, and appends
+// those messages that Send queued meanwhile. The caller sends what is pending.
 func (o *outbound) endMessage() {
 	o.message.giveUp()
 	o.pending.unpark()
-	o.push()
 }
 
 // refuse ends the sending of messages: those that wait for their turn or for
@@ -95,12 +94,9 @@ func (o *outbound) refuse() {
 	o.unlock()
 }
 
-// stopMessages lets nobody begin a message. Those of Send that wait for the end
-// of a message which nobody will end are dropped.
+// stopMessages lets nobody begin a message, or go on with one that is half sent. Those of
+// Send that wait for its end are never sent.
 func (o *outbound) stopMessages() {
-	if !o.partial {
-		o.pending.dropParked()
-	}
 	o.progress.fire()
 	o.message.giveUp()
 }

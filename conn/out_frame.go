@@ -13,9 +13,14 @@ func (o *outbound) frame(ctx context.Context, h *frame.Header, p []byte) error {
 	if len(p) > maxBatch {
 		return o.largeFrame(ctx, *h, p)
 	}
+	o.smallFrame(h, p)
+	return o.commit(ctx)
+}
+
+// smallFrame appends a frame that is no larger than a batch.
+func (o *outbound) smallFrame(h *frame.Header, p []byte) {
 	b := o.pending.reserve(frame.MaxHeaderLen + len(p))
 	b.B = o.append(b.B, h, p)
-	return o.commit(ctx)
 }
 
 // append appends a frame to b, which has room for it. The payload is masked
@@ -71,8 +76,7 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 	o.partial = true
 	err := o.pieces(ctx, h, p)
 	o.partial = false
-	o.message.giveUp()
-	o.pending.unpark()
+	o.endMessage()
 	o.pending.endFrame() // last: nothing is sent after a Close frame
 	if err != nil {
 		o.push() // nobody else may come to send the control frames that were kept

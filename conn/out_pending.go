@@ -110,14 +110,6 @@ func (p *pending) unpark() {
 	p.forgetLate()
 }
 
-// dropParked drops the shared frames that waited for that.
-func (p *pending) dropParked() {
-	if p.late != nil {
-		p.late.parked = queue{}
-		p.forgetLate()
-	}
-}
-
 // later keeps a control frame for the end of the frame that is half appended,
 // or a Pong for when there is room. Of several Pongs it keeps the latest (RFC
 // 6455, section 5.5.3).

@@ -113,12 +113,12 @@ func (w *messageWriter) fragment(fin bool) error {
 	}
 	o.message.take()
 	w.begun = true
-	err := o.frame(w.ctx, &frame.Header{Fin: fin, Opcode: w.op}, w.buf.B)
+	o.smallFrame(&frame.Header{Fin: fin, Opcode: w.op}, w.buf.B)
 	w.op = frame.Continuation
 	w.buf.B = w.buf.B[:0]
-	if fin {
+	if fin { // it is whole, whatever comes of it, and nothing need wait until it has left
+		w.begun = false
 		o.endMessage()
-		w.begun = false // whole, whatever err says
 	}
-	return err
+	return o.commit(w.ctx)
 }

@@ -146,7 +146,6 @@ func TestPendingControl(t *testing.T) {
 func TestPendingParked(t *testing.T) {
 	var p pending
 	p.unpark()
-	p.dropParked()
 	p.add("fragment")
 	p.park(sharedFrame{p: []byte(" first")})
 	p.park(sharedFrame{p: []byte(" second"), sent: true})
@@ -168,18 +167,6 @@ func TestPendingParked(t *testing.T) {
 	p.endFrame()
 	if got := p.takeAll(); !slices.Equal(got, []string{"the last first second pong ping"}) || p.late != nil {
 		t.Errorf("after the end of the message: %q", got)
-	}
-	p.park(sharedFrame{p: []byte("third")})
-	p.dropParked()
-	if frames, _ := p.queued(); frames != 0 || p.late != nil || !p.empty() {
-		t.Errorf("%d frames are left", frames)
-	}
-	p.later(frame.Ping, []byte("kept"))
-	p.park(sharedFrame{p: []byte("fourth")})
-	p.dropParked()
-	p.endFrame()
-	if got := p.takeAll(); !slices.Equal(got, []string{"kept"}) {
-		t.Errorf("what is left: %q", got)
 	}
 }
 
