@@ -141,12 +141,18 @@ func TestQueueFullIsNoBrokenRule(t *testing.T) {
 	})
 }
 
-// With OverflowDropOldest a message that is too long for the queue is refused,
-// and the connection lives.
+// With OverflowDropOldest a message that is too long for the queue by a byte is
+// refused, and the connection lives. One that just fits is sent.
 func TestQueueTooShort(t *testing.T) {
 	overStreams(t, func(t *testing.T, s streamCase) {
 		l := s.link(t, &conn.Options{Overflow: conn.OverflowDropOldest, Limits: conn.Limits{QueueBytes: 1000}}, 0)
-		wantError(t, l.c.Send(conn.NewPrepared(conn.Binary, noise(1001))), conn.ErrQueueFull)
+		wantError(t, l.c.Send(conn.NewPrepared(conn.Binary, noise(997))), conn.ErrQueueFull)
+		just := noise(996) // with its header as much as the queue holds
+		if err := l.c.Send(conn.NewPrepared(conn.Binary, just).Uncompressed()); err != nil {
+			l.Fatal(err)
+		}
+		l.p.WantMessage(frame.Binary, just)
+		l.settle()
 		wantNoError(t, l.c.Send(conn.NewPrepared(conn.Binary, []byte("short"))))
 		l.p.WantMessage(frame.Binary, []byte("short"))
 	})

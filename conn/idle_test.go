@@ -74,6 +74,7 @@ type willing struct{ net.Conn }
 func (s willing) TryWrite(p []byte) (int, error) { return s.Write(p) }
 
 // A connection with nothing to send, for which nobody waits, holds no backlog, whatever was sent.
+// One whose stream can't be tried keeps it, and holds no buffer.
 func TestIdleHoldsNoBacklog(t *testing.T) {
 	for name, send := range map[string]func(c *Conn) error{
 		"nothing":         func(*Conn) error { return nil },
@@ -90,21 +91,26 @@ func TestIdleHoldsNoBacklog(t *testing.T) {
 			return c.Flush(context.Background())
 		},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			ours, theirs := pipe.New()
-			go io.Copy(io.Discard, theirs)
-			c := must(New(&handshake.Result{Conn: willing{ours}}, RoleServer, nil))
-			if err := send(c); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			synctest.Wait()
-			c.out.mu.Lock()
-			if c.out.backlog != nil {
-				t.Errorf("%s: there is a backlog", name)
-			}
-			c.out.mu.Unlock()
-			c.CloseNow()
-		})
+		for _, try := range []bool{true, false} {
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := pipe.New()
+				go io.Copy(io.Discard, theirs)
+				if try {
+					ours = willing{ours}
+				}
+				c := must(New(&handshake.Result{Conn: ours}, RoleServer, nil))
+				if err := send(c); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				synctest.Wait()
+				c.out.mu.Lock()
+				if b := c.out.backlog; b != nil && (c.out.tries || b.pending.own != nil) {
+					t.Errorf("%s: there is a backlog, or a buffer; tried: %t", name, c.out.tries)
+				}
+				c.out.mu.Unlock()
+				c.CloseNow()
+			})
+		}
 	}
 }
 

@@ -40,6 +40,25 @@ func TestKeepaliveSilent(t *testing.T) {
 	})
 }
 
+// For how long a peer has been silent counts on when we close.
+func TestKeepaliveSilentBeforeClose(t *testing.T) {
+	for _, loop := range []*conn.Loop{nil, {}} {
+		o := &conn.Options{Limits: conn.Limits{CloseTimeout: -1}, Loop: loop}
+		for _, end := range []time.Duration{10 * time.Second, 40 * time.Second} { // before the Ping, and after
+			inBubblesWith(t, o, 0, func(b *bubble) {
+				failed := make(chan error, 1)
+				conn.Receive(b.c, func(conn.Message) error { return nil }, func(err error) { failed <- err })
+				b.sleep(end)
+				closed := startClose(b.c)
+				wantClosedHere(b.T, <-failed)
+				<-closed
+				<-b.c.Done()
+				b.at(45 * time.Second)
+			})
+		}
+	}
+}
+
 // The limits can be set, and turned off.
 func TestKeepaliveLimits(t *testing.T) {
 	inBubbles(t, conn.Limits{PingInterval: 3 * time.Second, PingTimeout: time.Second}, func(b *bubble) {

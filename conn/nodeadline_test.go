@@ -67,6 +67,29 @@ func TestNoDeadlines(t *testing.T) {
 	})
 }
 
+// The end of a ctx that reads have used again and again ends no closing handshake.
+func TestNoDeadlinesContextEndsWhileClosing(t *testing.T) {
+	inTimelessBubbles(t, 1<<10, func(b *bubble) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		for range 3 {
+			b.p.Send(wstest.Text("text"))
+			_, _, err := b.c.Read(ctx)
+			wantNoError(b.T, err)
+		}
+		closed := startClose(b.c)
+		b.p.WantClose(frame.StatusNormalClosure)
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		b.p.Send(wstest.Close(frame.StatusNormalClosure, ""))
+		b.p.Close()
+		if err := <-closed; err != nil {
+			b.Error(err)
+		}
+	})
+}
+
 // There the end of a ctx, a write without progress and a dead peer end the
 // connection: nothing else ends a call that waits.
 func TestNoDeadlinesTimeouts(t *testing.T) {

@@ -478,6 +478,29 @@ func TestRedialerContextEnds(t *testing.T) {
 	}
 }
 
+// TestRedialerForgetsFailure: a failure is not the last one any more once a connection has been
+// opened, however short its life is.
+func TestRedialerForgetsFailure(t *testing.T) {
+	redial(t, func(t *testing.T, rt *redialTest) {
+		ctx, cancel := context.WithCancel(t.Context())
+		rt.fail = func(context.Context) error {
+			if len(rt.dials) == 1 {
+				return errNoNetwork
+			}
+			return nil
+		}
+		err := rt.r.Run(ctx, func(context.Context, *conn.Conn) error {
+			cancel()
+			return errEnough
+		})
+		wantError(t, err, context.Canceled)
+		if errors.Is(err, errNoNetwork) || errors.Is(err, errEnough) {
+			t.Errorf("Run: %v, want no failure", err)
+		}
+		rt.wantDials(0, time.Second)
+	})
+}
+
 // TestRedialerContextEndsWhileClosing: a peer that doesn't answer the Close frame
 // holds Run up for CloseTimeout and no longer.
 func TestRedialerContextEndsWhileClosing(t *testing.T) {

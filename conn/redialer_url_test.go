@@ -67,7 +67,7 @@ func TestRedialerChecks(t *testing.T) {
 // TestRedialerRefusals: a refusal that will not change ends Run, and every other
 // failure is followed by another attempt.
 func TestRedialerRefusals(t *testing.T) {
-	again := map[int]bool{399: true, 404: true, 408: true, 421: true, 425: true, 429: true}
+	again := map[int]bool{399: true, 404: true, 408: true, 421: true, 425: true, 429: true, 499: false}
 	for status := 200; status < 600; status++ {
 		if status%100 > 31 {
 			continue
