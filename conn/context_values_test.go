@@ -129,7 +129,7 @@ func valuesOf(c *Conn) requestvalues.Values {
 }
 
 // TestContextOfItsOwn: the ctx of a connection to which nobody has given values has its address
-// alone, whatever was settled in its handshake.
+// alone, whatever was settled in its handshake, and no deadline.
 func TestContextOfItsOwn(t *testing.T) {
 	for _, role := range []Role{RoleServer, RoleClient} {
 		for _, subprotocol := range []string{"", "chat"} {
@@ -138,6 +138,9 @@ func TestContextOfItsOwn(t *testing.T) {
 			c := must(New(&handshake.Result{Conn: ours, Subprotocol: subprotocol}, role, nil))
 			defer c.CloseNow()
 			ctx := connContext{c}
+			if d, ok := ctx.Deadline(); ok {
+				t.Errorf("the deadline is %v, want none", d)
+			}
 			if v := ctx.Value(userKey{}); v != nil {
 				t.Errorf("the user's value is %v", v)
 			}

@@ -289,14 +289,21 @@ func TestHoldUpToHalfOfTheQueue(t *testing.T) {
 	}
 }
 
-// Within a Hold, a Cork sends what is held as soon as there is time: its caller may block.
+// Within a Hold, a Cork sends what is held as soon as there is time, and until then it is unsent:
+// the caller of Cork may block.
 func TestCorkWithinHold(t *testing.T) {
 	inBubbles(t, conn.Limits{}, func(b *bubble) {
 		defer b.c.CloseNow()
 		ctx := context.Background()
 		b.c.Hold()
 		wantNoError(b.T, b.c.Write(ctx, conn.Text, []byte("held")))
+		if b.c.Unsent() {
+			b.Error("what a Hold alone holds back is unsent")
+		}
 		b.c.Cork()
+		if !b.c.Unsent() {
+			b.Error("what a Cork holds back too is as good as sent")
+		}
 		wantNoError(b.T, b.c.Write(ctx, conn.Text, []byte("corked")))
 		b.p.Want(wstest.Text("held"), wstest.Text("corked"))
 		b.at(0)

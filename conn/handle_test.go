@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -20,8 +21,8 @@ func goroutine() string {
 	return name
 }
 
-// A fresh goroutine goes on behind the first message, and when the watch looks
-// behind others; between those it is the same one.
+// A fresh goroutine goes on after the first message, after one whose handler has called Quiet, and
+// when the keepalive has looked after others; between those it is the same one.
 func TestHandleMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
@@ -30,18 +31,26 @@ func TestHandleMoves(t *testing.T) {
 		var by []string
 		ended := false
 		Receive(c, func(Message) error {
-			by = append(by, goroutine())
+			if by = append(by, goroutine()); len(by) == 5 {
+				c.Quiet()
+			}
 			return nil
 		}, func(error) { ended = true })
-		for range 4 {
+		for range 7 {
 			if len(by) == 3 {
 				<-time.After(30 * time.Second)
 			}
 			theirs.Write(frame.Header{Fin: true, Opcode: frame.Text}.Append(nil))
 			synctest.Wait()
 		}
-		if len(by) != 4 || by[0] == by[1] || by[1] != by[2] || by[2] == by[3] {
-			t.Errorf("handled by %q", by)
+		var moved []int
+		for i := range by[1:] {
+			if by[i] != by[i+1] {
+				moved = append(moved, i+1)
+			}
+		}
+		if want := []int{1, 3, 5}; len(by) != 7 || !slices.Equal(moved, want) {
+			t.Errorf("handled by %q, want another one after %d of 7 messages", by, want)
 		}
 		theirs.Close()
 		synctest.Wait()

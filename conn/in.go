@@ -144,7 +144,7 @@ func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 		room := in.parser.Room() // nil: the read goes into the buffer
 		switch {
 		case in.c.life.is(broken): // as of now: a read that began before may have come too early
-			n, err = in.readLate(room)
+			n = in.readLate(room) // without an error: the connection has its cause
 		case room != nil:
 			n, again, err = in.c.stream.Into(room, try)
 		default:
@@ -161,7 +161,7 @@ func (in *inbound) fill(ctx context.Context) (message.Event, error) {
 			in.register(ctx, true)
 		case !woken:
 			return message.Event{}, in.failed(ctx, err)
-		case in.grown && in.c.life.is(open) && ctx.Err() == nil:
+		case in.grown && in.c.life.is(open):
 			in.grown = false
 			return message.Event{}, errMoved
 		}
@@ -180,13 +180,13 @@ func (in *inbound) filled(n int, straight bool) (e message.Event, err error) {
 
 // readLate is the read of fill after a write has failed. It takes what has
 // arrived, and no more than a kernel holds.
-func (in *inbound) readLate(room []byte) (n int, err error) {
+func (in *inbound) readLate(room []byte) (n int) {
 	s := &in.c.stream
 	if in.c.life.late(0) > lateBytes {
-		return 0, io.ErrUnexpectedEOF
+		return n
 	}
 	try := s.CanTry()
-	var again bool
+	var err error
 	s.Ask()
 	began := time.Now()
 	early := func() bool { return time.Since(began) < lateTime }
@@ -199,19 +199,17 @@ func (in *inbound) readLate(room []byte) (n int, err error) {
 		switch {
 		case woken: // fill finds out why
 		case room != nil:
-			n, again, err = s.Into(room, try)
+			n, _, err = s.Into(room, try)
 		default:
-			n, again, err = s.Fill(in.parser.Need(), try)
+			n, _, err = s.Fill(in.parser.Need(), try)
 		}
 		timeout, ok := errors.AsType[net.Error](err)
 		if end(); woken || !ok || !timeout.Timeout() {
 			break
 		}
 	}
-	if in.c.life.late(n); again {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
+	in.c.life.late(n)
+	return n
 }
 
 // lateBytes is how much is read at most after a write has failed: more than the

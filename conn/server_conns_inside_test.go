@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 	"github.com/parleyws/parley/internal/pipe"
 )
@@ -57,6 +59,35 @@ func TestMaxHandshakes(t *testing.T) {
 		}
 		s.closeDoor(d)
 	}
+}
+
+// TestShutdownOfAPromoted: a connection is no newcomer any more, though what has done its handshake
+// has still to leave: Shutdown closes it, and does not cut it.
+func TestShutdownOfAPromoted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Server{Serve: func(context.Context, *Conn, *http.Request) error { return nil }}
+		s.closeDoor(must(s.openDoor(pipe.Listen())))
+		ours, theirs := pipe.New()
+		n := &newcomer{server: s, nc: ours}
+		s.reception.newcomers[n] = struct{}{}
+		c := newConn(&handshake.Result{Conn: ours}, RoleServer, s.settings)
+		if !s.promote(n, c) {
+			t.Fatal("the Server is down")
+		}
+		go func() {
+			<-c.Done()
+			s.remove(c)
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		go s.Shutdown(ctx)
+		peer := must(New(&handshake.Result{Conn: theirs}, RoleClient, nil))
+		_, _, err := peer.Read(ctx)
+		if e, ok := errors.AsType[*CloseError](err); !ok || e.Code != frame.StatusGoingAway {
+			t.Errorf("the peer's Read = %v, want the Close frame of Shutdown", err)
+		}
+		<-peer.Done()
+	})
 }
 
 // TestServerLoop: a server whose connections need no goroutine has a loop, its own if it is given

@@ -95,7 +95,7 @@ func (n *newcomer) answer(s *loop.Socket) bool {
 	if err != nil {
 		n.failed = fmt.Errorf("websocket: accept: %w", err)
 	}
-	return err == nil && count == len(response)
+	return count == len(response) // after an error it is 0
 }
 
 // welcome is greet after the response.

@@ -21,7 +21,7 @@ type Kernel interface {
 	// there is nothing the error is ErrAgain. The end of the stream is 0 and no error.
 	Read(fd int32, p []byte) (int, error)
 	// Write writes of p what goes without waiting. Where that is nothing the error
-	// is ErrAgain.
+	// is ErrAgain. After any error nothing of p was written.
 	Write(fd int32, p []byte) (int, error)
 	// CloseWrite ends our direction of the stream.
 	CloseWrite(fd int32) error
