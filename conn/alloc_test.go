@@ -9,7 +9,7 @@ import (
 	"github.com/parleyws/parley/conn"
 )
 
-// Neither a message that fits the buffer nor its echo allocates, at either
+// Neither a message that fits a buffer, small or large, nor its echo allocates, at either
 // end, with a ctx that can't end as with one that can and is used again and
 // again.
 func TestAllocations(t *testing.T) {
@@ -19,7 +19,13 @@ func TestAllocations(t *testing.T) {
 	cancellable, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	contexts := map[string]context.Context{"Background": context.Background(), "ctx": cancellable}
-	payload := make([]byte, 100)
+	for _, size := range []int{100, 10_000} {
+		testAllocations(t, contexts, make([]byte, size))
+	}
+}
+
+// testAllocations is TestAllocations for messages of one length.
+func testAllocations(t *testing.T, contexts map[string]context.Context, payload []byte) {
 	prepared := conn.NewPrepared(conn.Binary, payload)
 	writes := map[string]func(*conn.Conn, context.Context) error{
 		"Write":         func(c *conn.Conn, ctx context.Context) error { return c.Write(ctx, conn.Binary, payload) },
@@ -28,7 +34,7 @@ func TestAllocations(t *testing.T) {
 	}
 	for ctxName, ctx := range contexts {
 		for name, write := range writes {
-			t.Run(fmt.Sprint(name, ", ", ctxName), func(t *testing.T) {
+			t.Run(fmt.Sprint(name, " of ", len(payload), ", ", ctxName), func(t *testing.T) {
 				server, client := stream{"TCP", tcpPair}.conns(t, nil)
 				defer within(t, time.Minute, server)()
 				came := make(chan struct{}, 1)

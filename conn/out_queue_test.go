@@ -74,6 +74,20 @@ func TestQueueOverload(t *testing.T) {
 	}
 }
 
+// TestQueueReuses: a ring that is full has room for a frame once the first one has left it.
+func TestQueueReuses(t *testing.T) {
+	var q queue
+	for range fewFrames {
+		q.push(sharedFrame{p: []byte("x")})
+	}
+	for i := range 10 * fewFrames {
+		q.pop()
+		if q.push(sharedFrame{p: []byte("x")}); len(q.ring) != fewFrames {
+			t.Fatalf("after %d: a ring of %d for %d frames", i, len(q.ring), fewFrames)
+		}
+	}
+}
+
 // TestQueueLetsGo: a frame that has left a queue is not kept alive by it, nor is
 // a long ring that is empty. A short one is, so that a frame that comes alone
 // costs no allocation.

@@ -132,6 +132,12 @@ func TestPendingControl(t *testing.T) {
 	if got := p.takeAll(); !slices.Equal(got, []string{"the rest pong2 ping1 ping2"}) {
 		t.Errorf("after the end of the frame: %q", got)
 	}
+	p.later(frame.Pong, []byte("pong"))
+	p.later(frame.Ping, []byte("ping")) // of the same length
+	p.endFrame()
+	if got := p.takeAll(); !slices.Equal(got, []string{"pongping"}) || p.late != nil {
+		t.Errorf("a Pong and a Ping: %q", got)
+	}
 	for _, op := range []frame.Opcode{frame.Ping, frame.Pong} { // each alone
 		p.later(op, []byte("one"))
 		p.endFrame()

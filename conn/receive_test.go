@@ -2,12 +2,14 @@ package conn_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/handshake"
@@ -140,4 +142,41 @@ func TestLaterOnALoop(t *testing.T) {
 			}()
 		}
 	})
+}
+
+// A loop that has read its share of one connection comes again, though nothing more has come. The wait
+// goes on then: the end of the connection wakes it, and the keepalive looks after it.
+func TestReceiveComesForNothing(t *testing.T) {
+	for name, end := range map[string]struct {
+		by   func(c *conn.Conn)
+		want error
+		at   time.Duration
+	}{
+		"closed":    {func(c *conn.Conn) { startClose(c) }, net.ErrClosed, 0},
+		"dead peer": {func(*conn.Conn) {}, conn.ErrDeadPeer, 4 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := limits(conn.Limits{PingInterval: 3 * time.Second, PingTimeout: time.Second, CloseTimeout: time.Minute})
+				o.Loop = &conn.Loop{}
+				ours, theirs := pipe.New()
+				c := must(conn.New(&handshake.Result{Conn: ours}, conn.RoleServer, o))
+				defer c.CloseNow()
+				wstest.NewPeer(t, theirs, conn.RoleClient).Send(wstest.Binary(make([]byte, 500_000)))
+				ended := make(chan error, 1)
+				came := 0
+				conn.Receive(c, func(m conn.Message) error { came += len(m.Payload); return nil }, func(err error) { ended <- err })
+				synctest.Wait()
+				if came != 500_000 {
+					t.Fatalf("%d bytes came", came)
+				}
+				start := time.Now()
+				end.by(c)
+				wantError(t, <-ended, end.want)
+				if took := time.Since(start); took != end.at {
+					t.Errorf("it ends after %v, want %v", took, end.at)
+				}
+			})
+		})
+	}
 }

@@ -94,3 +94,24 @@ func TestCloseAfterLargeWrite(t *testing.T) {
 		<-written
 	})
 }
+
+// A large message begins where a batch is full up to a few bytes, of which its header alone needs more.
+func TestLargeWriteWithoutRoom(t *testing.T) {
+	o := limits(conn.Limits{PingInterval: -1, WriteTimeout: -1})
+	allOdds(t, o, 1<<10, nil, func(b *bubble) {
+		header := 4
+		if b.role == conn.RoleClient {
+			header += 4 // the key
+		}
+		first, filling, large := noise(4<<10), noise(64<<10-1-header), noise(100_000)
+		var written []<-chan error
+		for _, p := range [][]byte{first, filling, large} {
+			written = append(written, call(func() error { return b.c.Write(context.Background(), conn.Binary, p) }))
+			synctest.Wait()
+		}
+		for i, p := range [][]byte{first, filling, large} {
+			b.p.WantMessage(frame.Binary, p)
+			wantNoError(b.T, <-written[i])
+		}
+	})
+}
