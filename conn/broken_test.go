@@ -142,3 +142,41 @@ func TestBrokenRuleAfterWriteFailure(t *testing.T) {
 		})
 	}
 }
+
+// A read that returned before a write failed gives the connection no more time.
+func TestBrokenEndsAfterRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		c := must(conn.New(&handshake.Result{Conn: deaf{ours}}, conn.RoleServer, limits(conn.Limits{PingInterval: -1})))
+		defer c.CloseNow()
+		wstest.NewPeer(t, theirs, conn.RoleClient).Send(wstest.Text("read"))
+		must2(c.Read(t.Context()))
+		start := time.Now()
+		wantError(t, c.Write(context.Background(), conn.Text, nil), errDeaf)
+		<-c.Done()
+		if d := time.Since(start); d != 5*time.Second {
+			t.Errorf("the stream is closed after %v, want CloseTimeout", d)
+		}
+	})
+}
+
+// What had arrived when a write failed is there for whoever reads within CloseTimeout after a callback
+// has returned.
+func TestBrokenWaitsAfterCallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		c := must(conn.New(&handshake.Result{Conn: deaf{ours}}, conn.RoleServer, limits(conn.Limits{PingInterval: -1})))
+		defer c.CloseNow()
+		wstest.NewPeer(t, theirs, conn.RoleClient).Send(wstest.Text("first"), wstest.Text("second"))
+		err := c.Each(t.Context(), func(conn.Message) error {
+			c.Write(context.Background(), conn.Text, nil) // held back: it fails in a goroutine of its own
+			<-time.After(7 * time.Second)                 // CloseTimeout is 5 s
+			return errEnough
+		})
+		wantError(t, err, errEnough)
+		<-time.After(4 * time.Second)
+		if _, p, err := c.Read(t.Context()); err != nil || string(p) != "second" {
+			t.Errorf("got %q, %v", p, err)
+		}
+	})
+}

@@ -41,3 +41,11 @@ func TestUseLoop(t *testing.T) {
 		}
 	}
 }
+
+// TestLeastLimits: the least number that is a limit is one, in every field.
+func TestLeastLimits(t *testing.T) {
+	least := Limits{1, 1, 1, 1, 1, 1, 1, 1}
+	if l := least.withDefaults(); l != least {
+		t.Errorf("got %+v, want %+v", l, least)
+	}
+}

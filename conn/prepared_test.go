@@ -130,3 +130,19 @@ func TestPreparedByPooledCompressor(t *testing.T) {
 		}
 	}
 }
+
+// TestPreparedIsNotCopied: where writes do not pass, a Prepared that meets nobody goes to the stream
+// as it is all the same.
+func TestPreparedIsNotCopied(t *testing.T) {
+	var s recipient
+	agreed := &handshake.Deflate{ServerMaxWindowBits: maxWindowBits, ClientMaxWindowBits: maxWindowBits}
+	c := must(New(&handshake.Result{Conn: &s, Deflate: agreed}, RoleServer, nil))
+	defer c.CloseNow()
+	p := NewPrepared(Text, bytes.Repeat([]byte("as it is "), 100)).Uncompressed()
+	if err := c.WritePrepared(context.Background(), p); err != nil {
+		t.Fatal(err)
+	}
+	if s.writes != 1 || &s.last[0] != &p.plain[0] {
+		t.Errorf("%d writes, the last of %d bytes that are not those of the Prepared", s.writes, len(s.last))
+	}
+}

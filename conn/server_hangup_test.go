@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 
 	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/frame"
 )
 
 // A client that goes away in its handshake is not worth a line in the log.
@@ -74,4 +75,24 @@ func TestRefusedOnALoop(t *testing.T) {
 			t.Error("OnRefuse is told nothing")
 		}
 	})
+}
+
+// What OnError is told is not logged as well.
+func TestToldIsNotLogged(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	told := make(chan error, 1)
+	s := &conn.Server{
+		Serve:   func(context.Context, *conn.Conn, *http.Request) error { return errEnough },
+		OnError: func(_ *conn.Conn, err error) { told <- err },
+	}
+	_, _, err := mustDial(t, serveInMemory(t, s)).Read(t.Context())
+	wantClosed(t, err, frame.StatusInternalError)
+	wantError(t, <-told, errEnough)
+	wantNoError(t, s.Shutdown(t.Context())) // the log is written
+	if log.Len() > 0 {
+		t.Errorf("logged: %s", &log)
+	}
 }

@@ -1,6 +1,9 @@
 package conn
 
 import (
+	"context"
+	"errors"
+	"net"
 	"testing"
 	"testing/synctest"
 
@@ -28,4 +31,44 @@ func TestNothingPassesAfterTheEnd(t *testing.T) {
 			c.CloseNow()
 		})
 	}
+}
+
+// A partingRecipient is a stream on which its connection writes while it closes the stream.
+type partingRecipient struct {
+	recipient
+	c   *Conn
+	err error // of the write
+}
+
+func (f *partingRecipient) Close() error {
+	f.err = f.c.Write(context.Background(), Text, nil)
+	return nil
+}
+
+// TestNothingPassesWhileTheStreamIsClosed: no write passes once the connection has ended, though
+// the stream is open for a moment, and nothing is queued.
+func TestNothingPassesWhileTheStreamIsClosed(t *testing.T) {
+	var f partingRecipient
+	f.c = must(New(&handshake.Result{Conn: &f}, RoleServer, nil))
+	f.c.CloseNow()
+	if f.writes > 0 || !errors.Is(f.err, net.ErrClosed) {
+		t.Errorf("%d writes, %v", f.writes, f.err)
+	}
+}
+
+// TestIdleFlusherIsNotUnsent: a flusher that was started, and will find that another writer has sent
+// all, leaves nothing unsent.
+func TestIdleFlusherIsNotUnsent(t *testing.T) {
+	c := must(New(&handshake.Result{Conn: &recipient{}}, RoleServer, nil))
+	defer c.CloseNow()
+	started := func(is bool) {
+		c.out.lock()
+		defer c.out.unlock()
+		c.out.flushing = is
+	}
+	started(true)
+	if c.Unsent() {
+		t.Error("something is on its way")
+	}
+	started(false)
 }
