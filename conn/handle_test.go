@@ -59,3 +59,27 @@ func TestHandleMoves(t *testing.T) {
 		}
 	})
 }
+
+// A fresh goroutine goes on after a message for which Quiet was called, as after the first one.
+// After others the same goroutine goes on.
+func TestQuietMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		c := must(New(&handshake.Result{Conn: ours}, RoleClient, nil))
+		defer c.CloseNow()
+		var by []string
+		Receive(c, func(Message) error {
+			if by = append(by, goroutine()); len(by) == 3 {
+				c.Quiet()
+			}
+			return nil
+		}, func(error) {})
+		for range 5 {
+			theirs.Write(frame.Header{Fin: true, Opcode: frame.Text}.Append(nil))
+			synctest.Wait()
+		}
+		if len(by) != 5 || by[1] != by[2] || by[2] == by[3] || by[3] != by[4] {
+			t.Errorf("handled by %q", by)
+		}
+	})
+}

@@ -343,3 +343,25 @@ func TestKeepaliveAfterLateRead(t *testing.T) {
 		}
 	})
 }
+
+// A loop that has come back to a connection in vain goes on looking after it: with the last byte of
+// the message the connection's turn was over.
+func TestKeepaliveAfterTurnInVain(t *testing.T) {
+	bothRoles(t, func(t *testing.T, role conn.Role) {
+		synctest.Test(t, func(t *testing.T) {
+			o := &conn.Options{Loop: &conn.Loop{}}
+			c, p := wstest.PipePeer(t, role, &wstest.PipeOptions{Server: o, Client: o, Size: 1 << 20})
+			p.Timeout = 48 * time.Hour
+			b := &bubble{t, role, c, p, time.Now()}
+			ended := make(chan error, 1)
+			conn.Receive(c, func(conn.Message) error { return nil }, func(err error) { ended <- err })
+			synctest.Wait()
+			p.Send(wstest.Binary(make([]byte, 96<<10)))
+			b.wantPing()
+			b.at(25 * time.Second)
+			p.WantEOF()
+			b.at(45 * time.Second)
+			wantError(t, <-ended, os.ErrDeadlineExceeded)
+		})
+	})
+}

@@ -116,6 +116,37 @@ func testContextIsLeft(t *testing.T, o *conn.Options) {
 	})
 }
 
+// A listed ctx counts how often somebody has begun to watch it.
+type listed struct {
+	tallied
+	begun *atomic.Int32
+}
+
+func (c listed) AfterFunc(f func()) func() bool {
+	c.begun.Add(1)
+	return c.tallied.AfterFunc(f)
+}
+
+// A ctx that is used again and again is registered with twice: for the first read, and for the
+// second and all that follow.
+func TestKeptContextIsNotRegisteredAgain(t *testing.T) {
+	allOdds(t, nil, 1<<10, nil, func(b *bubble) {
+		ctx := listed{tallied{context.Background(), make(chan struct{}), new(atomic.Int32)}, new(atomic.Int32)}
+		for range 10 {
+			go func() {
+				synctest.Wait()
+				b.p.Send(wstest.Text("x"))
+			}()
+			if _, _, err := b.c.Read(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if n := ctx.begun.Load(); n != 2 {
+			b.Errorf("%d registrations for 10 reads, want 2", n)
+		}
+	})
+}
+
 // A wary ctx ends when it was asked too often whether it may end.
 type wary struct {
 	context.Context

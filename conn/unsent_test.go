@@ -207,3 +207,22 @@ func TestPingKeepsItsPlace(t *testing.T) {
 		p.Want(wstest.Text("last"))
 	})
 }
+
+// Once the connection is over nothing is unsent, whatever was dropped.
+func TestNothingIsUnsentAfterEnd(t *testing.T) {
+	allOdds(t, &conn.Options{Limits: conn.Limits{QueueBytes: -1}}, 1<<10, nil, func(b *bubble) {
+		for range 3 {
+			wantNoError(b.T, b.c.Send(conn.NewPrepared(conn.Binary, make([]byte, 100<<10))))
+		}
+		synctest.Wait()
+		if !b.c.Unsent() {
+			b.Error("nothing is unsent though the peer does not read")
+		}
+		b.c.CloseNow()
+		<-b.c.Done()
+		synctest.Wait()
+		if b.c.Unsent() {
+			b.Error("something is unsent though the connection is over")
+		}
+	})
+}
