@@ -2,10 +2,8 @@ package conn_test
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/frame"
@@ -63,28 +61,4 @@ func TestRedialerLastWord(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestRedialerContextEndsAfterFailure: once a connection has been opened, however short its life,
-// the failure before it is not told any more.
-func TestRedialerContextEndsAfterFailure(t *testing.T) {
-	redial(t, func(t *testing.T, rt *redialTest) {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		rt.fail = func(context.Context) error {
-			if len(rt.dials) == 1 {
-				return errNoNetwork
-			}
-			return nil
-		}
-		err := rt.r.Run(ctx, func(context.Context, *conn.Conn) error {
-			cancel()
-			return errEnough
-		})
-		wantError(t, err, context.Canceled)
-		if errors.Is(err, errNoNetwork) {
-			t.Errorf("Run: %v, though a connection has been opened since", err)
-		}
-		rt.wantDials(0, time.Second)
-	})
 }
