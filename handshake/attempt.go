@@ -60,10 +60,22 @@ func (a *attempt) roundTrip() (*http.Response, error) {
 	if err == nil && a.keep != nil {
 		a.keep()
 	}
-	if err != nil && a.expired {
-		err = fmt.Errorf("TLS handshake not done after %v: %w", a.transport.TLSHandshakeTimeout, os.ErrDeadlineExceeded)
+	if err != nil {
+		err = a.reason(err)
 	}
 	return resp, err
+}
+
+// reason returns why the attempt failed. net/http may see that its connection was closed before it
+// sees that the request has ended, which is why.
+func (a *attempt) reason(err error) error {
+	if a.expired {
+		return fmt.Errorf("TLS handshake not done after %v: %w", a.transport.TLSHandshakeTimeout, os.ErrDeadlineExceeded)
+	}
+	if ended := context.Cause(a.request.Context()); ended != nil {
+		return ended
+	}
+	return err
 }
 
 // connect dials. The end of the request ends the dialing, and is then the error: what

@@ -305,6 +305,54 @@ func TestDialEndsWithCause(t *testing.T) {
 	})
 }
 
+// An early context tells those who asked it by AfterFunc of its end, and all others a second later.
+type earlyContext struct {
+	context.Context
+	err   error
+	after []func()
+	done  chan struct{}
+}
+
+func (c *earlyContext) Done() <-chan struct{} { return c.done }
+func (c *earlyContext) Err() error            { return c.err }
+
+func (c *earlyContext) AfterFunc(f func()) (stop func() bool) {
+	c.after = append(c.after, f)
+	return func() bool { return false }
+}
+
+func (c *earlyContext) end(err error) {
+	c.err = err
+	for _, f := range c.after {
+		f()
+	}
+	<-time.After(time.Second)
+	close(c.done)
+}
+
+// TestTLSEndsWithCause: so does a TLS handshake, though its connection is closed before net/http
+// hears of the end.
+func TestTLSEndsWithCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := &earlyContext{Context: t.Context(), done: make(chan struct{})}
+		a, b := pipe.New()
+		defer b.Close()
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "https://example.com/", nil)
+		failed := make(chan error, 1)
+		attempt := newAttempt(new(http.Transport), r, func(context.Context, string, string) (net.Conn, error) { return a, nil }, true)
+		go func() {
+			_, err := attempt.roundTrip()
+			failed <- err
+		}()
+		synctest.Wait()
+		gone := errors.New("gone")
+		ctx.end(gone)
+		if err := <-failed; !errors.Is(err, gone) {
+			t.Errorf("%v, want %v", err, gone)
+		}
+	})
+}
+
 // TestDialTLSTrace: the user's trace sees the TLS handshake once, and what was
 // agreed on.
 func TestDialTLSTrace(t *testing.T) {
