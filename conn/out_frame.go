@@ -79,7 +79,7 @@ func (o *outbound) largeFrame(ctx context.Context, h frame.Header, p []byte) err
 	o.endMessage()
 	o.pending.endFrame() // last: nothing is sent after a Close frame
 	if err != nil {
-		o.push() // nobody else may come to send the control frames that were kept
+		o.push() // nobody else may come to send the rest of it, and the control frames that were kept
 		return err
 	}
 	return o.commit(ctx)
