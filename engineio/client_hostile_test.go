@@ -603,6 +603,7 @@ func TestClientClosedBeforeProbe(t *testing.T) {
 func TestClientUpgradeFails(t *testing.T) {
 	answer := func(packets ...string) func(*conn.Conn, *http.Request) {
 		return func(c *conn.Conn, _ *http.Request) {
+			time.Sleep(time.Millisecond) // a GET is under way, or an answered probe would move the client
 			for _, p := range packets {
 				c.Write(context.Background(), conn.Text, []byte(p))
 			}
@@ -626,6 +627,7 @@ func TestClientUpgradeFails(t *testing.T) {
 		{"a message too early", answer("3probe", "4a")},
 		{"closed", func(c *conn.Conn, _ *http.Request) {}},
 		{"closed after the probe", func(c *conn.Conn, _ *http.Request) {
+			time.Sleep(time.Millisecond)
 			c.Write(context.Background(), conn.Text, []byte("3probe"))
 			c.Read(context.Background())
 		}},
@@ -686,6 +688,7 @@ func TestClientEndsWhileUpgrading(t *testing.T) {
 		{"dialing", nil},
 		{"probing", func(c *conn.Conn, _ *http.Request) { waitForEnd(c) }},
 		{"probed", func(c *conn.Conn, _ *http.Request) {
+			time.Sleep(time.Millisecond) // a GET is under way, or the client would move at once
 			c.Write(context.Background(), conn.Text, []byte("3probe"))
 			waitForEnd(c)
 		}},
@@ -714,6 +717,7 @@ func TestClientEndsWhileUpgrading(t *testing.T) {
 				}
 				withFake(t, server, func(s *site) {
 					r := s.mustConnect(nil)
+					time.Sleep(2 * time.Millisecond)
 					synctest.Wait()
 					if r.c.Writable() == (tt.name == "probed") { // then no POST begins
 						t.Errorf("writable: %t", r.c.Writable())
