@@ -123,7 +123,7 @@ var (
 )
 
 // By the packet: what the server may not send in an open session.
-var unexpected = [packet.Noop + 1]*cause{
+var unexpected = [...]*cause{
 	packet.Open:    violation(TransportError, broken("second open packet")),
 	packet.Pong:    violation(TransportError, broken("pong from the server")),
 	packet.Upgrade: violation(TransportError, broken("upgrade packet from the server")),
