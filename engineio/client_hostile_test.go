@@ -330,6 +330,15 @@ func TestClientBadAnswers(t *testing.T) {
 			engineio.TransportError, func(err error) bool {
 				return isResponse(302)(err) && strings.Contains(err.Error(), "CheckRedirect")
 			}},
+		{"redirect to nowhere", fake{get: respond(302, "")}, engineio.TransportError, func(err error) bool {
+			return isResponse(302)(err) && strings.Contains(err.Error(), "want 200")
+		}},
+		{"no redirect", fake{get: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "http://other.example/")
+			w.WriteHeader(http.StatusCreated)
+		}}, engineio.TransportError, func(err error) bool {
+			return isResponse(201)(err) && strings.Contains(err.Error(), "want 200")
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			withFake(t, &tt.server, func(s *site) {
@@ -452,7 +461,7 @@ func TestClientNeverAnswered(t *testing.T) {
 		withFake(t, server, func(s *site) {
 			start := time.Now()
 			_, err := s.connect(pollingOnly)
-			if d := time.Since(start); d != 20*time.Second || !errors.Is(err, os.ErrDeadlineExceeded) {
+			if d := time.Since(start); d != 20*time.Second || !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), "the body of the response to a GET: no session within Limits.OpenTimeout") {
 				t.Errorf("%v after %v", err, d)
 			}
 		})
@@ -844,6 +853,35 @@ func TestClientRedirect(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A redirect that keeps the method is followed by each request, by a POST with its body.
+func TestClientRedirectKeepsMethod(t *testing.T) {
+	var posts strings.Builder
+	server := &fake{
+		any: func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Host != "example.com" {
+				return false
+			}
+			http.Redirect(w, r, "http://other.example/engine.io/?"+r.URL.RawQuery, http.StatusTemporaryRedirect)
+			return true
+		},
+		post: func(_ http.ResponseWriter, r *http.Request) { io.Copy(&posts, r.Body) },
+	}
+	withFake(t, server, func(s *site) {
+		o := *pollingOnly
+		o.HTTPClient = &http.Client{Transport: s.http.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+		r := s.mustConnect(&o)
+		r.c.Send(text("a"))
+		if err := r.c.Flush(s.t.Context()); err != nil {
+			t.Errorf("Flush: %v, %v", err, r.c.Err())
+		}
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
+		if got := posts.String(); got != "4a1" {
+			t.Errorf("POSTs: %q", got)
+		}
+	})
 }
 
 // The head of a response is bounded where the transport is the client's own.

@@ -9,11 +9,13 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio"
@@ -91,6 +93,83 @@ func TestClientJar(t *testing.T) {
 		defer mu.Unlock()
 		if len(got) == 0 || strings.Join(got, "") != strings.Repeat("k=v", len(got)) {
 			t.Errorf("cookies %q", got)
+		}
+	})
+}
+
+// A POST says what its body is. A GET has no body.
+func TestClientContentType(t *testing.T) {
+	var mu sync.Mutex
+	got := map[string]bool{}
+	server := &fake{any: func(_ http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		got[r.Method+" "+r.Header.Get("Content-Type")] = true
+		return false
+	}}
+	withFake(t, server, func(s *site) {
+		r := s.mustConnect(pollingOnly)
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(got) != 2 || !got["GET "] || !got["POST text/plain; charset=UTF-8"] {
+			t.Errorf("requests %v", got)
+		}
+	})
+}
+
+// A lender is a user's transport that counts the bodies that are not closed.
+type lender struct {
+	http.RoundTripper
+	got, open atomic.Int64
+}
+
+func (l *lender) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := l.RoundTripper.RoundTrip(r)
+	if err == nil {
+		l.got.Add(1)
+		l.open.Add(1)
+		resp.Body = &lent{ReadCloser: resp.Body, open: &l.open}
+	}
+	return resp, err
+}
+
+// A lent body is one of a lender.
+type lent struct {
+	io.ReadCloser
+	open *atomic.Int64
+	once sync.Once
+}
+
+func (b *lent) Close() error {
+	b.once.Do(func() { b.open.Add(-1) })
+	return b.ReadCloser.Close()
+}
+
+// Each body that the user's transport returns is closed, as it may rely on: of a response with
+// packets, of one that has more to say, and of an error.
+func TestClientClosesBodies(t *testing.T) {
+	gets := 0
+	server := &fake{
+		get: func(w http.ResponseWriter, r *http.Request) {
+			if gets++; gets == 1 {
+				respond(200, "4hello")(w, r)
+				return
+			}
+			time.Sleep(time.Second)
+			respond(502, html)(w, r)
+		},
+		post: respond(200, strings.Repeat("x", 1<<20)),
+	}
+	withFake(t, server, func(s *site) {
+		l := &lender{RoundTripper: s.http.Transport}
+		r := s.mustConnect(&engineio.DialOptions{Transports: []string{"polling"}, HTTPClient: &http.Client{Transport: l}})
+		r.want("hello")
+		r.c.Send(text("a"))
+		r.wantEnd(engineio.TransportError)
+		if got, open := l.got.Load(), l.open.Load(); got != 4 || open != 0 {
+			t.Errorf("%d of %d bodies are not closed, want 0 of 4", open, got)
 		}
 	})
 }
@@ -177,4 +256,61 @@ func TestClientDoneWhenClosed(t *testing.T) {
 			t.Errorf("done after %v; the connection is closed: %t", d, closed.Load())
 		}
 	})
+}
+
+// Done tells that open has returned and that the receiver knows of the end, also where open
+// closes the session and goes on long after that has gone.
+func TestClientDoneAfterOpen(t *testing.T) {
+	for _, kind := range kinds[:2] {
+		inBubble(t, nil, func(s *site) {
+			r := &taker{t: s.t, ends: make(chan engineio.Reason, 1)}
+			o := &engineio.DialOptions{Transports: kind.o.Transports, HTTPClient: s.http}
+			_, err := engineio.Dial(s.t.Context(), clientURL, func(c *engineio.Client) engineio.Receiver {
+				r.c = c
+				c.Close()
+				select {
+				case <-c.Done():
+					t.Errorf("%s: done while open runs", kind.name)
+				case <-time.After(time.Minute):
+				}
+				return r
+			}, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.wantEnd(engineio.ForcedClose)
+		})
+	}
+}
+
+// A client that has ended is free: its clock does not hold it until the server would have been
+// silent for too long.
+func TestClientFreed(t *testing.T) {
+	o := &engineio.Options{Limits: engineio.Limits{PingInterval: 10 * time.Hour}}
+	for _, kind := range kinds[:2] {
+		inBubble(t, o, func(s *site) {
+			c := endedClient(s, kind.o)
+			time.Sleep(time.Hour) // the runtime itself holds a timer that was stopped, while others go before it
+			for range 10 {        // a pool holds what is in it for two turns
+				if runtime.GC(); c.Value() == nil {
+					return
+				}
+			}
+			t.Errorf("%s: the client is kept", kind.name)
+		})
+	}
+}
+
+// endedClient returns a client that is done, and that nothing of the test's refers to.
+//
+//go:noinline
+func endedClient(s *site, o *engineio.DialOptions) weak.Pointer[engineio.Client] {
+	c, err := engineio.Dial(s.t.Context(), clientURL, func(*engineio.Client) engineio.Receiver { return ignored{} },
+		&engineio.DialOptions{HTTPClient: s.http, Transports: o.Transports})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c.Close()
+	<-c.Done()
+	return weak.Make(c)
 }

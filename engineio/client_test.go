@@ -427,21 +427,24 @@ func TestClientReceiverPanics(t *testing.T) {
 	}
 }
 
-// A panic of Closed is logged, and Done comes all the same.
+// A panic of Closed is logged, and Done comes all the same. A Closed that returns leaves no line.
 func TestClientClosedPanics(t *testing.T) {
-	inBubble(t, nil, func(s *site) {
-		var log lines
-		c, err := engineio.Dial(s.t.Context(), clientURL, func(*engineio.Client) engineio.Receiver { return touchy{} },
-			&engineio.DialOptions{HTTPClient: s.http, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Close()
-		<-c.Done()
-		if !strings.Contains(log.String(), "touchy") {
-			t.Errorf("log: %s", log.String())
-		}
-	})
+	for _, r := range []engineio.Receiver{touchy{}, ignored{}} {
+		inBubble(t, nil, func(s *site) {
+			var log lines
+			c, err := engineio.Dial(s.t.Context(), clientURL, func(*engineio.Client) engineio.Receiver { return r },
+				&engineio.DialOptions{HTTPClient: s.http, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			<-c.Done()
+			_, panics := r.(touchy)
+			if got := log.String(); strings.Contains(got, "touchy") != panics || (got != "") != panics {
+				t.Errorf("log of %T: %s", r, got)
+			}
+		})
+	}
 }
 
 // A touchy receiver panics at the end.
@@ -657,7 +660,7 @@ func TestClientTransports(t *testing.T) {
 	}
 }
 
-// A refusal of the server can be read.
+// A refusal of the server can be read, and is what the error of the only transport wraps.
 func TestClientRefused(t *testing.T) {
 	o := &engineio.Options{Hooks: engineio.Hooks{Allow: func(*http.Request) error { return errors.New("not you") }}}
 	for _, tt := range kinds[:2] {
@@ -667,6 +670,9 @@ func TestClientRefused(t *testing.T) {
 			if !ok || e.Code != 4 || e.Status != 403 || e.Message != "not you" || !strings.Contains(err.Error(), "not you") {
 				t.Errorf("%s: %v, %+v", tt.name, err, e)
 			}
+			if _, ok := errors.Unwrap(err).(*engineio.ResponseError); !ok {
+				t.Errorf("%s: %v wraps %T, want a *ResponseError", tt.name, err, errors.Unwrap(err))
+			}
 		})
 	}
 }
@@ -674,8 +680,8 @@ func TestClientRefused(t *testing.T) {
 // Dial says which option or which part of the URL is wrong.
 func TestDialArguments(t *testing.T) {
 	open := func(*engineio.Client) engineio.Receiver { return nil }
-	if _, err := engineio.Dial(t.Context(), clientURL, nil, nil); err == nil {
-		t.Error("nil for open is accepted")
+	if _, err := engineio.Dial(t.Context(), clientURL, nil, nil); err == nil || !strings.Contains(err.Error(), "open is nil") {
+		t.Errorf("nil for open: error %v", err)
 	}
 	if _, err := engineio.Dial(t.Context(), "ftp://example.com", open, nil); err == nil {
 		t.Error("ftp is accepted")
