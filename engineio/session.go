@@ -122,7 +122,7 @@ func (s *Session) Transport() string {
 func (s *Session) Send(ms ...*Message) error {
 	s.mu.Lock()
 	err := s.send(ms)
-	tell := err != nil && s.untold()
+	tell := s.untold()
 	s.mu.Unlock()
 	if tell {
 		go s.tell()
