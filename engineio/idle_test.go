@@ -1,6 +1,8 @@
 package engineio_test
 
 import (
+	"context"
+	"errors"
 	"regexp"
 	"runtime"
 	"strings"
@@ -147,5 +149,33 @@ func TestSessionCork(t *testing.T) {
 		cork.Release()
 		w.want("42")
 		w.want("43")
+	})
+}
+
+// What is sent while a session is held leaves with Release and no earlier, and the session can
+// be used meanwhile, on either transport.
+func TestSessionHold(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid := s.open()
+		n := s.session()
+		before := n.Hold() // nothing to hold back on long-polling
+		n.Send(engineio.NewMessage([]byte("0"), false))
+		s.wantGet(sid, 200, "40")
+		before.Release()
+		w := s.websocket("&sid=" + sid)
+		w.send("5")
+		synctest.Wait()
+		hold := n.Hold()
+		for _, text := range []string{"1", "2"} {
+			n.Send(engineio.NewMessage([]byte(text), false))
+		}
+		ctx, cancel := context.WithTimeout(s.t.Context(), time.Second)
+		defer cancel()
+		if _, data, err := w.c.Read(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("read %q, %v before Release", data, err)
+		}
+		hold.Release()
+		w.want("41")
+		w.want("42")
 	})
 }
