@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/engineio"
@@ -46,31 +47,49 @@ func TestReceiverQuits(t *testing.T) {
 }
 
 // A function that panics, or ends its goroutine, while a WebSocket opens costs the
-// request: Shutdown waits for no session of it.
+// request: Shutdown waits for no session of it, whether it is called after that or before.
 func TestHookPanics(t *testing.T) {
 	for name, end := range map[string]func(){"panic": func() { panic("hook") }, "Goexit": runtime.Goexit} {
-		for where, o := range map[string]*engineio.Options{
-			"Subprotocol": {Hooks: engineio.Hooks{Subprotocol: func(*http.Request, []string) string { end(); return "" }}},
-			"Refused":     {Hooks: engineio.Hooks{Refused: func(*http.Request, *engineio.Refusal) { end() }}},
+		hook := func() {
+			time.Sleep(time.Second)
+			end()
+		}
+		for where, hooks := range map[string]engineio.Hooks{
+			"Subprotocol": {Subprotocol: func(*http.Request, []string) string { hook(); return "" }},
+			"Refused":     {Refused: func(*http.Request, *engineio.Refusal) { hook() }},
 		} {
-			o.Logger = slog.New(slog.DiscardHandler)
-			server := newServer(t, func(*engineio.Session) engineio.Receiver { return panics{} }, o)
-			over := make(chan any)
-			go func() {
-				defer func() { over <- recover() }()
-				r := httptest.NewRequest("GET", base+"?EIO=4&transport=websocket", nil)
-				r.Header.Set("Upgrade", "websocket")
-				r.Header.Set("Sec-WebSocket-Protocol", "x")
-				server.ServeHTTP(httptest.NewRecorder(), r)
-			}()
-			<-over
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			if err := server.Shutdown(ctx); err != nil {
-				t.Errorf("%s in %s: Shutdown: %v", name, where, err)
+			for _, before := range []bool{false, true} {
+				o := &engineio.Options{Logger: slog.New(slog.DiscardHandler), Hooks: hooks}
+				if err := shutdownAround(t, o, before); err != nil {
+					t.Errorf("%s in %s, Shutdown before it %v: %v", name, where, before, err)
+				}
 			}
-			cancel()
 		}
 	}
+}
+
+// shutdownAround returns the error of a Shutdown after the end of a WebSocket request that
+// fails in a hook, or before that.
+func shutdownAround(t *testing.T, o *engineio.Options, before bool) (err error) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newServer(t, func(*engineio.Session) engineio.Receiver { return panics{} }, o)
+		over := make(chan any, 1)
+		go func() {
+			defer func() { over <- recover() }()
+			r := httptest.NewRequest("GET", base+"?EIO=4&transport=websocket", nil)
+			r.Header.Set("Upgrade", "websocket")
+			r.Header.Set("Sec-WebSocket-Protocol", "x")
+			server.ServeHTTP(httptest.NewRecorder(), r)
+		}()
+		synctest.Wait()
+		if !before {
+			<-over
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		err = server.Shutdown(ctx)
+	})
+	return err
 }
 
 // A receiver that panics costs its session, on either transport: the process
