@@ -66,7 +66,7 @@ func TestSendFromOpen(t *testing.T) {
 	})
 }
 
-// A session that open closes never opens.
+// A session that open closes never opens, and leaves nothing that Shutdown waits for.
 func TestCloseFromOpen(t *testing.T) {
 	shut := func(e echo) engineio.Receiver {
 		e.s.Close()
@@ -77,6 +77,10 @@ func TestCloseFromOpen(t *testing.T) {
 		s.wantEnd(engineio.ForcedServerClose)
 		s.openWebSocket().wantClosed()
 		s.wantEnd(engineio.ForcedClose)
+		start := time.Now()
+		if err := s.server.Shutdown(s.t.Context()); err != nil || time.Since(start) != 0 {
+			t.Errorf("Shutdown: %v, after %v", err, time.Since(start))
+		}
 	})
 }
 
@@ -362,6 +366,26 @@ func TestQueueBytes(t *testing.T) {
 		if n.Writable() {
 			t.Error("writable after the end")
 		}
+	})
+}
+
+// A receiver that is busy with a message hears at once that the queue has grown over its
+// limit, though nothing reads from the WebSocket meanwhile.
+func TestQueueBytesWhileBusy(t *testing.T) {
+	o := &engineio.Options{Limits: engineio.Limits{QueueBytes: 1000, PingInterval: time.Hour}}
+	withReceiver(t, o, func(e echo) engineio.Receiver { return slow{e} }, func(s *site) {
+		s.openWebSocket().send("4a")
+		n := s.session()
+		var err error
+		for range 1 << 16 {
+			if err = n.Send(engineio.NewMessage(make([]byte, 900), false)); err != nil {
+				break
+			}
+		}
+		if err != engineio.ErrQueueFull {
+			t.Errorf("over the limit: %v", err)
+		}
+		s.wantEnd(engineio.TransportError)
 	})
 }
 
