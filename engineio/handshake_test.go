@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/engineio"
@@ -306,8 +307,14 @@ func TestCORS(t *testing.T) {
 		{"all else", &engineio.CORS{Origins: []string{page}, Exposed: []string{"X-E", "X-F"}, Methods: []string{"GET", "PUT"}, MaxAge: time.Minute}, "OPTIONS", []string{"Origin", page}, 204,
 			map[string]string{"Access-Control-Expose-Headers": "X-E,X-F", "Access-Control-Allow-Methods": "GET,PUT", "Access-Control-Max-Age": "60", "Vary": "Origin"}},
 	} {
-		inBubble(t, &engineio.Options{CORS: tt.cors}, func(s *site) {
+		refused := false
+		hooks := engineio.Hooks{Refused: func(*http.Request, *engineio.Refusal) { refused = true }}
+		inBubble(t, &engineio.Options{CORS: tt.cors, Hooks: hooks}, func(s *site) {
 			r := s.must(tt.method, "transport=polling", "", tt.header...)
+			synctest.Wait() // the hook may be called after the answer
+			if refused != (tt.status >= 400) {
+				t.Errorf("%s: the hook is told of a refusal: %v", tt.name, refused)
+			}
 			if r.status != tt.status {
 				t.Errorf("%s: %d, want %d", tt.name, r.status, tt.status)
 			}

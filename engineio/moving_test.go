@@ -212,9 +212,11 @@ func TestBadProbe(t *testing.T) {
 			w.send(packet)
 			w.wantClosed()
 		}
-		w := s.websocket("&sid=" + sid)
-		w.sendBinary("2probe")
-		w.wantClosed()
+		for _, packet := range []string{"2probe", "5"} {
+			w := s.websocket("&sid=" + sid)
+			w.sendBinary(packet)
+			w.wantClosed()
+		}
 		s.wantAlive()
 		s.wantPost(sid, "4a", 200, "ok")
 		s.wantGet(sid, 200, "4a")
@@ -283,7 +285,7 @@ func TestEndWhileProbing(t *testing.T) {
 }
 
 // A client that is on its way to the WebSocket when the session ends gets there what was
-// sent before: it sends no GET any more.
+// sent before: it sends no GET any more. Packets ahead of the 5 are too late to matter.
 func TestEndWhileMoving(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		sid := s.open()
@@ -294,6 +296,9 @@ func TestEndWhileMoving(t *testing.T) {
 		n.Send(engineio.NewMessage([]byte("a"), false), engineio.NewMessage([]byte("b"), true))
 		n.Close()
 		s.wantEnd(engineio.ForcedServerClose)
+		w.send("4late")
+		w.send("2probe")
+		synctest.Wait()
 		start := time.Now()
 		w.send("5")
 		w.want("4a")
