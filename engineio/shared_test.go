@@ -63,4 +63,15 @@ func TestShared(t *testing.T) {
 	if n := len(server.shared); n != mostShared {
 		t.Errorf("the server remembers %d, want %d", n, mostShared)
 	}
+	all := map[*shared]bool{}
+	for range 2 { // two http.Servers, whose clients speak all versions
+		for _, of := range []*http.Server{&here, &there} {
+			for _, codec := range []*packet.Codec{packet.V4, packet.V3, packet.V3Base64} {
+				all[server.share(codec, requestOf(t, of))] = true
+			}
+		}
+	}
+	if len(all) != 6 {
+		t.Errorf("two http.Servers have %d values for three versions each, want 6", len(all))
+	}
 }
