@@ -65,8 +65,9 @@ type Hooks struct {
 	// Allow is called before a session opens. An error refuses the session with
 	// 403 and the error's text.
 	Allow func(r *http.Request) error
-	// Header may add fields to each response. The first request of a session is
-	// the one without the query parameter sid.
+	// Header may add fields to each response but that to a preflight request, which
+	// CORS answers. The first request of a session is the one without the query
+	// parameter sid.
 	Header func(h http.Header, r *http.Request)
 	// NewID returns the id of a new session. An id must be hard to guess and
 	// not in use. The default is 20 bytes from crypto/rand, in base64.

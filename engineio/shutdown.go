@@ -59,9 +59,10 @@ const vanishTime = time.Second
 
 // Shutdown ends all sessions, with ServerShuttingDown, and refuses new ones. It
 // waits until their transports are closed, the clients that poll have been told, and
-// the receivers of sessions that ended before have returned from Closed. Of the clients, one whose next GET does not come within a second has vanished, and is not
-// waited for. If ctx ends first Shutdown cuts what is left and returns the error of
-// ctx. A Server can't be used again.
+// the receivers of sessions that ended before have returned from Closed. A client whose
+// next GET does not come within a second has vanished, and is not waited for. If ctx ends
+// first Shutdown cuts what is left and returns the error of ctx. A Server can't be used
+// again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
