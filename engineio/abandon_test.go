@@ -159,6 +159,10 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%+v: %+v, want %+v", tt.given, got, tt.want)
 		}
 	}
+	o, err := (*DialOptions)(nil).resolve()
+	if want := (DialLimits{20 * time.Second, 10 * time.Second, 33554432, 16777216}); err != nil || o.Limits != want {
+		t.Errorf("of a client: %+v, %v, want %+v", o.Limits, err, want)
+	}
 }
 
 // A session that has ended between two GETs is forgotten, though no other GET comes.

@@ -2,6 +2,9 @@ package engineio
 
 import (
 	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -22,6 +25,17 @@ func TestOpeningBorders(t *testing.T) {
 		data := fmt.Sprintf(`{"sid":"x","pingInterval":%s,"pingTimeout":%s,"maxPayload":%s}`, tt.interval, tt.timeout, tt.most)
 		if _, err := parseOpening([]byte(data)); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", data, err)
+		}
+	}
+}
+
+// An error quotes at most 200 bytes of a server's text, and a shorter text whole.
+func TestServerTextIsCut(t *testing.T) {
+	for _, tt := range []struct{ given, want int }{{199, 199}, {200, 200}, {201, 200}, {400, 200}} {
+		body := `{"code":3,"message":"` + strings.Repeat("x", tt.given) + `"}`
+		err := responseError(http.MethodGet, http.StatusBadRequest, []byte(body), "")
+		if want := strconv.Quote(strings.Repeat("x", tt.want)); !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%v, want %s of %d bytes", err, want, tt.given)
 		}
 	}
 }
