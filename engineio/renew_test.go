@@ -1,10 +1,15 @@
 package engineio_test
 
 import (
+	"context"
+	"net/http"
 	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/parleyws/parley/conn"
+	"github.com/parleyws/parley/engineio"
 )
 
 // reader returns the first line of the goroutine that reads the only WebSocket.
@@ -87,5 +92,44 @@ func TestReaderRenewed(t *testing.T) {
 		}
 		w.send("4a")
 		w.want("4a")
+	})
+}
+
+// The same holds for a client's WebSocket, where the beats are the server's pings.
+func TestClientReaderRenewed(t *testing.T) {
+	server := new(fake)
+	withFake(t, server, func(s *site) {
+		sockets := make(chan *conn.Conn, 1)
+		server.ws = func(c *conn.Conn, _ *http.Request) {
+			c.Write(context.Background(), conn.Text, []byte("0"+goodOpen))
+			sockets <- c
+			waitForEnd(c)
+		}
+		r := s.mustConnect(websocketOnly)
+		w := <-sockets
+		before := reader(t)
+		for _, step := range []struct {
+			packet  string
+			renewed bool
+		}{
+			{"4the first message", true},
+			{"2", true},
+			{"2", false},
+			{"4second", false},
+			{"4third", false},
+			{"2", true},
+			{"2", false},
+			{"4fourth", false},
+			{"2", true},
+		} {
+			w.Write(s.t.Context(), conn.Text, []byte(step.packet))
+			after := reader(t)
+			if (after != before) != step.renewed {
+				t.Errorf("%q: read by %q, then by %q", step.packet, before, after)
+			}
+			before = after
+		}
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
 	})
 }
