@@ -532,25 +532,29 @@ func TestClientNeverAnswered(t *testing.T) {
 	})
 }
 
-// A POST after Close that is refused ends the wait for the rest.
-func TestClientCloseRefused(t *testing.T) {
-	server := new(fake)
-	withFake(t, server, func(s *site) {
-		closed := make(chan struct{})
-		server.post = func(w http.ResponseWriter, r *http.Request) {
-			<-closed
-			respond(502, html)(w, r)
-		}
-		r := s.mustConnect(pollingOnly)
-		r.c.Send(text("a"))
-		r.c.Close()
-		close(closed)
-		start := time.Now()
-		r.wantEnd(engineio.ForcedClose)
-		if d := time.Since(start); d != 0 {
-			t.Errorf("done %v after Close", d)
-		}
-	})
+// The wait after Close is over when the POSTs have carried everything, or one is refused,
+// though a GET stays unanswered.
+func TestClientCloseOver(t *testing.T) {
+	for _, answer := range []func(http.ResponseWriter, *http.Request){respond(200, "ok"), respond(502, html)} {
+		server := new(fake)
+		withFake(t, server, func(s *site) {
+			closed := make(chan struct{})
+			server.post = func(w http.ResponseWriter, r *http.Request) {
+				<-closed
+				answer(w, r)
+			}
+			r := s.mustConnect(pollingOnly)
+			r.c.Send(text("a"))
+			synctest.Wait() // a GET and a POST are under way
+			r.c.Close()
+			close(closed)
+			start := time.Now()
+			r.wantEnd(engineio.ForcedClose)
+			if d := time.Since(start); d != 0 {
+				t.Errorf("done %v after Close", d)
+			}
+		})
+	}
 }
 
 // A server that pings without end and takes no pongs ends the session before they fill
@@ -607,8 +611,8 @@ func TestClientClosedBeforeProbe(t *testing.T) {
 	})
 }
 
-// The upgrade fails in every way that there is, and polling goes on with what is
-// queued meanwhile, both ways.
+// The upgrade fails in every way that there is, which the log tells once, and polling goes
+// on with what is queued meanwhile, both ways.
 func TestClientUpgradeFails(t *testing.T) {
 	answer := func(packets ...string) func(*conn.Conn, *http.Request) {
 		return func(c *conn.Conn, _ *http.Request) {
@@ -661,7 +665,8 @@ func TestClientUpgradeFails(t *testing.T) {
 				server.ws = func(c *conn.Conn, r *http.Request) { tt.ws(c, r); dropped.Store(true) }
 			}
 			withFake(t, server, func(s *site) {
-				r := s.mustConnect(nil)
+				var log lines
+				r := s.mustConnect(&engineio.DialOptions{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 				time.Sleep(5 * time.Second)
 				r.c.Send(text("a"))
 				synctest.Wait()
@@ -681,6 +686,9 @@ func TestClientUpgradeFails(t *testing.T) {
 				r.wantEnd(engineio.ForcedClose)
 				if got.String() != "4a31" {
 					t.Errorf("POSTs: %q", got.String())
+				}
+				if n := strings.Count(log.String(), "stays on long-polling"); n != 1 {
+					t.Errorf("log: %s", log.String())
 				}
 			})
 		})

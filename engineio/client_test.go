@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -447,6 +448,38 @@ func TestClientClosedPanics(t *testing.T) {
 	}
 }
 
+// Done comes after Closed has returned, however long that takes.
+func TestClientSlowClosed(t *testing.T) {
+	for _, tt := range kinds {
+		inBubble(t, nil, func(s *site) {
+			o := *cmpOptions(tt.o)
+			o.HTTPClient, o.Logger = s.http, slog.New(slog.DiscardHandler)
+			r := &parting{}
+			c, err := engineio.Dial(s.t.Context(), clientURL, func(*engineio.Client) engineio.Receiver { return r }, &o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second) // the upgrade is done
+			go c.Close()            // it calls Closed itself
+			<-c.Done()
+			if !r.gone.Load() {
+				t.Errorf("%s: Done while Closed runs", tt.name)
+			}
+			time.Sleep(time.Minute) // Closed has returned
+		})
+	}
+}
+
+// A parting receiver takes its time at the end.
+type parting struct{ gone atomic.Bool }
+
+func (*parting) Message([]byte, bool) {}
+
+func (p *parting) Closed(engineio.Reason) {
+	time.Sleep(30 * time.Second)
+	p.gone.Store(true)
+}
+
 // A touchy receiver panics at the end.
 type touchy struct{}
 
@@ -708,8 +741,8 @@ func TestDialArguments(t *testing.T) {
 	}
 }
 
-// Without an HTTPClient the transport of polling is the client's own: after the upgrade
-// and after the end it holds no connection.
+// Without an HTTPClient the transport of polling is the client's own: after the end it
+// holds no connection.
 func TestClientOwnTransport(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		defer func(before http.RoundTripper) { http.DefaultTransport = before }(http.DefaultTransport)
