@@ -175,6 +175,45 @@ func TestRelayRules(t *testing.T) {
 	}
 }
 
+// The node of the session sees the Host that the client has asked, and by which way the request
+// has come, whatever a client says of that.
+func TestRelayWay(t *testing.T) {
+	passed := make(chan *http.Request, 1)
+	b := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { passed <- r }))
+	defer b.Close()
+	relay, err := engineio.NewRelay("a", func(string) *url.URL {
+		u, _ := url.Parse(b.URL)
+		return u
+	}, &http.Transport{DisableKeepAlives: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ before, want string }{
+		{"", "192.0.2.1"},
+		{"198.51.100.7", "198.51.100.7, 192.0.2.1"}, // through a load balancer
+	} {
+		r := httptest.NewRequest("GET", "https://chat.example/engine.io/?sid=b.x", nil)
+		r.RemoteAddr = "192.0.2.1:1234"
+		r.Header.Set("X-Forwarded-Host", "other.example")
+		r.Header.Set("X-Forwarded-Proto", "http")
+		if tt.before != "" {
+			r.Header.Set("X-Forwarded-For", tt.before)
+		}
+		relay.Foreign(r, "b.x").ServeHTTP(httptest.NewRecorder(), r)
+		got := <-passed
+		if got.Host != "chat.example" || got.URL.String() != "/engine.io/?sid=b.x" {
+			t.Errorf("%s asked for %s", got.Host, got.URL)
+		}
+		for name, want := range map[string]string{
+			"X-Forwarded-For": tt.want, "X-Forwarded-Host": "chat.example", "X-Forwarded-Proto": "https",
+		} {
+			if got := got.Header.Values(name); len(got) != 1 || got[0] != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+	}
+}
+
 // A node that is gone between two looks at the peers does not answer.
 func TestRelayPeerGoes(t *testing.T) {
 	asked := 0
