@@ -3,8 +3,10 @@ package engineio
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,6 +74,45 @@ func TestQueueMemory(t *testing.T) {
 		s.poll(time.Now())
 		if s.queue != nil || s.queued != 0 {
 			t.Errorf("%d messages of %d bytes are left", len(s.queue), s.queued)
+		}
+	}
+}
+
+// The buffer in which a large text was made is not kept.
+func TestLargeTextMemory(t *testing.T) {
+	for range 10 {
+		NewMessage(make([]byte, 1<<20), false)
+		b := texts.Get().(*[]byte)
+		if cap(*b) > maxPooled {
+			t.Fatalf("a buffer of %d bytes is kept", cap(*b))
+		}
+		texts.Put(b)
+	}
+}
+
+// A placed is a Reader that notes where the first bytes were put.
+type placed struct {
+	io.Reader
+	first *byte
+}
+
+func (r *placed) Read(p []byte) (int, error) {
+	if r.first == nil {
+		r.first = &p[0]
+	}
+	return r.Reader.Read(p)
+}
+
+// A body of the length that was declared is never moved, up to 64 KiB.
+func TestBodyStays(t *testing.T) {
+	for _, length := range []int{1, 512, 600, 5000, 64 << 10} {
+		in := &placed{Reader: strings.NewReader(strings.Repeat("x", length))}
+		body, err := readAll(in, int64(length))
+		if err != nil || len(body) != length {
+			t.Fatalf("read %d bytes of %d, %v", len(body), length, err)
+		}
+		if &body[0] != in.first {
+			t.Errorf("a body of %d bytes was moved", length)
 		}
 	}
 }
