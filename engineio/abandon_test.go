@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"context"
 	"log/slog"
 	"net/http/httptest"
 	"strings"
@@ -44,6 +45,19 @@ func TestAbandonedGET(t *testing.T) {
 		if s.end(closedHere); server.holds != 1 { // and its timer; nobody has told the receiver, which it has not got
 			t.Errorf("%s: Shutdown waits for %d, want 1", tt.name, server.holds)
 		}
+	}
+}
+
+// A client that has cut its GET is answered nothing, which a log of answers would take for a
+// success.
+func TestCutGETUnanswered(t *testing.T) {
+	s := newPolling(t, Limits{})
+	ctx, cut := context.WithCancel(t.Context())
+	cut()
+	w := httptest.NewRecorder()
+	s.get(w, httptest.NewRequest("GET", "/", nil).WithContext(ctx))
+	if !s.ended() || len(w.Header()) > 0 || w.Body.Len() > 0 {
+		t.Errorf("the session has ended: %v; answered %v %q", s.ended(), w.Header(), w.Body)
 	}
 }
 
@@ -162,6 +176,19 @@ func TestLimits(t *testing.T) {
 	o, err := (*DialOptions)(nil).resolve()
 	if want := (DialLimits{20 * time.Second, 10 * time.Second, 33554432, 16777216}); err != nil || o.Limits != want {
 		t.Errorf("of a client: %+v, %v, want %+v", o.Limits, err, want)
+	}
+}
+
+// The Loop of the Options serves the WebSockets, and without one a Loop of the server's own does.
+func TestOptionsLoop(t *testing.T) {
+	given := new(conn.Loop)
+	if o, err := (&Options{Loop: given}).resolve(); err != nil || o.Loop != given {
+		t.Errorf("the Loop that was given does not serve; %v", err)
+	}
+	a, _ := new(Options).resolve()
+	b, _ := new(Options).resolve()
+	if a.Loop == nil || a.Loop == b.Loop || a.Loop.After != conn.DefaultAfter {
+		t.Errorf("without one %+v and %+v serve", a.Loop, b.Loop)
 	}
 }
 

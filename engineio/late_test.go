@@ -74,6 +74,29 @@ func TestLateRequests(t *testing.T) {
 	}
 }
 
+// A session may end between any two packets of a POST. Those that follow are dropped, noops among
+// them, and the POST is answered as ever.
+func TestEndAmongPackets(t *testing.T) {
+	server, err := NewServer(func(*Session) Receiver { return nil }, &Options{Limits: Limits{MaxPayload: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSession(server, "id", packet.V3, httptest.NewRequest("GET", "/", nil), nil)
+	_, get := s.poll(time.Now())
+	ended := make(chan bool)
+	go func() {
+		<-get.answer // the pong: the POST is being handled
+		s.lose(closedHere)
+		close(ended)
+	}()
+	w := httptest.NewRecorder()
+	s.post(w, httptest.NewRequest("POST", "/", strings.NewReader("1:2"+strings.Repeat("1:6", 1<<20)))) // enough for the end to come meanwhile
+	if w.Code != 200 || w.Body.String() != "ok" {
+		t.Errorf("answered %d %q", w.Code, w.Body)
+	}
+	<-ended
+}
+
 // A carrier is a Receiver that notes whether a WebSocket has brought the message.
 type carrier struct {
 	nobody
@@ -133,9 +156,11 @@ func TestMomentsEnd(t *testing.T) {
 	s.attach(c)
 	s.mu.Lock()
 	now := time.Now()
-	s.release = momentOf(now)
-	if s.expireRequests(now); s.release != 0 {
-		t.Errorf("a GET is released again at %d", s.release)
+	for _, waiting := range []*poll{nil, {make(chan answer, 1)}} {
+		s.waiting, s.release = waiting, momentOf(now)
+		if s.expireRequests(now); s.release != 0 {
+			t.Errorf("a GET is released again at %d", s.release)
+		}
 	}
 	s.release = momentOf(now)
 	if s.dropProbe(); s.probe != 0 || s.release != 0 {
