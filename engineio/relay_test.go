@@ -206,6 +206,7 @@ func TestRelayWay(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"X-Forwarded-For": tt.want, "X-Forwarded-Host": "chat.example", "X-Forwarded-Proto": "https",
+			"Parley-Relayed": "a", // so that it goes no further
 		} {
 			if got := got.Header.Values(name); len(got) != 1 || got[0] != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
