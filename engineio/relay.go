@@ -40,9 +40,10 @@ const maxNodeName = 32
 // NewRelay makes a Relay for the node with a name: up to 32 letters, digits, - and _,
 // which no other node has. peers returns the URL of another node, scheme and host, nil if
 // there is none with that name; the name comes from a client. Requests keep their path and
-// the field Host, and get X-Forwarded-For, -Host and -Proto. They travel by transport, nil
-// for http.DefaultTransport; one that the other node does not answer is answered 502, and
-// the client connects anew.
+// the field Host. X-Forwarded-For gets the address that they came from; Forwarded and
+// X-Forwarded-Host and -Proto stay as a load balancer has set them, and otherwise the last
+// two are set. They travel by transport, nil for http.DefaultTransport; one that the other
+// node does not answer is answered 502, and the client connects anew.
 func NewRelay(node string, peers func(node string) *url.URL, transport http.RoundTripper) (*Relay, error) {
 	if !isNodeName(node) {
 		return nil, wrongIn("NewRelay", "node", node, "it must be 1 to 32 letters, digits, - and _")
@@ -91,5 +92,10 @@ func (r *Relay) rewrite(p *httputil.ProxyRequest) {
 	p.Out.Host = p.In.Host
 	p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
 	p.SetXForwarded()
+	for _, field := range [...]string{"Forwarded", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if values := p.In.Header[field]; values != nil {
+			p.Out.Header[field] = values
+		}
+	}
 	p.Out.Header.Set(relayed, r.node)
 }

@@ -176,7 +176,7 @@ func TestRelayRules(t *testing.T) {
 }
 
 // The node of the session sees the Host that the client has asked, and by which way the request
-// has come, whatever a client says of that.
+// has come, as if it had come there at once.
 func TestRelayWay(t *testing.T) {
 	passed := make(chan *http.Request, 1)
 	b := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { passed <- r }))
@@ -188,26 +188,26 @@ func TestRelayWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tt := range []struct{ before, want string }{
-		{"", "192.0.2.1"},
-		{"198.51.100.7", "198.51.100.7, 192.0.2.1"}, // through a load balancer
+	type fields map[string]string
+	for _, tt := range []struct{ before, want fields }{
+		{nil, fields{"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Host": "chat.example", "X-Forwarded-Proto": "http"}},
+		{ // through a load balancer that ends TLS
+			fields{"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Host": "www.example", "X-Forwarded-Proto": "https", "Forwarded": "proto=https"},
+			fields{"X-Forwarded-For": "198.51.100.7, 192.0.2.1", "X-Forwarded-Host": "www.example", "X-Forwarded-Proto": "https", "Forwarded": "proto=https"},
+		},
 	} {
-		r := httptest.NewRequest("GET", "https://chat.example/engine.io/?sid=b.x", nil)
+		r := httptest.NewRequest("GET", "http://chat.example/engine.io/?sid=b.x", nil)
 		r.RemoteAddr = "192.0.2.1:1234"
-		r.Header.Set("X-Forwarded-Host", "other.example")
-		r.Header.Set("X-Forwarded-Proto", "http")
-		if tt.before != "" {
-			r.Header.Set("X-Forwarded-For", tt.before)
+		for name, value := range tt.before {
+			r.Header.Set(name, value)
 		}
 		relay.Foreign(r, "b.x").ServeHTTP(httptest.NewRecorder(), r)
 		got := <-passed
 		if got.Host != "chat.example" || got.URL.String() != "/engine.io/?sid=b.x" {
 			t.Errorf("%s asked for %s", got.Host, got.URL)
 		}
-		for name, want := range map[string]string{
-			"X-Forwarded-For": tt.want, "X-Forwarded-Host": "chat.example", "X-Forwarded-Proto": "https",
-			"Parley-Relayed": "a", // so that it goes no further
-		} {
+		tt.want["Parley-Relayed"] = "a" // so that it goes no further
+		for name, want := range tt.want {
 			if got := got.Header.Values(name); len(got) != 1 || got[0] != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
 			}
