@@ -12,7 +12,8 @@ import (
 	"github.com/parleyws/parley/engineio"
 )
 
-// A queue may be just full.
+// A queue may be just full. What exceeds it ends the session, and the receiver knows at once, though
+// no request is answered.
 func TestClientQueueJustFull(t *testing.T) {
 	withFake(t, &fake{post: never}, func(s *site) {
 		r := s.mustConnect(&engineio.DialOptions{Transports: []string{"polling"}, Limits: engineio.DialLimits{QueueBytes: 512}})
@@ -21,10 +22,14 @@ func TestClientQueueJustFull(t *testing.T) {
 		if err := r.c.Send(text(strings.Repeat("x", 512-161))); err != nil {
 			t.Errorf("as much as may wait: %v", err)
 		}
+		start := time.Now()
 		if err := r.c.Send(text("")); err != engineio.ErrQueueFull {
 			t.Errorf("more: %v", err)
 		}
 		r.wantEnd(engineio.TransportError)
+		if d := time.Since(start); d != 0 {
+			t.Errorf("the receiver was told after %v", d)
+		}
 	})
 }
 

@@ -18,6 +18,8 @@ func TestDialOptionsCheck(t *testing.T) {
 		want string // part of the error; "" is none
 	}{
 		{url, nil, ""},
+		{"https://example.com", nil, ""},
+		{"ws://example.com", nil, ""},
 		{"wss://example.com", nil, ""},
 		{"ftp://example.com", nil, `scheme "ftp"`},
 		{"http://", nil, "no host"},

@@ -50,6 +50,22 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+// The parameters of the user's URL stay, except those that are the protocol's own.
+func TestTarget(t *testing.T) {
+	w, err := newWeb("http://example.com/?sid=old&EIO=3&transport=x&token=a%26b", &DialOptions{HTTPClient: new(http.Client)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sid, want := range map[string]string{
+		"":    "http://example.com/?EIO=4&token=a%26b&transport=polling",
+		"new": "http://example.com/?EIO=4&sid=new&token=a%26b&transport=polling",
+	} {
+		if got := w.target("polling", sid); got != want {
+			t.Errorf("with the sid %q: %s, want %s", sid, got, want)
+		}
+	}
+}
+
 // A request that has been elsewhere and comes back carries no secrets either.
 func TestRedirectBack(t *testing.T) {
 	w := &web{o: &DialOptions{
