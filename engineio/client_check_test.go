@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parleyws/parley/engineio"
 )
@@ -36,4 +37,30 @@ func TestDialOptionsCheck(t *testing.T) {
 			t.Errorf("Check(%q): %v, want %q", tt.url, err, tt.want)
 		}
 	}
+}
+
+// Whoever changes the options later changes nothing, not even for what the open session sends.
+func TestDialOptionsAreCopied(t *testing.T) {
+	hooks := engineio.Hooks{Header: func(_ http.Header, r *http.Request) {
+		if got := r.Header.Get("X-A"); got != "a" {
+			t.Errorf("%s %s has X-A: %q", r.Method, r.URL.Query().Get("transport"), got)
+		}
+	}}
+	inBubble(t, &engineio.Options{Hooks: hooks}, func(s *site) {
+		o := &engineio.DialOptions{HTTPClient: s.http, Header: http.Header{"X-A": {"a"}}, Transports: []string{"polling", "websocket"}}
+		c, err := engineio.Dial(s.t.Context(), clientURL, func(*engineio.Client) engineio.Receiver {
+			o.Header["X-A"][0], o.Transports[1] = "b", "polling"
+			o.Header.Set("X-A", "c")
+			return ignored{}
+		}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if got := c.Transport(); got != "websocket" {
+			t.Errorf("the session stays on %s", got)
+		}
+		c.Close()
+		<-c.Done()
+	})
 }
