@@ -281,6 +281,16 @@ func TestEndWhileProbing(t *testing.T) {
 		s.wantEnd(engineio.ForcedServerClose)
 		s.wantGet(sid, 200, "1")
 		w.wantClosed()
+
+		sid = s.open()
+		w = s.websocket("&sid=" + sid)
+		w.send("2probe")
+		w.want("3probe")
+		answer := s.later(sid) // which gets the rest at once
+		s.session().Close()
+		s.wantEnd(engineio.ForcedClose)
+		s.wantAnswer(answer, 200, "1")
+		w.wantClosed()
 	})
 }
 
