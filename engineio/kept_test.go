@@ -52,6 +52,15 @@ func TestKeptTarget(t *testing.T) {
 	}
 }
 
+// A session keeps in one byte what is in the requests of many clients.
+func TestKeptSize(t *testing.T) {
+	for _, s := range familiar {
+		if b := appendKept(nil, s); len(b) != 1 {
+			t.Errorf("%q takes %d bytes, want 1", s, len(b))
+		}
+	}
+}
+
 // What is kept of a request is what the request had.
 func TestKept(t *testing.T) {
 	for _, target := range []string{"/engine.io/?EIO=4&transport=polling&a=%2Fb&a=c", "//x/y", "/%2F?", "/a%20b?c=%zz", "/?q=" + strings.Repeat("x", 70_000), familiar[1]} {
