@@ -97,6 +97,26 @@ func TestEndAmongPackets(t *testing.T) {
 	<-ended
 }
 
+// A session whose client was silent for too long is over for whatever comes next, even if its
+// clock has yet to ring.
+func TestOverdue(t *testing.T) {
+	server, err := NewServer(func(*Session) Receiver { return nil }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, over := range map[string]func(s *Session) bool{
+		"GET":                                    func(s *Session) bool { a, _ := s.poll(time.Now()); return a.refusal == unknownSession },
+		"POST":                                   func(s *Session) bool { return s.beginPost(packet.V4.Text) == unknownSession },
+		"a body, or a WebSocket that is to open": (*Session).gone,
+	} {
+		s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil), nil)
+		s.beat.beat = momentOf(time.Now())
+		if !over(s) {
+			t.Errorf("%s finds a session", name)
+		}
+	}
+}
+
 // A carrier is a Receiver that notes whether a WebSocket has brought the message.
 type carrier struct {
 	nobody
