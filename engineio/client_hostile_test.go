@@ -424,6 +424,35 @@ func TestClientMaskedFrame(t *testing.T) {
 	})
 }
 
+// Without a limit of the caller's a message may have 32 MiB.
+func TestClientDefaultMaxPayload(t *testing.T) {
+	for length, fits := range map[int64]bool{32 << 20: true, 32<<20 + 1: false} {
+		server := &fake{any: func(w http.ResponseWriter, r *http.Request) bool {
+			nc, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return true
+			}
+			defer nc.Close()
+			io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "+
+				acceptKey(r.Header.Get("Sec-WebSocket-Key"))+"\r\n\r\n")
+			b := append(frame.Header{Fin: true, Opcode: frame.Text, Length: int64(len(goodOpen) + 1)}.Append(nil), "0"+goodOpen...)
+			nc.Write(frame.Header{Fin: true, Opcode: frame.Binary, Length: length}.Append(b)) // the length alone decides
+			io.Copy(io.Discard, nc)
+			return true
+		}}
+		withFake(t, server, func(s *site) {
+			r := s.mustConnect(websocketOnly)
+			synctest.Wait()
+			if err := r.c.Err(); (err == nil) != fits {
+				t.Errorf("a message of %d bytes: %v", length, err)
+			}
+			r.c.Close()
+			<-r.c.Done()
+		})
+	}
+}
+
 // A server that never answers is given up: when a session opens, when a POST is sent,
 // when a GET waits for a ping, and while a WebSocket is probed.
 func TestClientNeverAnswered(t *testing.T) {
@@ -599,7 +628,12 @@ func (m meeting) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // A WebSocket that opens when the session has ended already is closed.
 func TestClientClosedBeforeProbe(t *testing.T) {
-	server := &fake{ws: func(c *conn.Conn, _ *http.Request) { waitForEnd(c) }}
+	var opened, ended atomic.Bool
+	server := &fake{ws: func(c *conn.Conn, _ *http.Request) {
+		opened.Store(true)
+		waitForEnd(c)
+		ended.Store(true)
+	}}
 	withFake(t, server, func(s *site) {
 		var r *taker
 		known := make(chan struct{})
@@ -610,6 +644,9 @@ func TestClientClosedBeforeProbe(t *testing.T) {
 		r = s.mustConnect(nil)
 		close(known)
 		r.wantEnd(engineio.ForcedClose)
+		if synctest.Wait(); !opened.Load() || !ended.Load() {
+			t.Errorf("the WebSocket has opened: %t, and ended: %t", opened.Load(), ended.Load())
+		}
 	})
 }
 
@@ -699,6 +736,49 @@ func TestClientUpgradeFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What came in one body with the open packet is delivered once, also if polling pauses for a
+// WebSocket and goes on without it.
+func TestClientFirstOnce(t *testing.T) {
+	var gets atomic.Int32
+	server := &fake{
+		open: goodOpen + "\x1e4first",
+		get: func(w http.ResponseWriter, r *http.Request) {
+			if gets.Add(1) > 1 {
+				<-r.Context().Done()
+				return
+			}
+			time.Sleep(time.Second)
+			io.WriteString(w, "4second")
+		},
+		post: never, // the client does not move before it is answered
+		ws: func(c *conn.Conn, _ *http.Request) {
+			time.Sleep(time.Millisecond)
+			c.Write(context.Background(), conn.Text, []byte("3probe"))
+			waitForEnd(c)
+		},
+	}
+	withFake(t, server, func(s *site) {
+		r := s.mustConnect(nil)
+		r.c.Send(text("a"))
+		r.want("first")
+		r.want("second")
+		if synctest.Wait(); gets.Load() != 1 {
+			t.Errorf("%d GETs while requests pause", gets.Load())
+		}
+		time.Sleep(11 * time.Second) // UpgradeTimeout, and more
+		if gets.Load() != 2 || r.c.Transport() != "polling" {
+			t.Errorf("%d GETs, transport %s", gets.Load(), r.c.Transport())
+		}
+		select {
+		case got := <-r.messages:
+			t.Errorf("one more message, %q", got)
+		default:
+		}
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
+	})
 }
 
 // Close in each state of the upgrade leaves nothing, and so does the end of the

@@ -205,8 +205,8 @@ func TestClientMomentsEnd(t *testing.T) {
 	ws, peer := wstest.Pipe(nil)
 	c.mu.Lock()
 	c.state, c.probing, c.probe = probing, ws, momentOf(time.Now())
-	if c.dropProbe(errProbe); c.probe != 0 || c.state != polling {
-		t.Errorf("a WebSocket that was dropped is dropped at %d", c.probe)
+	if c.dropProbe(errProbe); c.probe != 0 || c.state != polling || c.probing != nil {
+		t.Errorf("a WebSocket that was dropped is dropped at %d, and kept: %t", c.probe, c.probing != nil)
 	}
 	c.mu.Unlock()
 	<-ws.Done()
