@@ -39,7 +39,7 @@ func connOptions(message int64, queueBytes int, loop *conn.Loop) conn.Options {
 	return conn.Options{Loop: loop, Limits: conn.Limits{
 		Message:       message,
 		QueueBytes:    queueBytes,
-		QueueMessages: max(queueBytes/messageOverhead, 1),
+		QueueMessages: queueBytes / messageOverhead,
 		PingInterval:  -1, // Engine.IO has a heartbeat of its own
 	}}
 }
