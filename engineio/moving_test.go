@@ -178,20 +178,24 @@ func TestProbeOfClosed(t *testing.T) {
 func TestUpgradeTimeout(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		sid := s.open()
-		start := time.Now()
-		w := s.websocket("&sid=" + sid)
-		w.send("2probe")
-		w.want("3probe")
-		w.wantClosed()
-		if d := time.Since(start); d != 10*time.Second {
-			t.Errorf("dropped after %v", d)
+		for _, probes := range []bool{false, true} {
+			start := time.Now()
+			w := s.websocket("&sid=" + sid)
+			if probes {
+				w.send("2probe")
+				w.want("3probe")
+			}
+			w.wantClosed()
+			if d := time.Since(start); d != 10*time.Second {
+				t.Errorf("probes %v: dropped after %v", probes, d)
+			}
 		}
 		get := s.later(sid)
 		time.Sleep(time.Second)
 		s.wantWaiting(get) // no release any more
 		s.wantPost(sid, "4a", 200, "ok")
 		s.wantAnswer(get, 200, "4a")
-		w = s.websocket("&sid=" + sid) // another try
+		w := s.websocket("&sid=" + sid) // another try
 		w.send("5")
 		w.send("4b")
 		w.want("4b")

@@ -6,9 +6,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio"
 )
 
@@ -83,6 +86,50 @@ func TestLater(t *testing.T) {
 			<-(<-works).ran
 		}
 	})
+}
+
+// hurried is a receiver that waits for the work which it has left for later.
+type hurried struct {
+	echo
+	took chan bool // whether Later has taken the work
+}
+
+func (h hurried) Message(data []byte, binary bool) {
+	w := worker{make(chan struct{})}
+	taken := h.s.Later(w)
+	if taken {
+		h.s.Hurry()
+		select {
+		case <-w.ran:
+		case <-time.After(10 * time.Second):
+			h.site.t.Error("the work is not done while Message waits for it")
+		}
+	}
+	h.took <- taken
+}
+
+// Message may wait for what it has left for later, once it has hurried that, also on a loop. Only
+// Linux has loops.
+func TestHurry(t *testing.T) {
+	s := &site{t: t, ends: make(chan engineio.Reason, 1)}
+	took := make(chan bool, 1)
+	server := newServer(t, func(n *engineio.Session) engineio.Receiver { return hurried{echo{s, n}, took} },
+		&engineio.Options{Loop: &conn.Loop{}})
+	web := httptest.NewServer(server)
+	defer web.Close()
+	c, err := engineio.Dial(t.Context(), web.URL, func(*engineio.Client) engineio.Receiver { return nobody{} },
+		&engineio.DialOptions{Transports: []string{"websocket"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Send(engineio.NewMessage([]byte("a"), false))
+	if got, want := <-took, runtime.GOOS == "linux"; got != want {
+		t.Errorf("a loop takes work for later: %v, want %v", got, want)
+	}
+	c.Close()
+	if err := server.Shutdown(t.Context()); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
 }
 
 // A broken response writer gives a connection away that its client has closed.
