@@ -107,6 +107,9 @@ func TestRefusals(t *testing.T) {
 			if err != nil || r.status != 400 || r.body != tt.want || r.header.Get("Content-Type") != "application/json" {
 				t.Errorf("%s: %d %q, %v; want 400 %q", tt.name, r.status, r.body, err, tt.want)
 			}
+			if got := r.header.Get("Cache-Control"); got != "no-store" {
+				t.Errorf("%s: Cache-Control %q, a cache may keep the refusal", tt.name, got)
+			}
 		}
 		s.wantAlive()
 		s.wantPost(sid, "4a", 200, "ok")

@@ -13,7 +13,7 @@ import (
 )
 
 // Packets that come after the end, from a request that was being handled, change
-// nothing of what the client's last GET gets.
+// nothing of what the client's last GET gets, and the receiver is told of none.
 func TestPacketsAfterTheEnd(t *testing.T) {
 	for _, codec := range []*packet.Codec{packet.V4, packet.V3} {
 		server, err := NewServer(func(*Session) Receiver { return nil }, nil)
@@ -21,12 +21,17 @@ func TestPacketsAfterTheEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := newSession(server, "id", codec, httptest.NewRequest("GET", "/", nil), nil)
+		r := &carrier{s: s}
+		s.receiver = r
 		s.queue = []*Message{noopMessage}
 		s.endLater(closedBetween, closeMessage)
 		for _, late := range []packet.Type{codec.Beat, packet.Message, packet.Message, packet.Close, packet.Noop} {
 			if s.handle(packet.Packet{Type: late}) {
 				t.Errorf("version %d: %v was handled", codec.Version, late)
 			}
+		}
+		if len(r.carried) > 0 {
+			t.Errorf("version %d: the receiver got %d messages after the end", codec.Version, len(r.carried))
 		}
 		if got := s.leave(); len(got) != 2 || got[0] != noopMessage || got[1] != closeMessage {
 			t.Errorf("version %d: %d messages are left, want the two that there were", codec.Version, len(got))

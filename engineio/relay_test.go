@@ -262,8 +262,13 @@ func TestNewRelay(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"a", "-_azAZ09", strings.Repeat("x", 32)} {
-		if _, err := engineio.NewRelay(name, nobody, nil); err != nil {
-			t.Error(err)
+		relay, err := engineio.NewRelay(name, nobody, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, _ := relay.NewID(nil)
+		if other, _ := relay.NewID(nil); one == other {
+			t.Errorf("two sessions have the id %q", one)
 		}
 	}
 	if _, err := engineio.NewRelay("a", nil, nil); err == nil {
