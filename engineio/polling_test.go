@@ -1,7 +1,10 @@
 package engineio_test
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,7 +14,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/frame"
 	"github.com/parleyws/parley/handshake"
 )
 
@@ -250,6 +255,20 @@ func TestMaxPayload(t *testing.T) {
 		rest.Close()
 		s.wantEnd(engineio.TransportError)
 	})
+	inBubble(t, o, func(s *site) { // a client that asks first need not send it
+		c, err := s.listener.DialContext(s.t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "POST /engine.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: example.com\r\n"+
+			"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n", s.open(), len(big))
+		r, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || r.StatusCode != 413 {
+			t.Errorf("the length alone: %v, %v; want 413", r, err)
+		}
+		s.wantEnd(engineio.TransportError)
+	})
 	inBubble(t, o, func(s *site) {
 		w := s.openWebSocket()
 		w.send(big[:1000])
@@ -454,6 +473,17 @@ func TestLostAnswer(t *testing.T) {
 	})
 }
 
+// A GET that was refused had nothing to lose: a client that hangs up before it has read the refusal
+// keeps its session.
+func TestLostRefusal(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sid, _ := s.upgraded()
+		r, _ := http.NewRequest("GET", base+"?EIO=4&transport=polling&sid="+sid, nil)
+		s.server.ServeHTTP(&brokenWriter{header: http.Header{}, broken: true}, r)
+		s.wantAlive()
+	})
+}
+
 type brokenWriter struct {
 	header http.Header
 	body   string
@@ -501,15 +531,26 @@ func TestOpenPanics(t *testing.T) {
 	})
 }
 
-// A session without a receiver ends, and the log says why.
+// A session without a receiver ends, and the log says why. It ends as a broken one does, also if the
+// server has begun to shut down meanwhile.
 func TestNoReceiver(t *testing.T) {
 	log := new(lines)
 	o := &engineio.Options{Logger: slog.New(slog.NewTextHandler(log, nil))}
-	withReceiver(t, o, func(echo) engineio.Receiver { return nil }, func(s *site) {
+	open := func() {}
+	withReceiver(t, o, func(echo) engineio.Receiver { open(); return nil }, func(s *site) {
 		s.wantGet(s.open(), 400, unknownSession)
 		s.openWebSocket().wantClosed()
 		if got := log.String(); strings.Count(got, "Receiver is nil") != 2 {
 			t.Errorf("logged %q", got)
+		}
+		open = func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			s.server.Shutdown(ctx)
+		}
+		_, _, err := s.openWebSocket().c.Read(s.t.Context())
+		if e, ok := errors.AsType[*conn.CloseError](err); !ok || e.Code != frame.StatusPolicyViolation {
+			t.Errorf("closed with %v, want status 1008", err)
 		}
 	})
 }
