@@ -1,8 +1,10 @@
 package engineio_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -115,6 +117,46 @@ func TestRefusals(t *testing.T) {
 		s.wantPost(sid, "4a", 200, "ok")
 		s.wantGet(sid, 200, "4a")
 	})
+}
+
+// A refusal does not wait for the request's body, and a body that does not come holds no
+// connection for longer than any may take.
+func TestRefusedBody(t *testing.T) {
+	o := &engineio.Options{Limits: engineio.Limits{MaxPayload: 1000}, CORS: &engineio.CORS{Origins: []string{"https://a.example"}}}
+	const most = (25 + 20) * time.Second
+	for _, tt := range []struct {
+		name, request string
+		status        int
+		after         time.Duration
+	}{
+		{"unknown sid", "POST " + base + "?EIO=4&transport=polling&sid=abc", 400, 0},
+		{"no POST", "PUT " + base + "?EIO=4&transport=polling", 400, 0},
+		{"more than MaxPayload", "POST " + base + "?EIO=4&transport=polling&sid=", 413, 0},
+		{"another path", "POST /elsewhere/", 404, most},
+		{"preflight", "OPTIONS " + base, 204, most},
+	} {
+		inBubble(t, o, func(s *site) {
+			if tt.status == 413 {
+				tt.request += s.open()
+			}
+			c, err := s.listener.DialContext(s.t.Context(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			begun := time.Now()
+			fmt.Fprintf(c, "%s HTTP/1.1\r\nHost: example.com\r\nContent-Length: 1001\r\n\r\n", tt.request)
+			in := bufio.NewReader(c)
+			r, err := http.ReadResponse(in, &http.Request{Method: strings.Fields(tt.request)[0]})
+			if err != nil || r.StatusCode != tt.status || time.Since(begun) != tt.after {
+				t.Fatalf("%s: %v, %v after %v; want %d after %v", tt.name, r, err, time.Since(begun), tt.status, tt.after)
+			}
+			io.Copy(io.Discard, in)
+			if end := time.Since(begun); end < most || end > most+time.Second {
+				t.Errorf("%s: the connection ends after %v, want %v", tt.name, end, most)
+			}
+		})
+	}
 }
 
 // "A wrong EIO or transport on a WebSocket request is refused before any 101."

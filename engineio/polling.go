@@ -195,7 +195,7 @@ func (s *Session) refuseBody(w http.ResponseWriter, r *http.Request, why *cause)
 	if why == longBody {
 		refused = tooLarge
 	}
-	refused.write(w)
+	refused.write(w, r)
 	_ = http.NewResponseController(w).Flush() // if w can't, the response leaves when the handler returns
 	s.mu.Lock()
 	s.posted()
@@ -234,12 +234,10 @@ func (s *Session) beginPost(form *packet.Form) *Refusal {
 	return nil
 }
 
-// readBody reads the body of a POST: at most Limits.MaxPayload bytes, and no
-// longer than the session could go without a pong. Without a body it returns why
-// the session has to end.
+// readBody reads the body of a POST: at most Limits.MaxPayload bytes, and until the
+// deadline that ServeHTTP has set. Without a body it returns why the session has to end.
 func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *cause) {
 	limits := &s.server.o.Limits
-	_ = http.NewResponseController(w).SetReadDeadline(s.server.o.bodyDeadline())
 	if r.ContentLength > limits.MaxPayload {
 		return nil, longBody
 	}

@@ -36,7 +36,7 @@ func forbidden(err error) *Refusal {
 
 // refuse answers a request that can't be served, and tells the hook.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *Refusal) {
-	e.write(w)
+	e.write(w, r)
 	s.refused(r, e)
 }
 
@@ -47,13 +47,17 @@ func (s *Server) refused(r *http.Request, e *Refusal) {
 	}
 }
 
-// write answers a request. It does not wait for the rest of the request's body.
-func (e *Refusal) write(w http.ResponseWriter) {
+// write answers a request. It does not wait for the rest of the request's body: where the
+// connection is to be closed net/http answers first.
+func (e *Refusal) write(w http.ResponseWriter, r *http.Request) {
 	body, _ := json.Marshal(e)
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
+	if r.ContentLength != 0 && r.ProtoMajor == 1 {
+		h.Set("Connection", "close")
+	}
 	w.WriteHeader(e.Status)
 	w.Write(body)
 }

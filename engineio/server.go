@@ -62,8 +62,12 @@ func (s *Server) Path() string { return s.o.Path }
 
 // ServeHTTP serves requests of long-polling and takes over the connections of
 // WebSocket requests. A request for another path than the server's is answered
-// 404.
+// 404. A refusal does not wait for the request's body, and no body takes longer than
+// PingInterval and PingTimeout.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 { // net/http waits also for a body that nobody reads, up to 256 KiB
+		_ = http.NewResponseController(w).SetReadDeadline(s.o.bodyDeadline())
+	}
 	if p := r.URL.Path; p != s.o.Path && p != strings.TrimSuffix(s.o.Path, "/") {
 		http.NotFound(w, r)
 		return
