@@ -13,7 +13,7 @@ import (
 )
 
 // A client that has moved to a WebSocket keeps nothing of long-polling: its own transport has
-// no connection any more, and no clock rings for the probe.
+// no connection any more, no WebSocket is probed, and no clock rings for the probe.
 func TestClientMoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := pipe.Listen()
@@ -50,8 +50,8 @@ func TestClientMoved(t *testing.T) {
 		c.mu.Lock()
 		c.state, c.probing, c.probe = probed, ws, momentOf(time.Now().Add(time.Minute))
 		c.moveIfQuiet()
-		if c.state != upgraded || c.alarm != 0 {
-			t.Errorf("in state %d a clock rings at %v", c.state, moment(c.alarm).time())
+		if c.state != upgraded || c.alarm != 0 || c.probing != nil {
+			t.Errorf("in state %d a clock rings at %v, and %p is probed", c.state, moment(c.alarm).time(), c.probing)
 		}
 		c.mu.Unlock()
 		synctest.Wait()

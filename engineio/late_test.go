@@ -194,7 +194,9 @@ func TestMomentsEnd(t *testing.T) {
 	if s.endLater(closedBetween, closeMessage); s.forget == 0 || moment(s.alarm) != s.forget {
 		t.Errorf("the clock rings at %d for what is due at %d", s.alarm, s.forget)
 	}
-	s.leave()
+	if s.leave(); s.alarm != 0 {
+		t.Errorf("the clock rings at %d for a session that was forgotten", s.alarm)
+	}
 	s.mu.Unlock()
 	peer.CloseNow()
 	<-c.Done()

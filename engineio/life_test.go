@@ -215,12 +215,13 @@ type closer struct{ echo }
 
 func (r closer) Message([]byte, bool) { r.s.Close() }
 
-// "Close by the client's 1: its POST gets ok, a waiting GET gets 6."
+// "Close by the client's 1: its POST gets ok, a waiting GET gets 6." What follows in the POST
+// is not looked at.
 func TestClientCloses(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		sid := s.open()
 		get := s.later(sid)
-		s.wantPost(sid, "4a\x1e1\x1e4never", 200, "ok")
+		s.wantPost(sid, "4a\x1e1\x1e4never\x1e2\x1enothing", 200, "ok")
 		if r := <-get; r.body != "4a" {
 			t.Errorf("GET %q", r.body)
 		}

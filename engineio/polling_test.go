@@ -269,6 +269,16 @@ func TestMaxPayload(t *testing.T) {
 		}
 		s.wantEnd(engineio.TransportError)
 	})
+	inBubble(t, o, func(s *site) { // to a session that is over: the client can still close it too
+		sid := s.open()
+		s.session().Close()
+		if r := s.post(sid, big); r.status != 413 {
+			t.Errorf("after the end: %d %s", r.status, r.body)
+		}
+		s.wantEnd(engineio.ForcedServerClose)
+		s.wantPost(sid, "1", 200, "ok")
+		s.wantGet(sid, 400, unknownSession)
+	})
 	inBubble(t, o, func(s *site) {
 		w := s.openWebSocket()
 		w.send(big[:1000])
