@@ -234,6 +234,27 @@ func TestRelayPeerGoes(t *testing.T) {
 	}
 }
 
+// A nowhere is a transport that answers every request itself.
+type nowhere struct{}
+
+func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusTeapot, Body: http.NoBody}, nil
+}
+
+// Requests to the other nodes travel by the transport that the user has given.
+func TestRelayTransport(t *testing.T) {
+	peer := &url.URL{Scheme: "http", Host: "b.invalid"}
+	relay, err := engineio.NewRelay("a", func(string) *url.URL { return peer }, nowhere{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := httptest.NewRequest("GET", "/engine.io/?sid=b.x", nil), httptest.NewRecorder()
+	relay.Foreign(r, "b.x").ServeHTTP(w, r)
+	if w.Code != http.StatusTeapot {
+		t.Errorf("answered %d", w.Code)
+	}
+}
+
 // The user is asked for names of nodes, whatever clients send.
 func TestRelayAsksForNames(t *testing.T) {
 	var asked []string
