@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 	"weak"
 
@@ -215,23 +216,29 @@ func (n noted) Close() error {
 	return n.Conn.Close()
 }
 
+// endLate is for fakes: it sends a first message on a WebSocket, unless that is empty, and when so
+// many bytes have come it sends a Close frame, and ends the stream a second later.
+func endLate(w http.ResponseWriter, r *http.Request, first string, bytes int64) {
+	nc, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer nc.Close()
+	io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "+
+		acceptKey(r.Header.Get("Sec-WebSocket-Key"))+"\r\n\r\n")
+	if first != "" {
+		nc.Write(append(frame.Header{Fin: true, Opcode: frame.Text, Length: int64(len(first))}.Append(nil), first...))
+	}
+	io.CopyN(io.Discard, nc, bytes)
+	nc.Write(append(frame.Header{Fin: true, Opcode: frame.Close, Length: 2}.Append(nil), 0x03, 0xE8))
+	time.Sleep(time.Second)
+}
+
 // Done tells that the connection is closed, also of a session that open has closed, and whose
 // server takes its time to end the stream.
 func TestClientDoneWhenClosed(t *testing.T) {
 	server := &fake{any: func(w http.ResponseWriter, r *http.Request) bool {
-		nc, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return true
-		}
-		defer nc.Close()
-		io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "+
-			acceptKey(r.Header.Get("Sec-WebSocket-Key"))+"\r\n\r\n")
-		open := frame.Header{Fin: true, Opcode: frame.Text, Length: int64(len(goodOpen) + 1)}.Append(nil)
-		nc.Write(append(open, "0"+goodOpen...))
-		io.ReadFull(nc, make([]byte, 2+4+2)) // a Close frame with its mask and a code
-		nc.Write(append(frame.Header{Fin: true, Opcode: frame.Close, Length: 2}.Append(nil), 0x03, 0xE8))
-		time.Sleep(time.Second)
+		endLate(w, r, "0"+goodOpen, 2+4+2) // a Close frame with its mask and a code
 		return true
 	}}
 	withFake(t, server, func(s *site) {
@@ -254,6 +261,27 @@ func TestClientDoneWhenClosed(t *testing.T) {
 		<-c.Done()
 		if d := time.Since(start); !closed.Load() || d != time.Second {
 			t.Errorf("done after %v; the connection is closed: %t", d, closed.Load())
+		}
+	})
+}
+
+// Neither is a client done as long as it has a WebSocket that it has only probed.
+func TestClientDoneWhenProbeClosed(t *testing.T) {
+	server := &fake{any: func(w http.ResponseWriter, r *http.Request) bool {
+		probes := r.Header.Get("Upgrade") != ""
+		if probes {
+			endLate(w, r, "", int64(2+4+len("2probe")))
+		}
+		return probes
+	}}
+	withFake(t, server, func(s *site) {
+		r := s.mustConnect(nil)
+		synctest.Wait()
+		start := time.Now()
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
+		if d := time.Since(start); d != time.Second {
+			t.Errorf("done after %v, want one second", d)
 		}
 	})
 }

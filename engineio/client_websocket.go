@@ -79,17 +79,17 @@ func (r *clientReceiver) Ended(ws *conn.Conn, err error) {
 	c.lost(ws, err)
 }
 
-// lost is called at the end of a WebSocket, with the error that ended it.
+// lost is called at the end of a WebSocket, with the error that ended it. Where the client
+// lets go of one, here or before, a goroutine waits until it is done.
 func (c *Client) lost(ws *conn.Conn, err error) {
 	c.mu.Lock()
+	defer c.unlock()
 	switch ws {
 	case c.ws.Load():
 		c.end(lossOf(err))
 	case c.probing:
 		c.dropProbe(err)
 	}
-	c.unlock()
-	<-ws.Done()
 }
 
 // received handles a message of a WebSocket, which may be the transport or the one
