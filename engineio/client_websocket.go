@@ -123,8 +123,9 @@ func (c *Client) probed(ws *conn.Conn, m conn.Message) {
 		c.dropProbe(errProbe)
 		return
 	}
+	// The goroutine that sends GETs is running. It moves the session when it ends, unless a
+	// POST ends later, which does so then.
 	c.state.follow(&clientTransitions, probe)
-	c.moveIfQuiet()
 }
 
 // moveIfQuiet makes the WebSocket the transport, if the server has answered the probe
