@@ -84,8 +84,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.o.Hooks.Header(w.Header(), r)
 	}
 	var refused *Refusal
-	if sid := q.Get("sid"); sid != "" || q.Has("sid") {
-		refused = s.serveSession(w, r, sid, q.Get("transport"), q.Get("EIO"))
+	if q.Has("sid") { // an empty one is of no session
+		refused = s.serveSession(w, r, q.Get("sid"), q.Get("transport"), q.Get("EIO"))
 	} else {
 		refused = s.serveHandshake(w, r, q)
 	}
