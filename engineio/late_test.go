@@ -220,3 +220,44 @@ func TestClientMomentsEnd(t *testing.T) {
 	peer.CloseNow()
 	<-peer.Done()
 }
+
+// A WebSocket that is probed for too long makes room for the next one, though the clock has not
+// rung for it yet.
+func TestLateProbe(t *testing.T) {
+	s := newPolling(t, Limits{})
+	first, firstPeer := wstest.Pipe(nil)
+	second, secondPeer := wstest.Pipe(nil)
+	s.attach(first)
+	s.mu.Lock()
+	s.probe = momentOf(time.Now())
+	s.mu.Unlock()
+	s.attach(second)
+	s.mu.Lock()
+	if s.probing != second {
+		t.Error("the second WebSocket is not probed")
+	}
+	s.mu.Unlock()
+	for _, c := range []*conn.Conn{firstPeer, secondPeer, first, second} {
+		c.CloseNow()
+		<-c.Done()
+	}
+}
+
+// A session that ends because its ping does not fit into the queue awaits no pong. If it did, the
+// clock would ring for that without end.
+func TestPingTooMuch(t *testing.T) {
+	s := newPolling(t, Limits{QueueBytes: 512})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range 4 { // one more than the queue has room for
+		s.control(pingMessage)
+	}
+	now := time.Now()
+	s.beat.ping = momentOf(now)
+	if s.expire(now); s.why != lagging {
+		t.Fatalf("the session has ended: %v, want %v", s.why, lagging)
+	}
+	if s.beat != (heartbeat{}) || s.alarm != 0 {
+		t.Errorf("after the end the heart beats on: %+v, and the clock rings at %d", s.beat, s.alarm)
+	}
+}

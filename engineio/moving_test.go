@@ -227,7 +227,8 @@ func TestBadProbe(t *testing.T) {
 	})
 }
 
-// A probing WebSocket that ends leaves polling as it was.
+// A probing WebSocket that ends leaves polling as it was, and the client may try another one at
+// once.
 func TestProbeEnds(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		sid := s.open()
@@ -239,6 +240,9 @@ func TestProbeEnds(t *testing.T) {
 		s.wantPost(sid, "4a", 200, "ok")
 		s.wantGet(sid, 200, "4a")
 		s.wantAlive()
+		w = s.websocket("&sid=" + sid)
+		w.send("2probe")
+		w.want("3probe")
 	})
 }
 

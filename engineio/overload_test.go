@@ -51,7 +51,7 @@ func newPolling(t *testing.T, l Limits) *Session {
 		t.Fatal(err)
 	}
 	s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil), nil)
-	t.Cleanup(func() { s.end(closedHere) })
+	t.Cleanup(func() { s.lose(closedHere) })
 	return s
 }
 
