@@ -134,3 +134,26 @@ func TestClosedPanics(t *testing.T) {
 		}
 	})
 }
+
+// A panickingWriter is the response to a request that middleware gives up.
+type panickingWriter struct{ *httptest.ResponseRecorder }
+
+func (panickingWriter) Write([]byte) (int, error) { panic(http.ErrAbortHandler) }
+
+// A panic of the writer of the open packet comes after the session has opened: it counts, and
+// Shutdown ends it.
+func TestWriterPanics(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		func() {
+			defer func() { recover() }()
+			s.server.ServeHTTP(panickingWriter{httptest.NewRecorder()}, httptest.NewRequest("GET", base+"?EIO=4&transport=polling", nil))
+		}()
+		if got := s.server.Count(); got != (engineio.Count{Polling: 1}) {
+			t.Errorf("%+v, want one session", got)
+		}
+		if err := s.server.Shutdown(s.t.Context()); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		s.wantEnd(engineio.ServerShuttingDown)
+	})
+}

@@ -114,9 +114,18 @@ func TestSubprotocolMalformed(t *testing.T) {
 	})
 }
 
-// Sessions are counted by their transport, as long as they are open.
+// Sessions are counted by their transport, as long as they are open. One that is about to open is
+// not counted yet.
 func TestCount(t *testing.T) {
-	inBubble(t, nil, func(s *site) {
+	opened := 0
+	open := func(e echo) engineio.Receiver {
+		if got := e.site.server.Count(); got.Polling+got.WebSocket != opened {
+			t.Errorf("%+v while another session opens, want %d", got, opened)
+		}
+		opened++
+		return e
+	}
+	withReceiver(t, nil, open, func(s *site) {
 		want := func(polling, websocket int) {
 			t.Helper()
 			synctest.Wait()
