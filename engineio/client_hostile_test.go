@@ -212,7 +212,7 @@ func respond(status int, body string) func(http.ResponseWriter, *http.Request) {
 
 const html = "<!DOCTYPE html><html><body>Bad Gateway</body></html>"
 
-// What is no server answers the first request.
+// What is no server answers the first request. The error wraps no refusal, and no nil.
 func TestClientNoServer(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -236,6 +236,9 @@ func TestClientNoServer(t *testing.T) {
 					e, ok := errors.AsType[*engineio.ResponseError](err)
 					if !ok || e.Status != tt.status || e.Method != "GET" || e.Refusal != nil || !strings.HasPrefix(tt.body, string(e.Body)) || len(e.Body) != min(len(tt.body), 1024) {
 						t.Errorf("error %v, %+v", err, e)
+					}
+					if refusal, ok := errors.AsType[*engineio.Refusal](err); ok || slices.Contains(e.Unwrap(), nil) {
+						t.Errorf("error %v wraps %v, and the refusal %v", err, e.Unwrap(), refusal)
 					}
 				})
 			})

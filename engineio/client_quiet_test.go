@@ -205,6 +205,26 @@ func TestClientWithoutReceiver(t *testing.T) {
 	})
 }
 
+// No message is delivered after Close, not even one in the answer to the GET that goes on while
+// what was queued is posted.
+func TestClientMessageAfterClose(t *testing.T) {
+	answered := false
+	server := &fake{post: never, get: func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(time.Second)
+		respond(200, "4late")(w, r)
+		answered = true
+	}}
+	withFake(t, server, func(s *site) {
+		r := s.mustConnect(pollingOnly)
+		synctest.Wait() // the GET is under way
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
+		if got := len(r.messages); got != 0 || !answered {
+			t.Errorf("%d messages after Close; the GET was answered: %t", got, answered)
+		}
+	})
+}
+
 // A noted connection notes that it was closed.
 type noted struct {
 	net.Conn
@@ -341,4 +361,44 @@ func endedClient(s *site, o *engineio.DialOptions) weak.Pointer[engineio.Client]
 	c.Close()
 	<-c.Done()
 	return weak.Make(c)
+}
+
+// A client that has ended keeps nothing of a transport of its own, though the user keeps the
+// client.
+func TestClientFreesTransport(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		c, dialer := ownTransportClient(s)
+		c.Close()
+		<-c.Done()
+		for i := 0; i < 10 && dialer.Value() != nil; i++ {
+			time.Sleep(time.Hour) // for the connections to end, and for timers that were stopped
+			runtime.GC()
+		}
+		if dialer.Value() != nil {
+			t.Error("the transport is kept")
+		}
+		runtime.KeepAlive(c)
+	})
+}
+
+// ownTransportClient returns a client with a transport of its own, and what that dials with,
+// to which nothing of the test's refers.
+//
+//go:noinline
+func ownTransportClient(s *site) (*engineio.Client, weak.Pointer[siteDialer]) {
+	defer func(before http.RoundTripper) { http.DefaultTransport = before }(http.DefaultTransport)
+	d := &siteDialer{s}
+	http.DefaultTransport = &http.Transport{DialContext: d.dial}
+	c, err := engineio.Dial(s.t.Context(), clientURL, func(*engineio.Client) engineio.Receiver { return ignored{} }, pollingOnly)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c, weak.Make(d)
+}
+
+// A siteDialer dials a site's server.
+type siteDialer struct{ s *site }
+
+func (d *siteDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return d.s.listener.DialContext(ctx, network, address)
 }

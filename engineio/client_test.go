@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -406,25 +407,27 @@ func TestClientQueueFull(t *testing.T) {
 	}
 }
 
-// A receiver that panics or ends its goroutine ends the session and nothing else.
+// A receiver that panics or ends its goroutine ends the session at once, and nothing else.
 func TestClientReceiverPanics(t *testing.T) {
-	for _, tt := range kinds {
-		t.Run(tt.name, func(t *testing.T) {
-			inBubble(t, nil, func(s *site) {
-				var log lines
-				o := *cmpOptions(tt.o)
-				o.Logger = slog.New(slog.NewTextHandler(&log, nil))
-				r, err := s.connectTo(s.t.Context(), clientURL, &o, func(_ *taker, text string) { panic(text) })
-				if err != nil {
-					t.Fatal(err)
-				}
-				r.c.Send(text("ouch"))
-				r.wantEnd(engineio.TransportError)
-				if !strings.Contains(log.String(), "ouch") {
-					t.Errorf("log: %s", log.String())
-				}
+	for logged, end := range map[string]func(){"ouch": func() { panic("ouch") }, "Goexit was called": runtime.Goexit} {
+		for _, tt := range kinds {
+			t.Run(tt.name+" "+logged, func(t *testing.T) {
+				inBubble(t, nil, func(s *site) {
+					var log lines
+					o := *cmpOptions(tt.o)
+					o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+					r, err := s.connectTo(s.t.Context(), clientURL, &o, func(*taker, string) { end() })
+					if err != nil {
+						t.Fatal(err)
+					}
+					r.c.Send(text("a"))
+					r.wantEnd(engineio.TransportError)
+					if !strings.Contains(log.String(), logged) {
+						t.Errorf("log: %s", log.String())
+					}
+				})
 			})
-		})
+		}
 	}
 }
 
