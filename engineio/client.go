@@ -101,7 +101,7 @@ func (c *Client) Send(ms ...*Message) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	err := c.send(ms)
-	if err != nil && c.untold() {
+	if c.untold() {
 		c.start(c.tell)
 	}
 	return err
