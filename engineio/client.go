@@ -56,7 +56,7 @@ type Client struct {
 	delivery sync.Mutex
 	renewal  renewal // of the goroutine that reads the WebSocket
 
-	first []byte // packets that came in one body with the open packet
+	first []byte // packets that came in one body with the open packet; nil: none did
 	done  chan struct{}
 }
 

@@ -110,13 +110,11 @@ func (c *Client) dialPolling(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first, rest, more := bytes.Cut(body, []byte{packet.Separator})
+	first, rest, _ := bytes.Cut(body, []byte{packet.Separator})
 	if c.open, err = parseFirst(first); err != nil {
 		return notPackets(body, err)
 	}
-	if more {
-		c.first = rest
-	}
+	c.first = rest
 	return nil
 }
 
