@@ -53,6 +53,9 @@ func newWeb(rawURL string, o *DialOptions) (*web, error) {
 	case u.Path == "":
 		u.Path = defaultPath
 	}
+	if _, err := url.Parse(u.String()); err != nil { // as requests have it: the rules for http are stricter than those for ws
+		return nil, withoutURL(err)
+	}
 	w := &web{o: o, url: *u, jar: o.HTTPClient.Jar}
 	if w.jar == nil {
 		w.jar, _ = cookiejar.New(nil) // it never fails

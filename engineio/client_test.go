@@ -731,6 +731,7 @@ func TestDialArguments(t *testing.T) {
 		{"http://", engineio.DialOptions{}, "host"},
 		{"http://example.com/#top", engineio.DialOptions{}, "fragment"},
 		{"http://a b", engineio.DialOptions{}, "host name"},
+		{"ws://::1:3000", engineio.DialOptions{}, "dial: invalid port"},
 		{clientURL, engineio.DialOptions{Transports: []string{}}, "DialOptions.Transports"},
 		{clientURL, engineio.DialOptions{Transports: []string{"pigeon"}}, `DialOptions.Transports[0] is "pigeon"`},
 		{clientURL, engineio.DialOptions{Deflate: &handshake.DeflateOptions{ClientMaxWindowBits: 99}}, "DialOptions.Deflate.ClientMaxWindowBits is 99"},
