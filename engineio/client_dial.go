@@ -134,7 +134,10 @@ func (c *Client) dialWebSocket(ctx context.Context) error {
 	}
 	if err != nil {
 		ws.CloseNow()
-		<-ws.Done()
+		select {
+		case <-ws.Done(): // at once, but for a WebSocket that the server has ended
+		case <-ctx.Done():
+		}
 		return err
 	}
 	c.ws.Store(ws)

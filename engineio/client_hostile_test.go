@@ -431,14 +431,8 @@ func TestClientMaskedFrame(t *testing.T) {
 func TestClientDefaultMaxPayload(t *testing.T) {
 	for length, fits := range map[int64]bool{32 << 20: true, 32<<20 + 1: false} {
 		server := &fake{any: func(w http.ResponseWriter, r *http.Request) bool {
-			nc, _, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				t.Error(err)
-				return true
-			}
+			nc := acceptRaw(t, w, r)
 			defer nc.Close()
-			io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "+
-				acceptKey(r.Header.Get("Sec-WebSocket-Key"))+"\r\n\r\n")
 			b := append(frame.Header{Fin: true, Opcode: frame.Text, Length: int64(len(goodOpen) + 1)}.Append(nil), "0"+goodOpen...)
 			nc.Write(frame.Header{Fin: true, Opcode: frame.Binary, Length: length}.Append(b)) // the length alone decides
 			io.Copy(io.Discard, nc)

@@ -236,16 +236,34 @@ func (n noted) Close() error {
 	return n.Conn.Close()
 }
 
-// endLate is for fakes: it sends a first message on a WebSocket, unless that is empty, and when so
-// many bytes have come it sends a Close frame, and ends the stream a second later.
-func endLate(w http.ResponseWriter, r *http.Request, first string, bytes int64) {
+// noteClose has s note that a connection of its clients was closed.
+func noteClose(s *site, closed *atomic.Bool) {
+	dial := s.http.Transport.(*http.Transport).DialContext
+	s.http = &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dial(ctx, network, address)
+			return noted{c, closed}, err
+		},
+	}}
+}
+
+// acceptRaw accepts a WebSocket and returns its stream.
+func acceptRaw(t *testing.T, w http.ResponseWriter, r *http.Request) net.Conn {
 	nc, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(err)
+		t.Error(err)
+		panic(http.ErrAbortHandler)
 	}
-	defer nc.Close()
 	io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "+
 		acceptKey(r.Header.Get("Sec-WebSocket-Key"))+"\r\n\r\n")
+	return nc
+}
+
+// endLate is for fakes: it sends a first message on a WebSocket, unless that is empty, and when so
+// many bytes have come it sends a Close frame, and ends the stream a second later.
+func endLate(t *testing.T, w http.ResponseWriter, r *http.Request, first string, bytes int64) {
+	nc := acceptRaw(t, w, r)
+	defer nc.Close()
 	if first != "" {
 		nc.Write(append(frame.Header{Fin: true, Opcode: frame.Text, Length: int64(len(first))}.Append(nil), first...))
 	}
@@ -258,18 +276,13 @@ func endLate(w http.ResponseWriter, r *http.Request, first string, bytes int64) 
 // server takes its time to end the stream.
 func TestClientDoneWhenClosed(t *testing.T) {
 	server := &fake{any: func(w http.ResponseWriter, r *http.Request) bool {
-		endLate(w, r, "0"+goodOpen, 2+4+2) // a Close frame with its mask and a code
+		endLate(t, w, r, "0"+goodOpen, 2+4+2) // a Close frame with its mask and a code
 		return true
 	}}
 	withFake(t, server, func(s *site) {
 		var closed atomic.Bool
-		dial := s.http.Transport.(*http.Transport).DialContext
-		o := &engineio.DialOptions{Transports: []string{"websocket"}, HTTPClient: &http.Client{Transport: &http.Transport{
-			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				c, err := dial(ctx, network, address)
-				return noted{c, &closed}, err
-			},
-		}}}
+		noteClose(s, &closed)
+		o := &engineio.DialOptions{Transports: []string{"websocket"}, HTTPClient: s.http}
 		start := time.Now()
 		c, err := engineio.Dial(s.t.Context(), clientURL, func(c *engineio.Client) engineio.Receiver {
 			c.Close()
@@ -290,7 +303,7 @@ func TestClientDoneWhenProbeClosed(t *testing.T) {
 	server := &fake{any: func(w http.ResponseWriter, r *http.Request) bool {
 		probes := r.Header.Get("Upgrade") != ""
 		if probes {
-			endLate(w, r, "", int64(2+4+len("2probe")))
+			endLate(t, w, r, "", int64(2+4+len("2probe")))
 		}
 		return probes
 	}}
@@ -304,6 +317,39 @@ func TestClientDoneWhenProbeClosed(t *testing.T) {
 			t.Errorf("done after %v, want one second", d)
 		}
 	})
+}
+
+// Dial leaves no connection behind if the server ends the WebSocket without an open packet, but
+// waits for the end of the stream no longer than its ctx allows.
+func TestDialWebSocketEnded(t *testing.T) {
+	for _, octets := range []string{
+		"\x88\x02\x03\xE8",          // a Close frame
+		"\x81\x81\x00\x00\x00\x004", // a masked frame (RFC 6455, section 5.1)
+	} {
+		for limit, want := range map[time.Duration]time.Duration{time.Second: time.Second, time.Hour: 5 * time.Second} {
+			server := &fake{any: func(w http.ResponseWriter, r *http.Request) bool {
+				nc := acceptRaw(t, w, r)
+				defer nc.Close()
+				io.WriteString(nc, octets)
+				time.Sleep(time.Minute)
+				return true
+			}}
+			withFake(t, server, func(s *site) {
+				var closed atomic.Bool
+				noteClose(s, &closed)
+				ctx, cancel := context.WithTimeout(s.t.Context(), limit)
+				defer cancel()
+				start := time.Now()
+				_, err := s.connectTo(ctx, clientURL, websocketOnly, nil)
+				if d := time.Since(start); err == nil || errors.Is(err, context.DeadlineExceeded) || d != want || closed.Load() != (want < limit) {
+					t.Errorf("after %q, with a limit of %v: %v after %v; the connection is closed: %t", octets, limit, err, d, closed.Load())
+				}
+				if time.Sleep(time.Minute); !closed.Load() {
+					t.Errorf("after %q, with a limit of %v, the connection stays open", octets, limit)
+				}
+			})
+		}
+	}
 }
 
 // Done tells that open has returned and that the receiver knows of the end, also where open
