@@ -7,8 +7,8 @@ import (
 	"github.com/parleyws/parley/engineio"
 )
 
-// SendAll reaches sessions on either transport, in order, and passes over
-// those that have ended.
+// SendAll reaches sessions on either transport, many of them and a single one, in order, and
+// passes over those that have ended.
 func TestSendAll(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		var all []*engineio.Session
@@ -29,7 +29,10 @@ func TestSendAll(t *testing.T) {
 		for i := range 2 {
 			engineio.SendAll(all, engineio.NewMessage(fmt.Append(nil, i), false), engineio.NewMessage([]byte("b"), false))
 		}
-		const want = "40\x1e4b\x1e41\x1e4b"
+		for i := range all {
+			engineio.SendAll(all[i:i+1], engineio.NewMessage([]byte("alone"), false))
+		}
+		const want = "40\x1e4b\x1e41\x1e4b\x1e4alone"
 		for i := range 60 {
 			switch {
 			case i%3 == 0 && i%10 != 0:
@@ -37,7 +40,7 @@ func TestSendAll(t *testing.T) {
 			case i%3 != 0 && i%10 == 0:
 				sockets[i-i/3-1].wantClosed()
 			case i%3 != 0:
-				for _, m := range []string{"40", "4b", "41", "4b"} {
+				for _, m := range []string{"40", "4b", "41", "4b", "4alone"} {
 					sockets[i-i/3-1].want(m)
 				}
 			}
