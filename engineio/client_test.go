@@ -696,7 +696,8 @@ func TestClientTransports(t *testing.T) {
 	}
 }
 
-// A refusal of the server can be read, and is what the error of the only transport wraps.
+// A refusal of the server can be read, and is what the error of the only transport wraps. The
+// error of a WebSocket's handshake can be read too.
 func TestClientRefused(t *testing.T) {
 	o := &engineio.Options{Hooks: engineio.Hooks{Allow: func(*http.Request) error { return errors.New("not you") }}}
 	for _, tt := range kinds[:2] {
@@ -708,6 +709,9 @@ func TestClientRefused(t *testing.T) {
 			}
 			if _, ok := errors.Unwrap(err).(*engineio.ResponseError); !ok {
 				t.Errorf("%s: %v wraps %T, want a *ResponseError", tt.name, err, errors.Unwrap(err))
+			}
+			if d, ok := errors.AsType[*handshake.DialError](err); ok != (tt.name == "websocket") || ok && d.Status != 403 {
+				t.Errorf("%s: %v wraps the error of a handshake: %t", tt.name, err, ok)
 			}
 		})
 	}
