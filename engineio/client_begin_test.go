@@ -2,6 +2,7 @@ package engineio_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -59,6 +60,35 @@ func TestClientUpgradeNotOffered(t *testing.T) {
 		<-time.After(time.Second)
 		if err := r.c.Flush(context.Background()); err != nil || r.c.Transport() != "polling" {
 			t.Errorf("Flush: %v, transport %s", err, r.c.Transport())
+		}
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
+	})
+}
+
+// A server may answer the probe late, as long as UpgradeTimeout has not passed, also when it pings
+// over long-polling meanwhile.
+func TestClientUpgradeSlow(t *testing.T) {
+	server := &fake{
+		open: `{"sid":"x","upgrades":["websocket"],"pingInterval":1000,"pingTimeout":1000}`,
+		get: func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case <-time.After(time.Second):
+				io.WriteString(w, "2")
+			case <-r.Context().Done():
+			}
+		},
+		ws: func(c *conn.Conn, _ *http.Request) {
+			time.Sleep(8500 * time.Millisecond)
+			c.Write(context.Background(), conn.Text, []byte("3probe"))
+			waitForEnd(c)
+		},
+	}
+	withFake(t, server, func(s *site) {
+		r := s.mustConnect(nil)
+		time.Sleep(9500 * time.Millisecond) // the GET that was under way is answered
+		if got := r.c.Transport(); got != "websocket" {
+			t.Errorf("the session stays on %s", got)
 		}
 		r.c.Close()
 		r.wantEnd(engineio.ForcedClose)

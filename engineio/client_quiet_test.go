@@ -175,6 +175,42 @@ func TestClientClosesBodies(t *testing.T) {
 	})
 }
 
+// A poster is a user's transport that keeps the ctx of each POST.
+type poster struct {
+	http.RoundTripper
+	posts []context.Context
+}
+
+func (p *poster) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost {
+		p.posts = append(p.posts, r.Context())
+	}
+	return p.RoundTripper.RoundTrip(r)
+}
+
+// The ctx of a POST ends with it: nothing of an answered POST stays for the rest of the time that
+// it might have taken.
+func TestClientEndsContexts(t *testing.T) {
+	withFake(t, new(fake), func(s *site) {
+		p := &poster{RoundTripper: s.http.Transport}
+		r := s.mustConnect(&engineio.DialOptions{Transports: []string{"polling"}, HTTPClient: &http.Client{Transport: p}})
+		for range 3 {
+			r.c.Send(text("a"))
+			synctest.Wait()
+		}
+		for i, ctx := range p.posts {
+			if ctx.Err() == nil {
+				t.Errorf("the ctx of POST %d has not ended", i)
+			}
+		}
+		if len(p.posts) != 3 {
+			t.Errorf("%d POSTs, want 3", len(p.posts))
+		}
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
+	})
+}
+
 // A client without a transport of the user's leaves the idle connections of others alone, also
 // when its server is silent.
 func TestClientSilentLeavesOthers(t *testing.T) {
@@ -447,4 +483,50 @@ type siteDialer struct{ s *site }
 
 func (d *siteDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return d.s.listener.DialContext(ctx, network, address)
+}
+
+// A client that has ended keeps no message that it could not send, though the user keeps the client:
+// neither when the time after Close is over, nor when a POST fails in it, nor when the server closes.
+func TestClientDropsQueue(t *testing.T) {
+	for name, server := range map[string]*fake{
+		"no answer": {post: never},
+		"refused": {post: func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(2 * time.Second)
+			respond(502, html)(w, r)
+		}},
+		"closed by the server": {post: never, get: func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Millisecond)
+			respond(200, "1")(w, r)
+		}},
+	} {
+		withFake(t, server, func(s *site) {
+			r := s.mustConnect(pollingOnly)
+			r.c.Send(text("a"))
+			synctest.Wait() // it is on its way
+			queued := sendQueued(s.t, r.c)
+			time.Sleep(time.Second)
+			r.c.Close()
+			<-r.c.Done()
+			for range 10 {
+				if runtime.GC(); queued.Value() == nil {
+					break
+				}
+			}
+			if queued.Value() != nil {
+				t.Errorf("%s: the message is kept", name)
+			}
+			runtime.KeepAlive(r)
+		})
+	}
+}
+
+// sendQueued sends a message that nothing of the test's refers to.
+//
+//go:noinline
+func sendQueued(t *testing.T, c *engineio.Client) weak.Pointer[engineio.Message] {
+	m := text("queued")
+	if err := c.Send(m); err != nil {
+		t.Error(err)
+	}
+	return weak.Make(m)
 }
