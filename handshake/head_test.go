@@ -55,12 +55,14 @@ var malformed = []struct {
 	{"bare LF behind the request line", strings.Replace(sample(""), "1.1\r\n", "1.1\n", 1), 400},
 	{"bare LF behind a field", strings.Replace(sample(""), "13\r\n", "13\n", 1), 400},
 	{"bare LF at the end", strings.TrimSuffix(sample(""), "\r\n") + "\n", 400},
+	{"two bare LF at the end", strings.TrimSuffix(sample(""), "\r\n") + "\n\n", 400},
 	{"bare LF everywhere", strings.ReplaceAll(sample(""), "\r\n", "\n"), 400},
 	{"bare CR in a value", sample("X: a\rb\r\n"), 400},
 	{"bare CR as the end of a line", sample("X: a\rY: b\r\n"), 400},
 	{"CR CR LF", sample("X: a\r\r\n"), 400},
 	{"bare CR as a line", sample("\r\r\n"), 400},
 	{"NUL in a value", sample("X: a\x00b\r\n"), 400},
+	{"NUL instead of CR", sample("X: a\x00\n"), 400},
 	{"NUL in a name", sample("X\x00Y: a\r\n"), 400},
 	{"control character in a value", sample("X: a\x1Bb\r\n"), 400},
 	{"DEL in a value", sample("X: a\x7Fb\r\n"), 400},
@@ -154,6 +156,22 @@ func TestUnusualRequests(t *testing.T) {
 				t.Errorf("%s: %s: header has the origin %q, want %q", tt.name, path, got, tt.origin)
 			}
 		})
+	}
+}
+
+// TestLargeParserDropped: the memory of a large request is not there for the next ones.
+func TestLargeParserDropped(t *testing.T) {
+	o := &Options{Limits: Limits{HeadBytes: -1}}
+	for range 20 {
+		if _, err := AcceptConn(newMemConn(filled(2*keepBytes, 40)), o); err != nil {
+			t.Fatal(err)
+		}
+		var h Opening
+		h.Room()
+		if n := len(h.p.in); n > keepBytes {
+			t.Fatalf("the next request has %d bytes, want at most %d", n, keepBytes)
+		}
+		h.Release()
 	}
 }
 

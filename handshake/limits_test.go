@@ -51,6 +51,7 @@ func TestHeadLimits(t *testing.T) {
 		{"endless fields", nil, "GET / HTTP/1.1\r\n" + strings.Repeat("X: y\r\n", 1<<20), 431},
 		{"own limit of the head", &Options{Limits: Limits{HeadBytes: 300}}, filled(300, 1), 0},
 		{"own limit of the head and one", &Options{Limits: Limits{HeadBytes: 300}}, filled(301, 1), 431},
+		{"own limit of the head, without an end", &Options{Limits: Limits{HeadBytes: 300}}, strings.TrimSuffix(filled(305, 1), "\r\n\r\n"), 431},
 		{"own limit of lines", &Options{Limits: Limits{LineBytes: 50}}, line(50), 0},
 		{"own limit of lines and one", &Options{Limits: Limits{LineBytes: 50}}, line(51), 431},
 		{"own limit of fields", &Options{Limits: Limits{Fields: 5}}, fields(5), 0},
