@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -165,13 +166,16 @@ func TestHooks(t *testing.T) {
 }
 
 // TestHookTarget: should net/url find something wrong with a target that we
-// find nothing wrong with, the request is refused.
+// find nothing wrong with, the request is refused, and the error says what it is.
 func TestHookTarget(t *testing.T) {
 	var p parser
 	p.reset(&Options{KeepHeader: true})
 	err := p.hooks(newMemConn(""), &Result{Target: "/%zz"})
 	if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusBadRequest {
 		t.Errorf("error %v", err)
+	}
+	if cause, ok := errors.AsType[url.EscapeError](err); !ok || cause != "%zz" {
+		t.Errorf("error %v has the cause %v, want the malformed escape", err, cause)
 	}
 }
 
@@ -264,6 +268,29 @@ func TestAcceptConnTLS(t *testing.T) {
 			t.Errorf("origin %q: client: %v", tt.origin, err)
 		}
 		b.Close()
+	}
+}
+
+// TestRefusalOnWire is the whole of a refusal. Its date is the one of RFC 9110, section 5.6.7,
+// in another time zone.
+func TestRefusalOnWire(t *testing.T) {
+	h := Opening{Peer: newMemConn("")}
+	defer h.Release()
+	if !h.Take(copy(h.Room(), without("Upgrade"))) {
+		t.Fatal("not done")
+	}
+	const want = "HTTP/1.1 426 Upgrade Required\r\n" +
+		"Upgrade: websocket\r\n" +
+		"Connection: close\r\n" +
+		"Connection: Upgrade\r\n" +
+		"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" +
+		"Content-Type: text/plain; charset=utf-8\r\n" +
+		"X-Content-Type-Options: nosniff\r\n" +
+		"Content-Length: 35\r\n\r\n" +
+		"no Upgrade field, want \"websocket\"\n"
+	now := time.Date(1994, 11, 6, 10, 49, 37, 0, time.FixedZone("", 2*60*60))
+	if got := string(h.Response(now)); got != want {
+		t.Errorf("response %q, want %q", got, want)
 	}
 }
 

@@ -209,6 +209,7 @@ func TestRefusalReasons(t *testing.T) {
 		{"subprotocol no token", sample("Sec-WebSocket-Protocol: a, b c\r\n"), `Sec-WebSocket-Protocol is "a, b c", of which "b c" is not a token`, false},
 		{"extensions", sample("Sec-WebSocket-Extensions: foo bar\r\n"), `Sec-WebSocket-Extensions is "foo bar", which is not a list of extensions`, false},
 		{"empty extensions", sample("Sec-WebSocket-Extensions:\r\n"), `Sec-WebSocket-Extensions is "", which is not a list of extensions`, false},
+		{"not yet long", replace("Upgrade: websocket", "Upgrade: "+strings.Repeat("x", 256)), `Upgrade is "` + strings.Repeat("x", 256) + `", want "websocket"`, false},
 		{"long", replace("Upgrade: websocket", "Upgrade: "+strings.Repeat("x", 300)), `Upgrade is "` + strings.Repeat("x", 256) + `"..., want "websocket"`, false},
 
 		{"request line", replace("GET /chat?x=1", "GET"), `malformed request line "GET HTTP/1.1"`, raw},
@@ -216,6 +217,7 @@ func TestRefusalReasons(t *testing.T) {
 		{"target form", replace("/chat?x=1", "chat"), `malformed request target "chat"`, raw},
 		{"field", sample("X Y: a\r\n"), `malformed header field "X Y: a"`, raw},
 		{"line end", sample("X: a\n"), `line "X: a" does not end in CR LF`, raw},
+		{"line end, bare CR", sample("X: a\rY: b\r\n"), `line "X: a" does not end in CR LF`, raw},
 		{"control character", sample("X: a\x00b\r\n"), `control character "\x00" in the line after "X: a"`, raw},
 		{"two Hosts", sample("Host: example.com\r\n"), "2 Host fields, want one", raw},
 		{"Host", replace("example.com", "a/b"), `malformed Host "a/b"`, raw},
