@@ -12,6 +12,7 @@ func TestTables(t *testing.T) {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	const token = letters + "0123456789!#$%&'*+-.^_`|~" // RFC 9110, section 5.6.2
 	const host = letters + "0123456789-._~"             // RFC 3986, section 2.3
+	const hex = "0123456789ABCDEFabcdef"                // RFC 3986, section 2.1
 	for i := range 256 {
 		c := byte(i)
 		if got, want := isTokenChar(c), strings.IndexByte(token, c) >= 0; got != want {
@@ -19,6 +20,9 @@ func TestTables(t *testing.T) {
 		}
 		if got, want := hostChars[c], strings.IndexByte(host, c) >= 0; got != want {
 			t.Errorf("hostChars[%#02x] = %v", c, got)
+		}
+		if got, want := isHex(c), strings.IndexByte(hex, c) >= 0; got != want {
+			t.Errorf("isHex(%#02x) = %v", c, got)
 		}
 		want := c
 		if 'A' <= c && c <= 'Z' {
