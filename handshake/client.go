@@ -22,8 +22,8 @@ type DialOptions struct {
 	// HTTPClient sends the request, with its proxy, TLS settings, dialer,
 	// cookie jar and Timeout, which bounds the handshake alone. It follows a
 	// redirect only if its CheckRedirect is set. If it or its Transport is nil,
-	// Dial uses a transport like http.DefaultTransport that accepts at most
-	// 64 KiB and 100 fields of response head.
+	// Dial uses a transport like http.DefaultTransport that waits at most 30 s for
+	// the head of the response, and accepts at most 64 KiB and 100 fields of it.
 	//
 	// Where the Transport is an *http.Transport, and not a type that wraps one,
 	// the request goes over HTTP/1.1 whatever the transport's Protocols are. An

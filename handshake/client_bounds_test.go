@@ -23,10 +23,11 @@ func TestDialTimeout(t *testing.T) {
 		want         time.Duration // when Dial fails; 0: it does not
 	}{
 		{"timeout", second, 0, time.Hour, second},
+		{"the shortest timeout", 1, 0, time.Hour, 1},
 		{"ctx", 0, second, time.Hour, second},
 		{"the earlier", 3 * second, 2 * second, time.Hour, 2 * second},
 		{"in time", 2 * second, 3 * second, second, 0},
-		{"our own transport's", 0, 0, time.Hour, responseHeaderTime},
+		{"our own transport's", 0, 0, time.Hour, 30 * second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -127,6 +127,42 @@ func TestDialSlowBody(t *testing.T) {
 	})
 }
 
+// TestDialDrainedBody: nor does a body that reads up to its end when it is
+// closed, as that of a transport that wants to use a connection again.
+func TestDialDrainedBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := scripted(func(nc net.Conn, _ *http.Request) {
+			defer nc.Close()
+			io.WriteString(nc, "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2000\r\n\r\n"+strings.Repeat("b", 1500))
+			io.Copy(io.Discard, nc)
+		})
+		base := client.Transport
+		client.Transport = tripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := base.RoundTrip(r)
+			if err == nil {
+				resp.Body = drainedBody{resp.Body}
+			}
+			return resp, err
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		_, _, err := Dial(ctx, "ws://example.com/", &DialOptions{HTTPClient: client})
+		e, ok := errors.AsType[*DialError](err)
+		if took := time.Since(start); !ok || len(e.Body) != refusalBytes || took != refusalTime {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
+}
+
+// A drainedBody is read up to its end before it is closed.
+type drainedBody struct{ io.ReadCloser }
+
+func (b drainedBody) Close() error {
+	io.Copy(io.Discard, b.ReadCloser)
+	return b.ReadCloser.Close()
+}
+
 // TestDialSwitchedWrongly: of a 101 that does not open a connection no body is
 // read, and waited for: what follows belongs to another protocol.
 func TestDialSwitchedWrongly(t *testing.T) {

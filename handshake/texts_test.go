@@ -3,6 +3,7 @@ package handshake
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -133,6 +134,26 @@ func TestDialRedirectNotFollowed(t *testing.T) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	_, _, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
 	const want = `websocket: dial: 302 Found: the server redirects to Location "/b", want 101; HTTPClient.CheckRedirect did not follow it`
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %v", err, want)
+	}
+}
+
+// TestDialRedirectFollowed: an error after a redirect to another host does not
+// take that host for a proxy.
+func TestDialRedirectFollowed(t *testing.T) {
+	client := scripted(func(nc net.Conn, r *http.Request) {
+		defer nc.Close()
+		if r.Host == "example.com" {
+			io.WriteString(nc, "HTTP/1.1 302 Found\r\nLocation: ws://other.example:81/\r\nContent-Length: 0\r\n\r\n")
+			return
+		}
+		io.WriteString(nc, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+	})
+	client.Transport = tripper(client.Transport.RoundTrip) // wrapped, it may go to a proxy for ws
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return nil }
+	_, _, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
+	const want = "websocket: dial: 404 Not Found: the server did not switch protocols, want 101"
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %v", err, want)
 	}
