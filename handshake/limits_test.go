@@ -90,7 +90,7 @@ func TestHeadLinear(t *testing.T) {
 		{"many lines", "x\r\nX: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			const size = 64 << 10
+			const size = 16 << 10
 			in := map[int]string{}
 			for _, n := range []int{size, 2 * size} {
 				in[n] = sample("X: " + strings.Repeat(tt.unit, n/len(tt.unit)) + "\r\n")
