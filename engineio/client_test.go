@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -15,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/handshake"
 )
@@ -294,6 +296,45 @@ func TestClientOrderAcrossUpgrade(t *testing.T) {
 			r.wantEnd(engineio.ForcedClose)
 		})
 	}
+}
+
+// A client moves only when the last POST has been answered, though no GET is under way any more:
+// what it sends over the WebSocket can't overtake what the POST carries.
+func TestClientAwaitsPOST(t *testing.T) {
+	var got lines
+	server := &fake{
+		get: func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(time.Second)
+			io.WriteString(w, "6")
+		},
+		post: func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			time.Sleep(3 * time.Second)
+			fmt.Fprintf(&got, "%s, ", body)
+			io.WriteString(w, "ok")
+		},
+		ws: func(c *conn.Conn, _ *http.Request) {
+			c.Each(context.Background(), func(m conn.Message) error {
+				fmt.Fprintf(&got, "%s, ", m.Payload)
+				if string(m.Payload) == "2probe" {
+					c.Write(context.Background(), conn.Text, []byte("3probe"))
+				}
+				return nil
+			})
+		},
+	}
+	withFake(t, server, func(s *site) {
+		r := s.mustConnect(nil)
+		r.c.Send(text("by POST"))
+		time.Sleep(2 * time.Second)
+		r.c.Send(text("by WebSocket"))
+		time.Sleep(2 * time.Second)
+		if want := "2probe, 4by POST, 5, 4by WebSocket, "; got.String() != want {
+			t.Errorf("the server has got %q, want %q", got.String(), want)
+		}
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
+	})
 }
 
 // The server's Close and Shutdown, and a queue that is sent before.

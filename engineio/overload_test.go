@@ -90,6 +90,19 @@ func TestLargeTextMemory(t *testing.T) {
 	}
 }
 
+// The buffer in which a text was made is used for the next one: a text takes no more allocations
+// than a binary message, which needs no such buffer.
+func TestTextAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("a pool drops some of what it is given")
+	}
+	data := make([]byte, 1000)
+	text := testing.AllocsPerRun(100, func() { NewMessage(data, false) })
+	if binary := testing.AllocsPerRun(100, func() { NewMessage(data, true) }); text > binary {
+		t.Errorf("a text takes %v allocations, a binary message %v", text, binary)
+	}
+}
+
 // A placed is a Reader that notes where the first bytes were put.
 type placed struct {
 	io.Reader
