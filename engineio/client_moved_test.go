@@ -13,8 +13,8 @@ import (
 )
 
 // A client that has moved to a WebSocket keeps nothing of long-polling: its own transport has
-// no connection any more, no message is queued, no WebSocket is probed, and no clock rings for
-// the probe.
+// no connection any more, no message is queued, no WebSocket is probed, and no probe is to end,
+// for which the clock would ring without end.
 func TestClientMoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := pipe.Listen()
@@ -52,8 +52,8 @@ func TestClientMoved(t *testing.T) {
 		c.state, c.probing, c.probe = probed, ws, momentOf(time.Now().Add(time.Minute))
 		c.queue = []*Message{noopMessage}
 		c.moveIfQuiet()
-		if c.state != upgraded || c.alarm != 0 || c.queue != nil || c.probing != nil {
-			t.Errorf("in state %d a clock rings at %v, %d messages are queued, and %p is probed", c.state, moment(c.alarm).time(), len(c.queue), c.probing)
+		if c.state != upgraded || c.probe != 0 || c.queue != nil || c.probing != nil {
+			t.Errorf("in state %d a probe ends at %v, %d messages are queued, and %p is probed", c.state, c.probe.time(), len(c.queue), c.probing)
 		}
 		c.mu.Unlock()
 		synctest.Wait()

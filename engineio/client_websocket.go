@@ -139,7 +139,6 @@ func (c *Client) moveIfQuiet() {
 	c.ws.Store(ws)
 	c.probing = nil
 	c.probe = 0
-	c.arm()
 	queue := c.queue
 	c.queue, c.queued = nil, 0
 	_ = c.transmit(append([]*Message{upgradeMessage}, queue...)) // the reader learns of an error
