@@ -99,7 +99,6 @@ func (c *Client) received(ws *conn.Conn, m conn.Message) {
 		c.mu.Lock()
 		defer c.unlock()
 		c.probed(ws, m)
-		ws.Quiet() // whatever carries messages is likely to be silent for a while now
 		return
 	}
 	c.delivery.Lock()

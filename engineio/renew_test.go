@@ -133,3 +133,25 @@ func TestClientReaderRenewed(t *testing.T) {
 		r.wantEnd(engineio.ForcedClose)
 	})
 }
+
+// The answer to its probe is a client's first message: an upgrade leaves it no stack that has
+// grown.
+func TestClientReaderRenewedByProbe(t *testing.T) {
+	server := new(fake)
+	withFake(t, server, func(s *site) {
+		sockets := make(chan *conn.Conn, 1)
+		server.ws = func(c *conn.Conn, _ *http.Request) {
+			sockets <- c
+			waitForEnd(c)
+		}
+		r := s.mustConnect(nil)
+		w := <-sockets
+		before := reader(t)
+		w.Write(s.t.Context(), conn.Text, []byte("3probe"))
+		if after := reader(t); after == before {
+			t.Errorf("read by %q before the answer to the probe, and after it", before)
+		}
+		r.c.Close()
+		r.wantEnd(engineio.ForcedClose)
+	})
+}
