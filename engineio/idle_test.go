@@ -107,24 +107,35 @@ func TestNoLimits(t *testing.T) {
 	})
 }
 
-// A message costs nothing per recipient.
+// A message costs nothing per recipient, in whichever form it goes out.
 func TestSendAllocs(t *testing.T) {
-	inBubble(t, nil, func(s *site) {
-		w := s.openWebSocket()
-		n := s.session()
-		m := engineio.NewMessage([]byte("hello"), false)
-		for range 100 {
-			n.Send(m)
-			w.want("4hello")
-		}
-		synctest.Wait()
-		got := testing.AllocsPerRun(100, func() {
-			if err := n.Send(m); err != nil {
-				t.Fatal(err)
+	inBubble(t, withVersion3(engineio.Limits{}), func(s *site) {
+		for _, tt := range []struct {
+			name   string
+			w      socket
+			binary bool
+			want   string
+		}{
+			{"text", s.openWebSocket(), false, "4hello"},
+			{"binary", s.openWebSocket(), true, "binary:hello"},
+			{"binary, version 3", s.openWebSocket3(""), true, "binary:\x04hello"},
+			{"base64, version 3", s.openWebSocket3("&b64=1"), true, "b4aGVsbG8="},
+		} {
+			n := <-s.sessions
+			m := engineio.NewMessage([]byte("hello"), tt.binary)
+			for range 100 {
+				n.Send(m)
+				tt.w.want(tt.want)
 			}
-		})
-		if got >= 1 {
-			t.Errorf("Send allocates %v times, want 0", got)
+			synctest.Wait()
+			got := testing.AllocsPerRun(100, func() {
+				if err := n.Send(m); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if got >= 1 {
+				t.Errorf("%s: Send allocates %v times, want 0", tt.name, got)
+			}
 		}
 	})
 }

@@ -86,6 +86,11 @@ func TestReaderRenewed(t *testing.T) {
 		if probed == before {
 			t.Error("not renewed by the first message")
 		}
+		w.send("2probe")
+		w.want("3probe")
+		if reader(t) != probed {
+			t.Error("renewed by a second probe")
+		}
 		w.send("5")
 		if reader(t) == probed {
 			t.Error("not renewed by an upgrade")
