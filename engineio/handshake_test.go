@@ -276,6 +276,53 @@ func TestNewID(t *testing.T) {
 	})
 }
 
+// A hookedWriter is a ResponseWriter that calls f before it writes.
+type hookedWriter struct {
+	*httptest.ResponseRecorder
+	f func()
+}
+
+func (w hookedWriter) Write(p []byte) (int, error) {
+	w.f()
+	return w.ResponseRecorder.Write(p)
+}
+
+// The id of a session that is over is free, even if the request that has opened the session is
+// still being answered: the end of that request does not take the id from the session that has
+// it by then.
+func TestIDGivenAgain(t *testing.T) {
+	opens := 0
+	var first chan struct{} // closed when the first request has been served
+	hook := func(*http.Request) (string, error) { return "again", nil }
+	receive := func(e echo) engineio.Receiver {
+		if opens++; opens == 2 {
+			<-first
+		}
+		return e
+	}
+	withReceiver(t, &engineio.Options{Hooks: engineio.Hooks{NewID: hook}}, receive, func(s *site) {
+		first = make(chan struct{})
+		second := make(chan response, 1)
+		w := hookedWriter{httptest.NewRecorder(), func() {
+			s.wantPost("again", "1", 200, "ok")
+			s.wantGet("again", 200, "6") // the last one, which makes the server forget the session
+			go func() {
+				r, _ := s.do(s.t.Context(), "GET", "transport=polling", "")
+				second <- r
+			}()
+			synctest.Wait()
+		}}
+		s.server.ServeHTTP(w, httptest.NewRequest("GET", base+"?EIO=4&transport=polling", nil))
+		s.wantEnd(engineio.TransportClose)
+		close(first)
+		if r := <-second; r.status != 200 {
+			t.Errorf("the second handshake: %d %q", r.status, r.body)
+		}
+		s.wantPost("again", "4a", 200, "ok")
+		s.wantGet("again", 200, "4a")
+	})
+}
+
 // "Cookie by option: io=SID; Path=/; HttpOnly; SameSite=Lax, on the polling
 // handshake only."
 func TestCookie(t *testing.T) {
