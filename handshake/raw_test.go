@@ -108,17 +108,40 @@ func TestReaderWithoutProgress(t *testing.T) {
 	}
 }
 
+// TestRefusalWithoutProgress: AcceptConn does not listen for ever to a refused peer either if
+// reads of the connection return nothing, not even an error once it is closed.
+func TestRefusalWithoutProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newMemConn("")
+		reads := 0
+		c.in = io.MultiReader(strings.NewReader(without("Upgrade")), readStep(func([]byte) (int, error) {
+			if reads++; reads > lingerBytes {
+				t.Error("it is read again and again")
+				return 0, io.EOF
+			}
+			return 0, nil
+		}))
+		if _, err := AcceptConn(c, nil); err == nil || !c.closed {
+			t.Errorf("error %v, closed %v", err, c.closed)
+		}
+	})
+}
+
 // TestResponseFails: the connection breaks before the response is out. Nobody listens to a
-// peer that can't be told of the refusal.
+// peer that can't be told of the refusal. Nor is our direction ended: CloseWrite of a *tls.Conn
+// would wait another 5 s for a peer that does not read.
 func TestResponseFails(t *testing.T) {
 	for _, in := range []string{sample(""), without("Upgrade")} {
-		c := newMemConn("")
+		c := &halfCloser{memConn: newMemConn("")}
 		c.in = io.MultiReader(strings.NewReader(in), readStep(func([]byte) (int, error) {
 			t.Errorf("%.20q: it is read after that", in)
 			return 0, io.EOF
 		}))
 		c.closed = true
 		_, err := AcceptConn(c, nil)
+		if c.ended {
+			t.Errorf("%.20q: CloseWrite is called after that", in)
+		}
 		if _, refused := errors.AsType[*Error](err); !refused && !errors.Is(err, net.ErrClosed) {
 			t.Errorf("error %v, want %v", err, net.ErrClosed)
 		}
@@ -313,6 +336,23 @@ func TestRefusalEndsTheStream(t *testing.T) {
 			t.Errorf("the refusal is %q", got)
 		}
 	}
+}
+
+// Once a refused peer has ended the stream, AcceptConn closes the connection, and nothing closes
+// it again after that.
+func TestRefusalClosesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newMemConn(without("Upgrade"))
+		if _, err := AcceptConn(c, nil); err == nil || !c.closed {
+			t.Errorf("error %v, closed %v", err, c.closed)
+		}
+		c.closed = false
+		<-time.After(time.Minute)
+		synctest.Wait()
+		if c.closed {
+			t.Error("it was closed again")
+		}
+	})
 }
 
 // What a guard has done without an error leaves no deadline.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -177,6 +178,27 @@ func TestRefusalArrives(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRefusalArrivesFull: the peer is listened to also if its request has filled the memory
+// that it was read into.
+func TestRefusalArrivesFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pipe.New()
+		defer a.Close()
+		io.WriteString(a, strings.Replace(filled(readBytes, 2), "Upgrade: websocket", "Upgrade: something", 1))
+		h := Opening{p: parsers.New().(*parser)}
+		defer h.Release()
+		h.p.reset(h.options())
+		start := time.Now()
+		_, err := h.Accept(b)
+		if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusUpgradeRequired || h.p.n != len(h.p.in) {
+			t.Errorf("error %v after %d bytes, want %v after %d", err, h.p.n, http.StatusUpgradeRequired, len(h.p.in))
+		}
+		if took := time.Since(start); took != lingerTime {
+			t.Errorf("took %v, want %v", took, lingerTime)
+		}
+	})
 }
 
 // TestTLSTimeout: half a TLS handshake is half a handshake.
