@@ -51,6 +51,14 @@ func serveEcho(nc net.Conn) {
 	io.Copy(nc, nc)
 }
 
+// serveNotFound refuses a request.
+func serveNotFound(nc net.Conn) {
+	defer nc.Close()
+	if _, err := http.ReadRequest(bufio.NewReader(nc)); err == nil {
+		io.WriteString(nc, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+	}
+}
+
 // TestDialDeaf: over a stream that ignores deadlines Dial succeeds within a
 // second, whatever lies in between, and the connection that it gives has read
 // deadlines.

@@ -214,15 +214,18 @@ func TestProxyTLS(t *testing.T) {
 	}
 }
 
-// TestSOCKS: a SOCKS proxy connects to ws and wss servers; that is net/http's to do.
+// TestSOCKS: a SOCKS proxy connects to ws and wss servers; that is net/http's to do. The
+// answer of a server that refuses is not taken for the proxy's.
 func TestSOCKS(t *testing.T) {
 	config := tlsConfig(t)
 	for _, tt := range []struct {
 		url   string
 		serve func(nc net.Conn)
+		want  string // the error, "" for none
 	}{
-		{"ws://example.com/", serveEcho},
-		{"wss://example.com/", func(nc net.Conn) { serveEcho(tls.Server(nc, config.server)) }},
+		{"ws://example.com/", serveEcho, ""},
+		{"wss://example.com/", func(nc net.Conn) { serveEcho(tls.Server(nc, config.server)) }, ""},
+		{"ws://example.com/", serveNotFound, "websocket: dial: 404 Not Found: the server did not switch protocols, want 101"},
 	} {
 		tr := &http.Transport{
 			TLSClientConfig: config.client,
@@ -243,11 +246,12 @@ func TestSOCKS(t *testing.T) {
 			},
 		}
 		res, _, err := Dial(t.Context(), tt.url, &DialOptions{HTTPClient: &http.Client{Transport: tr}})
-		if err != nil {
-			t.Errorf("%s: %v", tt.url, err)
-			continue
+		if err == nil {
+			res.Conn.Close()
 		}
-		res.Conn.Close()
+		if err == nil && tt.want != "" || err != nil && err.Error() != tt.want {
+			t.Errorf("%s: error %v, want %q", tt.url, err, tt.want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -54,6 +55,7 @@ func TestDialReasons(t *testing.T) {
 		{"300", nil, status("300 Multiple Choices", "Location: /b\r\n"), `the server redirects to Location "/b", want 101; it is followed only if HTTPClient.CheckRedirect is set`},
 		{"399", nil, status("399 Unknown", "Location: /b\r\n"), `the server redirects to Location "/b", want 101; it is followed only if HTTPClient.CheckRedirect is set`},
 		{"299", nil, status("299 Unknown", ""), no + "; the Upgrade field of the request was ignored"},
+		{"299 with a Location", nil, status("299 Unknown", "Location: /b\r\n"), no + "; the Upgrade field of the request was ignored"},
 		{"300, nowhere", nil, status("300 Multiple Choices", ""), no},
 		{"400 with a Location", nil, status("400 Bad Request", "Location: /b\r\n"), no},
 		{"304", nil, "HTTP/1.1 304 Not Modified\r\n\r\n", no},
@@ -96,6 +98,20 @@ func TestDialReasons(t *testing.T) {
 	}
 }
 
+// TestDialReasonsInformational: only a 2xx says that the Upgrade field was ignored. An
+// interim status, which only a transport of another kind hands on, does not.
+func TestDialReasonsInformational(t *testing.T) {
+	for status, header := range map[int]http.Header{100: nil, 103: {"Location": {"/b"}}, 199: {"Content-Type": {"text/html"}}} {
+		client := &http.Client{Transport: tripper(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Header: header, Body: http.NoBody}, nil
+		})}
+		_, _, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
+		if e, ok := errors.AsType[*DialError](err); !ok || e.Status != status || e.Reason != "the server did not switch protocols, want 101" {
+			t.Errorf("%d: error %v", status, err)
+		}
+	}
+}
+
 // TestDialReasonsSent: what the request had is what was sent, be it from the URL
 // or from the transport; a transport that does not tell is taken to have sent
 // the options.
@@ -124,6 +140,19 @@ func TestDialReasonsSent(t *testing.T) {
 		_, _, err := Dial(t.Context(), tt.url, &tt.options)
 		if err == nil || !strings.HasSuffix(err.Error(), "; "+tt.want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: error %v, want the end %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestDialRedirectByDefault: without an HTTPClient no redirect is followed, and the error
+// says what would.
+func TestDialRedirectByDefault(t *testing.T) {
+	s := httptest.NewServer(http.RedirectHandler("/b", http.StatusFound))
+	defer s.Close()
+	const want = `websocket: dial: 302 Found: the server redirects to Location "/b", want 101; it is followed only if HTTPClient.CheckRedirect is set`
+	for _, o := range []*DialOptions{nil, {}} {
+		if _, _, err := Dial(t.Context(), s.URL, o); err == nil || err.Error() != want {
+			t.Errorf("options %v: error %v, want %v", o, err, want)
 		}
 	}
 }

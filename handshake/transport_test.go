@@ -392,6 +392,7 @@ func TestDialFails(t *testing.T) {
 // HTTP proxy. A proxy that lets it through gives a connection; where one does
 // not the error tells where the request went, and what would help.
 func TestWrappedProxy(t *testing.T) {
+	config := tlsConfig(t)
 	const hint = `; the request went to "proxy.example.com:80", not to "example.com:81": an HTTP proxy is asked for a connection to a ws server, by CONNECT, only if HTTPClient.Transport is an *http.Transport and not one that wraps it`
 	answer := func(text string) func(net.Conn, *bufio.Reader, *http.Request) {
 		return func(nc net.Conn, _ *bufio.Reader, r *http.Request) {
@@ -417,9 +418,14 @@ func TestWrappedProxy(t *testing.T) {
 			}
 			io.WriteString(nc, "HTTP/1.1 403 Forbidden\r\n\r\n")
 		}, "wss://example.com:81/", "Forbidden"},
+		{"wss, the server refuses", func(nc net.Conn, _ *bufio.Reader, r *http.Request) {
+			io.WriteString(nc, "HTTP/1.1 200 OK\r\n\r\n")
+			serveNotFound(tls.Server(nc, config.server))
+		}, "wss://example.com:81/", "404 Not Found: the server did not switch protocols, want 101"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			client, tr := proxied("http://proxy.example.com", tt.behave)
+			tr.TLSClientConfig = config.client
 			client.Transport = tripper(tr.RoundTrip)
 			client.CheckRedirect = func(*http.Request, []*http.Request) error { return errors.New("no further") }
 			res, _, err := Dial(t.Context(), tt.url, &DialOptions{HTTPClient: client})
