@@ -29,7 +29,7 @@ var badHeaders = []http.Header{
 	{"X": {"a\r\nY: b"}}, {"X": {"a\nb"}}, {"X": {"a\rb"}}, {"X": {"a\x00b"}}, {"X": {"good", "\x7F"}},
 	{"X\r\nY": {"a"}}, {"X:": {"a"}}, {"X Y": {"a"}}, {"": {"a"}}, {"X\x00": {"a"}}, {"\u00E4": {"a"}},
 	{"Upgrade": {"h2c"}}, {"connection": {"close"}}, {"Sec-WebSocket-Accept": {"x"}}, {"Sec-Websocket-Protocol": {"x"}},
-	{"sec-websocket-extensions": {"x"}}, {"Content-Length": {"1"}}, {"Transfer-Encoding": {"chunked"}}, {"Host": {"x"}},
+	{"sec-websocket-extensions": {"x"}}, {"Content-Length": {"1"}}, {"Transfer-Encoding": {"chunked"}}, {"Trailer": {"x"}}, {"Host": {"x"}},
 }
 
 // TestBadOptions: options that can't be meant are refused with 500, and nothing

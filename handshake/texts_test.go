@@ -35,6 +35,7 @@ func TestDialReasons(t *testing.T) {
 		{"no Connection", nil, replace("Connection: Upgrade\r\n", ""), `no Connection field, want "Upgrade"`},
 		{"other Connection", nil, replace("Connection: Upgrade", "Connection: close"), `Connection is "close", want "Upgrade"`},
 		{"Connection: keep-alive", nil, replace("Connection: Upgrade", "Connection: keep-alive"), `Connection is "keep-alive", want "Upgrade"`},
+		{"other Connection, HTTP/1.0", nil, strings.NewReplacer("1.1", "1.0", "Connection: Upgrade", "Connection: h2c").Replace(goodAnswer) + "\r\n", `Connection is "h2c", want "Upgrade"`},
 		{"no Accept", nil, replace("Sec-WebSocket-Accept: ACCEPT\r\n", ""), `no Sec-WebSocket-Accept field, want "KEY", which answers the key`},
 		{"other Accept", nil, replace("ACCEPT", sampleAccept), `Sec-WebSocket-Accept is "` + sampleAccept + `", want "KEY", which answers the key`},
 		{"two Accepts", nil, with("Sec-WebSocket-Accept: x\r\n"), `2 Sec-WebSocket-Accept fields, "KEY" and "x", want one field with "KEY", which answers the key`},
