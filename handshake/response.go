@@ -25,8 +25,8 @@ func (d *dialer) check(resp *http.Response) (*Result, error) {
 		return nil, unexpected("Upgrade", v, `"websocket"`)
 	}
 	if v := h[fieldConnection]; !slices.ContainsFunc(v, isUpgrade) {
-		if len(v) == 0 && resp.Close {
-			v = []string{"close"} // net/http has removed it
+		if len(v) == 0 && resp.Close && resp.ProtoAtLeast(1, 1) {
+			v = []string{"close"} // net/http has removed it; it leaves that of HTTP/1.0
 		}
 		return nil, unexpected("Connection", v, `"Upgrade"`)
 	}

@@ -35,6 +35,7 @@ func TestDialReasons(t *testing.T) {
 		{"no Connection", nil, replace("Connection: Upgrade\r\n", ""), `no Connection field, want "Upgrade"`},
 		{"other Connection", nil, replace("Connection: Upgrade", "Connection: close"), `Connection is "close", want "Upgrade"`},
 		{"Connection: keep-alive", nil, replace("Connection: Upgrade", "Connection: keep-alive"), `Connection is "keep-alive", want "Upgrade"`},
+		{"no Connection, HTTP/1.0", nil, strings.NewReplacer("1.1", "1.0", "Connection: Upgrade\r\n", "").Replace(goodAnswer) + "\r\n", `no Connection field, want "Upgrade"`},
 		{"other Connection, HTTP/1.0", nil, strings.NewReplacer("1.1", "1.0", "Connection: Upgrade", "Connection: h2c").Replace(goodAnswer) + "\r\n", `Connection is "h2c", want "Upgrade"`},
 		{"no Accept", nil, replace("Sec-WebSocket-Accept: ACCEPT\r\n", ""), `no Sec-WebSocket-Accept field, want "KEY", which answers the key`},
 		{"other Accept", nil, replace("ACCEPT", sampleAccept), `Sec-WebSocket-Accept is "` + sampleAccept + `", want "KEY", which answers the key`},
@@ -201,6 +202,23 @@ func TestDialFieldsReason(t *testing.T) {
 	h["X"] = h["X"][1:]
 	if _, err := d.check(&http.Response{Header: h, StatusCode: 200}); err == nil || strings.Contains(err.Error(), "header fields") {
 		t.Errorf("100 fields: error %v", err)
+	}
+}
+
+// TestDialConnectionReason: a transport of another kind says itself that the
+// connection ends, and leaves the Connection field as it is.
+func TestDialConnectionReason(t *testing.T) {
+	d := dialer{options: new(DialOptions), key: sampleKey}
+	_, err := d.check(&http.Response{
+		StatusCode: http.StatusSwitchingProtocols,
+		ProtoMajor: 1,
+		ProtoMinor: 1,
+		Close:      true,
+		Header:     http.Header{"Upgrade": {"websocket"}, "Connection": {"keep-alive"}},
+	})
+	const want = `Connection is "keep-alive", want "Upgrade"`
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %v", err, want)
 	}
 }
 
