@@ -19,7 +19,7 @@ var tokenChars = lettersDigitsAnd("!#$%&'*+-.^_`|~")
 // lettersDigitsAnd returns the set of the ASCII letters, the digits and the
 // characters of more.
 func lettersDigitsAnd(more string) (t [256]bool) {
-	for c := '0'; c <= 'z'; c++ {
+	for c := range t {
 		t[c] = '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 	}
 	for _, c := range more {
