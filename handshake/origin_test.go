@@ -42,6 +42,7 @@ var originTable = []struct{ origin, allowed string }{
 	{"https://example.com:8080", "..y......y."}, // a proxy ended TLS
 	{"ws://example.com:80", "y..y..y..y."},
 	{"wss://example.com", "y.....y..y."},
+	{"wss://example.com:443", "y.....y..y."},
 	{"ftp://example.com", "y.....y..y."},
 
 	// Names that are like it.
@@ -114,6 +115,7 @@ var originTable = []struct{ origin, allowed string }{
 	{"example.com", ".........y."},
 	{"//example.com", ".........y."},
 	{"://example.com", ".........y."},
+	{"(://example.com", ".........y."},
 	{"http:/example.com", ".........y."},
 	{"http//example.com", ".........y."},
 	{"http://", ".........y."},
@@ -124,6 +126,7 @@ var originTable = []struct{ origin, allowed string }{
 	{"http://example.com:-80", ".........y."},
 	{"http://example.com/", ".........y."},
 	{"http://example.com/path", ".........y."},
+	{"http://example.com/80", ".........y."},
 	{"http://example.com?x", ".........y."},
 	{"http://example.com#x", ".........y."},
 	{`http://example.com\x`, ".........y."},
@@ -159,6 +162,7 @@ func TestParseOrigin(t *testing.T) {
 		{"http;//ab", false, "", "", ""},
 		{"http:a/b", false, "", "", ""},
 		{"://a", false, "", "", ""},
+		{"(://a", false, "", "", ""},
 		{":", false, "", "", ""},
 		{"http://", false, "http", "", ""},
 		{"http://:80", false, "http", "", "80"},
@@ -206,12 +210,14 @@ func TestSplitHost(t *testing.T) {
 		{"a:", "a", "", false},
 		{"a:b", "a", "b", false},
 		{"a/b", "a", "b", false},
+		{"a/1", "a", "1", false},
 		{"[", "", "", false},
 		{"[]", "[]", "", false},
 		{"[a]", "[a]", "", false},
 		{"[127.0.0.1]", "[127.0.0.1]", "", false},
 		{"[fe80::1%lo]", "[fe80::1%lo]", "", false},
 		{"[::1]1", "[::1]", "", false},
+		{"[::1]12", "[::1]", "2", false},
 		{"[::1]:", "[::1]", "", false},
 	} {
 		host, port, ok := splitHost([]byte(tt.in))
@@ -263,6 +269,17 @@ func acceptOrigin(t *testing.T, in string, overTLS bool, o *Options) bool {
 		t.Errorf("%q: %v", in, err)
 	}
 	return err == nil
+}
+
+// TestOriginMalformedHost: a malformed Host field is no origin's host, even if it begins
+// with one. AcceptConn refuses these requests in any case, but net/http lets them pass.
+func TestOriginMalformedHost(t *testing.T) {
+	for _, host := range []string{"example.com,80", "example.com;80", "example.com:", "example.com%"} {
+		in := strings.Replace(sample("Origin: http://example.com\r\n"), "Host: example.com", "Host: "+host, 1)
+		if acceptOrigin(t, in, false, nil) {
+			t.Errorf("host %q has the origin http://example.com", host)
+		}
+	}
 }
 
 func TestOriginAbsent(t *testing.T) {
