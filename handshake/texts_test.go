@@ -276,6 +276,7 @@ func TestRefusalReasons(t *testing.T) {
 		{"empty subprotocol", sample("Sec-WebSocket-Protocol:\r\n"), `Sec-WebSocket-Protocol is "", which names no subprotocol`, false},
 		{"empty subprotocols", sample("Sec-WebSocket-Protocol: ,\r\n"), `Sec-WebSocket-Protocol is ",", which names no subprotocol`, false},
 		{"subprotocol no token", sample("Sec-WebSocket-Protocol: a, b c\r\n"), `Sec-WebSocket-Protocol is "a, b c", of which "b c" is not a token`, false},
+		{"subprotocols no tokens", sample("Sec-WebSocket-Protocol: a, b c, d e\r\n"), `Sec-WebSocket-Protocol is "a, b c, d e", of which "b c" is not a token`, false},
 		{"extensions", sample("Sec-WebSocket-Extensions: foo bar\r\n"), `Sec-WebSocket-Extensions is "foo bar", which is not a list of extensions`, false},
 		{"empty extensions", sample("Sec-WebSocket-Extensions:\r\n"), `Sec-WebSocket-Extensions is "", which is not a list of extensions`, false},
 		{"not yet long", replace("Upgrade: websocket", "Upgrade: "+strings.Repeat("x", 256)), `Upgrade is "` + strings.Repeat("x", 256) + `", want "websocket"`, false},
