@@ -42,7 +42,7 @@ func splitHost(s []byte) (host, port []byte, ok bool) {
 	n := 0
 	if len(s) > 0 && s[0] == '[' {
 		n = bytes.IndexByte(s, ']') + 1
-		ok = isIPLiteral(s[:n])
+		ok = n > 0 && isIPv6(s[1:n-1])
 	} else {
 		for n < len(s) && hostChars[s[n]] {
 			n++
@@ -70,12 +70,9 @@ func isDigits(s []byte) bool {
 	return len(s) > 0
 }
 
-// isIPLiteral reports whether s is an IPv6 address in brackets, without a zone.
-func isIPLiteral(s []byte) bool {
-	if len(s) < 2 || s[0] != '[' || s[len(s)-1] != ']' {
-		return false
-	}
-	a, err := netip.ParseAddr(string(s[1 : len(s)-1]))
+// isIPv6 reports whether s is an IPv6 address without a zone.
+func isIPv6(s []byte) bool {
+	a, err := netip.ParseAddr(string(s))
 	return err == nil && a.Is6() && a.Zone() == ""
 }
 
