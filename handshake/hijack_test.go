@@ -95,8 +95,9 @@ func TestNotHijackedByMiddleware(t *testing.T) {
 }
 
 // TestHijackedBefore: where a handler has taken the connection over already,
-// nothing is written to it.
+// Accept writes nothing to it, and returns an error that is no refusal.
 func TestHijackedBefore(t *testing.T) {
+	returned := make(chan bool, 1)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		nc, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -104,7 +105,10 @@ func TestHijackedBefore(t *testing.T) {
 			return
 		}
 		defer nc.Close()
+		accepted := false // net/http recovers from a panic
+		defer func() { returned <- accepted }()
 		_, err = Accept(w, r, nil)
+		accepted = true
 		if _, refused := errors.AsType[*Error](err); refused || !errors.Is(err, http.ErrHijacked) {
 			t.Errorf("error %v", err)
 		}
@@ -112,5 +116,8 @@ func TestHijackedBefore(t *testing.T) {
 	defer s.Close()
 	if _, resp, err := Dial(t.Context(), s.URL, nil); err == nil || resp != nil {
 		t.Errorf("%v, %v", resp, err)
+	}
+	if !<-returned {
+		t.Error("Accept did not return")
 	}
 }

@@ -207,13 +207,18 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// TestBuffered: what net/http has read after the request comes whole.
+// TestBuffered: what net/http has read after the request comes whole, and if that is
+// nothing, Buffered is nil.
 func TestBuffered(t *testing.T) {
 	w := newHijackRecorder(newMemConn(""))
 	w.buffered = "some octets"
 	res, err := Accept(w, readRequest(t, sample("")), nil)
 	if err != nil || string(res.Buffered) != w.buffered {
 		t.Errorf("%v, %+v", err, res)
+	}
+	res, err = Accept(newHijackRecorder(newMemConn("")), readRequest(t, sample("")), nil)
+	if err != nil || res.Buffered != nil {
+		t.Errorf("nothing was read: %v, %+v", err, res)
 	}
 }
 

@@ -257,7 +257,7 @@ func TestRefusalReasons(t *testing.T) {
 		{"HTTP/1.0", replace("HTTP/1.1", "HTTP/1.0"), `HTTP version is "HTTP/1.0", want HTTP/1.1`, false},
 		{"empty Host", replace("Host: example.com", "Host:"), `malformed Host ""`, raw},
 		{"no Host", without("Host"), "no Host field, want one", false},
-		{"Content-Length", sample("Content-Length: 3\r\n") + "abc", `Content-Length is "3", want a request without a body`, false},
+		{"Content-Length", sample("Content-Length: 12\r\n") + "twelve bytes", `Content-Length is "12", want a request without a body`, false},
 		{"chunked", sample("Transfer-Encoding: chunked\r\n") + "0\r\n\r\n", `Transfer-Encoding is "chunked", want a request without a body`, false},
 
 		{"no Upgrade", without("Upgrade"), `no Upgrade field, want "websocket"`, false},
