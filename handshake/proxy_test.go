@@ -125,34 +125,54 @@ func proxied(proxyURL string, behave func(nc net.Conn, in *bufio.Reader, r *http
 	return c, tr
 }
 
-// TestProxyRequest is CONNECT as it is sent (RFC 9110, section 9.3.6), and the
-// handshake after it; any 2xx opens the way.
+// TestProxyRequest is CONNECT as it is sent (RFC 9110, section 9.3.6), with the header
+// that the transport has for it or gets for it, and the handshake after it; any 2xx
+// opens the way.
 func TestProxyRequest(t *testing.T) {
-	seen := make(chan []string, 2)
-	client, tr := proxied("http://proxy.example.com", func(nc net.Conn, in *bufio.Reader, r *http.Request) {
-		seen <- []string{r.Method, r.RequestURI, r.Host, r.Header.Get("X-Team"), r.Header.Get("Upgrade")}
-		io.WriteString(nc, "HTTP/1.1 204 Go on\r\n\r\n")
-		if r, err := http.ReadRequest(in); err == nil {
-			seen <- []string{r.Method, r.RequestURI, r.Host, r.Header.Get("X-Team"), r.Header.Get("Upgrade")}
-			io.WriteString(nc, strings.ReplaceAll(goodAnswer, "ACCEPT", acceptOf(r))+"\r\n")
-		}
-	})
-	tr.ProxyConnectHeader = http.Header{"X-Team": {"red"}}
-	res, _, err := Dial(t.Context(), "ws://[::1]/path", &DialOptions{HTTPClient: client})
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Conn.Close()
-	for _, want := range [][]string{
-		{"CONNECT", "[::1]:80", "[::1]:80", "red", ""},
-		{"GET", "/path", "[::1]", "", "websocket"},
+	header := http.Header{"X-Team": {"red"}}
+	for _, tt := range []struct {
+		name, answer string
+		set          func(tr *http.Transport)
+	}{
+		{"header", "204 Go on", func(tr *http.Transport) { tr.ProxyConnectHeader = header }},
+		{"function", "299 Go on", func(tr *http.Transport) {
+			tr.ProxyConnectHeader = http.Header{"X-Team": {"blue"}}
+			tr.GetProxyConnectHeader = func(_ context.Context, proxy *url.URL, addr string) (http.Header, error) {
+				if proxy.Host != "proxy.example.com" || addr != "[::1]:80" {
+					t.Errorf("asked for a header for %v, %q", proxy, addr)
+				}
+				return header, nil
+			}
+		}},
 	} {
-		if got := <-seen; !slices.Equal(got, want) {
-			t.Errorf("sent %q, want %q", got, want)
-		}
-	}
-	if tr.ProxyConnectHeader.Get("Proxy-Authorization") != "" || tr.DisableKeepAlives != true {
-		t.Error("the transport was modified")
+		t.Run(tt.name, func(t *testing.T) {
+			seen := make(chan []string, 2)
+			client, tr := proxied("http://user:secret@proxy.example.com", func(nc net.Conn, in *bufio.Reader, r *http.Request) {
+				seen <- []string{r.Method, r.RequestURI, r.Host, r.Header.Get("X-Team"), r.Header.Get("Upgrade")}
+				io.WriteString(nc, "HTTP/1.1 "+tt.answer+"\r\n\r\n")
+				if r, err := http.ReadRequest(in); err == nil {
+					seen <- []string{r.Method, r.RequestURI, r.Host, r.Header.Get("X-Team"), r.Header.Get("Upgrade")}
+					io.WriteString(nc, strings.ReplaceAll(goodAnswer, "ACCEPT", acceptOf(r))+"\r\n")
+				}
+			})
+			tt.set(tr)
+			res, _, err := Dial(t.Context(), "ws://[::1]/path", &DialOptions{HTTPClient: client})
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Conn.Close()
+			for _, want := range [][]string{
+				{"CONNECT", "[::1]:80", "[::1]:80", "red", ""},
+				{"GET", "/path", "[::1]", "", "websocket"},
+			} {
+				if got := <-seen; !slices.Equal(got, want) {
+					t.Errorf("sent %q, want %q", got, want)
+				}
+			}
+			if header.Get("Proxy-Authorization") != "" || tr.DisableKeepAlives != true {
+				t.Error("the transport was modified")
+			}
+		})
 	}
 }
 
@@ -214,6 +234,28 @@ func TestProxyTLS(t *testing.T) {
 	}
 }
 
+// throughSOCKS returns a transport that goes to example.com by way of a SOCKS proxy, and
+// by that, in memory, to serve.
+func throughSOCKS(serve func(nc net.Conn)) *http.Transport {
+	return &http.Transport{
+		Proxy: http.ProxyURL(&url.URL{Scheme: "socks5", Host: "proxy.example.com"}),
+		DialContext: func(_ context.Context, _, addr string) (net.Conn, error) {
+			if addr != "proxy.example.com:1080" {
+				return nil, errors.New("dialed " + addr)
+			}
+			a, b := pipe.New()
+			go func() {
+				io.CopyN(io.Discard, b, 3) // RFC 1928, section 3
+				io.WriteString(b, "\x05\x00")
+				io.CopyN(io.Discard, b, 4+1+int64(len("example.com"))+2) // section 4
+				io.WriteString(b, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+				serve(b)
+			}()
+			return a, nil
+		},
+	}
+}
+
 // TestSOCKS: a SOCKS proxy connects to ws and wss servers; that is net/http's to do. The
 // answer of a server that refuses is not taken for the proxy's.
 func TestSOCKS(t *testing.T) {
@@ -227,24 +269,8 @@ func TestSOCKS(t *testing.T) {
 		{"wss://example.com/", func(nc net.Conn) { serveEcho(tls.Server(nc, config.server)) }, ""},
 		{"ws://example.com/", serveNotFound, "websocket: dial: 404 Not Found: the server did not switch protocols, want 101"},
 	} {
-		tr := &http.Transport{
-			TLSClientConfig: config.client,
-			Proxy:           http.ProxyURL(&url.URL{Scheme: "socks5", Host: "proxy.example.com"}),
-			DialContext: func(_ context.Context, _, addr string) (net.Conn, error) {
-				if addr != "proxy.example.com:1080" {
-					return nil, errors.New("dialed " + addr)
-				}
-				a, b := pipe.New()
-				go func() {
-					io.CopyN(io.Discard, b, 3) // RFC 1928, section 3
-					io.WriteString(b, "\x05\x00")
-					io.CopyN(io.Discard, b, 4+1+int64(len("example.com"))+2) // section 4
-					io.WriteString(b, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
-					tt.serve(b)
-				}()
-				return a, nil
-			},
-		}
+		tr := throughSOCKS(tt.serve)
+		tr.TLSClientConfig = config.client
 		res, _, err := Dial(t.Context(), tt.url, &DialOptions{HTTPClient: &http.Client{Transport: tr}})
 		if err == nil {
 			res.Conn.Close()
@@ -282,18 +308,28 @@ func TestProxyRefuses(t *testing.T) {
 			}
 		}, "proxy: write"},
 		{"is not there", "http://elsewhere.example.com", nil, nil, "proxy: dialed elsewhere.example.com:80"},
+		{"is not there, with TLS", "https://elsewhere.example.com", nil, nil, "proxy: dialed elsewhere.example.com:443"},
 		{"has no TLS", "https://proxy.example.com:80", answer("HTTP/1.1 200 OK\r\n\r\n"), nil, "proxy: "},
 		{"is not wanted", "http://proxy.example.com", answer("HTTP/1.1 200 OK\r\n\r\n"), func(tr *http.Transport) {
 			tr.OnProxyConnectResponse = func(context.Context, *url.URL, *http.Request, *http.Response) error {
 				return errors.New("not this one")
 			}
 		}, "proxy: not this one"},
+		{"is wanted, and refuses", "http://proxy.example.com", answer("HTTP/1.1 403 Forbidden\r\n\r\n"), func(tr *http.Transport) {
+			tr.OnProxyConnectResponse = func(context.Context, *url.URL, *http.Request, *http.Response) error { return nil }
+		}, `proxy: CONNECT example.com:80 was answered with "403 Forbidden", want 2xx`},
 		{"gets no header", "http://proxy.example.com", silent, func(tr *http.Transport) {
 			tr.GetProxyConnectHeader = func(context.Context, *url.URL, string) (http.Header, error) {
 				return nil, errors.New("no header")
 			}
 		}, "proxy: no header"},
 		{"has no URL", "http://%zz", nil, nil, "invalid URL escape"},
+		{"has a URL and an error", "", nil, func(tr *http.Transport) {
+			tr.Proxy = func(*http.Request) (*url.URL, error) {
+				return &url.URL{Scheme: "http", Host: "proxy.example.com"}, errors.New("not today")
+			}
+			tr.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("dialed") }
+		}, "not today"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -131,22 +131,80 @@ func TestDialApplicationProtocol(t *testing.T) {
 	}
 }
 
-// TestDialIdle: a ws request goes through the transport itself, which keeps the connection of
-// one that was refused and uses it again.
-func TestDialIdle(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }))
-	defer s.Close()
-	var reused []bool
-	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) { reused = append(reused, i.Reused) },
-	})
-	for range 20 { // a connection is kept a moment after its answer, which the next request need not wait for
-		Dial(ctx, s.URL, &DialOptions{HTTPClient: s.Client()})
-		if slices.Contains(reused, true) {
-			return
-		}
+// TestDialServerName: the certificate is that of the name in the TLS settings if they
+// have one, whatever host the URL has.
+func TestDialServerName(t *testing.T) {
+	config := tlsConfig(t) // of example.com
+	client, tr := deafClient(func(nc net.Conn) { serveEcho(tls.Server(nc, config.server)) })
+	tr.TLSClientConfig = config.client
+	res, resp, err := Dial(t.Context(), "wss://other.example/", &DialOptions{HTTPClient: client})
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Errorf("reused: %v, want true at last", reused)
+	res.Conn.Close()
+	if resp.TLS.ServerName != "example.com" {
+		t.Errorf("asked for %q, want example.com", resp.TLS.ServerName)
+	}
+}
+
+// TestDialIdle: a request that net/http can send as it is goes through the transport itself,
+// which keeps the connection of one that was refused and uses it again.
+func TestDialIdle(t *testing.T) {
+	config := tlsConfig(t)
+	for _, tt := range []struct {
+		name, url string
+		transport func(serve func(nc net.Conn)) *http.Transport
+	}{
+		{"ws", "ws://example.com/", inMemory},
+		{"ws, HTTP/1.1 named", "ws://example.com/", func(serve func(nc net.Conn)) *http.Transport {
+			tr := inMemory(serve)
+			tr.Protocols = onlyProtocols(func(p *http.Protocols) { p.SetHTTP1(true) })
+			return tr
+		}},
+		{"wss, SOCKS", "wss://example.com/", func(serve func(nc net.Conn)) *http.Transport {
+			tr := throughSOCKS(func(nc net.Conn) { serve(tls.Server(nc, config.server)) })
+			tr.TLSClientConfig = config.client
+			return tr
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := tt.transport(func(nc net.Conn) {
+					defer nc.Close()
+					for in := bufio.NewReader(nc); ; {
+						if _, err := http.ReadRequest(in); err != nil {
+							return
+						}
+						io.WriteString(nc, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+					}
+				})
+				defer tr.CloseIdleConnections()
+				var reused []bool
+				ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+					GotConn: func(i httptrace.GotConnInfo) { reused = append(reused, i.Reused) },
+				})
+				for range 2 {
+					_, _, err := Dial(ctx, tt.url, &DialOptions{HTTPClient: &http.Client{Transport: tr}})
+					if _, ok := errors.AsType[*DialError](err); !ok {
+						t.Fatal(err)
+					}
+					synctest.Wait() // until the connection is kept
+				}
+				if !slices.Equal(reused, []bool{false, true}) {
+					t.Errorf("reused: %v, want false, then true", reused)
+				}
+			})
+		})
+	}
+}
+
+// inMemory returns a transport whose connections lead, in memory, to serve.
+func inMemory(serve func(nc net.Conn)) *http.Transport {
+	return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		a, b := pipe.New()
+		go serve(b)
+		return a, nil
+	}}
 }
 
 // TestDialUnencryptedHTTP2: nor is HTTP/2 spoken without TLS.
@@ -380,10 +438,14 @@ func TestDialTLSTrace(t *testing.T) {
 // TestDialFails: an error of a dialer comes out, of every kind of transport.
 func TestDialFails(t *testing.T) {
 	errDial := errors.New("no way")
-	tr := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errDial }}
-	for _, u := range []string{"ws://example.com/", "wss://example.com/"} {
-		if _, _, err := Dial(t.Context(), u, &DialOptions{HTTPClient: &http.Client{Transport: tr}}); !errors.Is(err, errDial) {
-			t.Errorf("%s: %v", u, err)
+	for name, tr := range map[string]*http.Transport{
+		"dialer":     {DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errDial }},
+		"old dialer": {Dial: func(string, string) (net.Conn, error) { return nil, errDial }},
+	} {
+		for _, u := range []string{"ws://127.0.0.1:1/", "wss://127.0.0.1:1/"} {
+			if _, _, err := Dial(t.Context(), u, &DialOptions{HTTPClient: &http.Client{Transport: tr}}); !errors.Is(err, errDial) {
+				t.Errorf("%s, %s: %v", name, u, err)
+			}
 		}
 	}
 }
