@@ -44,8 +44,8 @@ func (t transport) dialProxy(ctx context.Context, proxy *url.URL) (net.Conn, err
 		port = "80"
 	}
 	addr := net.JoinHostPort(proxy.Hostname(), port)
-	if secure && t.base.DialTLSContext != nil {
-		return t.base.DialTLSContext(ctx, "tcp", addr)
+	if secure && dialsTLS(t.base) {
+		return t.dialTLS(ctx, "tcp", addr)
 	}
 	nc, err := t.dial(ctx, "tcp", addr)
 	if err != nil || !secure {

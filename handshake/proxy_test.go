@@ -176,7 +176,8 @@ func TestProxyRequest(t *testing.T) {
 	}
 }
 
-// TestProxyDials: where a proxy is connected to, and how, for each kind of URL.
+// TestProxyDials: where a proxy is connected to, and how, for each kind of URL, be the
+// dialers of the old kind, without a ctx, or not.
 func TestProxyDials(t *testing.T) {
 	errDial := errors.New("no way")
 	for _, tt := range []struct{ proxy, target, want string }{
@@ -187,20 +188,27 @@ func TestProxyDials(t *testing.T) {
 		{"https://proxy.example.com:8443", "wss://example.com/", "TLS tcp proxy.example.com:8443"},
 	} {
 		var got string
-		tr := &http.Transport{
-			Proxy: func(*http.Request) (*url.URL, error) { return url.Parse(tt.proxy) },
-			DialContext: func(_ context.Context, network, addr string) (net.Conn, error) {
-				got = network + " " + addr
-				return nil, errDial
-			},
-			DialTLSContext: func(_ context.Context, network, addr string) (net.Conn, error) {
-				got = "TLS " + network + " " + addr
-				return nil, errDial
-			},
+		dial := func(network, addr string) (net.Conn, error) {
+			got = network + " " + addr
+			return nil, errDial
 		}
-		_, _, err := Dial(t.Context(), tt.target, &DialOptions{HTTPClient: &http.Client{Transport: tr}})
-		if got != tt.want || !errors.Is(err, errDial) {
-			t.Errorf("%s by way of %s: dialed %q, want %q; %v", tt.target, tt.proxy, got, tt.want, err)
+		dialTLS := func(network, addr string) (net.Conn, error) {
+			got = "TLS " + network + " " + addr
+			return nil, errDial
+		}
+		for name, tr := range map[string]*http.Transport{
+			"new dialers": {
+				DialContext:    func(_ context.Context, network, addr string) (net.Conn, error) { return dial(network, addr) },
+				DialTLSContext: func(_ context.Context, network, addr string) (net.Conn, error) { return dialTLS(network, addr) },
+			},
+			"old dialers": {Dial: dial, DialTLS: dialTLS},
+		} {
+			got = ""
+			tr.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(tt.proxy) }
+			_, _, err := Dial(t.Context(), tt.target, &DialOptions{HTTPClient: &http.Client{Transport: tr}})
+			if got != tt.want || !errors.Is(err, errDial) {
+				t.Errorf("%s, %s by way of %s: dialed %q, want %q; %v", name, tt.target, tt.proxy, got, tt.want, err)
+			}
 		}
 	}
 }

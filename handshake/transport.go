@@ -101,6 +101,15 @@ func (t transport) dial(ctx context.Context, network, addr string) (net.Conn, er
 	return new(net.Dialer).DialContext(ctx, network, addr)
 }
 
+// dialTLS connects as base does with a dialer of its own for TLS.
+func (t transport) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
+	if dial := t.base.DialTLSContext; dial != nil {
+		return dial(ctx, network, addr)
+	}
+	//lint:ignore SA1019 it is deprecated and still in use
+	return t.base.DialTLS(network, addr)
+}
+
 // protoHTTP1 is HTTP/1.1 as TLS names it (RFC 7301, section 6).
 const protoHTTP1 = "http/1.1"
 
