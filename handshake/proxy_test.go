@@ -317,6 +317,12 @@ func TestProxyRefuses(t *testing.T) {
 		}, "proxy: write"},
 		{"is not there", "http://elsewhere.example.com", nil, nil, "proxy: dialed elsewhere.example.com:80"},
 		{"is not there, with TLS", "https://elsewhere.example.com", nil, nil, "proxy: dialed elsewhere.example.com:443"},
+		{"has a dialer that does nothing", "http://proxy.example.com", nil, func(tr *http.Transport) {
+			tr.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, nil }
+		}, "proxy: the dialer has returned neither a connection nor an error"},
+		{"has one for TLS that does nothing", "https://proxy.example.com", nil, func(tr *http.Transport) {
+			tr.DialTLSContext = func(context.Context, string, string) (net.Conn, error) { return nil, nil }
+		}, "proxy: the dialer has returned neither a connection nor an error"},
 		{"has no TLS", "https://proxy.example.com:80", answer("HTTP/1.1 200 OK\r\n\r\n"), nil, "proxy: "},
 		{"is not wanted", "http://proxy.example.com", answer("HTTP/1.1 200 OK\r\n\r\n"), func(tr *http.Transport) {
 			tr.OnProxyConnectResponse = func(context.Context, *url.URL, *http.Request, *http.Response) error {

@@ -3,6 +3,7 @@ package handshake
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -92,11 +93,11 @@ func dialsTLS(t *http.Transport) bool {
 // dial connects as base does.
 func (t transport) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	if dial := t.base.DialContext; dial != nil {
-		return dial(ctx, network, addr)
+		return dialed(dial(ctx, network, addr))
 	}
 	//lint:ignore SA1019 it is deprecated and still in use
 	if dial := t.base.Dial; dial != nil {
-		return dial(network, addr)
+		return dialed(dial(network, addr))
 	}
 	return new(net.Dialer).DialContext(ctx, network, addr)
 }
@@ -104,10 +105,20 @@ func (t transport) dial(ctx context.Context, network, addr string) (net.Conn, er
 // dialTLS connects as base does with a dialer of its own for TLS.
 func (t transport) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
 	if dial := t.base.DialTLSContext; dial != nil {
-		return dial(ctx, network, addr)
+		return dialed(dial(ctx, network, addr))
 	}
 	//lint:ignore SA1019 it is deprecated and still in use
-	return t.base.DialTLS(network, addr)
+	return dialed(t.base.DialTLS(network, addr))
+}
+
+var errNoConn = errors.New("the dialer has returned neither a connection nor an error")
+
+// dialed is what a user's dialer has returned, which may be nothing by mistake.
+func dialed(nc net.Conn, err error) (net.Conn, error) {
+	if nc == nil && err == nil {
+		return nil, errNoConn
+	}
+	return nc, err
 }
 
 // protoHTTP1 is HTTP/1.1 as TLS names it (RFC 7301, section 6).
