@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // newTestParcel returns a parcel of a size.
@@ -59,6 +60,33 @@ func TestOutbox(t *testing.T) {
 	}
 }
 
+// An outbox holds nothing of what has left it, does not move what waits behind its oldest parcel, and
+// takes no memory when it is empty.
+func TestOutboxMemory(t *testing.T) {
+	b := outbox{most: 4, mostBytes: noCount}
+	for range 4 {
+		b.push(newTestParcel(1000))
+	}
+	all := b.parcels
+	second := &b.parcels[1]
+	b.remove(b.first())
+	if &b.parcels[0] != second {
+		t.Error("the others have moved")
+	}
+	b.remove(b.parcels[1])
+	for p := b.first(); p != nil; p = b.first() {
+		b.remove(p)
+	}
+	for i, p := range all {
+		if p != nil {
+			t.Errorf("parcel %d is still held", i)
+		}
+	}
+	if b.parcels != nil {
+		t.Errorf("room for %d parcels is kept", cap(b.parcels))
+	}
+}
+
 // The time of a try is over when the next one has begun, however late its timer is.
 func TestLateTry(t *testing.T) {
 	_, c, err := newManager("http://example.com", &DialOptions{Retries: 1})
@@ -75,6 +103,22 @@ func TestLateTry(t *testing.T) {
 	}
 	if c.late(p, 2); p.away || c.outbox.first() != nil {
 		t.Error("the second try goes on")
+	}
+}
+
+// A server that guesses the id may acknowledge an event while sending it fails, before there is a timer.
+// The event is done then.
+func TestConfirmedUnsent(t *testing.T) {
+	_, c, err := newManager("http://example.com", &DialOptions{Retries: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newTestParcel(1000)
+	if err := c.keep(p); err != nil {
+		t.Fatal(err)
+	}
+	if c.confirmed(p, new(packet.Unit)); c.outbox.first() != nil {
+		t.Error("the event still waits")
 	}
 }
 
