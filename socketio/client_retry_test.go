@@ -63,14 +63,14 @@ func TestClientRetriesBesideSlowLog(t *testing.T) {
 }
 
 // An event for which the queue of a session has no room is tried in the next ones, and then given
-// up.
+// up. The event after it has all its tries left.
 func TestClientRetriesFullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sessions, gets := 0, 0
 		log := new(logbook)
 		o := &socketio.DialOptions{NoWait: true, Reconnection: steady, Retries: 2, Logger: slog.New(slog.NewTextHandler(log, nil))}
 		o.Engine.Transports = []string{"polling"}
-		o.Engine.Limits.QueueBytes = 1000
+		o.Engine.Limits.QueueBytes = 1600
 		o.Engine.HTTPClient = &http.Client{Transport: tripper(func(r *http.Request) (*http.Response, error) {
 			var body string
 			switch {
@@ -92,22 +92,47 @@ func TestClientRetriesFullQueue(t *testing.T) {
 			}
 			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
 		})}
-		half := strings.Repeat("x", 400)
+		text := strings.Repeat("x", 400)
 		c, err := socketio.Dial(t.Context(), "http://example.com", o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		other := c.Of("/other")
-		other.OnEvent("question", func(e *socketio.Event) error { return e.Ack(half) })
+		other.OnEvent("question", func(e *socketio.Event) error { return e.Ack(strings.Repeat("x", 1100)) })
 		other.Connect()
-		if err := c.Emit("e", half); err != nil {
-			t.Error(err)
+		for range 2 {
+			if err := c.Emit("e", text); err != nil {
+				t.Error(err)
+			}
 		}
-		<-time.After(20 * time.Second)
-		if got := strings.Count(log.String(), "event given up"); sessions != 4 || got != 1 || c.Buffered() != 0 {
-			t.Errorf("%d sessions, want one for each of 3 tries and the next; given up %d times, %d events wait", sessions, got, c.Buffered())
+		<-time.After(40 * time.Second)
+		if got := strings.Count(log.String(), "event given up"); sessions != 7 || got != 2 || c.Buffered() != 0 {
+			t.Errorf("%d sessions, want one for each of 2 * 3 tries and the next; given up %d times, %d events wait", sessions, got, c.Buffered())
 		}
 		closeClient(t, c)
+	})
+}
+
+// Flush does not wait any longer when the event it waits for turns out to be too large.
+func TestClientRetriesFlushUnsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		c := p.start(&socketio.DialOptions{Retries: 1})
+		c.Disconnect()
+		c.Emit("large", strings.Repeat("x", 1000))
+		flushed := make(chan error, 1)
+		go func() { flushed <- c.Flush(t.Context()) }()
+		synctest.Wait()
+		c.Connect()
+		synctest.Wait()
+		select {
+		case err := <-flushed:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("Flush still waits for an event that can't be sent")
+		}
 	})
 }
 
