@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -100,6 +101,32 @@ func TestClientEarlyLimit(t *testing.T) {
 		d.want(t, append(want, "connect")...)
 		if before < events-200 {
 			t.Errorf("%d events waited for the consent, some 100 fit the limit", events-before)
+		}
+	})
+}
+
+// An event that is too large to wait for the server's consent is handled before it, and can't be
+// answered then: to the server the client is not there yet.
+func TestClientEarlyAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		p.onConnect = func() { p.send(fmt.Sprintf(`421["e",%q]`, strings.Repeat("x", 1000))) }
+		var err error
+		p.start(&socketio.DialOptions{NoWait: true, Limits: socketio.ClientLimits{HandlerQueueBytes: 1000}, Setup: func(c *socketio.Client) {
+			c.OnEvent("e", func(e *socketio.Event) error {
+				err = e.Ack("answer")
+				return nil
+			})
+		}})
+		synctest.Wait()
+		if got := fmt.Sprint(p.take()); got != "[40]" || !errors.Is(err, socketio.ErrDisconnected) {
+			t.Errorf("before the consent the server got %s, the handler %v", got, err)
+		}
+		p.send(`40{"sid":"id"}`)
+		p.send(`422["e"]`)
+		synctest.Wait()
+		if got := fmt.Sprint(p.take()); got != `[432["answer"]]` || err != nil {
+			t.Errorf("after the consent the server got %s, the handler %v", got, err)
 		}
 	})
 }

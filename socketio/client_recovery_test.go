@@ -85,6 +85,13 @@ func TestClientOffset(t *testing.T) {
 		again(`[40{"pid":"p"}]`)
 		p.send(`42["e",1]`)
 		again(`[40{"pid":"p"}]`)
+		bare := 0
+		c.OnEvent("bare", func(*socketio.Event) error { bare++; return nil })
+		p.send(`42["bare"]`)
+		again(`[40{"pid":"p"}]`)
+		if bare != 1 {
+			t.Error("an event without arguments has not been handled")
+		}
 		p.send(`42["e","o\u00e91"]`)
 		p.send(`42["e","o2",2]`)
 		again(`[40{"pid":"p","offset":"o\u00e91"}]`)
