@@ -114,6 +114,20 @@ func TestClientDropsCall(t *testing.T) {
 	})
 }
 
+// Close drops what waits, and writes no line for each event: its caller means it.
+func TestClientCloseDrops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		c := p.start(nil)
+		c.Disconnect()
+		c.Emit("e")
+		closeClient(t, c)
+		if c.Buffered() != 0 || strings.Contains(p.log.String(), "given up") {
+			t.Errorf("%d events wait, the log is %s", c.Buffered(), p.log)
+		}
+	})
+}
+
 // A session that opens when the client has turned away from it, and wants another one, is
 // closed.
 func TestClientTurnsAway(t *testing.T) {

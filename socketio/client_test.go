@@ -1,6 +1,7 @@
 package socketio_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -11,7 +12,9 @@ import (
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // modes are the ways in which a session can be carried.
@@ -87,6 +90,35 @@ func inModes(t *testing.T, o *socketio.Options, f func(s *site, mode string)) {
 	for mode := range modes {
 		t.Run(mode, func(t *testing.T) { inBubble(t, o, func(s *site) { f(s, mode) }) })
 	}
+}
+
+// A dashed parser writes a dash before each packet.
+type dashed struct{ packet.Text }
+
+func (d dashed) Parse(p *parser.Packet, message []byte, l parser.Limits) error {
+	text, ok := bytes.CutPrefix(message, []byte("-"))
+	if !ok {
+		return &parser.Error{Reason: "no dash"}
+	}
+	return d.Text.Parse(p, text, l)
+}
+
+func (d dashed) Encode(p *parser.Packet) ([]byte, [][]byte) {
+	message, attachments := d.Text.Encode(p)
+	return append([]byte("-"), message...), attachments
+}
+
+// Client and server understand each other in the form of DialOptions.Parser.
+func TestClientParser(t *testing.T) {
+	inModes(t, &socketio.Options{Parser: dashed{}}, func(s *site, mode string) {
+		s.io.OnConnect(func(n *socketio.Socket) {
+			socketio.Handle(n, "double", func(_ context.Context, x int) (int, error) { return 2 * x, nil })
+		})
+		c := s.start(s.dialOptions(mode, socketio.DialOptions{Parser: dashed{}, Reconnection: socketio.Reconnection{Off: true}}))
+		if got, err := socketio.Call[int](s.t.Context(), c, "double", 21); got != 42 || err != nil {
+			s.t.Errorf("got %d, %v", got, err)
+		}
+	})
 }
 
 func TestClientEvents(t *testing.T) {
