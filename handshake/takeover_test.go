@@ -3,6 +3,7 @@ package handshake
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/parleyws/parley/internal/octetwise"
@@ -42,6 +44,36 @@ func TestDialGlued(t *testing.T) {
 			res.Conn.Close()
 		}
 	}
+}
+
+// A stuckConn has read deadlines alone that can be set.
+type stuckConn struct{ net.Conn }
+
+func (stuckConn) SetDeadline(time.Time) error { return errConn }
+
+// TestDialStuck: a connection whose deadline can't be taken back, which would fail at its next
+// read, is an error of Dial, and closed.
+func TestDialStuck(t *testing.T) {
+	gone := make(chan struct{})
+	client := scripted(func(nc net.Conn, r *http.Request) {
+		io.WriteString(nc, strings.ReplaceAll(goodAnswer, "ACCEPT", acceptOf(r))+"\r\n")
+		io.Copy(io.Discard, nc) // ends when the connection does
+		close(gone)
+	})
+	tr := client.Transport.(*http.Transport)
+	dial := tr.DialContext
+	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		nc, err := dial(ctx, network, addr)
+		return stuckConn{nc}, err
+	}
+	res, _, err := Dial(t.Context(), "ws://example.com/", &DialOptions{HTTPClient: client})
+	if !errors.Is(err, errConn) {
+		t.Errorf("error %v, want %v", err, errConn)
+	}
+	if err == nil {
+		res.Conn.Close()
+	}
+	<-gone
 }
 
 // tripper is a function as an http.RoundTripper.
@@ -167,6 +199,45 @@ func TestDrain(t *testing.T) {
 		if string(got) != tt.want || err != tt.err || drained != (err == nil) {
 			t.Errorf("%s: %q, %v, %v, want %q, %v", tt.name, got, drained, err, tt.want, tt.err)
 		}
+	}
+}
+
+// TestDrainOverdue: reading the buffer ends in time where the connection ignores its
+// deadlines, or is a socket that the body does not read from. The read that is still under
+// way then brings what comes next, and not the error of a deadline that was ours.
+func TestDrainOverdue(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		nc   net.Conn
+		in   int // bytes that come before the body has none
+		want time.Duration
+	}{
+		{"silent", newMemConn(""), 0, 100 * time.Millisecond},
+		{"much", newMemConn(""), 64<<10 - 1, 100 * time.Millisecond},
+		{"too much", newMemConn(""), 64 << 10, 0},
+		{"socket, silent", new(net.TCPConn), 0, 2 * time.Second},
+		{"socket, much", new(net.TCPConn), 1 << 20, 2 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				gate := make(chan func([]byte) (int, error), 2)
+				next := readStep(func(p []byte) (int, error) { return (<-gate)(p) })
+				c := newBodyConn(readOnly{io.MultiReader(strings.NewReader(strings.Repeat("x", tt.in)), next)}, tt.nc, "")
+				start := time.Now()
+				got, drained, err := c.drain(t.Context())
+				if took := time.Since(start); len(got) != tt.in || drained || err != nil || took != tt.want {
+					t.Errorf("%d bytes, %v, %v after %v, want %d after %v", len(got), drained, err, took, tt.in, tt.want)
+				}
+				if tt.want > 0 {
+					gate <- brings("", os.ErrDeadlineExceeded)
+				}
+				gate <- brings("next", nil)
+				b := make([]byte, 10)
+				if n, err := c.Read(b); string(b[:n]) != "next" || err != nil {
+					t.Errorf("then %q, %v", b[:n], err)
+				}
+			})
+		})
 	}
 }
 

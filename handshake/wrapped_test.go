@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -195,6 +196,27 @@ func TestDialAddsField(t *testing.T) {
 	defer res.Conn.Close()
 	if _, ok := res.Conn.(*net.TCPConn); !ok {
 		t.Errorf("connection is a %T", res.Conn)
+	}
+}
+
+// TestDialOtherContext: where a RoundTripper sends the request with a context of its own, so
+// that nothing tells us the connection, the body is the stream.
+func TestDialOtherContext(t *testing.T) {
+	s := httptest.NewServer(echo(t, nil))
+	defer s.Close()
+	base := s.Client().Transport
+	client := &http.Client{Transport: tripper(func(r *http.Request) (*http.Response, error) {
+		return base.RoundTrip(r.WithContext(context.Background()))
+	})}
+	res, _, err := Dial(t.Context(), s.URL, &DialOptions{HTTPClient: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Conn.Close()
+	io.WriteString(res.Conn, "hello")
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(res.Conn, got); err != nil || string(got) != "hello" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
