@@ -363,6 +363,26 @@ func TestDialEndsWithCause(t *testing.T) {
 	})
 }
 
+// TestDialEndsDialCtx: the ctx of a dialer ends with the dialing, and with it what the dialer has
+// started for as long as the ctx lives.
+func TestDialEndsDialCtx(t *testing.T) {
+	errDial := errors.New("no way")
+	for _, want := range []error{nil, errDial} {
+		r := httptest.NewRequest(http.MethodGet, "https://example.com/", nil)
+		var dialing context.Context
+		a := newAttempt(new(http.Transport), r, func(ctx context.Context, _, _ string) (net.Conn, error) {
+			dialing = ctx
+			return newMemConn(""), want
+		}, true)
+		if _, err := a.connect(t.Context(), "tcp", "example.com:443"); err != want {
+			t.Errorf("error %v, want %v", err, want)
+		}
+		if dialing.Err() == nil {
+			t.Errorf("dialed with error %v: ctx goes on", want)
+		}
+	}
+}
+
 // An early context tells those who asked it by AfterFunc of its end, and all others a second later.
 type earlyContext struct {
 	context.Context
@@ -408,6 +428,50 @@ func TestTLSEndsWithCause(t *testing.T) {
 		if err := <-failed; !errors.Is(err, gone) {
 			t.Errorf("%v, want %v", err, gone)
 		}
+	})
+}
+
+// TestTLSEndsLast: a TLS handshake ends with its request, though net/http hears of the end first
+// and would leave the handshake to itself.
+func TestTLSEndsLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := &earlyContext{Context: t.Context(), done: make(chan struct{})}
+		a, b := pipe.New()
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "https://example.com/", nil)
+		attempt := newAttempt(new(http.Transport), r, func(context.Context, string, string) (net.Conn, error) { return a, nil }, true)
+		gone := errors.New("gone")
+		time.AfterFunc(time.Second, func() {
+			ctx.err = gone
+			close(ctx.done)
+		})
+		if _, err := attempt.roundTrip(); !errors.Is(err, gone) {
+			t.Errorf("%v, want %v", err, gone)
+		}
+		b.SetReadDeadline(time.Now().Add(time.Hour))
+		if _, err := io.Copy(io.Discard, b); err != nil {
+			t.Errorf("the connection is open: %v", err)
+			b.Close()
+		}
+	})
+}
+
+// TestAnswerAtTheEnd: an answer that comes as the request ends is an answer and no error too,
+// which net/http would take for an error alone, and leave the connection open.
+func TestAnswerAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := &earlyContext{Context: t.Context(), done: make(chan struct{})}
+		a, b := pipe.New()
+		go func() {
+			http.ReadRequest(bufio.NewReader(b))
+			ctx.err = context.Canceled
+			io.WriteString(b, goodAnswer+"\r\n")
+		}()
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://example.com/", nil)
+		resp, err := newAttempt(new(http.Transport), r, func(context.Context, string, string) (net.Conn, error) { return a, nil }, false).roundTrip()
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
 	})
 }
 
