@@ -8,6 +8,7 @@
 // equivalent, or about nothing but speed or memory. Those that were judged to be so are listed
 // in the file of -judged, each group after a line that begins with "# " and gives the reason.
 // A line there that names no mutant is an error. The exit status is 1 if another one lives.
+// Those that were seen alive and that nobody has judged yet are in alive.txt, for -of.
 //
 // A test is given to a mutant only if it reaches what is changed, and quick tests go first; see
 // suite. Mutants share programs as far as they don't overlap; see schema. So trying one takes
@@ -45,9 +46,10 @@ func main() {
 	flag.BoolVar(&o.again, "again", false, "try also those that were judged")
 	flag.IntVar(&o.jobs, "j", 2, "try so many at once")
 	flag.BoolVar(&o.verbose, "v", false, "print what kills each mutant")
-	only := flag.String("only", "", "only mutants that this `expression` matches, as they are printed")
+	flag.StringVar(&o.only, "only", "", "only mutants that this `expression` matches, as they are printed")
+	flag.StringVar(&o.of, "of", "", "only mutants that this `file` lists, as they are printed")
 	flag.Parse()
-	ok, err := o.run(*only, flag.Args())
+	ok, err := o.run(flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 	}
@@ -59,6 +61,7 @@ func main() {
 type options struct {
 	out            io.Writer
 	judged, scores string
+	only, of       string
 	sample, skip   int
 	time           time.Duration
 	seed           uint64
@@ -67,8 +70,8 @@ type options struct {
 }
 
 // run tries the mutants of all targets, and reports whether none lives that was not judged.
-func (o *options) run(only string, targets []string) (ok bool, err error) {
-	expression, err := regexp.Compile(only)
+func (o *options) run(targets []string) (ok bool, err error) {
+	wanted, err := o.wanted()
 	if err != nil {
 		return false, err
 	}
@@ -83,11 +86,11 @@ func (o *options) run(only string, targets []string) (ok bool, err error) {
 		if tests == "" {
 			tests = dir
 		}
-		all, err := o.choose(dir, expression)
+		all, err := o.choose(dir, wanted)
 		if err != nil {
 			return false, err
 		}
-		if gone := strangers(reasons, dir, all); only == "" && len(gone) > 0 {
+		if gone := strangers(reasons, dir, all); o.only == "" && o.of == "" && len(gone) > 0 {
 			return false, fmt.Errorf("%s names no mutants: %s", o.judged, strings.Join(gone, "\n"))
 		}
 		t, err := newTarget(dir, strings.Split(tests, ","))
@@ -113,6 +116,17 @@ func (o *options) run(only string, targets []string) (ok bool, err error) {
 	return ok, nil
 }
 
+// wanted returns what tells whether a mutant, as it is printed, is one of -only and of -of.
+func (o *options) wanted() (func(mutant string) bool, error) {
+	expression, err := regexp.Compile(o.only)
+	if err != nil || o.of == "" {
+		return expression.MatchString, err
+	}
+	b, err := os.ReadFile(o.of)
+	listed := strings.Split(string(b), "\n")
+	return func(m string) bool { return slices.Contains(listed, m) && expression.MatchString(m) }, err
+}
+
 // strangers returns what was judged in a package and is no mutant of it: its code has changed since.
 func strangers(reasons map[string]string, dir string, all []*mutant) (gone []string) {
 	known := map[string]bool{}
@@ -131,7 +145,7 @@ func strangers(reasons map[string]string, dir string, all []*mutant) (gone []str
 
 // choose returns the mutants of a package that may be tried, in an order drawn by the seed and
 // by what they are: code that changes draws only its own mutants anew.
-func (o *options) choose(dir string, only *regexp.Regexp) (all []*mutant, err error) {
+func (o *options) choose(dir string, wanted func(mutant string) bool) (all []*mutant, err error) {
 	names, err := sources(dir)
 	if err != nil {
 		return nil, err
@@ -146,7 +160,7 @@ func (o *options) choose(dir string, only *regexp.Regexp) (all []*mutant, err er
 			return nil, err
 		}
 		for _, m := range found {
-			if only.MatchString(m.String()) {
+			if wanted(m.String()) {
 				all = append(all, m)
 			}
 		}

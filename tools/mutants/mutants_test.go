@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -111,7 +110,7 @@ func TestOrder(t *testing.T) {
 	order := func(seed uint64, source []byte) (names []string) {
 		t.Helper()
 		write(t, "p/f.go", string(source))
-		all, err := (&options{seed: seed}).choose("p", regexp.MustCompile(""))
+		all, err := (&options{seed: seed}).choose("p", func(string) bool { return true })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +159,7 @@ func TestRun(t *testing.T) {
 		judged, want := c.judged, c.want
 		var out bytes.Buffer
 		o := options{out: &out, judged: judged, scores: "scores.txt", jobs: 2, time: time.Hour, again: c.again}
-		ok, err := o.run("", []string{"p"})
+		ok, err := o.run([]string{"p"})
 		if err != nil || ok != (judged != "") {
 			t.Errorf("judged %q: %v, %v\n%s", judged, ok, err, &out)
 		}
@@ -178,32 +177,41 @@ func TestRun(t *testing.T) {
 	}
 	for _, part := range []options{{sample: 3}, {skip: 3}} {
 		part.out, part.scores, part.judged, part.jobs, part.time = io.Discard, "scores.txt", "judged.txt", 2, time.Hour
-		if _, err := part.run("", []string{"p"}); err != nil {
+		if _, err := part.run([]string{"p"}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if b, err := os.ReadFile("scores.txt"); err != nil || !strings.Contains(string(b), " 4 of     4 tried:     3 killed,    1 judged,   0 live") {
 		t.Errorf("scores: %q, %v", b, err)
 	}
+	// Of a list only what it names is tried.
+	write(t, "alive.txt", same+"\np/p.go Max: no such mutant\n")
+	var out bytes.Buffer
+	if _, err := (&options{out: &out, of: "alive.txt", jobs: 2, time: time.Hour}).run([]string{"p"}); err != nil || !strings.Contains(out.String(), "1 of     1 tried") {
+		t.Errorf("of a list: %v\n%s", err, &out)
+	}
+	if _, err := (&options{out: &out, of: "missing.txt"}).run([]string{"p"}); err == nil {
+		t.Error("a list that is not there is no error")
+	}
 	// What was judged is not tried: that it is killed by now shows only then.
 	write(t, "judged.txt", "# wrong\np/p.go Max: condition, a > b -> (a > b) && false | if a > b {\n")
 	for again, want := range map[bool]string{false: "1 judged", true: "0 judged"} {
 		var out bytes.Buffer
 		o := options{out: &out, judged: "judged.txt", jobs: 2, time: time.Hour, again: again}
-		if _, err := o.run("", []string{"p"}); err != nil || !strings.Contains(out.String(), want) {
+		if _, err := o.run([]string{"p"}); err != nil || !strings.Contains(out.String(), want) {
 			t.Errorf("again %t: %v\n%s", again, err, &out)
 		}
 	}
 	// What was judged before the code has changed is to be judged anew.
 	const gone = "p/p.go Max: operator, < -> <= | if a < b {"
 	write(t, "judged.txt", "# equal numbers are the same\n"+same+"\n"+gone+"\n")
-	if _, err := (&options{out: io.Discard, judged: "judged.txt", jobs: 2, time: time.Hour}).run("", []string{"p"}); err == nil ||
+	if _, err := (&options{out: io.Discard, judged: "judged.txt", jobs: 2, time: time.Hour}).run([]string{"p"}); err == nil ||
 		!strings.Contains(err.Error(), gone) || strings.Contains(err.Error(), same) {
 		t.Errorf("a line that names no mutant: %v", err)
 	}
 	write(t, "judged.txt", "")
 	write(t, "p/p_test.go", "package p\n\nimport \"testing\"\n\nfunc Test(t *testing.T) { t.Error() }\n")
-	if _, err := (&options{out: &bytes.Buffer{}, jobs: 1, time: time.Hour}).run("", []string{"p"}); err == nil {
+	if _, err := (&options{out: &bytes.Buffer{}, jobs: 1, time: time.Hour}).run([]string{"p"}); err == nil {
 		t.Error("tests that fail without a change are no error")
 	}
 }
