@@ -44,14 +44,12 @@ type guard struct {
 func guarded(nc net.Conn, limit time.Duration) guard {
 	g := guard{nc: nc}
 	var at time.Time
-	keeps := limit < 0 || keepsDeadlines(nc)
+	keeps := keepsDeadlines(nc)
 	if keeps && limit >= 0 {
 		at = time.Now().Add(limit)
 	}
-	if nc.SetDeadline(at) != nil || !keeps {
-		if limit >= 0 {
-			g.timer = time.AfterFunc(limit, func() { abort(nc) })
-		}
+	if err := nc.SetDeadline(at); limit >= 0 && (err != nil || !keeps) {
+		g.timer = time.AfterFunc(limit, func() { abort(nc) })
 	}
 	return g
 }
