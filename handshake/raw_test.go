@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -355,24 +356,50 @@ func TestRefusalClosesOnce(t *testing.T) {
 	})
 }
 
-// What a guard has done without an error leaves no deadline.
+// A limit of zero is over at once, also where a timer does it.
+func TestGuardZero(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pipe.New()
+		start := time.Now()
+		time.AfterFunc(time.Second, func() { a.Close() })
+		g := guarded(b, 0)
+		_, err := b.Read(make([]byte, 1))
+		if err := g.stop(err); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		<-time.After(time.Second)
+	})
+}
+
+// What a guard has done without an error leaves no deadline, and nothing else bounds the time of
+// a socket.
 func TestGuardLeavesNoDeadline(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	g := guarded(c, 0)
-	if _, err := c.Write([]byte("a")); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("while it is guarded: %v", err)
-	}
-	g.stop(nil)
-	if _, err := c.Write([]byte("a")); err != nil {
-		t.Errorf("after that: %v", err)
+	for network, address := range map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(t.TempDir(), "s")} {
+		l, err := net.Listen(network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		c, err := net.Dial(network, l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		g := guarded(c, 0)
+		if overTLS := guarded(tls.Client(c, nil), 0); g.timer != nil || overTLS.timer != nil {
+			t.Errorf("%s: a socket has a timer in addition to its deadline", network)
+		}
+		if _, err := c.Write([]byte("a")); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: while it is guarded: %v", network, err)
+		}
+		g.stop(nil)
+		if _, err := c.Write([]byte("a")); err != nil {
+			t.Errorf("%s: after that: %v", network, err)
+		}
+		c.SetDeadline(past)
+		guarded(c, -1)
+		if _, err := c.Write([]byte("a")); err != nil {
+			t.Errorf("%s: without a limit: %v", network, err)
+		}
 	}
 }

@@ -77,17 +77,19 @@ func TestTimeouts(t *testing.T) {
 		{3 * time.Second, 3 * time.Second},
 		{-1, 20 * time.Second}, // when the peer gives up
 	} {
-		for _, deadlines := range []bool{true, false} {
+		for _, wrap := range []func(net.Conn) net.Conn{
+			func(nc net.Conn) net.Conn { return nc },
+			func(nc net.Conn) net.Conn { return noDeadlines{nc} },
+			func(nc net.Conn) net.Conn { return hastyConn{nc} },
+		} {
 			synctest.Test(t, func(t *testing.T) {
 				a, b := pipe.New()
 				start := time.Now()
 				time.AfterFunc(20*time.Second, func() { a.Close() })
-				if !deadlines {
-					b = noDeadlines{b}
-				}
+				b = wrap(b)
 				_, err := AcceptConn(b, &Options{Limits: Limits{Timeout: tt.timeout}})
 				if took := time.Since(start); err == nil || took != tt.want {
-					t.Errorf("timeout %v, deadlines %v: %v after %v, want %v", tt.timeout, deadlines, err, took, tt.want)
+					t.Errorf("timeout %v of a %T: %v after %v, want %v", tt.timeout, b, err, took, tt.want)
 				}
 				<-time.After(20 * time.Second)
 			})
@@ -97,6 +99,17 @@ func TestTimeouts(t *testing.T) {
 
 // noDeadlines is a connection without deadlines.
 type noDeadlines struct{ net.Conn }
+
+// A hastyConn keeps its deadlines, but a second early. A timeout does not depend on those
+// of a type that we do not know.
+type hastyConn struct{ net.Conn }
+
+func (c hastyConn) SetDeadline(t time.Time) error {
+	if !t.IsZero() {
+		t = t.Add(-time.Second)
+	}
+	return c.Conn.SetDeadline(t)
+}
 
 // TestNoDeadlines: after the handshake the timeout has no hold on a connection
 // without deadlines.
@@ -207,6 +220,23 @@ func TestTLSTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pipe.New()
 		defer a.Close()
+		start := time.Now()
+		_, err := AcceptConn(tls.Server(b, config.server), nil)
+		if took := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || took != defaultTimeout {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
+}
+
+// TestTLSTimeoutUnread: a peer that reads nothing after its TLS handshake is not waited for
+// once the time is over, though TLS would tell it of the end.
+func TestTLSTimeoutUnread(t *testing.T) {
+	config := tlsConfig(t)
+	config.server.SessionTicketsDisabled = true // they would be unread, too
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pipe.NewSize(10) // less than an alert has
+		defer a.Close()
+		go tls.Client(a, config.client).Handshake()
 		start := time.Now()
 		_, err := AcceptConn(tls.Server(b, config.server), nil)
 		if took := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || took != defaultTimeout {
