@@ -7,10 +7,12 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
 	"time"
+	"weak"
 )
 
 // A readStep is a function as an io.Reader.
@@ -91,8 +93,74 @@ func TestPumpDeadline(t *testing.T) {
 	})
 }
 
+// TestPumpDeadlineNow: after its deadline a pump does not begin to read, though the stream
+// has something, and even at the very moment of the deadline.
+func TestPumpDeadlineNow(t *testing.T) {
+	for _, ago := range []time.Duration{0, 1, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			reads := 0
+			p := newPump(readStep(func(p []byte) (int, error) { reads++; return len(p), nil }))
+			p.setDeadline(time.Now().Add(-ago))
+			_, err := p.Read(make([]byte, 1))
+			synctest.Wait()
+			if err != errOverdue || reads > 0 {
+				t.Errorf("%v ago: %v, %d reads", ago, err, reads)
+			}
+		})
+	}
+}
+
+// TestPumpDeadlineChanges: the timer of a deadline that was under way when the deadline
+// changed does not make the new one pass.
+func TestPumpDeadlineChanges(t *testing.T) {
+	for _, later := range []time.Duration{0, time.Hour} { // 0: to none
+		synctest.Test(t, func(t *testing.T) {
+			p := newPump(readStep(brings("x", nil)))
+			p.setDeadline(time.Now().Add(time.Second))
+			timer := p.timer
+			if later == 0 {
+				p.setDeadline(time.Time{})
+			} else {
+				p.setDeadline(time.Now().Add(later))
+			}
+			timer.Reset(time.Minute) // as if it had not been stopped
+			<-time.After(2 * time.Minute)
+			if n, err := p.Read(make([]byte, 1)); n != 1 || err != nil {
+				t.Errorf("a deadline %v later: read %d, %v", later, n, err)
+			}
+		})
+	}
+}
+
+// closedPump returns a pump that was closed long before its deadline and a former one, and
+// to which nothing of the test's refers.
+//
+//go:noinline
+func closedPump() weak.Pointer[pump] {
+	p := newPump(strings.NewReader(""))
+	p.setDeadline(time.Now().Add(2000 * time.Hour))
+	p.setDeadline(time.Now().Add(1000 * time.Hour))
+	p.close()
+	return weak.Make(p)
+}
+
+// TestPumpCloseFrees: no deadline keeps a pump that is closed in memory.
+func TestPumpCloseFrees(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := closedPump()
+		for i := 0; i < 10 && p.Value() != nil; i++ {
+			<-time.After(time.Hour) // the runtime keeps a timer that was stopped for a while
+			runtime.GC()
+		}
+		if p.Value() != nil {
+			t.Error("the pump is kept until its deadline")
+		}
+	})
+}
+
 // TestPumpExcused: a deadline error of the read that was under way is not told,
-// be it before or after it was excused; any other is, and so are bytes.
+// be it before or after it was excused; any other is, and so are bytes. That of a
+// later read is told.
 func TestPumpExcused(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -132,6 +200,18 @@ func TestPumpExcused(t *testing.T) {
 				if n, err := p.Read(b); string(b[:n]) != tt.want || err != tt.err {
 					t.Errorf("%q, %v, want %q, %v", b[:n], err, tt.want, tt.err)
 				}
+				var stream sync.WaitGroup
+				stream.Go(func() {
+					gate <- brings("", os.ErrDeadlineExceeded)
+					select {
+					case gate <- brings("", io.EOF): // it was read once more
+					case <-time.After(time.Second):
+					}
+				})
+				if n, err := p.Read(b); n != 0 || err != os.ErrDeadlineExceeded {
+					t.Errorf("a later read: %q, %v", b[:n], err)
+				}
+				stream.Wait()
 			})
 		})
 	}
@@ -158,6 +238,28 @@ func TestPumpPanic(t *testing.T) {
 	p = newPump(readStep(func([]byte) (int, error) { runtime.Goexit(); return 0, nil }))
 	if _, err := p.Read(make([]byte, 1)); err != errReadLeft {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestPumpMemory: reads into a buffer of the same size, or a smaller one, use the same memory,
+// and one into a large buffer has no more than pumpBytes.
+func TestPumpMemory(t *testing.T) {
+	var used *byte
+	p := newPump(readStep(func(b []byte) (int, error) {
+		if used != nil && used != &b[0] {
+			t.Errorf("a read of %d bytes has memory of its own", len(b))
+		}
+		used = &b[0]
+		return len(b), nil
+	}))
+	for _, n := range []int{10, 10, 5, 10} {
+		if got, err := p.Read(make([]byte, n)); got != n || err != nil {
+			t.Errorf("read %d, %v", got, err)
+		}
+	}
+	used = nil
+	if got, err := p.Read(make([]byte, 1<<20)); got != pumpBytes || err != nil {
+		t.Errorf("a large read: %d, %v, want %d", got, err, pumpBytes)
 	}
 }
 
