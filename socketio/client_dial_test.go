@@ -153,6 +153,22 @@ func TestDialContext(t *testing.T) {
 	})
 }
 
+// Dial ends when the client is told to leave before it has joined.
+func TestDialDisconnected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		var client *socketio.Client
+		p.onConnect = func() { client.Disconnect() }
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		o := p.options(&socketio.DialOptions{Setup: func(c *socketio.Client) { client = c }})
+		if _, err := socketio.Dial(ctx, "http://example.com", o); !errors.Is(err, socketio.ErrDisconnected) {
+			t.Errorf("Dial: %v", err)
+		}
+		<-client.Done()
+	})
+}
+
 // A refusal is an error of Dial, with its data; Connect may try again.
 func TestClientRefused(t *testing.T) {
 	inModes(t, nil, func(s *site, mode string) {
@@ -183,12 +199,15 @@ func TestClientRefused(t *testing.T) {
 			s.t.Error("Of returns different clients")
 		}
 		tellLife(other, &d)
+		id := c.ID()
 		other.Connect()
 		other.Emit("kept")
+		<-time.After(time.Second) // while a session moves to WebSocket an answer may take 100 ms
+		other.Connect()           // the root stays where it is, though other asks again
 		<-time.After(time.Minute)
-		d.want(s.t, "refused: not yet [1,2]")
-		if other.Active() || !c.Connected() || other.Buffered() != 1 {
-			s.t.Errorf("active %t, the root connected %t, %d events buffered", other.Active(), c.Connected(), other.Buffered())
+		d.want(s.t, "refused: not yet [1,2]", "refused: not yet [1,2]")
+		if other.Active() || c.ID() != id || other.Buffered() != 1 {
+			s.t.Errorf("active %t, the root is %q, was %q, %d events buffered", other.Active(), c.ID(), id, other.Buffered())
 		}
 		open = true
 		other.Connect()
@@ -261,6 +280,32 @@ func TestClientAuthFunc(t *testing.T) {
 	})
 }
 
+// The ctx of AuthFunc ends with the attempt: when the server is asked, and when the namespace is
+// not wanted any more, for which AuthFunc is not called again.
+func TestClientAuthAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		c := p.start(&socketio.DialOptions{AuthFunc: func(ctx context.Context, namespace string) (any, error) {
+			context.AfterFunc(ctx, func() { d.add("%s is over", namespace) })
+			if namespace == "/" {
+				return nil, nil
+			}
+			d.add("%s has no token", namespace)
+			return nil, errors.New("no token")
+		}})
+		synctest.Wait()
+		d.want(t, "/ is over")
+		x := c.Of("/x")
+		x.Connect()
+		synctest.Wait()
+		d.want(t, "/x has no token")
+		x.Disconnect()
+		<-time.After(20 * time.Second)
+		d.want(t, "/x is over")
+	})
+}
+
 // With Reconnection.Off an error of AuthFunc is final, as is an auth that the server
 // does not take for its size.
 func TestClientAuthFails(t *testing.T) {
@@ -288,6 +333,36 @@ func TestClientAuthFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A namespace whose auth is too large for the server costs the others nothing, and can be asked for
+// again.
+func TestClientAuthTooLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		token := strings.Repeat("x", 1000)
+		c := p.start(&socketio.DialOptions{
+			Limits: socketio.ClientLimits{JoinTimeout: 10 * time.Second},
+			AuthFunc: func(_ context.Context, namespace string) (any, error) {
+				if namespace == "/" {
+					return nil, nil
+				}
+				return map[string]string{"token": token}, nil
+			},
+		})
+		x := c.Of("/x")
+		tellLife(x, &d)
+		x.Connect()
+		synctest.Wait()
+		token = "t"
+		x.Connect()
+		<-time.After(20 * time.Second)
+		d.want(t, "failed", "connect recovered=false")
+		if got := fmt.Sprint(p.take()); got != `[40 40/x,{"token":"t"}]` {
+			t.Errorf("the server got %s", got)
+		}
+	})
 }
 
 // A refusal of an old server is a string, or an object without data.
