@@ -202,6 +202,22 @@ func TestClientExpelledAsksAgain(t *testing.T) {
 	})
 }
 
+// A server that sends a client away from a namespace that it has not asked for changes nothing.
+func TestClientExpelledUnasked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		c := p.start(&socketio.DialOptions{Setup: func(c *socketio.Client) {
+			c.Of("/x").Connect()
+			synctest.Wait()
+			p.send("41")
+			synctest.Wait()
+		}})
+		if !c.Connected() || !c.Of("/x").Connected() {
+			t.Errorf("connected: %t, and /x %t", c.Connected(), c.Of("/x").Connected())
+		}
+	})
+}
+
 // The first attempt that fails after a loss is logged at the level Info, and the others are
 // not.
 func TestClientLogsFirstFailure(t *testing.T) {

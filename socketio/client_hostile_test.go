@@ -95,6 +95,13 @@ func TestClientNotAnswered(t *testing.T) {
 		if c.Active() {
 			t.Error("active")
 		}
+		c.Connect()
+		synctest.Wait()
+		p.send(`40{"sid":"id","pid":1}`) // can't be read
+		synctest.Wait()
+		if got := d.take(); c.Active() || len(got) != 1 {
+			t.Errorf("active: %t, told %q", c.Active(), got)
+		}
 	})
 }
 
@@ -136,6 +143,27 @@ func TestClientLeftUnanswered(t *testing.T) {
 		synctest.Wait()
 		if got := fmt.Sprint(p.take()); got != "[40 40/x, 41/x,]" {
 			t.Errorf("the server got %s", got)
+		}
+	})
+}
+
+// The refusal of a namespace that was left meanwhile is told to nobody.
+func TestClientLeftRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		p := newPuppet(t)
+		c := p.start(nil)
+		p.onConnect = func() {}
+		x := c.Of("/x")
+		tellLife(x, &d)
+		x.Connect()
+		synctest.Wait()
+		x.Disconnect()
+		p.send(`44/x,{"message":"no"}`)
+		synctest.Wait()
+		d.want(t)
+		if strings.Contains(p.log.String(), "namespace not joined") {
+			t.Errorf("the log is %s", p.log)
 		}
 	})
 }
@@ -190,6 +218,29 @@ func TestClientSlowHandlers(t *testing.T) {
 		}
 		if !c.Connected() || strings.Count(p.log.String(), "HandlerQueueBytes") < 3 {
 			t.Errorf("connected %t, the log is %s", c.Connected(), p.log)
+		}
+	})
+}
+
+// A session is given up in time also if handlers were busy already in one that the client has left.
+func TestClientSlowHandlersAfterDisconnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		gate := make(chan struct{})
+		c := p.start(&socketio.DialOptions{Reconnection: steady, Limits: socketio.ClientLimits{HandlerQueueBytes: 1}, Setup: func(c *socketio.Client) {
+			c.OnEvent("e", func(*socketio.Event) error { <-gate; return nil })
+		}})
+		defer close(gate)
+		p.send(`42["e"]`)
+		<-time.After(time.Minute)
+		c.Disconnect()
+		<-time.After(time.Minute)
+		c.Connect()
+		synctest.Wait()
+		p.send(`42["e"]`)
+		<-time.After(3 * time.Minute)
+		if !strings.Contains(p.log.String(), "HandlerQueueBytes") {
+			t.Errorf("the log is %s", p.log)
 		}
 	})
 }
