@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +25,8 @@ func TestClientReconnects(t *testing.T) {
 		o := s.dialOptions(mode, socketio.DialOptions{Reconnection: steady, Setup: func(c *socketio.Client) { tellLife(c, &d) }})
 		o.Engine.HTTPClient = client
 		c := s.start(o)
+		var nothing diary
+		tellLife(c.Of("/unwanted"), &nothing)
 		first := c.ID()
 		<-time.After(time.Minute) // the upgrade is done
 		d.want(s.t, "connect recovered=false")
@@ -52,6 +55,7 @@ func TestClientReconnects(t *testing.T) {
 		d.take()
 		<-time.After(2 * time.Second)
 		d.want(s.t, "attempt 1", "reconnect 1", "connect recovered=false")
+		nothing.want(s.t)
 	})
 }
 
@@ -122,14 +126,43 @@ func TestClientGivesUp(t *testing.T) {
 	})
 }
 
-// A client that nobody wants any longer ends its request to the server.
+// A client that is told to leave just when an attempt has failed makes no other, and counts none.
+func TestClientLeavesAfterFailure(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		var d diary
+		n, web := s.network()
+		n.cut(true)
+		var c *socketio.Client
+		o := s.dialOptions("websocket", socketio.DialOptions{NoWait: true, Reconnection: steady, Setup: func(client *socketio.Client) { c = client }})
+		o.Engine.HTTPClient = web
+		o.Logger = slog.New(slog.NewTextHandler(writeFunc(func(line string) {
+			if strings.Contains(line, "attempt to connect failed") {
+				c.Disconnect()
+			}
+		}), nil))
+		s.start(o)
+		<-time.After(time.Minute)
+		if n.dials != 1 {
+			s.t.Errorf("dialed %d times, want once", n.dials)
+		}
+		tellLife(c, &d)
+		n.up()
+		c.Connect()
+		synctest.Wait()
+		d.want(s.t, "connect recovered=false")
+	})
+}
+
+// A client that nobody wants any longer ends its request to the server, which is no failure.
 func TestClientStopsDialing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ended := false
-		o := &socketio.DialOptions{NoWait: true, Logger: slog.New(slog.DiscardHandler)}
+		ended := 0
+		var d diary
+		log := new(logbook)
+		o := &socketio.DialOptions{NoWait: true, Logger: slog.New(slog.NewTextHandler(log, nil)), Setup: func(c *socketio.Client) { tellLife(c, &d) }}
 		o.Engine.HTTPClient = &http.Client{Transport: tripper(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
-			ended = true
+			ended++
 			return nil, r.Context().Err()
 		})}
 		c, err := socketio.Dial(t.Context(), "http://example.com", o)
@@ -138,9 +171,19 @@ func TestClientStopsDialing(t *testing.T) {
 		}
 		synctest.Wait()
 		c.Disconnect()
+		c.Connect() // with a request of its own
 		synctest.Wait()
-		if !ended {
+		if ended != 1 {
 			t.Error("the request goes on")
+		}
+		c.Disconnect()
+		synctest.Wait()
+		if ended != 2 {
+			t.Error("the second request goes on")
+		}
+		d.want(t) // such a request has not failed
+		if log.String() != "" {
+			t.Errorf("the log is %s", log)
 		}
 		closeClient(t, c)
 	})
@@ -218,8 +261,11 @@ func TestClientEnds(t *testing.T) {
 				if got := d.take(); len(got) == 0 || got[0] != "disconnect: "+reason.String() {
 					s.t.Errorf("got %q, want %v", got, reason)
 				}
-				if c.Active() != tt.back {
-					s.t.Errorf("active: %t", c.Active())
+				if c.Active() != tt.back || c.Transport() != "" {
+					s.t.Errorf("active: %t, on %q", c.Active(), c.Transport())
+				}
+				if logged := strings.Contains(s.log.String(), "connection lost"); logged != tt.back { // and else it was closed
+					s.t.Errorf("logged as lost: %t", logged)
 				}
 				<-time.After(time.Minute)
 				if got := len(d.take()) > 0; got != tt.back {
