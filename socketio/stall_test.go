@@ -3,6 +3,9 @@ package socketio
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
@@ -101,6 +105,54 @@ func TestClientStaleSession(t *testing.T) {
 	if err := conn.handle(event); err != nil || len(c.early) != 1 {
 		t.Errorf("%v, %d events wait", err, len(c.early))
 	}
+	c.dropEarly() // as after an answer: the next events have the same limit
+	event = parse(`2["e"]`)
+	m.intake.eventBytes = event.Size() - 1
+	if err := conn.handle(event); err != nil || len(c.early) != 0 {
+		t.Errorf("%v, %d events wait that exceed the limit", err, len(c.early))
+	}
+}
+
+// A consent that is just being handled when JoinTimeout is over is in time.
+func TestClientConsentInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &DialOptions{NoWait: true, Limits: ClientLimits{JoinTimeout: time.Second}, Logger: slog.New(slog.DiscardHandler)}
+		o.Engine = engineio.DialOptions{Transports: []string{"polling"}, HTTPClient: &http.Client{Transport: silent{}}}
+		c, err := Dial(t.Context(), "http://example.com", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		u := new(packet.Unit)
+		if err := u.Parse(c.m.wire.parser, []byte(`0{"sid":"id"}`), c.m.wire.limits); err != nil {
+			t.Fatal(err)
+		}
+		c.m.mu.Lock()
+		time.Sleep(time.Second) // the timer waits for the mutex now
+		c.granted(u)
+		c.m.unlock()
+		synctest.Wait()
+		if !c.Connected() {
+			t.Error("the session was given up")
+		}
+		c.Close()
+		<-c.Done()
+	})
+}
+
+// silent is a server that opens sessions on long-polling and sends nothing.
+type silent struct{}
+
+func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := "ok"
+	switch {
+	case r.URL.Query().Get("sid") == "":
+		body = `0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}`
+	case r.Method == http.MethodGet:
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
 // A client that is lost again as soon as it has what it had is remembered once.
