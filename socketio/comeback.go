@@ -207,7 +207,9 @@ func (r *recovery) resume(s *Socket) (entered bool, err error) {
 		return false, nil
 	}
 	t.back = nil
-	t.first, t.next, t.stage = c.first, t.from, alive
+	// A client that is sent nothing now names the same event the next time. It must still
+	// have all that it was sent then, so next stays where it was.
+	t.first, t.next, t.stage = c.first, min(t.from, c.next), alive
 	for number := t.from; number < r.end(); number++ {
 		if m := r.events.at(int(number - r.first)); m.t.matches(c.rooms) {
 			s.send(m.e, false)

@@ -27,7 +27,7 @@ func (r *raw) cut() {
 }
 
 // What counts is what a client has missed, and not how old its last event is, nor
-// whether it had one.
+// whether it had one. That is so however often it has come back.
 func TestRecoveryByWhatWasMissed(t *testing.T) {
 	const age = 2 * time.Second
 	for _, tt := range []struct {
@@ -62,10 +62,13 @@ func TestRecoveryByWhatWasMissed(t *testing.T) {
 				_, last := offset(t, r.read())
 				claim = fmt.Sprintf(`{"pid":%q,"offset":%q}`, r.pid, last)
 			}
-			for range 50 {
-				s.io.To("other").Emit("busy")
-				time.Sleep(100 * time.Millisecond)
+			busy := func() {
+				for range 50 {
+					s.io.To("other").Emit("busy")
+					time.Sleep(100 * time.Millisecond)
+				}
 			}
+			busy()
 			r.cut()
 			time.Sleep(200 * time.Millisecond)
 			tt.away(s)
@@ -74,11 +77,21 @@ func TestRecoveryByWhatWasMissed(t *testing.T) {
 				t.Errorf("%s: recovered = %v, want %v", tt.name, again.sid == r.sid, tt.recovered)
 			}
 			for _, want := range tt.events {
-				if got, _ := offset(t, again.read()); got != want {
+				got, last := offset(t, again.read())
+				if got != want {
 					t.Errorf("%s: read %q, want %q", tt.name, got, want)
 				}
+				claim = fmt.Sprintf(`{"pid":%q,"offset":%q}`, again.pid, last)
 			}
 			again.wantNothing()
+			if !tt.recovered {
+				return
+			}
+			busy()
+			again.cut()
+			if once := s.comeBackWith("", claim); once.sid != r.sid {
+				t.Errorf("%s: it has missed nothing since, and is new", tt.name)
+			}
 		})
 	}
 }
