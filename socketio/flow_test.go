@@ -122,3 +122,21 @@ func TestPacketsCrossDisconnect(t *testing.T) {
 		}
 	})
 }
+
+// That is so also for a client that is sent away the moment it has joined its first namespace.
+func TestPacketsCrossEarlyDisconnect(t *testing.T) {
+	w := new(watcher)
+	o := &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := new(bus).join(l)
+		w.node = a.(*node)
+		return w, err
+	}}
+	inBubble(t, o, func(s *site) {
+		w.within = func() { s.io.DisconnectSockets(false) } // when it is told of the room of the socket's id
+		r := s.client()
+		r.want("1")
+		r.send(`2["in flight"]`)
+		r.wantNothing()
+		r.connect("")
+	})
+}
