@@ -107,6 +107,9 @@ func TestLogNew(t *testing.T) {
 		if got := there.io.Of("/").CountIn("room"); got != 0 {
 			t.Errorf("%d in the room", got)
 		}
+		if log := there.log.String(); strings.Count(log, "a client that has come back is new") != 1 {
+			t.Errorf("log: %s", log)
+		}
 		if want := []string{"ended " + r.sid, "ended " + r.sid, "true 1 1"}; !slices.Equal(b.changed[len(b.changed)-3:], want) {
 			t.Errorf("changes %q, want %q at the end: of the socket, of the session, and the new one", b.changed, want)
 		}

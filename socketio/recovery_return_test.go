@@ -259,6 +259,42 @@ func TestRecoveryBeforeMiddleware(t *testing.T) {
 	}
 }
 
+// A client whose missed events are dropped while middleware runs is not let in: its connection
+// is closed, unless the middleware refuses the client, which leaves the connection as it is.
+// Handlers of OnConnect and OnDisconnect hear nothing of it.
+func TestRecoveryOutrunInMiddleware(t *testing.T) {
+	for _, refuse := range []error{nil, errors.New("not again")} {
+		inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{RunMiddleware: true, EventBytes: 1000}}, func(s *site) {
+			s.io.Use(func(_ context.Context, x *socketio.Socket) error {
+				if !x.Recovered() {
+					return nil
+				}
+				x.OnDisconnect(func(socketio.Reason) { t.Errorf("refused with %v: the end was told", refuse) })
+				s.io.Emit("big", strings.Repeat("x", 1000))
+				return refuse
+			})
+			sockets := s.sockets(nil)
+			r := s.client()
+			<-sockets
+			synctest.Wait()
+			r.cut()
+			s.io.Emit("missed")
+			again := s.dial()
+			again.send(fmt.Sprintf(`0{"pid":%q}`, r.pid))
+			if refuse == nil {
+				again.wantClosed()
+			} else {
+				again.want(`4{"message":"not again"}`)
+				again.wantNothing()
+			}
+			synctest.Wait()
+			if len(sockets) > 0 {
+				t.Errorf("refused with %v: connected", refuse)
+			}
+		})
+	}
+}
+
 // A client that is lost again before the middleware has let it in may come back once
 // more.
 func TestRecoveryLostInMiddleware(t *testing.T) {
