@@ -90,6 +90,7 @@ func decodeBinary(u *packet.Unit, arg parser.Span, within []parser.Placeholder, 
 	if slices.Contains(s.found, false) {
 		text := withTokens(u, arg, within, s, s.found)
 		value.Elem().SetZero()
+		clear(s.restored)
 		err = json.Unmarshal(text, value.Interface())
 		s.restore(value)
 	}
@@ -120,13 +121,14 @@ func withTokens(u *packet.Unit, arg parser.Span, within []parser.Placeholder, s 
 
 // restore swaps the tokens in v, which encoding/json has filled, for their values.
 // A token that has become a string in an interface value is swapped for a []byte.
+// A user's UnmarshalJSON may have made v lead to itself.
 func (s *swapper) restore(v reflect.Value) {
 	if !mayHoldBinary(v.Type()) {
 		return
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
-		if !v.IsNil() {
+		if !v.IsNil() && s.first(v, 0) {
 			s.restore(v.Elem())
 		}
 	case reflect.Interface:
@@ -138,11 +140,15 @@ func (s *swapper) restore(v reflect.Value) {
 			}
 			return
 		}
-		s.restoreElements(v)
+		if s.first(v, v.Len()) {
+			s.restoreElements(v)
+		}
 	case reflect.Array:
 		s.restoreElements(v)
 	case reflect.Map:
-		s.restoreEntries(v)
+		if s.first(v, 0) {
+			s.restoreEntries(v)
+		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Field(i); f.CanSet() || embedsStruct(v.Type().Field(i)) {
@@ -150,6 +156,20 @@ func (s *swapper) restore(v reflect.Value) {
 			}
 		}
 	}
+}
+
+// first reports whether restore has not come before to v, a pointer, a map, or a slice of
+// n elements.
+func (s *swapper) first(v reflect.Value, n int) bool {
+	here := visit{v.Pointer(), n, v.Type()}
+	if s.restored[here] {
+		return false
+	}
+	if s.restored == nil {
+		s.restored = map[visit]bool{}
+	}
+	s.restored[here] = true
+	return true
 }
 
 // embedsStruct reports whether f promotes the fields of a struct. The struct's type

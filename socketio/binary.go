@@ -27,6 +27,8 @@ type swapper struct {
 	text   [prefixText]byte // of prefix
 	values [][]byte         // by number
 	found  []bool           // by number: restore has found the token
+
+	restored map[visit]bool // what restore has come to
 }
 
 func newSwapper() *swapper {
