@@ -182,15 +182,24 @@ func embedsStruct(f reflect.StructField) bool {
 	return f.Anonymous && t.Kind() == reflect.Struct
 }
 
+// restoreInterface works on copies of what can't be set in place. encoding/json itself
+// puts neither bytes nor structs into an interface value, but a user's UnmarshalJSON may.
 func (s *swapper) restoreInterface(v reflect.Value) {
 	elem := v.Elem()
 	switch elem.Kind() {
 	case reflect.String:
+		if elem.Type() != stringType {
+			return // not of encoding/json, and a []byte may not fit
+		}
 		if data, ok := s.lookupText([]byte(elem.String())); ok {
 			v.Set(reflect.ValueOf(data))
 		}
-	case reflect.Map, reflect.Slice, reflect.Pointer:
+	case reflect.Map, reflect.Pointer:
 		s.restore(elem)
+	case reflect.Slice, reflect.Array, reflect.Struct:
+		elem = copyValue(elem)
+		s.restore(elem)
+		v.Set(elem)
 	}
 }
 

@@ -67,3 +67,73 @@ func TestDecodeCycle(t *testing.T) {
 		t.Errorf("a slice: %v, %v", l[1], err)
 	}
 }
+
+// A union's UnmarshalJSON reads a value of the type that the JSON names.
+type union struct{ Value any }
+
+type picture struct{ Data []byte }
+
+type words string
+
+func (u *union) UnmarshalJSON(b []byte) (err error) {
+	var v struct {
+		Type  string
+		Value json.RawMessage
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	switch v.Type {
+	case "bytes":
+		u.Value, err = read[[]byte](v.Value)
+	case "picture":
+		u.Value, err = read[picture](v.Value)
+	case "pictures":
+		u.Value, err = read[[1]picture](v.Value)
+	case "words":
+		u.Value, err = read[words](v.Value)
+	}
+	return err
+}
+
+func read[T any](b []byte) (v T, err error) {
+	err = json.Unmarshal(b, &v)
+	return v, err
+}
+
+// A speech's UnmarshalJSON reads words into an interface value of which a []byte is none.
+type speech struct{ Words interface{ Count() int } }
+
+func (w words) Count() int { return len(w) }
+
+func (s *speech) UnmarshalJSON(b []byte) (err error) {
+	s.Words, err = read[words](b)
+	return err
+}
+
+// Binary data gets wherever an UnmarshalJSON has put bytes, also in interface values. Words
+// of a type of the user's refuse it, as a string does.
+func TestDecodeInterface(t *testing.T) {
+	for _, tt := range []struct {
+		name, json string
+		target     any
+		want       any // nil: it is refused
+	}{
+		{"bytes", `{"Type":"bytes","Value":` + hold(0) + `}`, new(union), &union{[]byte("x")}},
+		{"a struct", `{"Type":"picture","Value":{"Data":` + hold(0) + `}}`, new(union), &union{picture{[]byte("x")}}},
+		{"an array", `{"Type":"pictures","Value":[{"Data":` + hold(0) + `}]}`, new(union), &union{[1]picture{{[]byte("x")}}}},
+		{"words", `{"Type":"words","Value":` + hold(0) + `}`, new(union), nil},
+		{"words with a method", hold(0), new(speech), nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := decode(newUnit(t, `51-["e",`+tt.json+`]`, "x"), 0, tt.target)
+			if tt.want == nil {
+				if err == nil {
+					t.Errorf("%+v has taken bytes", tt.target)
+				}
+			} else if err != nil || !reflect.DeepEqual(tt.target, tt.want) {
+				t.Errorf("got %+v, %v, want %+v", tt.target, err, tt.want)
+			}
+		})
+	}
+}

@@ -71,6 +71,7 @@ func (s *swapper) lookupText(b []byte) ([]byte, bool) {
 }
 
 var (
+	stringType    = reflect.TypeFor[string]()
 	bytesType     = reflect.TypeFor[[]byte]()
 	marshalerType = reflect.TypeFor[json.Marshaler]()
 	textType      = reflect.TypeFor[encoding.TextMarshaler]()
