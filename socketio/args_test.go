@@ -236,7 +236,7 @@ func newUnit(t *testing.T, wire string, attachments ...string) *packet.Unit {
 }
 
 func TestDecode(t *testing.T) {
-	u := newUnit(t, `52-["e","plain","\u00e9",7,null,`+hold(1)+`,{"data":`+hold(0)+`},["s",`+hold(1)+`,`+hold(1)+`]]`, "zero", "one")
+	u := newUnit(t, `52-["e","plain","\u00e9",7,null,`+hold(1)+`,{"data":`+hold(0)+`},["s",`+hold(1)+`,`+hold(1)+`],{"data":`+hold(0)+`,"raw":`+hold(1)+`,"text":"aGVsbG8="}]`, "zero", "one")
 	check := func(i int, target, want any) {
 		t.Helper()
 		if err := decode(u, i, target); err != nil {
@@ -262,7 +262,12 @@ func TestDecode(t *testing.T) {
 	check(5, new(json.RawMessage), json.RawMessage(`{"data":`+hold(0)+`}`))
 	check(6, new([]any), []any{"s", []byte("one"), []byte("one")})
 	check(6, new([3]any), [3]any{"s", []byte("one"), []byte("one")})
-	check(7, new(string), "") // did not come
+	type mixed struct {
+		Data, Text []byte
+		Raw        json.RawMessage
+	}
+	check(7, new(mixed), mixed{[]byte("zero"), []byte("hello"), json.RawMessage(hold(1))})
+	check(8, new(string), "") // did not come
 	check(99, new(any), nil)
 }
 

@@ -68,6 +68,75 @@ func TestDecodeCycle(t *testing.T) {
 	}
 }
 
+// An album's UnmarshalJSON keeps something that is not JSON's, and counts its calls.
+type album struct {
+	Photo []byte
+	cache map[string][]byte
+}
+
+var albumCalls int
+
+func (a *album) UnmarshalJSON(b []byte) error {
+	type plain album
+	a.cache = map[string][]byte{"raw": b[:1]}
+	albumCalls++
+	return json.Unmarshal(b, (*plain)(a))
+}
+
+// An UnmarshalJSON that takes binary data is called once, and what it keeps in fields that
+// are not exported is its own.
+func TestDecodeAlbum(t *testing.T) {
+	u := newUnit(t, `51-["e",{"Photo":`+hold(0)+`}]`, "x")
+	want := album{[]byte("x"), map[string][]byte{"raw": []byte("{")}}
+	albumCalls = 0
+	var got album
+	if err := decode(u, 0, &got); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if albumCalls != 1 {
+		t.Errorf("%d calls", albumCalls)
+	}
+}
+
+// A note is a text or an object.
+type note struct {
+	Text string
+	Num  int
+}
+
+func (n *note) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' {
+		return json.Unmarshal(b, &n.Text)
+	}
+	type plain note
+	return json.Unmarshal(b, (*plain)(n))
+}
+
+// A sealed value reads and writes its own JSON.
+type sealed struct{ Data []byte }
+
+func (s sealed) MarshalJSON() ([]byte, error) { return json.Marshal(s.Data) }
+
+func (s *sealed) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &s.Data) }
+
+// Where binary data can't go there is an object, and nothing is left that stood for it
+// meanwhile. It can't go into a type that writes its own JSON.
+func TestDecodePlaceholder(t *testing.T) {
+	u := newUnit(t, `52-["e",{"Note":{"_placeholder":true,"num":1},"Data":`+hold(0)+`},`+hold(0)+`]`, "zero", "one")
+	type letter struct {
+		Note note
+		Data []byte
+	}
+	var got letter
+	if err := decode(u, 0, &got); err != nil || !reflect.DeepEqual(got, letter{note{Num: 1}, []byte("zero")}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	var s sealed
+	if err := decode(u, 1, &s); err == nil || s.Data != nil {
+		t.Errorf("a type with its own JSON has got %q", s.Data)
+	}
+}
+
 // A union's UnmarshalJSON reads a value of the type that the JSON names.
 type union struct{ Value any }
 

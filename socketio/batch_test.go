@@ -120,6 +120,8 @@ func TestBatchLeaves(t *testing.T) {
 		want(events)
 		b.Broadcast(l, socketio.Target{}, encodedEvent)
 		want(events)
+		b.More(true) // far from the most again
+		want(events)
 		asked := false
 		close(sockets)
 		for x := range sockets {
@@ -134,6 +136,26 @@ func TestBatchLeaves(t *testing.T) {
 		b.Flush()
 		if want(events + 2); !asked {
 			t.Error("the handler was not called")
+		}
+	})
+}
+
+// A batch can be used again and again, also for one client.
+func TestBatchAgain(t *testing.T) {
+	var l *socketio.Local
+	o := socketio.Options{Adapter: func(x *socketio.Local) (socketio.Adapter, error) {
+		l = x
+		return new(bus).join(x)
+	}}
+	inBubble(t, &o, func(s *site) {
+		r := s.client()
+		var b socketio.Batch
+		for range 3 {
+			b.More(true)
+			b.Broadcast(l, socketio.Target{}, encodedEvent)
+			r.wantNothing()
+			b.Flush()
+			r.want(`2["y"]`)
 		}
 	})
 }

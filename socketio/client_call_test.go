@@ -31,6 +31,7 @@ func TestClientCallEnds(t *testing.T) {
 		}{
 			{"AckTimeout", 0, c, nil, context.DeadlineExceeded, 3 * time.Second},
 			{"Timeout", 0, c.Timeout(5 * time.Second), nil, context.DeadlineExceeded, 5 * time.Second},
+			{"the shortest Timeout", 0, c.Timeout(1), nil, context.DeadlineExceeded, 1},
 			{"ctx", time.Second, c, nil, context.DeadlineExceeded, time.Second},
 			{"ctx before Timeout", time.Second, c.Timeout(5 * time.Second), nil, context.DeadlineExceeded, time.Second},
 			{"the end of the session", 0, c, func() { p.conn.CloseNow() }, socketio.ErrDisconnected, time.Millisecond},

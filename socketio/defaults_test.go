@@ -3,11 +3,13 @@ package socketio
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/parser"
 )
 
 // The defaults are those that the documentation names.
@@ -92,6 +94,19 @@ func TestMissingAnswer(t *testing.T) {
 	c.Expect(1)
 	if _, err := c.result(); err == nil {
 		t.Error("no error")
+	}
+}
+
+// An answer of another node that is none is an error of the call.
+func TestWrongAnswer(t *testing.T) {
+	for _, data := range []string{"", "]", "1,2"} {
+		c := collector[int]{wire: &text}
+		c.Expect(1)
+		c.Reply(Encoded{Data: []byte(data)})
+		list, err := c.result()
+		if _, ok := errors.AsType[*parser.Error](err); !ok || list != nil {
+			t.Errorf("%q: %v, %v", data, list, err)
+		}
 	}
 }
 

@@ -104,6 +104,29 @@ func TestCallRemoteSocket(t *testing.T) {
 	})
 }
 
+// An answer that another node's client owes is missing, however many have come here.
+func TestCallAllWithoutAnother(t *testing.T) {
+	twoNodes(t, socketio.Options{}, func(here, there *site) {
+		a, b := here.client(), there.client()
+		synctest.Wait()
+		answers := make(chan string)
+		go func() {
+			list, err := socketio.CallAll[int](here.t.Context(), here.io, "q")
+			if err == nil {
+				t.Error("no error")
+			}
+			answers <- fmt.Sprint(list)
+		}()
+		a.want(`20["q"]`)
+		b.want(`20["q"]`)
+		a.send("30[1]")
+		b.c.CloseNow()
+		if got := <-answers; got != "[1]" {
+			t.Errorf("answers %s", got)
+		}
+	})
+}
+
 // Handlers of different events, and several of one, are all called.
 func TestServerEventHandlers(t *testing.T) {
 	twoNodes(t, socketio.Options{}, func(here, there *site) {

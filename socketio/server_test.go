@@ -541,6 +541,7 @@ func TestCallAll(t *testing.T) {
 		a.want(`21["q"]`)
 		b.want(`21["q"]`)
 		a.send("31[1]")
+		a.send("31[1]") // again, which is no answer of b's
 		if r := <-results; !errors.Is(r.err, context.DeadlineExceeded) || !slices.Equal(r.list, []int{1}) {
 			t.Errorf("one: %v, %v", r.list, r.err)
 		}
