@@ -231,8 +231,34 @@ func TestLogRecovery(t *testing.T) {
 				t.Errorf("read %q", got)
 			}
 			again.wantNothing()
+			if log := here.log.String() + there.log.String(); log != "" {
+				t.Errorf("log %s", log)
+			}
 		})
 	}
+}
+
+// An event that comes when the client was lost, but its socket is still in its rooms, was not sent
+// to it.
+func TestLogSent(t *testing.T) {
+	b := new(logBus)
+	inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+		here.sockets(func(s *socketio.Socket) {
+			s.OnDisconnecting(func(socketio.Reason) { here.io.To(s.ID()).Emit("missed") })
+		})
+		r := here.client()
+		synctest.Wait()
+		here.io.Emit("e")
+		_, last := offset(t, r.read())
+		r.cut()
+		if s := b.sessions[r.pid]; s.Sent != last || s.Lost != last {
+			t.Errorf("session %+v; the last event before the end is %s", s, last)
+		}
+		again, _ := there.comeBack(r.pid, last)
+		if got, _ := offset(t, again.read()); got != `2["missed"]` {
+			t.Errorf("read %q", got)
+		}
+	})
 }
 
 // What counts is what the client has missed since its session was saved.

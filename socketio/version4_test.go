@@ -252,6 +252,23 @@ func TestVersion4Recovery(t *testing.T) {
 	})
 }
 
+// Nor has it a session that a Log could keep.
+func TestVersion4HasNoSession(t *testing.T) {
+	b := new(logBus)
+	o := withVersion4()
+	o.Recovery, o.Adapter = &socketio.Recovery{}, b.join
+	inBubble(t, o, func(s *site) {
+		r, newer := s.dial2(), s.client()
+		r.want("0")
+		synctest.Wait()
+		for sid, want := range map[string]bool{r.sid: false, newer.sid: true} {
+			if session, ok := b.nodes[0].local.Session(sid); ok != want || ok != (session.ID == sid) {
+				t.Errorf("session %+v, %t", session, ok)
+			}
+		}
+	})
+}
+
 // A client of Socket.IO 2 is told no pid, so that it can't come back, and takes no
 // place among those that can.
 func TestVersion4IsNotRemembered(t *testing.T) {
