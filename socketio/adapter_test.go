@@ -259,7 +259,11 @@ func TestAdapter(t *testing.T) {
 		if err := x.Emit("nowhere"); !errors.Is(err, b.fail) {
 			t.Errorf("Emit in a namespace without its adapter: %v", err)
 		}
+		away := b.fail
 		b.fail = nil
+		if err := x.Emit("nowhere"); !errors.Is(err, away) { // Emit connects nothing: that may wait
+			t.Errorf("Emit before anybody has tried again: %v", err)
+		}
 		if err := there.Of("/x").Emit("everywhere"); err != nil {
 			t.Errorf("Emit once the broker is back: %v", err)
 		}

@@ -182,6 +182,33 @@ func TestTemplateForgets(t *testing.T) {
 	})
 }
 
+// An event for all namespaces of a template does not fail because one of them, where nobody is,
+// could not be connected with other nodes.
+func TestTemplateLeavesOutUnconnected(t *testing.T) {
+	b := new(bus)
+	o := &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		if l.Name() == "/dyn-7" {
+			return nil, errors.New("the broker is away")
+		}
+		return b.join(l)
+	}}
+	inBubble(t, o, func(s *site) {
+		parent := s.io.OfPattern(regexp.MustCompile(`^/dyn-`))
+		births["server handler"](s) // which keeps the namespace
+		r := s.dial()
+		r.connect("/dyn-8,")
+		synctest.Wait()
+		r.want(`2/dyn-8,["x"]`, func() {
+			if err := parent.Emit("x"); err != nil {
+				t.Error(err)
+			}
+		})
+		if got := s.io.Namespaces(); !slices.Equal(got, []string{"/", "/dyn-7", "/dyn-8"}) {
+			t.Errorf("namespaces %v", got)
+		}
+	})
+}
+
 // A Namespace may be kept: what is done with it is done with the namespace that has
 // its name.
 func TestNamespaceKept(t *testing.T) {
