@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -30,6 +31,31 @@ func TestLocalCallUnanswered(t *testing.T) {
 		err = wait(s.t.Context(), func(e socketio.Encoded) { answers = append(answers, string(e.Data)) })
 		if err == nil || !slices.Equal(answers, []string{`"a"`}) {
 			t.Errorf("answers %q, %v", answers, err)
+		}
+	})
+}
+
+// Local.Join goes on after a socket that can't join, and tells of that.
+func TestLocalJoinFails(t *testing.T) {
+	var l *socketio.Local
+	o := &socketio.Options{Limits: socketio.Limits{Rooms: 3}, Adapter: func(x *socketio.Local) (socketio.Adapter, error) {
+		l = x
+		return new(bus).join(x)
+	}}
+	inBubble(t, o, func(s *site) {
+		sockets, _ := people(s, "a", "b", "c")
+		full := sockets["b"]
+		if err := full.Join("its last"); err != nil {
+			t.Fatal(err)
+		}
+		err := l.Join(socketio.Target{Rooms: []string{"a", "b", "c"}}, []string{"new"})
+		if err == nil || !strings.Contains(err.Error(), "Limits.Rooms") {
+			t.Errorf("Join: %v", err)
+		}
+		for name, x := range sockets {
+			if in := slices.Contains(x.Rooms(), "new"); in != (x != full) {
+				t.Errorf("%s is in the room: %t", name, in)
+			}
 		}
 	})
 }

@@ -50,8 +50,8 @@ func TestLocalJudges(t *testing.T) {
 		if err := l.Broadcast(socketio.Target{}, e); err == nil {
 			t.Errorf("Broadcast takes %q", data)
 		}
-		if _, _, err := l.Call(socketio.Target{}, e); err == nil {
-			t.Errorf("Call takes %q", data)
+		if clients, wait, err := l.Call(socketio.Target{}, e); err == nil || clients != 0 || wait != nil {
+			t.Errorf("Call takes %q: %d clients, %v", data, clients, err)
 		}
 		if err := l.ServerSideEvent(e, nil); err == nil {
 			t.Errorf("ServerSideEvent takes %q", data)
@@ -250,9 +250,11 @@ func (c *closer) Close(context.Context) error { c.closed.Add(1); return nil }
 func TestAdapterClosesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var closed atomic.Int32
-		io := newServer(t, &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		log := new(logbook)
+		o := &socketio.Options{Logger: slog.New(slog.NewTextHandler(log, nil)), Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
 			return &closer{&node{new(bus), l}, &closed}, nil
-		}})
+		}}
+		io := newServer(t, o)
 		io.OfPattern(regexp.MustCompile("^/x$"))
 		io.Of("/x") // which is kept for a while
 		time.Sleep(time.Hour)
@@ -269,6 +271,9 @@ func TestAdapterClosesOnce(t *testing.T) {
 		synctest.Wait()
 		if closed.Load() != 2 {
 			t.Errorf("closed %d times", closed.Load())
+		}
+		if got := log.String(); got != "" {
+			t.Errorf("logged %q", got)
 		}
 	})
 }
@@ -398,6 +403,38 @@ func TestRoomWatcherKeepsRooms(t *testing.T) {
 		want("it is lost again", true)
 		time.Sleep(time.Minute + 2*time.Second)
 		want("it was forgotten", false, fmt.Sprintf("[] [%s]", strings.Join(sorted(sid, "a", "all"), " ")))
+	})
+}
+
+// A RoomWatcher is told nothing once its adapter was closed, also if sockets leave their rooms only
+// then, because Shutdown could not wait for their handlers.
+func TestRoomWatcherEnds(t *testing.T) {
+	w := new(watcher)
+	o := &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := new(bus).join(l)
+		w.node = a.(*node)
+		return w, err
+	}}
+	inBubble(t, o, func(s *site) {
+		hold := make(chan struct{})
+		s.io.OnConnect(func(x *socketio.Socket) { x.OnDisconnecting(func(socketio.Reason) { <-hold }) })
+		r := s.client()
+		synctest.Wait()
+		w.took()
+		ctx, cancel := context.WithCancel(s.t.Context())
+		cancel()
+		if err := s.io.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("Shutdown: %v", err)
+		}
+		synctest.Wait()
+		if !w.local.HasRoom(r.sid) {
+			t.Fatal("the socket has not waited for its handler")
+		}
+		close(hold)
+		synctest.Wait()
+		if got := w.took(); w.local.HasRoom(r.sid) || len(got) > 0 {
+			t.Errorf("told %q; the room is open: %t", got, w.local.HasRoom(r.sid))
+		}
 	})
 }
 
