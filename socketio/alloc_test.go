@@ -74,6 +74,22 @@ func TestBroadcastAllocs(t *testing.T) {
 	}
 }
 
+// Recipients that are used again hold none of the sessions that they were.
+func TestRecipientsHoldNothing(t *testing.T) {
+	s, list := members(t, 2)
+	enc, err := s.wire.newEvent("/", "e", nil, nil, Flags{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := recipients{sockets: []*Socket{list[0].socket, list[1].socket}}
+	r.send(enc, false, nil)
+	for _, session := range r.sessions[:cap(r.sessions)] {
+		if session != nil {
+			t.Error("a session stays in memory")
+		}
+	}
+}
+
 // A received event costs its Event and the user's value: what points to it, and
 // its text.
 func TestEventAllocs(t *testing.T) {

@@ -2,11 +2,13 @@ package socketio
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 )
 
 // What a namespace remembers takes about as much memory as it counts, however
@@ -76,6 +78,37 @@ func TestRecoveryTimer(t *testing.T) {
 			s.recovery.mu.Unlock()
 		}
 	})
+}
+
+// What a namespace remembers goes when the namespace is forgotten, also if it would otherwise be kept
+// for ever.
+func TestRecoveryForgotten(t *testing.T) {
+	s := newServer(t, &Options{Recovery: &Recovery{MaxAge: -1}})
+	s.OfPattern(regexp.MustCompile("^/x$"))
+	n := forgotten(t, s)
+	for range 10 {
+		if runtime.GC(); n.Value() == nil {
+			return
+		}
+	}
+	t.Error("it stays in memory")
+}
+
+// forgotten returns a namespace that has kept an event, and was forgotten.
+//
+//go:noinline
+func forgotten(t *testing.T, s *Server) weak.Pointer[Namespace] {
+	s.mu.Lock()
+	n := s.hold("/x", nil)
+	s.mu.Unlock()
+	if err := n.Emit("e"); err != nil || n.recovery.events.n != 1 {
+		t.Fatal(err, n.recovery.events.n)
+	}
+	s.unuse(n)
+	if len(s.Namespaces()) != 1 {
+		t.Fatalf("namespaces %q", s.Namespaces())
+	}
+	return weak.Make(n)
 }
 
 func heapInUse() int64 {
