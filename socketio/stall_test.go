@@ -249,6 +249,70 @@ func TestStallEnds(t *testing.T) {
 	})
 }
 
+// A client whose sockets come to their end one by one has stallTime for each, and is not closed
+// once it has caught up.
+func TestSocketsStallEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, &Options{Limits: Limits{Namespaces: 2}})
+		gate := make(chan struct{})
+		busy := func(*Socket) { <-gate }
+		l.c.server.OnConnect(busy)
+		a := l.c.server.Of("/a")
+		a.OnConnect(busy)
+		for _, text := range []string{"0", "1", "0/a,", "1/a,", "0", "0/a,"} {
+			l.c.Message([]byte(text), false)
+			synctest.Wait()
+		}
+		free := false
+		go func() { l.c.Message([]byte("1"), false); free = true }() // the third that has left and is busy
+		synctest.Wait()
+		a.DisconnectSockets(false) // the fourth
+		for i := range 2 {
+			time.Sleep(stallTime - time.Second)
+			synctest.Wait()
+			if free || l.c.closed {
+				t.Fatalf("%d have ended: read on: %t, closed: %t", i, free, l.c.closed)
+			}
+			gate <- struct{}{}
+		}
+		synctest.Wait()
+		if !free {
+			t.Error("two have ended, and the client is not read from")
+		}
+		time.Sleep(2 * stallTime)
+		if l.c.closed {
+			t.Error("closed, although it has caught up")
+		}
+		close(gate)
+		l.close()
+	})
+}
+
+// A session that has ended leaves alone the time that the handlers have in the client's next one,
+// which may wait for them before the wait of the last one is over.
+func TestClientStallOfNextSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, _, err := newManager("http://example.com", &DialOptions{Limits: ClientLimits{HandlerQueueBytes: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, last := &m.waiting, &clientConn{m: m}
+		b.size = 2
+		go last.wait(last)
+		synctest.Wait()
+		stalled := false
+		b.mu.Lock()
+		last.close(b)
+		b.jam.stall = time.AfterFunc(stallTime, func() { stalled = true }) // the next one waits
+		b.mu.Unlock()
+		time.Sleep(stallTime)
+		synctest.Wait()
+		if !stalled {
+			t.Error("the next session waits for ever")
+		}
+	})
+}
+
 // Events that take just as much as they may hold nobody back.
 func TestFullIsNoStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
