@@ -7,7 +7,7 @@ import (
 )
 
 // Handlers are found by the name of their event in the order in which they were
-// added, however many there are.
+// added, however many there are, until those of the name are removed.
 func TestHandlersNamed(t *testing.T) {
 	for _, n := range []int{1, fewEvents / 3, fewEvents, 3 * fewEvents} {
 		var h handlers
@@ -29,6 +29,16 @@ func TestHandlersNamed(t *testing.T) {
 		}
 		if got := h.named(nil, []byte("event")); len(got) > 0 {
 			t.Errorf("%d handlers for a name that nobody asked for", len(got))
+		}
+		h.remove("event0")
+		for i := range n {
+			want := 3
+			if i == 0 {
+				want = 0
+			}
+			if got := len(h.named(nil, fmt.Append(nil, "event", i))); got != want {
+				t.Errorf("event %d of %d: %d handlers after the first was removed, want %d", i, n, got, want)
+			}
 		}
 	}
 }
