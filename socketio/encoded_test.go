@@ -30,22 +30,31 @@ func TestEncodedRoundTrip(t *testing.T) {
 
 func TestEncodedRefused(t *testing.T) {
 	one := [][]byte{{1}}
+	nested := func(depth int) []byte {
+		return []byte(strings.Repeat("[", depth) + strings.Repeat("]", depth))
+	}
+	var v any
+	if err := (socketio.Encoded{Data: nested(socketio.MaxDepth)}).Decode(&v); err != nil {
+		t.Errorf("as deep as may be: %v", err)
+	}
 	for _, tt := range []struct {
 		name string
 		e    socketio.Encoded
+		want error // nil: any *parser.Error
 	}{
-		{"nothing", socketio.Encoded{}},
-		{"two values", socketio.Encoded{Data: []byte(`1,2`)}},
-		{"no JSON", socketio.Encoded{Data: []byte(`{]`)}},
-		{"no UTF-8", socketio.Encoded{Data: []byte("\"\xff\"")}},
-		{"too deep", socketio.Encoded{Data: []byte(strings.Repeat("[", socketio.MaxDepth+1) + strings.Repeat("]", socketio.MaxDepth+1))}},
-		{"no such attachment", socketio.Encoded{Data: []byte(`{"_placeholder":true,"num":1}`), Attachments: one}},
+		{"nothing", socketio.Encoded{}, nil},
+		{"two values", socketio.Encoded{Data: []byte(`1,2`)}, parser.ErrArguments},
+		{"no JSON", socketio.Encoded{Data: []byte(`{]`)}, nil},
+		{"no UTF-8", socketio.Encoded{Data: []byte("\"\xff\"")}, nil},
+		{"too deep", socketio.Encoded{Data: nested(socketio.MaxDepth + 1)}, nil},
+		{"no such attachment", socketio.Encoded{Data: []byte(`{"_placeholder":true,"num":1}`), Attachments: one}, nil},
 	} {
-		var v any
 		if err := tt.e.Decode(&v); err == nil {
 			t.Errorf("%s: decoded as %v", tt.name, v)
 		} else if _, ok := err.(*parser.Error); !ok {
 			t.Errorf("%s: %T", tt.name, err)
+		} else if tt.want != nil && err != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
 	if _, err := socketio.Encode(make(chan int)); err == nil {
