@@ -13,10 +13,16 @@ import (
 )
 
 // Handlers of a client that a loop serves run on goroutines of the loop's, and Shutdown waits
-// for them like for others.
+// for them like for others. They run too where each event holds the client back until they return.
 func TestHandlersInLoop(t *testing.T) {
+	for name, l := range map[string]socketio.Limits{"read on": {}, "held back": {HandlerQueueBytes: 1}} {
+		t.Run(name, func(t *testing.T) { handlersInLoop(t, l) })
+	}
+}
+
+func handlersInLoop(t *testing.T, l socketio.Limits) {
 	quiet := slog.New(slog.DiscardHandler)
-	io := newServer(t, &socketio.Options{Logger: quiet, Engine: engineio.Options{Loop: &conn.Loop{}}})
+	io := newServer(t, &socketio.Options{Logger: quiet, Limits: l, Engine: engineio.Options{Loop: &conn.Loop{}}})
 	io.OnConnect(func(s *socketio.Socket) {
 		socketio.Handle(s, "double", func(_ context.Context, n int) (int, error) { return 2 * n, nil })
 	})
