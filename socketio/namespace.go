@@ -199,18 +199,23 @@ func (n *Namespace) OnConnect(f func(s *Socket)) {
 }
 
 // register calls add, which adds a function to the namespace. A namespace with
-// functions of its own is never forgotten; declares tells that they say who may
-// connect and what happens then.
+// functions of its own is never forgotten, also if it is adopted by a pattern meanwhile;
+// declares tells that they say who may connect and what happens then.
 func (n *Namespace) register(declares bool, add func(*Namespace)) {
-	n, release := n.acquire()
-	defer release()
+	if n.name != "" {
+		held, release := n.revive()
+		defer release()
+		n = held
+	}
+	func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		add(n)
+	}()
 	n.server.mu.Lock()
+	defer n.server.mu.Unlock()
 	n.declared = n.declared || declares
 	n.fixed.Store(true)
-	n.server.mu.Unlock()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	add(n)
 }
 
 // registered returns the middleware and the handlers of n, after those of its
