@@ -182,8 +182,12 @@ func (r *rooms) leave(s *Socket, names []string) {
 	}
 }
 
-// drop takes s off the members of a room. Called with mu held.
+// drop takes s off the members of a room, if it is one: a socket that is not known yet is a
+// member of none. Called with mu held.
 func (r *rooms) drop(s *Socket, room string) {
+	if _, member := r.members[room][s]; !member {
+		return
+	}
 	if delete(r.members[room], s); len(r.members[room]) == 0 {
 		delete(r.members, room)
 		if !r.open(room) {

@@ -371,6 +371,41 @@ func TestRoomWatcher(t *testing.T) {
 	})
 }
 
+// A room that a socket joins and leaves before it is let in has neither got a first member
+// nor lost a last one. Somebody else's first member is told of, whatever else was going on.
+func TestRoomWatcherBeforeConnect(t *testing.T) {
+	w := new(watcher)
+	o := &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := new(bus).join(l)
+		w.node = a.(*node)
+		return w, err
+	}}
+	inBubble(t, o, func(s *site) {
+		sockets := s.sockets(nil)
+		s.client()
+		member := <-sockets
+		synctest.Wait()
+		w.took()
+		s.io.Use(func(_ context.Context, x *socketio.Socket) error {
+			x.Join("x", "y")
+			x.Leave("x")
+			w.within = func() { // what changes meanwhile is told of together
+				x.Leave("y")
+				member.Join("y")
+			}
+			member.Join("z")
+			return errors.New("no")
+		})
+		refused := s.dial()
+		refused.send("0")
+		refused.want(`4{"message":"no"}`)
+		synctest.Wait()
+		if got, want := w.took(), []string{"[z] []", "[y] []"}; !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
+		}
+	})
+}
+
 // The rooms of a client that may come back stay open, so that an adapter goes on
 // bringing what the client misses; until the client is in them again, or was forgotten.
 func TestRoomWatcherKeepsRooms(t *testing.T) {
