@@ -24,7 +24,44 @@ func (m model) selected(t *Target) map[*Socket]bool {
 	return set
 }
 
-// Rooms do what sets do, over 10^6 random steps.
+// openRooms is a RoomWatcher that knows which rooms are open from what it is told.
+type openRooms struct {
+	Adapter
+	t    *testing.T
+	open map[string]bool
+}
+
+func (o *openRooms) RoomsChanged(opened, closed []string) {
+	for _, room := range opened {
+		if o.open[room] {
+			o.t.Errorf("room %s was opened twice", room)
+		}
+		o.open[room] = true
+	}
+	for _, room := range closed {
+		if !o.open[room] {
+			o.t.Errorf("room %s was closed, and was not open", room)
+		}
+		delete(o.open, room)
+	}
+}
+
+// watchRooms returns the watcher of r.
+func watchRooms(t *testing.T, r *rooms) *openRooms {
+	w := &openRooms{t: t, open: map[string]bool{}}
+	r.watch(w)
+	return w
+}
+
+// want checks which rooms are open.
+func (o *openRooms) want(what string, rooms ...string) {
+	o.t.Helper()
+	if got := slices.Sorted(maps.Keys(o.open)); !slices.Equal(got, rooms) {
+		o.t.Errorf("%s: the watcher knows of rooms %q, want %q", what, got, rooms)
+	}
+}
+
+// Rooms do what sets do, over 10^6 random steps, and the watcher knows them.
 func TestRoomsModel(t *testing.T) {
 	steps := 1_000_000
 	if testing.Short() {
@@ -32,6 +69,7 @@ func TestRoomsModel(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	r := newRooms()
+	w := watchRooms(t, &r)
 	m := model{}
 	var sockets []*Socket
 	names := make([]string, 12)
@@ -48,6 +86,9 @@ func TestRoomsModel(t *testing.T) {
 		return list
 	}
 	for step := range steps {
+		if step%3 == 0 { // otherwise changes gather
+			r.tell()
+		}
 		switch random.IntN(6) {
 		case 0:
 			if len(sockets) < 20 {
@@ -57,6 +98,10 @@ func TestRoomsModel(t *testing.T) {
 					if r.join(s, []string{room}, 100) == nil {
 						m[s][room] = true
 					}
+				}
+				for _, room := range some(3) {
+					r.leave(s, []string{room})
+					delete(m[s], room)
 				}
 				r.add(s, func() {})
 				sockets = append(sockets, s)
@@ -96,6 +141,16 @@ func TestRoomsModel(t *testing.T) {
 			return
 		}
 	}
+	inhabited := map[string]bool{}
+	for _, rooms := range m {
+		maps.Copy(inhabited, rooms)
+	}
+	all := slices.Sorted(maps.Keys(inhabited))
+	if got := r.all(); !slices.Equal(got, all) {
+		t.Errorf("all rooms are %q, want %q", got, all)
+	}
+	r.tell()
+	w.want("in the end", all...)
 	for _, s := range sockets {
 		if got, want := r.of(s), slices.Sorted(maps.Keys(m[s])); !slices.Equal(got, want) {
 			t.Errorf("rooms %q, want %q", got, want)
@@ -104,6 +159,22 @@ func TestRoomsModel(t *testing.T) {
 	}
 	if len(r.sockets)+len(r.members)+len(r.all()) != 0 {
 		t.Errorf("%d sockets and %d rooms are left", len(r.sockets), len(r.members))
+	}
+	r.tell()
+	w.want("after the end")
+}
+
+// A room of a socket's id that another socket has joined is one room.
+func TestRoomOfSocketJoined(t *testing.T) {
+	r := newRooms()
+	a, b := &Socket{id: "a"}, &Socket{id: "b"}
+	r.add(a, func() {})
+	r.add(b, func() {})
+	if err := r.join(a, []string{"b"}, 100); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.all(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("rooms %q", got)
 	}
 }
 
@@ -121,14 +192,35 @@ func checkSelected(t *testing.T, step int, got []*Socket, want map[*Socket]bool,
 }
 
 // A room stays open until the last client that may come back to it has come, or is forgotten.
+// It opens for such a client if its last member has gone meanwhile.
 func TestRoomsKept(t *testing.T) {
 	r := newRooms()
+	w := watchRooms(t, &r)
 	r.keep([]string{"a"})
 	r.keep([]string{"a"})
-	for _, open := range []bool{true, false} {
+	r.tell()
+	w.want("two clients are lost", "a")
+	for _, want := range [][]string{{"a"}, nil} {
 		r.unkeep([]string{"a"})
-		if got := r.has("a"); got != open {
-			t.Errorf("open: %v, want %v", got, open)
+		if got := r.has("a"); got != (want != nil) {
+			t.Errorf("open: %v, want %v", got, want != nil)
 		}
+		r.tell()
+		w.want("one of them is forgotten", want...)
 	}
+}
+
+// Once nobody watches the rooms any more, nobody is told of them, not even of what was noted
+// before; and nothing is noted that nobody would be told of.
+func TestRoomsUnwatched(t *testing.T) {
+	r := newRooms()
+	r.keep([]string{"a"})
+	if len(r.watcher.changed) > 0 {
+		t.Errorf("noted for nobody: %v", r.watcher.changed)
+	}
+	w := watchRooms(t, &r)
+	r.keep([]string{"b"})
+	r.watch(nil)
+	r.tell()
+	w.want("nobody watches")
 }

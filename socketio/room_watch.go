@@ -28,7 +28,7 @@ func (r *rooms) note(room string, opened bool) {
 	if w.to.Load() == nil {
 		return
 	}
-	if was, noted := w.changed[room]; noted && was != opened {
+	if _, noted := w.changed[room]; noted { // it has changed back: it can't open, or close, twice in a row
 		delete(w.changed, room)
 		return
 	}
