@@ -57,6 +57,31 @@ func TestRecoveryMemory(t *testing.T) {
 	}
 }
 
+// Events that count EventBytes are kept, and one more takes the place of the oldest.
+func TestRecoveryEventBytes(t *testing.T) {
+	s := newServer(t, &Options{Recovery: &Recovery{EventBytes: 1 << 20}})
+	r := s.recovery
+	defer r.stop()
+	emit := func(want int) {
+		t.Helper()
+		if err := s.Emit("e"); err != nil {
+			t.Fatal(err)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.events.n != want {
+			t.Errorf("%d events are kept, want %d", r.events.n, want)
+		}
+	}
+	emit(1)
+	r.mu.Lock()
+	r.o.EventBytes = 3 * r.bytes
+	r.mu.Unlock()
+	for _, want := range []int{2, 3, 3} {
+		emit(want)
+	}
+}
+
 // A namespace that remembers nothing has no timer.
 func TestRecoveryTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
