@@ -60,6 +60,47 @@ func TestLocalJoinFails(t *testing.T) {
 	})
 }
 
+// An adapter gets the first argument of an acknowledgement, whole, and of the attachments only
+// those that are in it.
+func TestLocalCallAnswer(t *testing.T) {
+	for _, tt := range []struct{ packet, want string }{
+		{`30[{"a":[1]},2]`, `{"a":[1]}`},
+		{`61-0[{"_placeholder":true,"num":0}]`, `{"_placeholder":true,"num":0} zero`},
+		{`62-0[[{"_placeholder":true,"num":1},"x"],{"_placeholder":true,"num":0}]`, `[{"_placeholder":true,"num":0},"x"] one`},
+		{`62-0[7,[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]]`, `7`},
+		{`62-0[{"a":{"_placeholder":true,"num":1},"b":{"_placeholder":true,"num":0}, "c": 1}]`,
+			`{"a":{"_placeholder":true,"num":0},"b":{"_placeholder":true,"num":1}, "c": 1} one zero`},
+	} {
+		var l *socketio.Local
+		o := &socketio.Options{Adapter: func(x *socketio.Local) (socketio.Adapter, error) {
+			l = x
+			return new(bus).join(x)
+		}}
+		inBubble(t, o, func(s *site) {
+			r := s.client()
+			_, wait, err := l.Call(socketio.Target{}, socketio.Encoded{Data: []byte(`["q"]`)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.want(`20["q"]`)
+			r.send(tt.packet)
+			for i := range strings.Count(tt.packet, "_placeholder") {
+				r.sendBinary([]string{"zero", "one"}[i])
+			}
+			var got string
+			err = wait(s.t.Context(), func(e socketio.Encoded) {
+				got = string(e.Data)
+				for _, data := range e.Attachments {
+					got += " " + string(data)
+				}
+			})
+			if err != nil || got != tt.want {
+				t.Errorf("%s: answer %s, %v; want %s", tt.packet, got, err, tt.want)
+			}
+		})
+	}
+}
+
 // Rooms has those of all nodes, each once, sorted.
 func TestRoomsOfAllNodes(t *testing.T) {
 	twoNodes(t, socketio.Options{}, func(here, there *site) {

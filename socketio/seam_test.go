@@ -473,6 +473,35 @@ func TestRoomWatcherEnds(t *testing.T) {
 	})
 }
 
+// A client that turns out to have been away for too long as an event comes is out of its
+// rooms then, and not only when somebody looks after what is left.
+func TestRoomWatcherForgets(t *testing.T) {
+	w := new(watcher)
+	o := &socketio.Options{Recovery: &socketio.Recovery{MaxAge: time.Minute}, Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := new(bus).join(l)
+		w.node = a.(*node)
+		return w, err
+	}}
+	inBubble(t, o, func(s *site) {
+		_, clients := people(s, "a")
+		synctest.Wait()
+		w.took()
+		clients["a"].cut()
+		time.Sleep(time.Minute + time.Millisecond) // the timer fires later
+		synctest.Wait()
+		if got := w.took(); len(got) > 0 {
+			t.Errorf("told %q, too early", got)
+		}
+		if err := s.io.Emit("e"); err != nil {
+			t.Error(err)
+		}
+		want := []string{fmt.Sprintf("[] [%s]", strings.Join(sorted(clients["a"].sid, "a", "all"), " "))}
+		if got := w.took(); !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
+		}
+	})
+}
+
 func sorted(list ...string) []string {
 	slices.Sort(list)
 	return list
