@@ -392,6 +392,38 @@ func TestLogOutgoing(t *testing.T) {
 	}
 }
 
+// A handler of OnAnyOutgoing that is added after an event was delivered does not get it.
+func TestLogOutgoingBefore(t *testing.T) {
+	b := &logBus{late: true}
+	inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+		seen := make(chan string, 2)
+		sockets := here.sockets(func(s *socketio.Socket) {
+			s.OnEvent("go", func(*socketio.Event) error {
+				b.release()
+				s.OnAnyOutgoing(func(event string, args []any) { seen <- event })
+				return nil
+			})
+		})
+		r := here.client()
+		<-sockets
+		for _, from := range []*site{here, there} {
+			if err := from.io.Emit("before"); err != nil {
+				t.Error(err)
+			}
+		}
+		r.send(`2["go"]`)
+		synctest.Wait()
+		if err := there.io.Emit("after"); err != nil {
+			t.Error(err)
+		}
+		b.release()
+		synctest.Wait()
+		if close(seen); <-seen != "after" {
+			t.Error("a handler got an event from before it was added")
+		}
+	})
+}
+
 // What an adapter gives to Local is judged; one that is no Log has no business with
 // offsets.
 func TestLocalRecovery(t *testing.T) {
