@@ -93,10 +93,15 @@ func TestCallRemoteSocket(t *testing.T) {
 		if got := <-answer; got != "<nil><nil>" && got != "<nil> <nil>" {
 			t.Errorf("an acknowledgement without arguments: %s", got)
 		}
+		ctx, cancel := context.WithTimeout(here.t.Context(), time.Second)
+		defer cancel()
+		if _, err := socketio.Call[any](ctx, &list[0], "q"); err == nil || strings.Contains(err.Error(), "gone") {
+			t.Errorf("a socket that is there and does not answer: %v", err)
+		}
 		r.c.CloseNow()
 		synctest.Wait()
-		if _, err := socketio.Call[any](here.t.Context(), &list[0], "q"); err == nil {
-			t.Error("a socket that is gone has answered")
+		if _, err := socketio.Call[any](here.t.Context(), &list[0], "q"); err == nil || !strings.Contains(err.Error(), "gone") {
+			t.Errorf("a socket that is gone: %v", err)
 		}
 		if _, err := socketio.Call[any](here.t.Context(), new(socketio.RemoteSocket), "q"); err == nil {
 			t.Error("a RemoteSocket of nobody has answered")
