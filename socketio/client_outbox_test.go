@@ -2,6 +2,9 @@ package socketio
 
 import (
 	"errors"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,6 +122,79 @@ func TestConfirmedUnsent(t *testing.T) {
 	}
 	if c.confirmed(p, new(packet.Unit)); c.outbox.first() != nil {
 		t.Error("the event still waits")
+	}
+}
+
+// The timer of an event that has left the outbox, by any door, does not keep it in memory for the rest of
+// its time.
+func TestOutboxStopsTimers(t *testing.T) {
+	for name, leave := range map[string]func(c *Client, p *parcel){
+		"acknowledged": func(c *Client, p *parcel) { c.confirmed(p, new(packet.Unit)) },
+		"withdrawn":    func(c *Client, p *parcel) { c.withdraw(p) },
+		"given up":     func(c *Client, p *parcel) { c.late(p, 2) },
+		"after Close":  func(c *Client, _ *parcel) { c.Close() },
+	} {
+		_, c, err := newManager("http://example.com", &DialOptions{Retries: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newTestParcel(1000)
+		p.tries, p.away, p.timer = 2, true, time.NewTimer(time.Hour)
+		if err := c.keep(p); err != nil {
+			t.Fatal(err)
+		}
+		if leave(c, p); c.outbox.first() != nil {
+			t.Errorf("%s: the event still waits", name)
+		}
+		if p.timer.Stop() {
+			t.Errorf("%s: the timer still runs", name)
+		}
+	}
+}
+
+// A deaf receiver hears nothing.
+type deafReceiver struct{}
+
+func (deafReceiver) Message([]byte, bool)   {}
+func (deafReceiver) Closed(engineio.Reason) {}
+
+// A tripFunc answers requests.
+type tripFunc func(*http.Request) (*http.Response, error)
+
+func (f tripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// Events wait for the next session when that of now has ended, of which the Client is about to learn.
+func TestOutboxEndedSession(t *testing.T) {
+	m, c, err := newManager("http://example.com", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &engineio.DialOptions{Transports: []string{"polling"}}
+	o.HTTPClient = &http.Client{Transport: tripFunc(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Query().Get("sid") != "" {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		open := `0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}`
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(open))}, nil
+	})}
+	s, err := engineio.Dial(t.Context(), m.url, func(*engineio.Client) engineio.Receiver { return deafReceiver{} }, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	<-s.Done()
+	m.conn, c.state = &clientConn{m: m, session: s}, joined
+	for _, name := range []string{"a", "b"} {
+		if err := c.Emit(name); err != nil {
+			t.Errorf("Emit: %v", err)
+		}
+	}
+	m.mu.Lock()
+	c.sendBuffered()
+	m.unlock()
+	if n := c.Buffered(); n != 2 {
+		t.Errorf("%d events wait, want 2", n)
 	}
 }
 
