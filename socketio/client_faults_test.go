@@ -15,27 +15,43 @@ import (
 	"github.com/parleyws/parley/socketio"
 )
 
-// Flush does not wait for events that were dropped, whatever comes after them.
+// Flush does not wait for events that were dropped, or for which their callers do not wait any more, whatever
+// comes after them; nor does any other Flush.
 func TestClientFlushOfDropped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPuppet(t)
-		c := p.start(&socketio.DialOptions{DropOldest: true, Limits: socketio.ClientLimits{BufferEvents: 1}})
-		c.Disconnect()
-		c.Emit("a")
-		flushed := make(chan error, 1)
-		go func() { flushed <- c.Flush(t.Context()) }()
-		synctest.Wait()
-		c.Emit("b")
-		synctest.Wait()
-		select {
-		case err := <-flushed:
-			if err != nil {
-				t.Error(err)
+	for name, drop := range map[string]func(c *socketio.Client, cancel func()){
+		"dropped":   func(c *socketio.Client, _ func()) { c.Emit("b") },
+		"withdrawn": func(_ *socketio.Client, cancel func()) { cancel() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPuppet(t)
+			c := p.start(&socketio.DialOptions{DropOldest: true, Limits: socketio.ClientLimits{BufferEvents: 1}})
+			c.Disconnect()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			go socketio.Call[any](ctx, c, "a")
+			synctest.Wait()
+			flushed := make(chan error, 2)
+			for range cap(flushed) {
+				go func() { flushed <- c.Flush(t.Context()) }()
 			}
-		default:
-			t.Error("Flush still waits for an event that was dropped")
-		}
-	})
+			synctest.Wait()
+			if len(flushed) != 0 {
+				t.Fatalf("%s: Flush does not wait for an event that waits", name)
+			}
+			drop(c, cancel)
+			synctest.Wait()
+			for range cap(flushed) {
+				select {
+				case err := <-flushed:
+					if err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				default:
+					t.Errorf("%s: Flush still waits for an event that is gone", name)
+				}
+			}
+		})
+	}
 }
 
 // A jsonFunc is written by a function.
