@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,67 @@ func TestClientCallEnds(t *testing.T) {
 		}
 		if _, err := socketio.Call[any](t.Context(), c, "connect"); err == nil {
 			t.Error("Call of a reserved name")
+		}
+	})
+}
+
+// An event that can't be sent leaves the calls alone that wait for their answers.
+func TestClientCallBesideUnsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		c := p.start(nil)
+		answer := make(chan string, 1)
+		go func() {
+			x, err := socketio.Call[int](t.Context(), c, "q")
+			answer <- fmt.Sprint(x, err)
+		}()
+		synctest.Wait()
+		if err := c.Emit("e", strings.Repeat("x", 1000)); !errors.Is(err, engineio.ErrTooLarge) {
+			t.Errorf("Emit: %v", err)
+		}
+		p.send("430[7]")
+		if got := <-answer; got != "7 <nil>" {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+// A parentCtx counts what waits for its end, which never comes.
+type parentCtx struct {
+	context.Context
+	done    chan struct{}
+	waiting atomic.Int32
+}
+
+func (c *parentCtx) Done() <-chan struct{} { return c.done }
+
+// AfterFunc is what package context calls.
+func (c *parentCtx) AfterFunc(func()) (stop func() bool) {
+	c.waiting.Add(1)
+	return func() bool { c.waiting.Add(-1); return true }
+}
+
+// A call that is over leaves nothing at a ctx that goes on, however long it might have taken.
+func TestClientCallLeavesCtx(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		c := p.start(nil)
+		ctx := &parentCtx{Context: context.Background(), done: make(chan struct{})}
+		answer := make(chan error, 1)
+		go func() {
+			_, err := socketio.Call[int](ctx, c.Timeout(time.Hour), "q")
+			answer <- err
+		}()
+		synctest.Wait()
+		if n := ctx.waiting.Load(); n != 1 {
+			t.Errorf("%d wait for the end of ctx during the call", n)
+		}
+		p.send("430[7]")
+		if err := <-answer; err != nil {
+			t.Error(err)
+		}
+		if n := ctx.waiting.Load(); n != 0 {
+			t.Errorf("%d still wait for the end of ctx", n)
 		}
 	})
 }
@@ -243,21 +305,23 @@ func TestClientBufferFull(t *testing.T) {
 	for name, tt := range map[string]struct {
 		limits     socketio.ClientLimits
 		dropOldest bool
+		retries    int
 		want       string // what the server gets
 		refused    int
 		dropped    uint64
 	}{
-		"by number":        {socketio.ClientLimits{BufferEvents: 3}, false, `[42["e",0] 42["e",1] 42["e",2]]`, 2, 0},
-		"by size":          {socketio.ClientLimits{BufferBytes: 3 * 320}, false, `[42["e",0] 42["e",1] 42["e",2]]`, 2, 0},
-		"the oldest":       {socketio.ClientLimits{BufferEvents: 3}, true, `[42["e",2] 42["e",3] 42["e",4]]`, 0, 2},
-		"the oldest, size": {socketio.ClientLimits{BufferBytes: 3 * 320}, true, `[42["e",2] 42["e",3] 42["e",4]]`, 0, 2},
-		"room for none":    {socketio.ClientLimits{BufferBytes: 100}, true, `[]`, 5, 0},
-		"no limit":         {socketio.ClientLimits{BufferBytes: -1, BufferEvents: -1}, false, `[42["e",0] 42["e",1] 42["e",2] 42["e",3] 42["e",4]]`, 0, 0},
+		"by number":        {socketio.ClientLimits{BufferEvents: 3}, false, 0, `[42["e",0] 42["e",1] 42["e",2]]`, 2, 0},
+		"with Retries":     {socketio.ClientLimits{BufferEvents: 3}, false, 1, `[420["e",0]]`, 2, 0}, // one is sent at a time
+		"by size":          {socketio.ClientLimits{BufferBytes: 3 * 320}, false, 0, `[42["e",0] 42["e",1] 42["e",2]]`, 2, 0},
+		"the oldest":       {socketio.ClientLimits{BufferEvents: 3}, true, 0, `[42["e",2] 42["e",3] 42["e",4]]`, 0, 2},
+		"the oldest, size": {socketio.ClientLimits{BufferBytes: 3 * 320}, true, 0, `[42["e",2] 42["e",3] 42["e",4]]`, 0, 2},
+		"room for none":    {socketio.ClientLimits{BufferBytes: 100}, true, 0, `[]`, 5, 0},
+		"no limit":         {socketio.ClientLimits{BufferBytes: -1, BufferEvents: -1}, false, 0, `[42["e",0] 42["e",1] 42["e",2] 42["e",3] 42["e",4]]`, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPuppet(t)
-				c := p.start(&socketio.DialOptions{Limits: tt.limits, DropOldest: tt.dropOldest})
+				c := p.start(&socketio.DialOptions{Limits: tt.limits, DropOldest: tt.dropOldest, Retries: tt.retries})
 				c.Disconnect()
 				synctest.Wait()
 				p.take()
@@ -282,11 +346,12 @@ func TestClientBufferFull(t *testing.T) {
 	}
 }
 
-// Flush says that the connection has ended before everything was written, and how.
+// Flush says that the connection, or ctx, has ended before everything was written, and how.
 func TestClientFlushUnwritten(t *testing.T) {
-	for want, end := range map[error]func(c *socketio.Client, lose func()){
-		socketio.ErrDisconnected: func(_ *socketio.Client, lose func()) { lose() },
-		socketio.ErrClosed:       func(c *socketio.Client, lose func()) { c.Close(); lose() },
+	for want, end := range map[error]func(c *socketio.Client, lose, cancel func()){
+		socketio.ErrDisconnected: func(_ *socketio.Client, lose, _ func()) { lose() },
+		socketio.ErrClosed:       func(c *socketio.Client, lose, _ func()) { c.Close(); lose() },
+		context.Canceled:         func(_ *socketio.Client, _, cancel func()) { cancel() },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			consent, lost := make(chan string, 1), make(chan struct{})
@@ -299,8 +364,12 @@ func TestClientFlushUnwritten(t *testing.T) {
 					body = `0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}`
 				case r.Method == http.MethodPost:
 					if sent, _ := io.ReadAll(r.Body); string(sent) != "40" {
-						<-lost
-						return nil, errNoNetwork
+						select {
+						case <-lost:
+							return nil, errNoNetwork
+						case <-r.Context().Done():
+							return nil, r.Context().Err()
+						}
 					}
 					consent <- `40{"sid":"id"}`
 				default:
@@ -317,16 +386,69 @@ func TestClientFlushUnwritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.Emit("e")
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
 			flushed := make(chan error, 1)
-			go func() { flushed <- c.Flush(t.Context()) }()
+			go func() { flushed <- c.Flush(ctx) }()
 			synctest.Wait()
-			end(c, func() { close(lost) })
+			end(c, func() { close(lost) }, cancel)
 			if err := <-flushed; !errors.Is(err, want) {
 				t.Errorf("Flush: %v, want %v", err, want)
 			}
 			closeClient(t, c)
 		})
 	}
+}
+
+// A volatile event is dropped while another one is unsent.
+func TestClientVolatileUnsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		consent, taken := make(chan string, 1), make(chan struct{})
+		var posted diary
+		o := &socketio.DialOptions{Logger: slog.New(slog.DiscardHandler)}
+		o.Engine.Transports = []string{"polling"}
+		o.Engine.HTTPClient = &http.Client{Transport: tripper(func(r *http.Request) (*http.Response, error) {
+			body := "ok"
+			switch {
+			case r.URL.Query().Get("sid") == "":
+				body = `0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000}`
+			case r.Method == http.MethodPost:
+				sent, _ := io.ReadAll(r.Body)
+				if posted.add("%s", sent); string(sent) == "40" {
+					consent <- `40{"sid":"id"}`
+				} else {
+					<-taken
+				}
+			default:
+				select {
+				case body = <-consent:
+				case <-r.Context().Done():
+					return nil, r.Context().Err()
+				}
+			}
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
+		})}
+		c, err := socketio.Dial(t.Context(), "http://example.com", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closeClient(t, c)
+		synctest.Wait()
+		if err := c.Emit("a"); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if err := c.Volatile().Emit("lost"); err != nil {
+			t.Error(err)
+		}
+		close(taken)
+		synctest.Wait()
+		if err := c.Volatile().Emit("b"); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		posted.want(t, "40", `42["a"]`, `42["b"]`)
+	})
 }
 
 // Flush waits for what is buffered to be written, and says if it can't be.
