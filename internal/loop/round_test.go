@@ -38,8 +38,8 @@ func (l *Loop) moreSockets(n int) []*Socket {
 }
 
 // Sockets that always have more to read keep none waiting that becomes readable, at whatever
-// moment: it waits for no more turns than there are such sockets. However many come, those
-// have one turn in each round.
+// moment: it waits for no more turns than there are such sockets, with the turn in which it
+// becomes readable. However many come, those have one turn in each round.
 func TestRounds(t *testing.T) {
 	for _, floods := range []int{1, 2, 20} {
 		for _, others := range []int{1, 2, batch, 3*batch + 1} {
@@ -50,7 +50,7 @@ func TestRounds(t *testing.T) {
 	}
 }
 
-// testRounds has others become readable in every third round, at the same moment in each.
+// testRounds has others become readable in every third round, during the same turn in each.
 func testRounds(t *testing.T, floods, others, moment int) {
 	const rounds = 12
 	k := &told{}
@@ -63,16 +63,16 @@ func testRounds(t *testing.T, floods, others, moment int) {
 	}
 	waited := 0 // turns of floods since the others have become readable
 	for turn := range rounds * floods {
-		if turn%(3*floods) == moment {
-			k.happen(calm)
-			waited = 0
-		}
 		s := l.next()
 		for ; int(s.fd) >= floods; s = l.next() {
 			if turns[s]++; waited > floods {
 				t.Fatalf("%d floods, %d others, moment %d: a socket has waited for %d turns", floods, others, moment, waited)
 			}
 			s.drain()
+		}
+		if turn%(3*floods) == moment {
+			k.happen(calm)
+			waited = 0
 		}
 		turns[s]++
 		waited++
