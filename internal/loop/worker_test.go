@@ -13,7 +13,8 @@ type task struct {
 
 func (t task) Run() { t.done <- t.n }
 
-// What a worker does later is done once, in its order, and not kept.
+// What a worker does later is done once, in its order, and not kept, nor is room for all that it
+// has ever done.
 func TestWorkerKeepsNothing(t *testing.T) {
 	done := make(chan int, 10)
 	var w Worker
@@ -57,5 +58,13 @@ func TestWorkerKeepsNothing(t *testing.T) {
 		w.do()
 		w.Hurry()
 		check("nothing")
+	}
+	for range 100 {
+		later(8)
+		w.do()
+		check("do", 8)
+	}
+	if n := cap(w.works); n >= 100 {
+		t.Errorf("there is room for %d where one is left at a time", n)
 	}
 }
