@@ -167,6 +167,11 @@ func TestClosed(t *testing.T) {
 		"Control": func(s *Socket) (int, error) {
 			return only(s.Control(func(uintptr) { t.Error("Control calls with a descriptor that is closed") }))
 		},
+		"a second Read of a drained socket": func(s *Socket) (int, error) {
+			s.drained = true
+			s.Read(p)
+			return s.Read(p)
+		},
 	} {
 		s := (&fake{}).take(&Loop{})
 		s.Close()
@@ -245,32 +250,35 @@ func TestDrainedIsNotRead(t *testing.T) {
 	}
 }
 
-// A taker is a Reader that reads by KiB, and counts them.
+// A taker is a Reader that reads into p, and counts the bytes.
 type taker struct {
-	s   *Socket
-	kib int
+	s *Socket
+	p []byte
+	n int
 }
 
 func (r *taker) Readable(*Worker) bool {
-	for p := make([]byte, 1<<10); ; {
-		n, again, err := r.s.TryRead(p)
+	for {
+		n, again, err := r.s.TryRead(r.p)
 		if again || err != nil {
 			return true
 		}
-		r.kib += n >> 10
+		r.n += n
 	}
 }
 
-// A Reader gets no more than 96 KiB in a turn, unless it asks for it, and is queued again then.
+// A Reader gets 96 KiB in a turn, no byte less, and no more unless it asks for it. It is queued
+// again then.
 func TestTurnBytes(t *testing.T) {
 	k := &fake{read: func(p []byte) (int, error) { return len(p), nil }}
 	s := k.take(&Loop{})
 	r := &taker{s: s}
 	s.reader = r
 	s.state.Store(served | owned)
-	for range 3 {
-		if r.kib = 0; !s.turn(nil) || r.kib != 96 {
-			t.Errorf("a turn reads %d KiB, want 96", r.kib)
+	for _, size := range []int{1 << 10, 1, 1 << 10} {
+		r.p, r.n = make([]byte, size), 0
+		if !s.turn(nil) || r.n != 96<<10 {
+			t.Errorf("a turn reads %d bytes by %d, want %d", r.n, size, 96<<10)
 		}
 	}
 	if n, again, err := s.TryRead(make([]byte, 1)); n != 0 || !again || err != nil {
