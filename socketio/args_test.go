@@ -86,6 +86,7 @@ func hold(n int) string { return fmt.Sprintf(`{"_placeholder":true,"num":%d}`, n
 
 func TestEncode(t *testing.T) {
 	var nilBytes []byte
+	shared := &Inner{[]byte("x")}
 	bin := func(s ...string) (b [][]byte) {
 		for _, s := range s {
 			b = append(b, []byte(s))
@@ -114,6 +115,7 @@ func TestEncode(t *testing.T) {
 		{"where a pointer leads", []any{&Inner{[]byte("x")}, (*Inner)(nil)}, `[{"data":` + hold(0) + `},null]`, bin("x")},
 		{"in an array", []any{[2]any{[]byte("x"), 1}}, `[[` + hold(0) + `,1]]`, bin("x")},
 		{"in an embedded struct", []any{struct{ hidden }{hidden{[]byte("x"), "t"}}}, `[{"Inside":` + hold(0) + `,"Text":"t"}]`, bin("x")},
+		{"by a pointer twice", []any{[]*Inner{shared, shared}}, `[[{"data":` + hold(0) + `},{"data":` + hold(1) + `}]]`, bin("x", "x")},
 		{"twice", []any{[]byte("x"), []any{[]byte("x")}}, `[` + hold(0) + `,[` + hold(1) + `]]`, bin("x", "x")},
 		{"an empty any", []any{[]any{nil}}, `[[null]]`, nil},
 	} {
@@ -212,11 +214,13 @@ func TestEncodeLimit(t *testing.T) {
 func TestEncodeCycle(t *testing.T) {
 	l := &loop{Data: []byte("x")}
 	l.Self = l
+	pair := &loop{Self: &loop{}, Data: []byte("x")}
+	pair.Self.Self = pair
 	m := map[string]any{"d": []byte("x")}
 	m["m"] = m
 	s := []any{[]byte("x"), nil}
 	s[1] = s
-	for _, v := range []any{l, m, s} {
+	for _, v := range []any{l, pair, m, s} {
 		if err := textEncoder().array([]any{v}); err == nil {
 			t.Errorf("%T that holds itself was encoded", v)
 		}

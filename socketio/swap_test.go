@@ -28,3 +28,15 @@ func TestSwapUnchanged(t *testing.T) {
 		t.Errorf("%v, %v", got, s)
 	}
 }
+
+// Nobody looks into a field that encoding/json leaves out: what is there may be in use elsewhere.
+func TestSwapLeavesOut(t *testing.T) {
+	v := &struct {
+		Data    []byte
+		Skipped any `json:"-"`
+	}{Skipped: [][]byte{[]byte("x")}}
+	got, s := swapBinary(v)
+	if got != any(v) || s != nil {
+		t.Errorf("%v, %v", got, s)
+	}
+}
