@@ -133,6 +133,8 @@ func TestNamespaceForgotten(t *testing.T) {
 		{[]string{"of", "visit"}, []string{"/dyn-7"}},
 		{[]string{"of", "pattern", "visit"}, nil},
 		{[]string{"emit", "function", "visit"}, nil},
+		{[]string{"of", "stay", "pattern", "visit"}, []string{"/dyn-7"}}, // the first client is still there
+		{[]string{"server handler", "pattern", "visit", "server handler"}, []string{"/dyn-7"}},
 	} {
 		inBubble(t, nil, func(s *site) {
 			for _, step := range tt.steps {
@@ -265,6 +267,20 @@ func TestNamespaceDeclared(t *testing.T) {
 			r.want(`2/dyn-7,["own"]`)
 		})
 	}
+}
+
+// A function still decides who joins its namespace once that has handlers of its own.
+func TestFunctionKeepsDeciding(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		births["function"](s)
+		births["stay"](s)
+		s.io.Of("/dyn-7").OnConnect(func(x *socketio.Socket) { x.Emit("own") })
+		births["intruder"](s)
+		r := s.dial()
+		r.connect(`/dyn-7,{"token":"good"}`)
+		r.want(`2/dyn-7,["welcome"]`)
+		r.want(`2/dyn-7,["own"]`)
+	})
 }
 
 // The root is nobody's child.
