@@ -197,6 +197,39 @@ func TestShutdownLeavesAdapter(t *testing.T) {
 	})
 }
 
+// A patient adapter has something left to send, and says how long it could try.
+type patient struct {
+	socketio.Adapter
+	had *time.Duration
+}
+
+func (p patient) Close(ctx context.Context) error {
+	start := time.Now()
+	<-ctx.Done()
+	*p.had = time.Since(start)
+	return ctx.Err()
+}
+
+// The adapter of a namespace that is forgotten has ten seconds to send what is left.
+func TestForgottenAdapterHasTime(t *testing.T) {
+	var had time.Duration
+	adapter := func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := new(bus).join(l)
+		return patient{a, &had}, err
+	}
+	inBubble(t, &socketio.Options{Adapter: adapter}, func(s *site) {
+		s.io.OfPattern(regexp.MustCompile("^/room$"))
+		r := s.dial()
+		r.connect("/room,")
+		r.cut()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if had != 10*time.Second {
+			t.Errorf("it had %v", had)
+		}
+	})
+}
+
 // Who uses a namespace after Shutdown does not connect it with other nodes: nobody
 // would close that again.
 func TestNamespaceAfterShutdown(t *testing.T) {

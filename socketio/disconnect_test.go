@@ -5,8 +5,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/parleyws/parley/engineio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // A client that answers the DISCONNECT of the server with a CONNECT at once
@@ -54,4 +56,25 @@ func TestFreeBeforeDisconnect(t *testing.T) {
 	if err := io.work.wait(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// A caller that was told of the end is not told of an acknowledgement that has met the end.
+func TestAckMeetsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, nil)
+		l.c.Message([]byte("0"), false)
+		synctest.Wait()
+		var told []*packet.Unit
+		if err := l.got.expect(7, func(u *packet.Unit) { told = append(told, u) }); err != nil {
+			t.Fatal(err)
+		}
+		l.got.close(ClientNamespaceDisconnect)
+		late := new(packet.Unit)
+		late.HasID, late.ID = true, 7
+		l.got.acknowledged(late)
+		if len(told) != 1 || told[0] != nil {
+			t.Errorf("told %v, want nil once", told)
+		}
+		l.close()
+	})
 }

@@ -70,6 +70,14 @@ func TestPanicsFromOtherNodes(t *testing.T) {
 		if log := s.log.String(); !strings.Contains(log, "server event") {
 			t.Errorf("log %s", log)
 		}
+		s.io.OnServerEvent("y", func(*socketio.ServerEvent) { runtime.Goexit() })
+		if err := there.ServerSideEmit("y"); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if log := s.log.String(); !strings.Contains(log, "runtime.Goexit was called") {
+			t.Errorf("log %s", log)
+		}
 		r := s.client()
 		synctest.Wait()
 		caught := make(chan any)

@@ -340,6 +340,29 @@ func TestFullIsNoStall(t *testing.T) {
 	})
 }
 
+// Nor do they refuse what another server sends next.
+func TestFullIsNoRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, &Options{})
+		defer s.Shutdown(t.Context())
+		gate := make(chan struct{})
+		defer close(gate)
+		s.OnServerEvent("e", func(*ServerEvent) { <-gate })
+		q := &s.serverEvents
+		add := func() error { return q.add(Encoded{Data: []byte(`["e"]`)}, nil) }
+		if err := add(); err != nil {
+			t.Fatal(err)
+		}
+		s.o.Limits.HandlerQueueBytes = q.bytes
+		if err := add(); err != nil {
+			t.Errorf("with all of %d bytes taken: %v", s.o.Limits.HandlerQueueBytes, err)
+		}
+		if err := add(); err != errServerEvents {
+			t.Errorf("with more: %v", err)
+		}
+	})
+}
+
 // A call makes a namespace linger for a while, but only if nobody else uses it, and it could be
 // forgotten.
 func TestLingers(t *testing.T) {
