@@ -188,18 +188,28 @@ func TestUTF8Vectors(t *testing.T) {
 	}
 }
 
-// Every length up to a few vectors, with bytes that are not ASCII in every place.
-// The lengths cover isShortASCII, which reads words from both ends.
+// Every length up to a few vectors, with bytes of every kind in every place of text
+// whose characters have every length. The lengths cover isShortASCII and asciiPrefix,
+// which read words; the bytes cover the end of a vector that holds the first wrong
+// byte, or the beginning of a character that the next byte makes wrong.
 func TestUTF8Lengths(t *testing.T) {
+	if race.Enabled {
+		t.Skip("some 300,000 checks of a pure function: without the race detector")
+	}
+	odds := []string{"a", "é", "€", "😀", "\x80", "\xC0", "\xC1", "\xC3", "\xE0", "\xED\xA0", "\xE2\x82",
+		"\xF0\x9F\x98", "\xF4\x90", "\xF5", "\xFF"}
 	for n := range 3*vector + 8 {
-		for _, odd := range []string{"a", "é", "€", "😀", "\x80", "\xC3", "\xE2\x82", "\xFF"} {
-			for at := range max(n-len(odd)+1, 0) {
-				p := []byte(strings.Repeat("a", n))
-				copy(p[at:], odd)
-				var u Checker
-				legal := u.Write(p)
-				if bad := firstBad(p); legal != (bad == n) || u.Done() != utf8.Valid(p) {
-					t.Fatalf("%q: legal %t, done %t; the first bad byte is %d", p, legal, u.Done(), bad)
+		for _, around := range []string{"a", "é", "€", "😀"} {
+			text := strings.Repeat(around, n)[:n]
+			for _, odd := range odds {
+				for at := range max(n-len(odd)+1, 0) {
+					p := []byte(text)
+					copy(p[at:], odd)
+					var u Checker
+					legal := u.Write(p)
+					if bad := firstBad(p); legal != (bad == n) || u.Done() != utf8.Valid(p) {
+						t.Fatalf("%q: legal %t, done %t; the first bad byte is %d", p, legal, u.Done(), bad)
+					}
 				}
 			}
 		}
