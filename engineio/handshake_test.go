@@ -141,7 +141,7 @@ func TestRefusedBody(t *testing.T) {
 			}
 			c, err := s.listener.DialContext(s.t.Context(), "", "")
 			if err != nil {
-				t.Fatal(err)
+				s.t.Fatal(err)
 			}
 			defer c.Close()
 			begun := time.Now()
@@ -149,14 +149,30 @@ func TestRefusedBody(t *testing.T) {
 			in := bufio.NewReader(c)
 			r, err := http.ReadResponse(in, &http.Request{Method: strings.Fields(tt.request)[0]})
 			if err != nil || r.StatusCode != tt.status || time.Since(begun) != tt.after {
-				t.Fatalf("%s: %v, %v after %v; want %d after %v", tt.name, r, err, time.Since(begun), tt.status, tt.after)
+				s.t.Fatalf("%s: %v, %v after %v; want %d after %v", tt.name, r, err, time.Since(begun), tt.status, tt.after)
 			}
 			io.Copy(io.Discard, in)
 			if end := time.Since(begun); end < most || end > most+time.Second {
-				t.Errorf("%s: the connection ends after %v, want %v", tt.name, end, most)
+				s.t.Errorf("%s: the connection ends after %v, want %v", tt.name, end, most)
 			}
 		})
 	}
+	inBubble(t, o, func(s *site) { // without a body the connection stays
+		c, err := s.listener.DialContext(s.t.Context(), "", "")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer c.Close()
+		in := bufio.NewReader(c)
+		for range 2 {
+			fmt.Fprintf(c, "GET %s?EIO=4&transport=polling&sid=abc HTTP/1.1\r\nHost: example.com\r\n\r\n", base)
+			r, err := http.ReadResponse(in, nil)
+			if err != nil || r.StatusCode != 400 || r.Close {
+				s.t.Fatalf("no body: %v, %v; want 400 and the connection", r, err)
+			}
+			io.Copy(io.Discard, r.Body)
+		}
+	})
 }
 
 // "A wrong EIO or transport on a WebSocket request is refused before any 101."
