@@ -13,8 +13,9 @@ func TestLeftover(t *testing.T) {
 	if left := leftover(patience); len(left) > 0 {
 		t.Fatalf("goroutines before any was started: %q", left)
 	}
-	release := make(chan struct{})
-	go idle(release)
+	begun, release := make(chan struct{}, 1), make(chan struct{})
+	go idle(begun, release)
+	<-begun
 	if left := leftover(20 * time.Millisecond); len(left) != 1 || !strings.Contains(left[0], "leakcheck.idle") {
 		t.Errorf("want the waiting goroutine, got %q", left)
 	}
@@ -24,7 +25,11 @@ func TestLeftover(t *testing.T) {
 	}
 }
 
-func idle(release chan struct{}) { <-release }
+// idle waits for release, after it has said that it has begun.
+func idle(begun chan<- struct{}, release <-chan struct{}) {
+	begun <- struct{}{}
+	<-release
+}
 
 func TestBubbled(t *testing.T) {
 	if n := Bubbled(); n != 0 {
@@ -35,9 +40,9 @@ func TestBubbled(t *testing.T) {
 		if before == 0 {
 			t.Error("the test's own goroutine is not counted")
 		}
-		release := make(chan struct{})
+		begun, release := make(chan struct{}, 1000), make(chan struct{})
 		for range 1000 {
-			go idle(release)
+			go idle(begun, release)
 		}
 		if n := Bubbled() - before; n != 1000 {
 			t.Errorf("%d more goroutines, want 1000", n)
