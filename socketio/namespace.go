@@ -202,18 +202,23 @@ func (n *Namespace) OnConnect(f func(s *Socket)) {
 // functions of its own is never forgotten, also if it is adopted by a pattern meanwhile;
 // declares tells that they say who may connect and what happens then.
 func (n *Namespace) register(declares bool, add func(*Namespace)) {
+	s := n.server
 	if n.name != "" {
-		held, release := n.revive()
-		defer release()
-		n = held
+		s.mu.Lock()
+		n = s.hold(n.name, n.template)
+		s.mu.Unlock()
+		defer s.linger(n)
+		if !n.fixed.Load() {
+			_ = n.attached() // whoever needs the adapter gets the error from remote
+		}
 	}
 	func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		add(n)
 	}()
-	n.server.mu.Lock()
-	defer n.server.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	n.declared = n.declared || declares
 	n.fixed.Store(true)
 }
