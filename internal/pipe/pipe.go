@@ -11,6 +11,7 @@ package pipe
 import (
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,6 +44,7 @@ func NewSize(size int) (a, b net.Conn) {
 type conn struct {
 	in, out       *stream
 	local, remote addr
+	closed        atomic.Bool // Close was called; set before the peer can see it
 }
 
 func (c *conn) Read(p []byte) (int, error) {
@@ -58,8 +60,12 @@ func (c *conn) Write(p []byte) (int, error) {
 // Close ends both directions and wakes every waiting call at both ends. A second
 // Close returns an error, as that of a *net.TCPConn does.
 func (c *conn) Close() error {
+	if c.closed.Swap(true) {
+		return c.wrap("close", net.ErrClosed)
+	}
 	c.out.closeWrite()
-	return c.wrap("close", c.in.closeRead())
+	c.in.closeRead()
+	return nil
 }
 
 // CloseWrite ends the direction to the peer.

@@ -56,6 +56,24 @@ func TestCloseWrite(t *testing.T) {
 	}
 }
 
+// The first Close succeeds, though the peer saw the end before that Close returned and
+// another Close came meanwhile.
+func TestCloseTwiceAtOnce(t *testing.T) {
+	for range 5000 {
+		a, b := New()
+		first := make(chan error)
+		go func() { first <- a.Close() }()
+		if _, err := b.Read(make([]byte, 1)); err != io.EOF {
+			t.Fatalf("Read of a closed peer = %v", err)
+		}
+		second := a.Close()
+		if err := <-first; err != nil || !errors.Is(second, net.ErrClosed) {
+			t.Fatalf("first Close = %v, second Close = %v", err, second)
+		}
+		b.Close()
+	}
+}
+
 func TestClose(t *testing.T) {
 	a, b := New()
 	write(t, a, "bye")

@@ -167,18 +167,14 @@ func (s *stream) closeWrite() error {
 	return nil
 }
 
-// closeRead drops the buffered bytes and fails all later writes.
-func (s *stream) closeRead() error {
+// closeRead drops the buffered bytes and fails all later reads and writes. It is called once.
+func (s *stream) closeRead() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.readClosed {
-		return net.ErrClosed
-	}
 	s.readClosed = true
 	s.buf = ring{}
 	s.rd.stop()
 	s.tell(writingEnd)
-	return nil
 }
 
 func (s *stream) setReadDeadline(t time.Time) error {
