@@ -11,19 +11,14 @@ import (
 )
 
 // fail ends the socket because of a panic.
-func (s *Socket) fail() {
-	s.mu.Lock()
-	early := s.state == connecting
-	s.mu.Unlock()
-	if early {
-		s.refuse(errInternal)
-	} else {
-		s.leaveNamespace()
-	}
-}
+func (s *Socket) fail() { s.refuse(errInternal) }
 
 // errInternal is what the client is told of a panic in middleware.
 var errInternal error = &Error{Message: "Internal error"}
+
+// errSentAway is what the client is told if middleware, or who has the socket from there,
+// disconnects it.
+var errSentAway error = &Error{Message: "Disconnected"}
 
 // connectError is the data of a CONNECT_ERROR.
 type connectError struct {
@@ -141,33 +136,34 @@ func (s *Socket) breathe() {
 }
 
 // enter makes the socket connected and tells the client. It returns false if the
-// socket is over.
+// socket is over. Whoever sees that the socket is connected sends the client what comes
+// after that.
 func (s *Socket) enter() bool {
+	answer := s.namespace.server.wire.newControl(parser.Connect, s.namespace.name, s.conn.dialect().granted(s))
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.state != connecting {
-		s.mu.Unlock()
 		return false
 	}
 	s.state, s.welcomed = connected, s.recovered
-	s.mu.Unlock()
-	answer := s.namespace.server.wire.newControl(parser.Connect, s.namespace.name, s.conn.dialect().granted(s))
 	s.namespace.rooms.add(s, func() { s.conn.send(answer) })
 	return true
 }
 
-// refuse answers the CONNECT with a CONNECT_ERROR.
-func (s *Socket) refuse(err error) {
+// refuse ends the socket. If the client has not been let in yet, it is told err.
+func (s *Socket) refuse(err error) { s.end(ServerNamespaceDisconnect, s.refusal(err)) }
+
+// refusal returns the CONNECT_ERROR that tells a client of err.
+func (s *Socket) refusal(err error) *emission {
 	answer := connectError{Message: err.Error()}
 	if e, ok := errors.AsType[*Error](err); ok {
 		answer = connectError{e.Message, e.Data}
 	}
-	s.conn.left(s, false) // the client may try again at once
 	if _, err := json.Marshal(answer.Data); err != nil {
 		s.namespace.server.o.Logger.Error("socket.io: data of an Error", "error", err)
 		answer.Data = nil
 	}
-	s.conn.send(s.namespace.server.wire.newControl(parser.ConnectError, s.namespace.name, s.conn.dialect().refused(answer)))
-	s.close(ServerNamespaceDisconnect)
+	return s.namespace.server.wire.newControl(parser.ConnectError, s.namespace.name, s.conn.dialect().refused(answer))
 }
 
 // ended tells the handlers of the end, and takes the socket out of its rooms.

@@ -77,13 +77,12 @@ func (c *connection) handle(u *packet.Unit) error {
 	case parser.ConnectError:
 		return errUnasked
 	}
-	s := c.socket(u.Namespace)
-	if s == nil || !s.Connected() {
-		if c.crossed(u.Namespace) {
+	s, err := c.addressed(u.Namespace)
+	if s == nil {
+		if err == nil {
 			release(u)
-			return nil
 		}
-		return errNotJoined
+		return err
 	}
 	switch u.Type {
 	case parser.Event:
@@ -158,13 +157,25 @@ func (c *connection) socket(namespace []byte) *Socket {
 	return nil
 }
 
-// crossed reports whether a packet for a namespace may have crossed the DISCONNECT
-// that the server has sent: the client sent it before it knew, which is no
-// violation.
-func (c *connection) crossed(namespace []byte) bool {
+// addressed returns the connected socket in a namespace. It returns nil and no error if a
+// packet for the namespace may have crossed the DISCONNECT that the server has sent, or is
+// about to send: the client sent it before it knew, which is no violation.
+func (c *connection) addressed(namespace []byte) (*Socket, error) {
+	if s := c.socket(namespace); s != nil {
+		switch s.now() {
+		case connected:
+			return s, nil
+		case over:
+			return nil, nil
+		}
+		return nil, errNotJoined
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.seldom != nil && slices.ContainsFunc(c.sent, func(name string) bool { return name == string(namespace) })
+	if c.seldom != nil && slices.ContainsFunc(c.sent, func(name string) bool { return name == string(namespace) }) {
+		return nil, nil
+	}
+	return nil, errNotJoined
 }
 
 // joined stops the timer of clients that never join a namespace.
@@ -185,15 +196,18 @@ func (c *connection) stopTimer() {
 	}
 }
 
-// left takes s off the connection. sent says that it was the server that has
-// disconnected the client.
-func (c *connection) left(s *Socket, sent bool) {
+// left takes s off the connection, and returns whether it was there. sent says that it is
+// the server that disconnects the client.
+func (c *connection) left(s *Socket, sent bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := len(c.sockets)
 	c.sockets = slices.DeleteFunc(c.sockets, func(x *Socket) bool { return x == s })
-	if !sent || len(c.sockets) == before {
-		return
+	if len(c.sockets) == before {
+		return false
+	}
+	if !sent {
+		return true
 	}
 	if c.seldom == nil {
 		c.seldom = new(seldom)
@@ -201,6 +215,7 @@ func (c *connection) left(s *Socket, sent bool) {
 	if len(c.sent) < c.server.o.Limits.Namespaces {
 		c.sent = append(c.sent, s.namespace.name)
 	}
+	return true
 }
 
 // send sends a packet. It ignores an error, which means that the session has

@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -138,5 +139,42 @@ func TestPacketsCrossEarlyDisconnect(t *testing.T) {
 		r.send(`2["in flight"]`)
 		r.wantNothing()
 		r.connect("")
+	})
+}
+
+// A client that is sent away as its middleware returns is refused, or let in and then sent
+// away: it is never left to believe that it is there, and never told the end first.
+func TestDisconnectAsMiddlewareReturns(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		round := 0
+		s.io.Use(func(_ context.Context, x *socketio.Socket) error {
+			moment := round % 100
+			go func() {
+				for range moment {
+					runtime.Gosched()
+				}
+				x.Disconnect(false)
+			}()
+			for range 50 {
+				runtime.Gosched()
+			}
+			return nil
+		})
+		r := s.dial()
+		for round = range 2000 {
+			r.send("0")
+			answer := r.read()
+			if strings.HasPrefix(answer, "0{") {
+				r.send(`2["in flight"]`) // which is no violation
+				answer = r.read()
+			} else if answer != `4{"message":"Disconnected"}` {
+				s.t.Fatalf("CONNECT was answered %q", answer)
+			} else {
+				continue
+			}
+			if answer != "1" {
+				s.t.Fatalf("after CONNECT came %q", answer)
+			}
+		}
 	})
 }

@@ -114,10 +114,13 @@ func (s *Socket) ID() string { return s.id }
 func (s *Socket) Namespace() *Namespace { return s.namespace }
 
 // Connected reports whether the socket has connected and has not ended.
-func (s *Socket) Connected() bool {
+func (s *Socket) Connected() bool { return s.now() == connected }
+
+// now returns the state.
+func (s *Socket) now() socketState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state == connected
+	return s.state
 }
 
 // Recovered reports whether the client has come back after a moment, with its id,
@@ -136,10 +139,7 @@ func (s *Socket) describe() RemoteSocket {
 // Join puts the socket into all of the rooms. It puts it into none and returns an
 // error if the socket has ended, or if it would be in more than Limits.Rooms.
 func (s *Socket) Join(rooms ...string) error {
-	s.mu.Lock()
-	gone := s.state == over
-	s.mu.Unlock()
-	if gone {
+	if s.now() == over {
 		return ErrDisconnected
 	}
 	err := s.namespace.rooms.join(s, rooms, s.namespace.server.o.Limits.Rooms)
@@ -182,36 +182,30 @@ func (s *Socket) Rooms() []string { return s.namespace.rooms.of(s) }
 // Disconnect makes the socket leave its namespace. If connection is set it makes
 // all sockets of the client leave theirs, and closes the connection. The
 // JavaScript client does not come back by itself. Events of the socket that have
-// arrived and were not handled yet are dropped.
+// arrived and were not handled yet are dropped. In middleware, Disconnect(false) refuses
+// the client, with the message "Disconnected".
 func (s *Socket) Disconnect(connection bool) {
 	if !connection {
-		s.leaveNamespace()
+		var refusal *emission
+		if s.now() == connecting {
+			refusal = s.refusal(errSentAway)
+		}
+		s.end(ServerNamespaceDisconnect, refusal)
 		return
 	}
 	s.conn.mu.Lock()
 	sockets := append([]*Socket{}, s.conn.sockets...)
 	s.conn.mu.Unlock()
 	for _, x := range sockets {
-		x.leaveNamespace()
+		x.end(ServerNamespaceDisconnect, nil)
 	}
 	s.session.Close()
-}
-
-func (s *Socket) leaveNamespace() {
-	here := s.Connected()
-	s.conn.left(s, here) // the client may come back at once
-	if here {
-		s.conn.send(s.namespace.server.wire.newControl(parser.Disconnect, s.namespace.name, nil))
-	}
-	s.close(ServerNamespaceDisconnect)
 }
 
 // emit sends an event to the client. What middleware emits goes out before the client is
 // let in; clients keep it until then.
 func (s *Socket) emit(f Flags, event string, args []any) error {
-	s.mu.Lock()
-	state := s.state
-	s.mu.Unlock()
+	state := s.now()
 	k := s.namespace.keeper()
 	kept := k != nil && !f.Volatile && (state == connected || state == over && k.awaits(s))
 	if state == over && !kept {
@@ -250,10 +244,14 @@ func (s *Socket) mayComeBack(reason Reason) bool {
 	return s.namespace.recovery != nil && s.welcomed && s.conn.dialect().recovers && reason.recoverable()
 }
 
-// close ends the socket. The socket's goroutine tells the handlers, after it has
-// handled everything that came before the end; if the server has disconnected the
-// socket it drops the events that are left.
-func (s *Socket) close(reason Reason) {
+// close ends the socket for a reason that the client knows of.
+func (s *Socket) close(reason Reason) { s.end(reason, nil) }
+
+// end ends the socket. If it is the server that sends the client away, the client is told
+// by a DISCONNECT, or by refusal if it has not been let in yet; nil is nothing. The socket's
+// goroutine tells the handlers, after it has handled everything that came before the end; if
+// the server has disconnected the socket it drops the events that are left.
+func (s *Socket) end(reason Reason, refusal *emission) {
 	s.mu.Lock()
 	before := s.state
 	if before == over {
@@ -273,6 +271,12 @@ func (s *Socket) close(reason Reason) {
 	if s.mayComeBack(reason) {
 		s.namespace.keeper().lose(s)
 	}
-	s.conn.left(s, before == connected && reason == ServerNamespaceDisconnect)
+	told, sent := refusal, before == connected && reason == ServerNamespaceDisconnect
+	if sent {
+		told = s.namespace.server.wire.newControl(parser.Disconnect, s.namespace.name, nil)
+	}
+	if s.conn.left(s, sent) && told != nil { // now the client may come back at once
+		s.conn.send(told)
+	}
 	s.dispatch(task{do: func() { s.ended(before == connected) }})
 }
