@@ -73,8 +73,8 @@ func TestClientHostile(t *testing.T) {
 	}
 }
 
-// A server that does not answer CONNECT is left after JoinTimeout, and one whose answer
-// has no sid is told from others.
+// A server that does not answer CONNECT is left after JoinTimeout, and so is one whose answer has
+// no sid, at once, with a line in the log.
 func TestClientNotAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary
@@ -89,18 +89,18 @@ func TestClientNotAnswered(t *testing.T) {
 		if got := fmt.Sprint(p.take()); got != "[40 40]" {
 			t.Errorf("the server got %s", got)
 		}
-		p.send(`40`)
-		synctest.Wait()
-		d.want(t, "socket.io: the server's CONNECT has no sid: it may be a server of Socket.IO 2")
-		if c.Active() {
-			t.Error("active")
-		}
-		c.Connect()
-		synctest.Wait()
-		p.send(`40{"sid":"id","pid":1}`) // can't be read
-		synctest.Wait()
-		if got := d.take(); c.Active() || len(got) != 1 {
-			t.Errorf("active: %t, told %q", c.Active(), got)
+		for i, answer := range []string{`40`, `40{}`, `40{"sid":"id","pid":1}`} { // the last one can't be read
+			p.send(answer)
+			synctest.Wait()
+			d.want(t, "socket.io: the server's CONNECT has no sid: it may be a server of Socket.IO 2")
+			if c.Active() || c.Transport() != "" {
+				t.Errorf("%s: active %t, connected by %q", answer, c.Active(), c.Transport())
+			}
+			if got := strings.Count(p.log.String(), `level=WARN msg="socket.io: namespace not joined" namespace=/ error=`); got != i+1 {
+				t.Errorf("%s: %d lines about %d refusals: %s", answer, got, i+1, p.log)
+			}
+			c.Connect()
+			synctest.Wait()
 		}
 	})
 }

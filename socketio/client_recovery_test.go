@@ -43,6 +43,9 @@ func TestClientRecovers(t *testing.T) {
 		for round := range 3 {
 			n.cut(true)
 			synctest.Wait()
+			if c.Recovered() {
+				s.t.Errorf("round %d: recovered while it is away", round)
+			}
 			d.take()
 			s.io.To("room").Emit("down", 3)
 			s.io.Of("/").Emit("down", "4")
