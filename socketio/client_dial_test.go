@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -303,6 +304,35 @@ func TestClientAuthAttempt(t *testing.T) {
 		x.Disconnect()
 		<-time.After(20 * time.Second)
 		d.want(t, "/x is over")
+	})
+}
+
+// AuthFunc is not called again with a ctx that has ended, however short the delay is.
+func TestClientAuthEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		var calls atomic.Int32
+		c := p.start(&socketio.DialOptions{
+			Reconnection: socketio.Reconnection{Delay: 1, MaxDelay: 1, Jitter: 1},
+			AuthFunc: func(ctx context.Context, namespace string) (any, error) {
+				if namespace == "/" {
+					return nil, nil
+				}
+				calls.Add(1)
+				<-ctx.Done()
+				return nil, ctx.Err()
+			},
+		})
+		x := c.Of("/x")
+		for i := range int32(100) {
+			x.Connect()
+			synctest.Wait()
+			x.Disconnect()
+			synctest.Wait()
+			if got := calls.Load(); got != i+1 {
+				t.Fatalf("%d attempts have called AuthFunc %d times", i+1, got)
+			}
+		}
 	})
 }
 

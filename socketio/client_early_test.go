@@ -145,8 +145,9 @@ func TestClientEarlyAck(t *testing.T) {
 	})
 }
 
-// An event that comes while AuthFunc runs is one of a time before: the server was not asked.
-func TestClientEventsBeforeAsking(t *testing.T) {
+// An event or a refusal that comes while AuthFunc runs is one of a time before: the server was not
+// asked.
+func TestClientHearsBeforeAsking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary
 		p := newPuppet(t)
@@ -158,14 +159,16 @@ func TestClientEventsBeforeAsking(t *testing.T) {
 			return nil, nil
 		}})
 		x := c.Of("/x")
+		tellLife(x, &d)
 		x.OnEvent("e", func(*socketio.Event) error { d.add("handled"); return nil })
 		x.Connect()
 		synctest.Wait()
 		p.send(`42/x,["e"]`)
+		p.send(`44/x,{"message":"no"}`)
 		synctest.Wait()
 		close(busy)
 		synctest.Wait()
-		d.want(t)
+		d.want(t, "connect recovered=false")
 		if !x.Connected() {
 			t.Error("not connected")
 		}
