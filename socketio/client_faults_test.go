@@ -105,7 +105,8 @@ func TestClientURLSecrets(t *testing.T) {
 }
 
 // What was received before Disconnect is dropped, also if the client has joined and left
-// again while a handler ran.
+// again while a handler ran, and nothing is that was received after Connect, however often that
+// happens.
 func TestClientLeavesTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary
@@ -116,22 +117,24 @@ func TestClientLeavesTwice(t *testing.T) {
 			c.OnEvent("e", func(*socketio.Event) error { d.add("handled"); return nil })
 		}})
 		c.Of("/other").Connect()
-		p.send(`42["wait"]`)
-		synctest.Wait()
-		c.Disconnect()
-		c.Connect()
-		synctest.Wait()
-		p.send(`42["e"]`)
-		synctest.Wait()
-		c.Disconnect()
-		close(busy)
-		synctest.Wait()
-		d.want(t)
-		c.Connect()
-		synctest.Wait()
-		p.send(`42["e"]`)
-		synctest.Wait()
-		d.want(t, "handled")
+		for range 2 {
+			p.send(`42["wait"]`)
+			synctest.Wait()
+			c.Disconnect()
+			c.Connect()
+			synctest.Wait()
+			p.send(`42["e"]`)
+			synctest.Wait()
+			c.Disconnect()
+			busy <- struct{}{}
+			synctest.Wait()
+			d.want(t)
+			c.Connect()
+			synctest.Wait()
+			p.send(`42["e"]`)
+			synctest.Wait()
+			d.want(t, "handled")
+		}
 	})
 }
 

@@ -102,11 +102,13 @@ func TestClientStaleSession(t *testing.T) {
 	}
 	event := parse(`2["e"]`)
 	m.intake.eventBytes = event.Size()
-	if err := conn.handle(event); err != nil || len(c.early) != 1 {
-		t.Errorf("%v, %d events wait", err, len(c.early))
+	for range 2 {
+		if err := conn.handle(event); err != nil || len(c.early) != 1 {
+			t.Errorf("%v, %d events wait", err, len(c.early))
+		}
+		c.dropEarly() // as after an answer: the next events have the same limit
+		event = parse(`2["e"]`)
 	}
-	c.dropEarly() // as after an answer: the next events have the same limit
-	event = parse(`2["e"]`)
 	m.intake.eventBytes = event.Size() - 1
 	if err := conn.handle(event); err != nil || len(c.early) != 0 {
 		t.Errorf("%v, %d events wait that exceed the limit", err, len(c.early))
@@ -116,13 +118,7 @@ func TestClientStaleSession(t *testing.T) {
 // A consent that is just being handled when JoinTimeout is over is in time.
 func TestClientConsentInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := &DialOptions{NoWait: true, Limits: ClientLimits{JoinTimeout: time.Second}, Logger: slog.New(slog.DiscardHandler)}
-		o.Engine = engineio.DialOptions{Transports: []string{"polling"}, HTTPClient: &http.Client{Transport: silent{}}}
-		c, err := Dial(t.Context(), "http://example.com", o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
+		c := unanswered(t, time.Second)
 		u := new(packet.Unit)
 		if err := u.Parse(c.m.wire.parser, []byte(`0{"sid":"id"}`), c.m.wire.limits); err != nil {
 			t.Fatal(err)
@@ -138,6 +134,51 @@ func TestClientConsentInTime(t *testing.T) {
 		c.Close()
 		<-c.Done()
 	})
+}
+
+// The timer of JoinTimeout ends with the answer, or when no answer is wanted any more, and does not keep
+// the client in memory for the rest of its time.
+func TestClientStopsJoinTimer(t *testing.T) {
+	answer := func(text string) func(*Client) {
+		return func(c *Client) {
+			c.m.mu.Lock()
+			conn := c.m.conn
+			c.m.mu.Unlock()
+			conn.Message([]byte(text), false)
+		}
+	}
+	for name, end := range map[string]func(*Client){
+		"joined":          answer(`0{"sid":"id"}`),
+		"refused":         answer(`4{"message":"no"}`),
+		"sent away":       answer(`1`),
+		"a broken packet": answer(`x`),
+		"Disconnect":      (*Client).Disconnect,
+		"Close":           (*Client).Close,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := unanswered(t, time.Hour)
+			c.m.mu.Lock()
+			limit := c.limit
+			c.m.mu.Unlock()
+			if end(c); limit.Stop() {
+				t.Errorf("%s: the timer still runs", name)
+			}
+			c.Close()
+			<-c.Done()
+		})
+	}
+}
+
+// unanswered returns a client in a bubble that waits for the answer to its CONNECT.
+func unanswered(t *testing.T, joinTimeout time.Duration) *Client {
+	o := &DialOptions{NoWait: true, Limits: ClientLimits{JoinTimeout: joinTimeout}, Logger: slog.New(slog.DiscardHandler)}
+	o.Engine = engineio.DialOptions{Transports: []string{"polling"}, HTTPClient: &http.Client{Transport: silent{}}}
+	c, err := Dial(t.Context(), "http://example.com", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	return c
 }
 
 // silent is a server that opens sessions on long-polling and sends nothing.
