@@ -133,6 +133,7 @@ func TestWritesOfPieces(t *testing.T) {
 		"failure":            {fake: fake{writes: []int{3}, failure: failure}, timeout: Forever, want: failure, wrote: []int{10, 7}},
 		"in time":            {fake: fake{writes: []int{10}}, timeout: 5 * s, wrote: []int{10}, deadlines: []time.Duration{5 * s}},
 		"progress":           {fake: fake{writes: []int{-4, 6}, took: s}, timeout: 5 * s, wrote: []int{10, 6}, deadlines: []time.Duration{5 * s, 5 * s}},
+		"a byte":             {fake: fake{writes: []int{-1, 9}, took: s}, timeout: 5 * s, wrote: []int{10, 9}, deadlines: []time.Duration{5 * s, 5 * s}},
 		"none over TLS":      {fake: fake{below: tls.Client(nil, nil), writes: []int{-4, 6}}, timeout: 5 * s, want: os.ErrDeadlineExceeded, wrote: []int{10}, deadlines: []time.Duration{5 * s}},
 		"too slow":           {fake: fake{writes: []int{3, 3, 4}, took: 2500 * time.Millisecond}, timeout: 5 * s, want: os.ErrDeadlineExceeded, wrote: []int{10, 7}, deadlines: []time.Duration{5 * s, 5 * s}},
 		"tried afterwards":   {fake: fake{writes: []int{10}}, writes: true, timeout: 5 * s, wrote: []int{10}, deadlines: []time.Duration{5 * s, -1}},

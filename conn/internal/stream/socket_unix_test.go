@@ -29,6 +29,8 @@ func TestReadsOfMessage(t *testing.T) {
 		{100, 1},
 		{pool.Small + 8, 1},
 		{100, 1},
+		{pool.Small + 8, 1},
+		{100, 1},
 		{100, 1},
 		{pool.Small + 8, 2},
 	} {
