@@ -13,9 +13,15 @@ func TestReconnectionDelay(t *testing.T) {
 		t.Fatal(err)
 	}
 	byDefault := o.Reconnection
-	for jitter, ok := range map[float64]bool{1: true, 1.01: false, math.NaN(): false} {
-		if _, err := (&DialOptions{Reconnection: Reconnection{Jitter: jitter}}).resolve(); (err == nil) != ok {
-			t.Errorf("Jitter %v: %v", jitter, err)
+	for _, jitter := range []float64{1.01, math.NaN()} {
+		if _, err := (&DialOptions{Reconnection: Reconnection{Jitter: jitter}}).resolve(); err == nil {
+			t.Errorf("Jitter %v: no error", jitter)
+		}
+	}
+	for jitter, want := range map[float64]float64{-1: 0, -0.25: 0, 0: 0.5, 0.25: 0.25, 1: 1} {
+		o, err := (&DialOptions{Reconnection: Reconnection{Jitter: jitter}}).resolve()
+		if err != nil || o.Reconnection.Jitter != want {
+			t.Errorf("Jitter %v is %v, %v; want %v", jitter, o.Reconnection.Jitter, err, want)
 		}
 	}
 	steady := Reconnection{Delay: time.Second, MaxDelay: time.Hour}
@@ -34,6 +40,7 @@ func TestReconnectionDelay(t *testing.T) {
 		{steady, 11, 2048 * time.Second, 2048 * time.Second},
 		{steady, 12, time.Hour, time.Hour},
 		{Reconnection{Delay: time.Second, MaxDelay: time.Hour, Jitter: 1}, 1, 0, 4 * time.Second},
+		{Reconnection{Delay: math.MaxInt64, MaxDelay: math.MaxInt64}, 0, math.MaxInt64, math.MaxInt64},
 		{Reconnection{Delay: math.MaxInt64, MaxDelay: math.MaxInt64, Jitter: 1}, 9, 0, math.MaxInt64},
 	} {
 		for random, want := range map[float64]time.Duration{0: tt.least, 1: tt.most} {

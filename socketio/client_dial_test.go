@@ -64,6 +64,7 @@ func TestDialURL(t *testing.T) {
 		"ws://example.com/admin?token=a%20b#c": {"", "http://example.com/socket.io/?token=a+b", "/admin"},
 		"wss://example.com/caf%C3%A9/":         {"/x", "https://example.com/x/", "/caf%C3%A9/"},
 		"example.com:3000":                     {"", "https://example.com:3000/socket.io/", "/"},
+		"localhost":                            {"", "https://localhost/socket.io/", "/"},
 		"localhost/a":                          {"", "https://localhost/socket.io/", "/a"},
 		"example.com?next=http://x/":           {"", "https://example.com/socket.io/?next=http%3A%2F%2Fx%2F", "/"},
 		"http://[::1]:80/a/b":                  {"/", "http://[::1]:80/", "/a/b"},

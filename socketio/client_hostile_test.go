@@ -14,7 +14,7 @@ import (
 	"github.com/parleyws/parley/socketio"
 )
 
-// A server that breaks a rule is left, and dialed again.
+// A server that breaks a rule is left at once, and dialed again.
 func TestClientHostile(t *testing.T) {
 	for name, tt := range map[string]struct {
 		send  string
@@ -48,7 +48,7 @@ func TestClientHostile(t *testing.T) {
 				c := p.start(&socketio.DialOptions{Reconnection: steady, Setup: func(c *socketio.Client) {
 					c.OnDisconnect(func(r socketio.Reason, err error) { reason, cause = r, err })
 				}})
-				id := c.ID()
+				id, first := c.ID(), p.conn
 				p.send(tt.send, tt.data...)
 				<-time.After(tt.wait)
 				synctest.Wait()
@@ -63,6 +63,11 @@ func TestClientHostile(t *testing.T) {
 				}
 				if _, ok := errors.AsType[*parser.Error](cause); ok && reason != socketio.ParseError {
 					t.Errorf("the reason is %v", reason)
+				}
+				select {
+				case <-first.Done():
+				default:
+					t.Error("the connection is not closed")
 				}
 				<-time.After(2 * time.Second)
 				if !c.Connected() {

@@ -252,6 +252,13 @@ func TestClientEnds(t *testing.T) {
 				c := s.start(o)
 				<-time.After(time.Minute)
 				d.take()
+				carrier := mode
+				if mode == "upgrade" {
+					carrier = "websocket"
+				}
+				if got := c.Transport(); got != carrier {
+					s.t.Errorf("the transport is %q, want %q", got, carrier)
+				}
 				tt.end(c, socket, n)
 				synctest.Wait()
 				reason, ok := tt.want[mode]

@@ -30,6 +30,9 @@ func TestDefaults(t *testing.T) {
 	if got := (ClientLimits{}).withDefaults(new(engineio.DialLimits)); got != ofClient {
 		t.Errorf("ClientLimits: %+v, want %+v", got, ofClient)
 	}
+	if o, err := (*DialOptions)(nil).resolve(); err != nil || o.AckTimeout != 20*time.Second {
+		t.Errorf("DialOptions.AckTimeout: %v, want 20s; %v", o.AckTimeout, err)
+	}
 	for queue, want := range map[int]int{1000: 1000, 1 << 30: 16777216, -1: 16777216} {
 		if got := (ClientLimits{}).withDefaults(&engineio.DialLimits{QueueBytes: queue}).BufferBytes; got != want {
 			t.Errorf("BufferBytes is %d, want %d, for a queue of %d", got, want, queue)
