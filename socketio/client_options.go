@@ -200,9 +200,6 @@ var errAuth = errors.New("auth is not an object of JSON")
 
 // authObject returns auth as JSON: an object, or nil for none.
 func authObject(auth any) (json.RawMessage, error) {
-	if auth == nil {
-		return nil, nil
-	}
 	text, err := json.Marshal(auth)
 	switch {
 	case err != nil:
