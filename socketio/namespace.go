@@ -146,7 +146,7 @@ func (n *Namespace) detach(ctx context.Context) {
 	if n.recovery != nil {
 		n.recovery.stop()
 	}
-	n.rooms.watch(nil)
+	n.rooms.unwatch(ctx)
 	if a, _ := n.remote(); a != nil {
 		if err := a.Close(ctx); err != nil {
 			n.server.o.Logger.Warn("socket.io: adapter", "namespace", n.name, "error", err)

@@ -1,11 +1,15 @@
 package socketio
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // A model is who is where, as plain sets.
@@ -220,7 +224,45 @@ func TestRoomsUnwatched(t *testing.T) {
 	}
 	w := watchRooms(t, &r)
 	r.keep([]string{"b"})
-	r.watch(nil)
+	r.unwatch(t.Context())
 	r.tell()
 	w.want("nobody watches")
+}
+
+// slowRooms is a RoomWatcher whose calls take a second.
+type slowRooms struct {
+	Adapter
+	calls, returned atomic.Int32
+}
+
+func (s *slowRooms) RoomsChanged(_, _ []string) {
+	s.calls.Add(1)
+	time.Sleep(time.Second)
+	s.returned.Add(1)
+}
+
+// No call of a watcher lasts longer than the watching, or comes after it, as an adapter is closed
+// then. The end of ctx ends the wait for it.
+func TestRoomsUnwatchedWhileTelling(t *testing.T) {
+	for patience, returned := range map[time.Duration]int32{time.Minute: 1, time.Millisecond: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			r, w := newRooms(), new(slowRooms)
+			r.watch(w)
+			r.keep([]string{"a"})
+			go r.tell()
+			synctest.Wait()
+			r.keep([]string{"b"})
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			r.unwatch(ctx)
+			if got := w.returned.Load(); got != returned {
+				t.Errorf("%v: %d calls have returned, want %d", patience, got, returned)
+			}
+			time.Sleep(time.Minute)
+			if got := w.calls.Load(); got != 1 {
+				t.Errorf("%d calls, want 1", got)
+			}
+			r.unwatch(ctx) // has nothing to wait for
+		})
+	}
 }

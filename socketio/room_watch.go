@@ -1,6 +1,9 @@
 package socketio
 
-import "sync/atomic"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // A roomWatch tells a RoomWatcher which rooms have got their first member or lost their
 // last one. The changes are noted with rooms.mu held and told without it: by whoever
@@ -10,16 +13,25 @@ type roomWatch struct {
 
 	// Guarded by rooms.mu:
 	changed map[string]bool // by room: it has been opened; otherwise closed
-	telling bool
+	telling chan struct{}   // closed when the call in progress has returned; nil if there is none
 }
 
-// watch makes w the watcher, nil for none.
-func (r *rooms) watch(w RoomWatcher) {
-	if w == nil {
-		r.watcher.to.Store(nil)
+// watch makes w the watcher.
+func (r *rooms) watch(w RoomWatcher) { r.watcher.to.Store(&w) }
+
+// unwatch ends that. It waits until a call in progress has returned, or until ctx ends.
+func (r *rooms) unwatch(ctx context.Context) {
+	r.mu.Lock()
+	r.watcher.to.Store(nil)
+	telling := r.watcher.telling
+	r.mu.Unlock()
+	if telling == nil {
 		return
 	}
-	r.watcher.to.Store(&w)
+	select {
+	case <-telling:
+	case <-ctx.Done():
+	}
 }
 
 // note takes note of a room that was opened or closed. Called with mu held.
@@ -40,37 +52,36 @@ func (r *rooms) note(room string, opened bool) {
 
 // tell tells the watcher what has been noted. Called without mu.
 func (r *rooms) tell() {
-	to := r.watcher.to.Load()
-	if to == nil {
+	if r.watcher.to.Load() == nil {
 		return
 	}
 	for {
-		opened, closed, ok := r.changes()
-		if !ok {
+		w, opened, closed := r.changes()
+		if w == nil {
 			return
 		}
-		r.inform(*to, opened, closed)
+		r.inform(w, opened, closed)
 	}
 }
 
-// changes returns what is to be told. If ok the caller is the one who tells it.
-func (r *rooms) changes() (opened, closed []string, ok bool) {
+// changes returns what is to be told to w by the caller; w is nil if nothing is.
+func (r *rooms) changes() (w RoomWatcher, opened, closed []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	w := &r.watcher
-	if w.telling || len(w.changed) == 0 {
-		return nil, nil, false
+	to := r.watcher.to.Load()
+	if to == nil || r.watcher.telling != nil || len(r.watcher.changed) == 0 {
+		return nil, nil, nil
 	}
-	w.telling = true
-	for room, open := range w.changed {
+	r.watcher.telling = make(chan struct{})
+	for room, open := range r.watcher.changed {
 		if open {
 			opened = append(opened, room)
 		} else {
 			closed = append(closed, room)
 		}
 	}
-	w.changed = nil
-	return opened, closed, true
+	r.watcher.changed = nil
+	return *to, opened, closed
 }
 
 // inform calls w. Others may tell afterwards, also after a panic.
@@ -78,7 +89,8 @@ func (r *rooms) inform(w RoomWatcher, opened, closed []string) {
 	defer func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.watcher.telling = false
+		close(r.watcher.telling)
+		r.watcher.telling = nil
 	}()
 	w.RoomsChanged(opened, closed)
 }
