@@ -28,11 +28,12 @@ type Log interface {
 	Save(Session)
 	// Take takes a session away, unless that or an event that the client may have missed
 	// is not there: ok is false then, and nothing is taken. offset is that of the last
-	// event that the client has received; see Session.From.
+	// event that the client has received; see Session.From. ctx ends after 5 seconds.
 	Take(ctx context.Context, pid, offset string) (s Session, ok bool, err error)
 	// Resume calls enter, between two deliveries, with the events that the client of a
 	// session may have missed, in order; offset is as in Take. It returns an error, and
 	// has not called enter, if one of them is not there any more. The client is new then.
+	// ctx ends after 5 seconds.
 	Resume(ctx context.Context, s Session, offset string, enter func(iter.Seq[Missed])) error
 }
 

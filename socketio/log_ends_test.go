@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/socketio"
 )
@@ -118,6 +119,73 @@ func TestLogNew(t *testing.T) {
 		r = there.dial()
 		r.send(fmt.Sprintf(`0{"pid":%q,"offset":%q}`, again.pid, ""))
 		r.want(`4{"message":"no"}`)
+		synctest.Wait()
+		if log := there.log.String(); strings.Contains(log, "panic") {
+			t.Errorf("log: %s", log)
+		}
+	})
+}
+
+// A client is new if the Log says that it has not come back, whatever session comes with that,
+// and if there is no id in the session.
+func TestLogTakesNothing(t *testing.T) {
+	for name, spoil := range map[string]func(*logBus, *socketio.Session){
+		"not ok": func(b *logBus, _ *socketio.Session) { b.lacking = true },
+		"no id":  func(_ *logBus, s *socketio.Session) { s.ID = "" },
+	} {
+		b := new(logBus)
+		inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+			returned := there.sockets(nil)
+			r := here.client()
+			synctest.Wait()
+			r.cut()
+			session := b.sessions[r.pid]
+			spoil(b, &session)
+			b.sessions[r.pid] = session
+			_, sid := there.comeBack(r.pid, "")
+			if s := <-returned; sid == r.sid || s.ID() != sid || s.Recovered() {
+				t.Errorf("%s: sid %q, recovered %t", name, sid, s.Recovered())
+			}
+		})
+	}
+}
+
+// A Log that does not answer delays a client by 5 s when it looks for its session, and as long
+// when it looks for what it has missed. Then the client is new.
+func TestLogSilent(t *testing.T) {
+	for _, call := range []string{"Take", "Resume"} {
+		b := new(logBus)
+		inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+			r := here.client()
+			synctest.Wait()
+			r.cut()
+			b.silent = call
+			start := time.Now()
+			_, sid := there.comeBack(r.pid, "")
+			if took := time.Since(start); sid == r.sid || took != 5*time.Second {
+				t.Errorf("%s: sid %q, before %q, after %s", call, sid, r.sid, took)
+			}
+		})
+	}
+}
+
+// A Log that panics when it is told of the end of a session hears of it once. The client of that
+// is refused.
+func TestSessionWatcherPanics(t *testing.T) {
+	b := &logBus{gone: true}
+	inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
+		r := here.client()
+		synctest.Wait()
+		r.cut()
+		b.changed, b.faulty = nil, true
+		again := there.dial()
+		again.send(fmt.Sprintf(`0{"pid":%q}`, r.pid))
+		again.want(`4{"message":"Internal error"}`)
+		synctest.Wait()
+		if want := []string{"ended " + r.sid}; !slices.Equal(b.changed, want) {
+			t.Errorf("changes %q, want %q", b.changed, want)
+		}
+		b.faulty = false
 	})
 }
 

@@ -31,6 +31,9 @@ type logBus struct {
 	taken    int           // calls of Take
 	failing  error         // of Append, Take and Resume
 	gone     bool          // Resume fails
+	lacking  bool          // Take finds the session, and not the events
+	silent   string        // Take or Resume: the call that is not answered
+	faulty   bool          // SessionEnded panics
 	mute     bool          // the nodes are no SessionWatchers
 }
 
@@ -117,16 +120,24 @@ func (n *logNode) Save(s socketio.Session) {
 	n.b.sessions[s.PID] = s
 }
 
-func (n *logNode) Take(_ context.Context, pid, offset string) (socketio.Session, bool, error) {
+func (n *logNode) Take(ctx context.Context, pid, offset string) (socketio.Session, bool, error) {
+	if n.b.silent == "Take" {
+		<-ctx.Done()
+		return socketio.Session{}, false, ctx.Err()
+	}
 	n.b.order.Lock()
 	defer n.b.order.Unlock()
 	n.b.taken++
 	s, ok := n.b.sessions[pid]
 	delete(n.b.sessions, pid)
-	return s, ok, n.b.failing
+	return s, ok && !n.b.lacking, n.b.failing
 }
 
-func (n *logNode) Resume(_ context.Context, s socketio.Session, offset string, enter func(iter.Seq[socketio.Missed])) error {
+func (n *logNode) Resume(ctx context.Context, s socketio.Session, offset string, enter func(iter.Seq[socketio.Missed])) error {
+	if n.b.silent == "Resume" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	n.b.order.Lock()
 	defer n.b.order.Unlock()
 	if n.b.failing != nil {
@@ -151,6 +162,9 @@ func (n *logNode) SessionEnded(id string) {
 	n.b.order.Lock()
 	defer n.b.order.Unlock()
 	n.b.changed = append(n.b.changed, "ended "+id)
+	if n.b.faulty {
+		panic("SessionEnded")
+	}
 }
 
 // inLog runs f with two nodes that share a log.
@@ -238,8 +252,9 @@ func TestLogRecovery(t *testing.T) {
 	}
 }
 
-// An event that comes when the client was lost, but its socket is still in its rooms, was not sent
-// to it.
+// A session has the last event that the client was sent, be it one that it had missed. An event
+// that comes when the client was lost, but its socket is still in its rooms, was not sent to it,
+// and one that the log could not take is not known there.
 func TestLogSent(t *testing.T) {
 	b := new(logBus)
 	inLog(t, b, &socketio.Recovery{}, func(here, there *site) {
@@ -250,13 +265,22 @@ func TestLogSent(t *testing.T) {
 		synctest.Wait()
 		here.io.Emit("e")
 		_, last := offset(t, r.read())
+		b.failing = errors.New("the broker is away")
+		here.io.Emit("without an offset")
+		r.want(`2["without an offset"]`)
+		b.failing = nil
 		r.cut()
 		if s := b.sessions[r.pid]; s.Sent != last || s.Lost != last {
 			t.Errorf("session %+v; the last event before the end is %s", s, last)
 		}
 		again, _ := there.comeBack(r.pid, last)
-		if got, _ := offset(t, again.read()); got != `2["missed"]` {
+		got, missed := offset(t, again.read())
+		if got != `2["missed"]` {
 			t.Errorf("read %q", got)
+		}
+		again.cut()
+		if s := b.sessions[r.pid]; s.Sent != missed {
+			t.Errorf("session %+v; the last event that it was sent is %s", s, missed)
 		}
 	})
 }
@@ -324,7 +348,7 @@ func TestLogFailures(t *testing.T) {
 
 // A client that is lost again before it is let in may come back once more; one whose
 // events have gone meanwhile, while middleware has seen what it had, is sent away; rooms
-// beyond the limit are left out.
+// beyond the limit are left out. Handlers of OnConnect hear of neither.
 func TestLogReturnsTwice(t *testing.T) {
 	b := new(logBus)
 	hold := make(chan struct{})
@@ -332,6 +356,7 @@ func TestLogReturnsTwice(t *testing.T) {
 		hold = make(chan struct{})
 		sockets := here.sockets(func(s *socketio.Socket) { s.Join("a", "b", "c") })
 		there.io.Use(func(context.Context, *socketio.Socket) error { <-hold; return nil })
+		returned := there.sockets(nil)
 		r := here.client()
 		<-sockets
 		synctest.Wait()
@@ -362,6 +387,10 @@ func TestLogReturnsTwice(t *testing.T) {
 		again.wantClosed()
 		if log := there.log.String(); !strings.Contains(log, "rooms of a client") || !strings.Contains(log, "have gone") {
 			t.Errorf("log %s", log)
+		}
+		synctest.Wait()
+		if len(returned) != 0 {
+			t.Errorf("%d have connected", len(returned))
 		}
 	})
 }

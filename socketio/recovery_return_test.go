@@ -126,7 +126,7 @@ func TestRecoveryOfWhatWasInFlight(t *testing.T) {
 }
 
 // An event for a socket whose client is away is kept, as one for its room is, and an
-// error says when that is over.
+// error says when that is over; whether the namespace or a Log keeps it.
 func TestEmitWhileAway(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -134,11 +134,13 @@ func TestEmitWhileAway(t *testing.T) {
 		kept bool
 	}{
 		{"cut", func(r *raw, _ *socketio.Socket) { r.cut() }, true},
+		{"away for MaxAge", func(r *raw, _ *socketio.Socket) { r.cut(); time.Sleep(2 * time.Minute) }, true},
 		{"left", func(r *raw, _ *socketio.Socket) { r.send("1"); synctest.Wait() }, false},
 		{"sent away", func(_ *raw, s *socketio.Socket) { s.Disconnect(false); synctest.Wait() }, false},
 		{"forgotten", func(r *raw, _ *socketio.Socket) { r.cut(); time.Sleep(10 * time.Minute) }, false},
 	} {
-		inBubble(t, recovering, func(s *site) {
+		inKeepers(t, func(s *site, keeper string) {
+			name := tt.name + ", " + keeper
 			var early []error // while the handlers learn of the end
 			sockets := s.sockets(func(x *socketio.Socket) {
 				x.OnDisconnecting(func(socketio.Reason) { early = append(early, x.Emit("early")) })
@@ -152,34 +154,59 @@ func TestEmitWhileAway(t *testing.T) {
 			tt.end(r, x)
 			err := x.Emit("kept", 1)
 			if (err == nil) != tt.kept {
-				t.Errorf("%s: Emit = %v, want kept = %v", tt.name, err, tt.kept)
+				t.Errorf("%s: Emit = %v, want kept = %v", name, err, tt.kept)
 			}
 			if volatile := x.Volatile().Emit("volatile"); volatile == nil {
-				t.Errorf("%s: a volatile event was kept", tt.name)
+				t.Errorf("%s: a volatile event was kept", name)
 			}
 			if !tt.kept {
 				return
 			}
 			if len(early) != 2 || errors.Join(early...) != nil {
-				t.Errorf("%s: in the handlers of the end Emit returned %v", tt.name, early)
+				t.Errorf("%s: in the handlers of the end Emit returned %v", name, early)
 			}
 			again, sid := s.comeBack(r.pid, last)
 			if sid != r.sid {
-				t.Fatal("not recovered")
+				t.Fatalf("%s: not recovered", name)
 			}
 			for _, want := range []string{`2["early"]`, `2["early"]`, `2["kept",1]`} {
 				if got, _ := offset(t, again.read()); got != want {
-					t.Errorf("read %q, want %q", got, want)
+					t.Errorf("%s: read %q, want %q", name, got, want)
 				}
 			}
 			if err := x.Emit("after"); err != nil { // it is the same client's
-				t.Errorf("Emit after the return: %v", err)
+				t.Errorf("%s: Emit after the return: %v", name, err)
 			}
 			if got, _ := offset(t, again.read()); got != `2["after"]` {
-				t.Errorf("read %q", got)
+				t.Errorf("%s: read %q", name, got)
 			}
 		})
 	}
+}
+
+// An event for a socket that was sent away before it was let in has nowhere to go.
+func TestEmitAfterMiddleware(t *testing.T) {
+	inKeepers(t, func(s *site, keeper string) {
+		emitted := make(chan error, 1)
+		s.io.Use(func(_ context.Context, x *socketio.Socket) error {
+			x.Disconnect(false)
+			emitted <- x.Emit("e")
+			return nil
+		})
+		r := s.dial()
+		r.send("0")
+		if err := <-emitted; !errors.Is(err, socketio.ErrDisconnected) {
+			t.Errorf("%s: Emit = %v", keeper, err)
+		}
+	})
+}
+
+// inKeepers runs f with a server that keeps what clients miss, and with one whose Log does.
+func inKeepers(t *testing.T, f func(s *site, keeper string)) {
+	t.Helper()
+	inBubble(t, recovering, func(s *site) { f(s, "kept here") })
+	b := new(logBus)
+	inBubble(t, &socketio.Options{Adapter: b.join, Recovery: &socketio.Recovery{}}, func(s *site) { f(s, "kept in a Log") })
 }
 
 // sockets hands out the sockets that connect, after f.
