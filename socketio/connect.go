@@ -139,6 +139,7 @@ func (s *Socket) breathe() {
 // socket is over. Whoever sees that the socket is connected sends the client what comes
 // after that.
 func (s *Socket) enter() bool {
+	// Options.Parser may panic here: the socket must not be connected yet.
 	answer := s.namespace.server.wire.newControl(parser.Connect, s.namespace.name, s.conn.dialect().granted(s))
 	s.mu.Lock()
 	defer s.mu.Unlock()

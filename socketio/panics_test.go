@@ -1,6 +1,7 @@
 package socketio_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -119,11 +120,14 @@ func TestEndPanics(t *testing.T) {
 	})
 }
 
-// A fragile parser can't encode the event "x".
-type fragile struct{ packet.Text }
+// A fragile parser can't encode data that begins with a prefix.
+type fragile struct {
+	packet.Text
+	prefix string
+}
 
 func (f fragile) Encode(p *parser.Packet) ([]byte, [][]byte) {
-	if strings.HasPrefix(string(p.Data), `["x"`) {
+	if strings.HasPrefix(string(p.Data), f.prefix) {
 		panic("parser")
 	}
 	return f.Text.Encode(p)
@@ -131,7 +135,7 @@ func (f fragile) Encode(p *parser.Packet) ([]byte, [][]byte) {
 
 // A parser that panics costs an event, and leaves no lock held.
 func TestParserPanics(t *testing.T) {
-	io := newServer(t, &socketio.Options{Recovery: &socketio.Recovery{}, Parser: fragile{}})
+	io := newServer(t, &socketio.Options{Recovery: &socketio.Recovery{}, Parser: fragile{prefix: `["x"`}})
 	emit := func(event string) (panicked bool) {
 		defer func() { panicked = recover() != nil }()
 		io.Emit(event)
@@ -151,4 +155,25 @@ func TestParserPanics(t *testing.T) {
 		t.Fatal("a lock is still held")
 	}
 	io.Shutdown(t.Context())
+}
+
+// A client whose CONNECT the parser can't answer is refused. It was never connected, so handlers
+// of OnDisconnect hear nothing of it.
+func TestParserPanicsInConnect(t *testing.T) {
+	for name, o := range map[string]*socketio.Options{"recovery": recovering, "no recovery": {}} {
+		inBubble(t, &socketio.Options{Recovery: o.Recovery, Parser: fragile{prefix: `{"sid":`}}, func(s *site) {
+			s.io.Use(func(_ context.Context, x *socketio.Socket) error {
+				x.OnDisconnect(func(socketio.Reason) { t.Errorf("%s: the end was told", name) })
+				return nil
+			})
+			sockets := s.sockets(nil)
+			r := s.dial()
+			r.send("0")
+			r.want(`4{"message":"Internal error"}`)
+			r.wantNothing()
+			if s.io.Count() != 0 || len(sockets) != 0 {
+				t.Errorf("%s: %d sockets, %d have connected", name, s.io.Count(), len(sockets))
+			}
+		})
+	}
 }
