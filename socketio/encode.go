@@ -47,7 +47,7 @@ func (e *encoder) event(name string, args []any) error {
 // where restore cuts that off again.
 func (e *encoder) offset(s string) (bare int) {
 	bare = len(e.buf) - 1
-	e.buf = append(e.buf[:bare], ',')
+	e.buf[bare] = ',' // in place of the bracket
 	e.buf = append(appendString(e.buf, s), ']')
 	return bare
 }
