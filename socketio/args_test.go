@@ -275,6 +275,16 @@ func TestDecode(t *testing.T) {
 	check(99, new(any), nil)
 }
 
+// A parser may have placeholders of its own, of any length.
+func TestDecodeShortPlaceholder(t *testing.T) {
+	u := newUnit(t, `2["e",[null,1]]`, "x")
+	u.Placeholders = []parser.Placeholder{{Span: parser.Span{Start: 6, End: 10}}}
+	var got any
+	if err := decode(u, 0, &got); err != nil || !reflect.DeepEqual(got, []any{[]byte("x"), 1.0}) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 func TestDecodeWrongType(t *testing.T) {
 	u := newUnit(t, `51-["e","text",`+hold(0)+`,[`+hold(0)+`,1],7]`, "zero")
 	for _, tt := range []struct {

@@ -98,6 +98,38 @@ func TestDecodeAlbum(t *testing.T) {
 	}
 }
 
+// A shelf's UnmarshalJSON makes the struct that it embeds, which encoding/json can't, and
+// keeps things that are not JSON's in other fields that are not exported.
+type shelf struct {
+	*hidden
+	index
+	front *Inner // the first of Items
+	Items []*Inner
+}
+
+type index map[string][]byte
+
+func (s *shelf) UnmarshalJSON(b []byte) error {
+	type plain shelf
+	s.hidden, s.index, s.front = new(hidden), index{"raw": b[:1]}, new(Inner)
+	s.Items = []*Inner{s.front}
+	return json.Unmarshal(b, (*plain)(s))
+}
+
+// Binary data gets to all fields that encoding/json fills, also where a field that it does
+// not know leads there too.
+func TestDecodeShelf(t *testing.T) {
+	u := newUnit(t, `52-["e",{"Inside":`+hold(0)+`,"Items":[{"data":`+hold(1)+`}]}]`, "zero", "one")
+	item := &Inner{[]byte("one")}
+	want := shelf{&hidden{Inside: []byte("zero")}, index{"raw": []byte("{")}, item, []*Inner{item}}
+	var got shelf
+	if err := decode(u, 0, &got); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	} else if got.front != got.Items[0] {
+		t.Error("the first item is another one")
+	}
+}
+
 // A note is a text or an object.
 type note struct {
 	Text string
