@@ -366,6 +366,7 @@ func FuzzDecode(f *testing.F) {
 // Strings are written as encoding/json writes them.
 func FuzzAppendString(f *testing.F) {
 	f.Add("plain")
+	f.Add("\x80 and \xbf go on with no character")
 	f.Add("\"\\\b\f\n\r\t\x00\x1f\x7f<&>é\u2028\u2029\xff😀\ufffd")
 	f.Fuzz(func(t *testing.T, s string) {
 		e := textEncoder()

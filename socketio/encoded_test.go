@@ -1,6 +1,7 @@
 package socketio_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +27,41 @@ func TestEncodedRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(v, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// A reading node gives what it is asked to broadcast to a function.
+type reading struct {
+	*node
+	read func(socketio.Encoded)
+}
+
+func (r *reading) Broadcast(_ socketio.Target, e socketio.Encoded) error {
+	r.read(e)
+	return nil
+}
+
+// An adapter finds the placeholders of an event where Placeholders says.
+func TestEncodedPlaceholders(t *testing.T) {
+	var got []string
+	read := func(e socketio.Encoded) {
+		for _, p := range e.Placeholders {
+			got = append(got, string(e.Data[p.Start:p.End]))
+		}
+	}
+	o := &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := new(bus).join(l)
+		return &reading{a.(*node), read}, err
+	}}
+	inBubble(t, o, func(s *site) {
+		want := []string{`{"_placeholder":true,"num":0}`, `{"_placeholder":true,"num":1}`}
+		for _, name := range []string{"/", "/chat"} {
+			got = nil
+			err := s.io.Of(name).Emit("e", "text", []byte("x"), map[string]any{"b": []byte("y")})
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s: %q, %v; want %q", name, got, err, want)
+			}
+		}
+	})
 }
 
 func TestEncodedRefused(t *testing.T) {
