@@ -91,7 +91,7 @@ func TestRecipientsHoldNothing(t *testing.T) {
 }
 
 // A received event costs its Event and the user's value: what points to it, and
-// its text.
+// its text. Without arguments it costs its Event.
 func TestEventAllocs(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector drops pooled buffers at random")
@@ -103,13 +103,23 @@ func TestEventAllocs(t *testing.T) {
 		done <- struct{}{}
 		return nil
 	})
-	packet := []byte(`2["message","hello, how are you?"]`)
-	got := testing.AllocsPerRun(500, func() {
-		s.conn.Message(packet, false)
-		<-done
+	s.OnEvent("args", func(e *Event) error {
+		_, err := e.Args()
+		done <- struct{}{}
+		return err
 	})
-	if got > 3 {
-		t.Errorf("an event costs %v allocations, want 3 at most", got)
+	for _, tt := range []struct {
+		packet string
+		most   float64
+	}{{`2["message","hello, how are you?"]`, 3}, {`2["args"]`, 1}} {
+		packet := []byte(tt.packet)
+		got := testing.AllocsPerRun(500, func() {
+			s.conn.Message(packet, false)
+			<-done
+		})
+		if got > tt.most {
+			t.Errorf("%s costs %v allocations, want %v at most", packet, got, tt.most)
+		}
 	}
 }
 

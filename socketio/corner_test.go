@@ -170,6 +170,28 @@ func TestErrorTooLate(t *testing.T) {
 	})
 }
 
+// The data of an Error is for a client that has not been answered yet, and is not looked at
+// otherwise.
+func TestErrorAfterAnswer(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		s.io.OnConnect(func(x *socketio.Socket) {
+			x.OnEvent("x", func(e *socketio.Event) error {
+				if err := e.Ack("done"); err != nil {
+					t.Error(err)
+				}
+				return &socketio.Error{Message: "no", Data: make(chan int)}
+			})
+		})
+		r := s.client()
+		r.send(`21["x"]`)
+		r.want(`31["done"]`)
+		r.wantNothing()
+		if got := s.log.String(); strings.Contains(got, "data of an Error") || strings.Count(got, "event failed") != 1 {
+			t.Errorf("log: %s", got)
+		}
+	})
+}
+
 // A client is answered once, also if one answer is written while another is.
 func TestAckInAck(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
