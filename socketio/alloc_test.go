@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +90,34 @@ func TestRecipientsHoldNothing(t *testing.T) {
 			t.Error("a session stays in memory")
 		}
 	}
+}
+
+// A batch that has held back events for thousands of sessions keeps the memory for a few
+// hundred: an adapter has its batches for as long as it lives.
+func TestBatchMemory(t *testing.T) {
+	sessions := make([]*engineio.Session, maxSent)
+	for i := range sessions {
+		sessions[i] = new(engineio.Session)
+	}
+	batches := make([]Batch, 50)
+	before := heapInUse()
+	for i := range batches {
+		b := &batches[i]
+		for part := range slices.Chunk(sessions, maxRoom) {
+			b.More(true)
+			b.hold(part)
+		}
+		if len(b.held) != len(sessions) {
+			t.Fatalf("%d of %d sessions are held", len(b.held), len(sessions))
+		}
+		b.Flush()
+	}
+	each := (heapInUse() - before) / int64(len(batches))
+	if most := int64(keptHeld * 128); each > most {
+		t.Errorf("a batch keeps %d bytes, want %d at most", each, most)
+	}
+	runtime.KeepAlive(sessions)
+	runtime.KeepAlive(batches)
 }
 
 // A received event costs its Event and the user's value: what points to it, and

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/socketio"
 )
@@ -48,7 +49,10 @@ func TestBatch(t *testing.T) {
 					b.More(true)
 					send(&b, i, socketio.Flags{Volatile: i == 1})
 				}
-				send(nil, 3, socketio.Flags{}) // as if it came from this node
+				var none *socketio.Batch // as if it came from this node
+				none.More(true)
+				send(none, 3, socketio.Flags{})
+				none.Flush()
 				b.More(false)
 				send(&b, 4, socketio.Flags{})
 				synctest.Wait()
@@ -137,6 +141,32 @@ func TestBatchLeaves(t *testing.T) {
 		if want(events + 2); !asked {
 			t.Error("the handler was not called")
 		}
+	})
+}
+
+// An event for more than a thousand sessions leaves at once, whatever the adapter has at
+// hand: few such events fill a batch, and holding them back gains nothing.
+func TestBatchOfMany(t *testing.T) {
+	var l *socketio.Local
+	o := socketio.Options{Adapter: func(x *socketio.Local) (socketio.Adapter, error) {
+		l = x
+		return new(bus).join(x)
+	}}
+	inBubble(t, &o, func(s *site) {
+		r := s.client()
+		for range 1024 {
+			s.poller().post("40")
+		}
+		synctest.Wait() // all have joined
+		var b socketio.Batch
+		start := time.Now()
+		b.More(true)
+		b.Broadcast(l, socketio.Target{}, encodedEvent)
+		r.want(`2["y"]`)
+		if waited := time.Since(start); waited > 0 {
+			t.Errorf("it has come after %v", waited)
+		}
+		b.Flush()
 	})
 }
 
