@@ -19,7 +19,7 @@ type crew struct {
 	busy  int           // goroutines that run an actor, or are about to end
 	idle  []chan worker // goroutines that wait for an actor; the last one has waited the shortest
 	least int           // the least length of idle since thin was called
-	timer *time.Timer   // calls thin; nil while no goroutine is idle
+	timer *time.Timer   // calls thin; if it is nil no goroutine is idle and least is 0
 	empty chan struct{} // closed when no goroutine is left; nil: nobody waits for that
 }
 
@@ -84,7 +84,6 @@ func (c *crew) rest(next chan worker) bool {
 	c.busy--
 	c.idle = append(c.idle, next)
 	if c.timer == nil {
-		c.least = 0
 		c.timer = time.AfterFunc(crewRest, c.thin)
 	}
 	return true
