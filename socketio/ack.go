@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -217,7 +218,8 @@ type collector[R any] struct {
 	panicked any   // what a function of the user's has panicked with
 }
 
-// result returns what has come, once all nodes have been asked and have answered.
+// result returns what has come, once all nodes have been asked and have answered, or ctx has
+// ended. Reply may still be called then: it must not write to what the caller appends.
 func (c *collector[R]) result() ([]R, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -227,10 +229,11 @@ func (c *collector[R]) result() ([]R, error) {
 	if c.err == nil && c.came < c.expected {
 		c.err = errNoAck
 	}
+	list := slices.Clip(c.list)
 	if c.err != nil {
-		return c.list, fmt.Errorf("socket.io: call: %w", c.err)
+		return list, fmt.Errorf("socket.io: call: %w", c.err)
 	}
-	return c.list, nil
+	return list, nil
 }
 
 // run calls f, which asks a node or takes an answer. A panic of f is kept for CallAll,

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -110,6 +112,34 @@ func TestWrongAnswer(t *testing.T) {
 		if _, ok := errors.AsType[*parser.Error](err); !ok || list != nil {
 			t.Errorf("%q: %v, %v", data, list, err)
 		}
+	}
+}
+
+// What a call has returned belongs to its caller: an answer that comes later is not written
+// to it, and costs the adapter no time.
+func TestLateAnswer(t *testing.T) {
+	c := collector[int]{wire: &text}
+	c.Expect(4)
+	for n := range 3 {
+		c.Reply(Encoded{Data: fmt.Append(nil, n)})
+	}
+	list, err := c.result()
+	if err == nil {
+		t.Error("no error")
+	}
+	list = append(list, 7)
+	taken := make(chan bool)
+	go func() {
+		c.Reply(Encoded{Data: []byte("3")})
+		close(taken)
+	}()
+	select {
+	case <-taken:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the adapter waits")
+	}
+	if want := []int{0, 1, 2, 7}; !slices.Equal(list, want) {
+		t.Errorf("list %v, want %v", list, want)
 	}
 }
 
