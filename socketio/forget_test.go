@@ -3,6 +3,7 @@ package socketio_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +65,46 @@ func TestUnansweredCallAll(t *testing.T) {
 		r.send("31[8]")
 		if err := <-answered; err != nil {
 			t.Errorf("the next one: %v", err)
+		}
+	})
+}
+
+// A lasting ctx never ends, and counts what waits for its end.
+type lasting struct {
+	context.Context
+	done        chan struct{}
+	waited      atomic.Int32
+	waitsNoMore atomic.Int32
+}
+
+func (l *lasting) Done() <-chan struct{} { return l.done }
+
+// AfterFunc is what package context calls for a ctx that is made of l.
+func (l *lasting) AfterFunc(func()) (stop func() bool) {
+	l.waited.Add(1)
+	return func() bool { l.waitsNoMore.Add(1); return true }
+}
+
+// A call that has its answer leaves nothing with its ctx, however long that lives.
+func TestCallsLeaveCtx(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		answer := func(context.Context, any) (int, error) { return 1, nil }
+		sockets := s.sockets(func(n *socketio.Socket) { socketio.Handle(n, "q", answer) })
+		c := s.start(s.dialOptions("websocket", socketio.DialOptions{}))
+		socketio.Handle(c, "q", answer)
+		n := <-sockets
+		for name, call := range map[string]func(context.Context) error{
+			"of a socket":    func(ctx context.Context) error { _, err := socketio.Call[int](ctx, n, "q"); return err },
+			"of a server":    func(ctx context.Context) error { _, err := socketio.Call[int](ctx, c, "q"); return err },
+			"of all sockets": func(ctx context.Context) error { _, err := socketio.CallAll[int](ctx, s.io, "q"); return err },
+		} {
+			ctx := &lasting{Context: context.Background(), done: make(chan struct{})}
+			if err := call(ctx); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if n, over := ctx.waited.Load(), ctx.waitsNoMore.Load(); n == 0 || over != n {
+				t.Errorf("%s: %d have waited for the end of ctx, and %d no more", name, n, over)
+			}
 		}
 	})
 }

@@ -28,7 +28,7 @@ func (*explosive) UnmarshalJSON([]byte) error { panic("UnmarshalJSON") }
 func TestCallAllPanics(t *testing.T) {
 	for name, call := range map[string]func(x *socketio.Socket){
 		"MarshalJSON": func(x *socketio.Socket) { socketio.CallAll[int](x.Context(), x.Namespace(), "q", explosive{}) },
-		"Goexit": func(x *socketio.Socket) {
+		"runtime.Goexit was called": func(x *socketio.Socket) {
 			x.OnAnyOutgoing(func(string, []any) { runtime.Goexit() })
 			socketio.CallAll[int](x.Context(), x.Namespace(), "q")
 		},

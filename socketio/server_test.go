@@ -454,6 +454,11 @@ func TestCallTimeout(t *testing.T) {
 		if d := wait(n, ctx); d != time.Second {
 			t.Errorf("ctx: %v", d)
 		}
+		ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if d := wait(n, ctx); d != time.Minute {
+			t.Errorf("a ctx that ends after the default: %v", d)
+		}
 		r.send("30[1]")
 		synctest.Wait()
 		if _, err := socketio.Call[any](context.Background(), s.io.To("room"), "q"); err == nil {
@@ -479,11 +484,11 @@ func TestCallDisconnected(t *testing.T) {
 		}()
 		r.want(`20["q"]`)
 		r.c.CloseNow()
-		if err := <-result; err == nil || errors.Is(err, context.DeadlineExceeded) {
+		if err := <-result; !errors.Is(err, socketio.ErrDisconnected) {
 			t.Errorf("Call: %v", err)
 		}
-		if _, err := socketio.Call[any](context.Background(), n, "q"); err == nil {
-			t.Error("Call of a socket that is over")
+		if _, err := socketio.Call[any](context.Background(), n, "q"); !errors.Is(err, socketio.ErrDisconnected) {
+			t.Errorf("Call of a socket that is over: %v", err)
 		}
 		if err := n.Emit("x"); err == nil {
 			t.Error("Emit to a socket that is over")
@@ -507,6 +512,10 @@ func TestPendingAcks(t *testing.T) {
 		synctest.Wait()
 		if _, err := socketio.Call[any](context.Background(), n, "q"); err == nil || !strings.Contains(err.Error(), "PendingAcks") {
 			t.Errorf("the third: %v", err)
+		}
+		start := time.Now()
+		if _, err := socketio.CallAll[any](context.Background(), s.io, "q"); err == nil || time.Since(start) > 0 {
+			t.Errorf("CallAll waits %v for an answer that it can't get: %v", time.Since(start), err)
 		}
 		r.c.CloseNow()
 	})
@@ -706,7 +715,9 @@ func TestHandshake(t *testing.T) {
 func TestCatchAll(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		var seen []string
+		var socket *socketio.Socket
 		s.io.OnConnect(func(n *socketio.Socket) {
+			socket = n
 			n.Use(func(e *socketio.Event) error {
 				if e.Name() == "forbidden" {
 					return errors.New("no")
@@ -725,8 +736,13 @@ func TestCatchAll(t *testing.T) {
 		r.want(`2["message-back",1]`)
 		s.io.Emit("all", 2)
 		r.want(`2["all",2]`)
+		socketio.Call[any](s.t.Context(), socket.Timeout(time.Second), "ask", 3)
+		r.want(`20["ask",3]`)
+		socketio.CallAll[any](s.t.Context(), s.io.Timeout(time.Second), "ask-all", 4)
+		r.want(`21["ask-all",4]`)
 		synctest.Wait()
-		if want := []string{"in message1 false true", "out message-back[1]", "out all[2]"}; !slices.Equal(seen, want) {
+		want := []string{"in message1 false true", "out message-back[1]", "out all[2]", "out ask[3]", "out ask-all[4]"}
+		if !slices.Equal(seen, want) {
 			t.Errorf("seen %q, want %q", seen, want)
 		}
 	})
