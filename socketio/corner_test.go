@@ -59,7 +59,9 @@ func TestErrors(t *testing.T) {
 				_, err := e.Args()
 				return err
 			})
-			socketio.On(n, strings.Repeat("x", 200), func(context.Context, int) error { return nil })
+			for _, name := range []string{strings.Repeat("x", 200), strings.Repeat("y", 100)} {
+				socketio.On(n, name, func(context.Context, int) error { return nil })
+			}
 			if n.Transport() != "websocket" {
 				t.Errorf("transport %q", n.Transport())
 			}
@@ -76,9 +78,11 @@ func TestErrors(t *testing.T) {
 		r := s.client()
 		r.send(`2["number",1e999]`)
 		r.send(`2["` + strings.Repeat("x", 200) + `","text"]`)
+		r.send(`2["` + strings.Repeat("y", 100) + `","text"]`)
 		r.wantNothing()
 		got := s.log.String()
-		if strings.Count(got, "event failed") != 2 || !strings.Contains(got, `event="\"`+strings.Repeat("x", 100)+`\"...`) {
+		if strings.Count(got, "event failed") != 3 || !strings.Contains(got, `event="\"`+strings.Repeat("x", 100)+`\"...`) ||
+			!strings.Contains(got, `event="\"`+strings.Repeat("y", 100)+`\"" `) {
 			t.Errorf("log %q", got)
 		}
 	})
