@@ -181,6 +181,25 @@ func TestClientTurnsAway(t *testing.T) {
 	})
 }
 
+// A client that leaves before it has its answer, and with it the connection, asks for the namespace
+// anew when it comes back.
+func TestClientLeavesUnanswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuppet(t)
+		p.onConnect = func() {}
+		c := p.start(&socketio.DialOptions{NoWait: true})
+		synctest.Wait()
+		c.Disconnect()
+		synctest.Wait()
+		p.onConnect = nil
+		c.Connect()
+		synctest.Wait()
+		if got := fmt.Sprint(p.take()); got != "[40 40]" || !c.Connected() {
+			t.Errorf("the server got %s, connected: %t", got, c.Connected())
+		}
+	})
+}
+
 // What is no Socket.IO server is told by an error that says what it is.
 func TestClientBadServers(t *testing.T) {
 	answer := func(status int, body string) *http.Response {

@@ -1,8 +1,10 @@
 package socketio
 
 import (
+	"context"
 	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -57,4 +59,27 @@ func TestReconnectionDelay(t *testing.T) {
 			last = d
 		}
 	}
+}
+
+// A dialer that is not wanted any more when its time to wait has just ended makes no attempt, and tells
+// of none: the Client may have left and come back, with a dialer that counts its own attempts.
+func TestPauseOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, c, err := newManager("http://example.com", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.OnReconnectAttempt(func(n int) { t.Errorf("attempt %d is told", n) })
+		d := &dialer{ctx: context.Background()} // not ended: the wait is over before a ctx can end it
+		m.dialer, c.state = d, away
+		time.AfterFunc(time.Millisecond, func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.dialer = new(dialer)
+		})
+		if m.pause(d) {
+			t.Error("there is another attempt")
+		}
+		synctest.Wait()
+	})
 }

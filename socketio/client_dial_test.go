@@ -171,6 +171,16 @@ func TestDialDisconnected(t *testing.T) {
 	})
 }
 
+// A client that has not begun to join can't leave: Dial waits for the namespace all the same.
+func TestDialDisconnectedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newPuppet(t).start(&socketio.DialOptions{Setup: (*socketio.Client).Disconnect})
+		if !c.Connected() {
+			t.Error("not connected")
+		}
+	})
+}
+
 // A refusal is an error of Dial, with its data; Connect may try again.
 func TestClientRefused(t *testing.T) {
 	inModes(t, nil, func(s *site, mode string) {

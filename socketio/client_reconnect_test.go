@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,7 +87,8 @@ func TestClientFirstAttemptFails(t *testing.T) {
 	}
 }
 
-// After Reconnection.Attempts nothing is done until Connect is called.
+// After Reconnection.Attempts nothing is done until Connect is called, and the log says so. A
+// namespace that was not wanted is not told.
 func TestClientGivesUp(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		var d diary
@@ -97,18 +99,23 @@ func TestClientGivesUp(t *testing.T) {
 		})
 		o.Engine.HTTPClient = client
 		c := s.start(o)
+		var nothing diary
+		tellLife(c.Of("/unwanted"), &nothing)
 		synctest.Wait()
 		d.take()
+		dials := n.dials
 		n.cut(true)
 		<-time.After(time.Hour)
 		d.want(s.t, "disconnect: transport close", "attempt 1", "failed", "attempt 2", "failed", "given up")
 		if c.Active() {
 			s.t.Error("active after giving up")
 		}
-		dials := n.dials
+		if got := strings.Count(s.log.String(), `level=WARN msg="socket.io: reconnection given up" server=example.com error="2 attempts`); got != 1 {
+			s.t.Errorf("giving up is logged %d times: %s", got, s.log)
+		}
 		<-time.After(time.Hour)
-		if n.dials != dials {
-			s.t.Error("dials after giving up")
+		if n.dials != dials+2 {
+			s.t.Errorf("dialed %d times, want 2", n.dials-dials)
 		}
 		c.Connect()
 		<-time.After(time.Hour)
@@ -119,25 +126,34 @@ func TestClientGivesUp(t *testing.T) {
 		d.want(s.t, "connect recovered=false")
 		n.cut(true)
 		<-time.After(time.Hour)
-		_, err := socketio.Dial(s.t.Context(), "http://example.com", o)
-		if !errors.Is(err, errNoNetwork) || err.Error() != "socket.io: dial: 2 attempts to reconnect have failed: "+errors.Unwrap(errors.Unwrap(err)).Error() {
-			s.t.Errorf("Dial: %v", err)
+		for attempts := 1; attempts <= 2; attempts++ {
+			ctx, cancel := context.WithTimeout(s.t.Context(), time.Hour)
+			o.Reconnection.Attempts = attempts
+			_, err := socketio.Dial(ctx, "http://example.com", o)
+			cancel()
+			want := fmt.Sprintf("socket.io: dial: %d attempts to reconnect have failed: ", attempts)
+			if !errors.Is(err, errNoNetwork) || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), errNoNetwork.Error()) {
+				s.t.Errorf("Dial: %v, want %s", err, want)
+			}
 		}
+		nothing.want(s.t)
 	})
 }
 
-// A client that is told to leave just when an attempt has failed makes no other, and counts none.
+// A client that is told to leave just when an attempt has failed makes no other. When it comes back it
+// counts its attempts anew.
 func TestClientLeavesAfterFailure(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
 		var d diary
 		n, web := s.network()
 		n.cut(true)
 		var c *socketio.Client
+		var once sync.Once
 		o := s.dialOptions("websocket", socketio.DialOptions{NoWait: true, Reconnection: steady, Setup: func(client *socketio.Client) { c = client }})
 		o.Engine.HTTPClient = web
 		o.Logger = slog.New(slog.NewTextHandler(writeFunc(func(line string) {
 			if strings.Contains(line, "attempt to connect failed") {
-				c.Disconnect()
+				once.Do(c.Disconnect)
 			}
 		}), nil))
 		s.start(o)
@@ -146,10 +162,12 @@ func TestClientLeavesAfterFailure(t *testing.T) {
 			s.t.Errorf("dialed %d times, want once", n.dials)
 		}
 		tellLife(c, &d)
-		n.up()
 		c.Connect()
 		synctest.Wait()
-		d.want(s.t, "connect recovered=false")
+		n.up()
+		<-time.After(time.Second)
+		synctest.Wait()
+		d.want(s.t, "failed", "attempt 1", "reconnect 1", "connect recovered=false")
 	})
 }
 
