@@ -157,14 +157,15 @@ func (m *manager) dial(again bool) {
 		defer d.cancel()
 		for ; !again || m.pause(d); again = true {
 			_, err := engineio.Dial(d.ctx, m.url, func(s *engineio.Client) engineio.Receiver { return m.opened(d, s) }, &m.o.Engine)
-			if err == nil || !m.failed(d, err) {
-				return
+			if err != nil {
+				m.failed(d, err)
 			}
 		}
 	})
 }
 
-// pause waits before an attempt to dial again. It returns false if there is to be none.
+// pause waits before an attempt to dial again. It returns false if there is to be none: d has
+// opened a session, is not wanted any more, or has failed too often.
 func (m *manager) pause(d *dialer) bool {
 	m.mu.Lock()
 	if m.dialer != d {
@@ -219,13 +220,12 @@ func (m *manager) log(level slog.Level, message string, args ...any) {
 	m.later = append(m.later, func() { m.logger.Log(context.Background(), level, message, args...) })
 }
 
-// failed takes note of an attempt of d that has failed. It returns false if there is to
-// be no other.
-func (m *manager) failed(d *dialer, err error) bool {
+// failed takes note of an attempt of d that has failed.
+func (m *manager) failed(d *dialer, err error) {
 	m.mu.Lock()
 	defer m.unlock()
 	if m.dialer != d {
-		return false
+		return
 	}
 	level := slog.LevelDebug
 	if !d.failed {
@@ -245,7 +245,6 @@ func (m *manager) failed(d *dialer, err error) bool {
 	if m.o.Reconnection.Off {
 		m.dialer = nil
 	}
-	return m.dialer != nil
 }
 
 // lastError returns the error of the last attempt since there was a session.
