@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/parleyws/parley/parser"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // An encoder that is used again has nothing left of the packet before, and keeps no memory
@@ -32,5 +33,25 @@ func TestEncoderKept(t *testing.T) {
 		if cap(e.buf) > maxPooled || cap(p.Data) > maxPooled {
 			t.Errorf("%s: it keeps %d bytes, and %d of data", name, cap(e.buf), cap(p.Data))
 		}
+	}
+}
+
+// A received packet that is released keeps no attachments, which whoever took them may still use,
+// and in tests nothing is left to read of the rest.
+func TestUnitKept(t *testing.T) {
+	w := &newServer(t, nil).wire
+	u := new(packet.Unit)
+	if err := u.Parse(w.parser, []byte(`51-/a,["e",{"_placeholder":true,"num":0}]`), w.limits); err != nil {
+		t.Fatal(err)
+	}
+	attachment := []byte("attachment")
+	u.Binary = append(u.Binary, attachment)
+	namespace, data, binary := u.Namespace, u.Data, u.Binary
+	release(u)
+	if binary[0] != nil || string(attachment) != "attachment" {
+		t.Errorf("it keeps %q; the attachment is %q", binary[0], attachment)
+	}
+	if left := string(namespace) + string(data); strings.Trim(left, "!") != "" {
+		t.Errorf("what is left: %s", left)
 	}
 }
