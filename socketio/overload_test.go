@@ -379,3 +379,19 @@ func TestSizes(t *testing.T) {
 		t.Errorf("a connection takes %d bytes, want at most 96", size)
 	}
 }
+
+// A client that sends no attachments, and whose handlers keep up, takes no memory for what only others
+// need.
+func TestPlainClientIsSmall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, nil)
+		l.c.Message([]byte("0"), false)
+		synctest.Wait()
+		l.c.Message([]byte(`2["e"]`), false)
+		synctest.Wait()
+		if l.c.partial != nil || l.c.jam != nil || l.c.seldom != nil {
+			t.Errorf("partial %v, jam %v, seldom %v, want none", l.c.partial, l.c.jam, l.c.seldom)
+		}
+		l.close()
+	})
+}
