@@ -179,6 +179,7 @@ func TestAttachmentTimeout(t *testing.T) {
 		time.Sleep(15 * time.Second) // the time of attachments that have come is over
 		r.send(`2["message"]`)
 		r.want(`2["message-back"]`)
+		time.Sleep(5 * time.Second) // and an event without attachments has begun no other
 		start := time.Now()
 		r.send(`52-["message",{"_placeholder":true,"num":0}]`)
 		r.sendBinary("x")

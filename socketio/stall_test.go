@@ -64,6 +64,25 @@ func TestLateEvent(t *testing.T) {
 	})
 }
 
+// A packet that Message takes at the moment of the end awaits no attachments: nothing is logged of
+// them when their time is over.
+func TestLateAttachments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, nil)
+		var log strings.Builder
+		l.c.server.o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		l.c.Message([]byte("0"), false)
+		synctest.Wait()
+		l.close()
+		l.c.Message([]byte(`51-["e",{"_placeholder":true,"num":0}]`), false)
+		time.Sleep(l.c.server.o.Limits.AttachmentTimeout)
+		synctest.Wait()
+		if log.Len() > 0 {
+			t.Errorf("log: %s", &log)
+		}
+	})
+}
+
 // Nobody joins a namespace of a server that is shut down.
 func TestLookupAfterShutdown(t *testing.T) {
 	s := newServer(t, &Options{Adapter: func(*Local) (Adapter, error) { return nil, nil }})
@@ -378,6 +397,33 @@ func TestFullIsNoStall(t *testing.T) {
 			synctest.Wait()
 			l.close()
 		}
+	})
+}
+
+// A client that had to wait is read from again as soon as its events take just as much as they may.
+func TestStallEndsWhenFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, nil)
+		gate := make(chan struct{})
+		l.c.server.OnConnect(func(s *Socket) { s.OnEvent("e", func(*Event) error { <-gate; return nil }) })
+		l.c.Message([]byte("0"), false)
+		synctest.Wait()
+		l.c.Message([]byte(`2["e"]`), false)
+		l.c.server.side.intake.eventBytes = l.c.size // room for one
+		free := false
+		go func() { l.c.Message([]byte(`2["e"]`), false); free = true }()
+		synctest.Wait()
+		if free {
+			t.Error("two events are taken")
+		}
+		gate <- struct{}{} // the first returns
+		synctest.Wait()
+		if !free {
+			t.Error("the client still waits, although one event is left")
+		}
+		close(gate)
+		synctest.Wait()
+		l.close()
 	})
 }
 
