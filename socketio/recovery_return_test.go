@@ -288,7 +288,7 @@ func TestRecoveryBeforeMiddleware(t *testing.T) {
 
 // A client whose missed events are dropped while middleware runs is not let in: its connection
 // is closed, unless the middleware refuses the client, which leaves the connection as it is.
-// Handlers of OnConnect and OnDisconnect hear nothing of it.
+// Handlers of OnConnect and OnDisconnect hear nothing of it, and events for it are kept no more.
 func TestRecoveryOutrunInMiddleware(t *testing.T) {
 	for _, refuse := range []error{nil, errors.New("not again")} {
 		inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{RunMiddleware: true, EventBytes: 1000}}, func(s *site) {
@@ -302,7 +302,7 @@ func TestRecoveryOutrunInMiddleware(t *testing.T) {
 			})
 			sockets := s.sockets(nil)
 			r := s.client()
-			<-sockets
+			old := <-sockets
 			synctest.Wait()
 			r.cut()
 			s.io.Emit("missed")
@@ -317,6 +317,9 @@ func TestRecoveryOutrunInMiddleware(t *testing.T) {
 			synctest.Wait()
 			if len(sockets) > 0 {
 				t.Errorf("refused with %v: connected", refuse)
+			}
+			if err := old.Emit("late"); !errors.Is(err, socketio.ErrDisconnected) {
+				t.Errorf("refused with %v: Emit = %v", refuse, err)
 			}
 		})
 	}
@@ -360,7 +363,7 @@ func TestRecoveryLostInMiddleware(t *testing.T) {
 
 // Who is lost before middleware has let it in may come back once more, as it was, unless
 // it was sent away; also if the middleware has failed because its ctx had ended, and
-// however long it has taken.
+// however long it has taken. Handlers of OnConnect hear nothing of it until then.
 func TestRecoveryEndsInMiddleware(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
@@ -392,6 +395,11 @@ func TestRecoveryEndsInMiddleware(t *testing.T) {
 				}
 				<-hold
 				return tt.err
+			})
+			child.OnConnect(func(x *socketio.Socket) {
+				if x == early {
+					t.Errorf("%s: connected", tt.name)
+				}
 			})
 			r := s.dial()
 			r.connect("/made,")

@@ -237,7 +237,8 @@ func TestRecoveryUnderLoad(t *testing.T) {
 	})
 }
 
-// Auth that is not about recovery is none of its business, and no Log is asked about it.
+// Auth that is not about recovery is none of its business, and no Log is asked about it. The
+// client is a new one like any other.
 func TestRecoveryAuth(t *testing.T) {
 	b := new(logBus)
 	for _, o := range []*socketio.Options{recovering, {Adapter: b.join, Recovery: &socketio.Recovery{}}} {
@@ -246,8 +247,14 @@ func TestRecoveryAuth(t *testing.T) {
 			synctest.Wait()
 			r.cut()
 			for _, auth := range []string{`{"pid":7,"offset":[]}`, fmt.Sprintf(`{"pid":%q,"offset":7}`, r.pid), `{}`} {
-				if again := s.comeBackWith("", auth); again.sid == r.sid {
+				again := s.comeBackWith("", auth)
+				if again.sid == r.sid {
 					t.Errorf("%s has come back", auth)
+				}
+				synctest.Wait()
+				s.io.Emit("e")
+				if got, _ := offset(t, again.read()); got != `2["e"]` {
+					t.Errorf("%s: read %q", auth, got)
 				}
 			}
 		})

@@ -412,38 +412,52 @@ func TestRoomWatcherBeforeConnect(t *testing.T) {
 }
 
 // The rooms of a client that may come back stay open, so that an adapter goes on
-// bringing what the client misses; until the client is in them again, or was forgotten.
+// bringing what the client misses; until the client is in them again, was refused, or was
+// forgotten.
 func TestRoomWatcherKeepsRooms(t *testing.T) {
-	w := new(watcher)
-	o := &socketio.Options{Recovery: &socketio.Recovery{MaxAge: time.Minute}, Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
-		a, err := new(bus).join(l)
-		w.node = a.(*node)
-		return w, err
-	}}
-	inBubble(t, o, func(s *site) {
-		_, clients := people(s, "a")
-		r := clients["a"]
-		synctest.Wait()
-		w.took()
-		want := func(what string, open bool, list ...string) {
-			t.Helper()
+	for _, refused := range []bool{false, true} {
+		w := new(watcher)
+		o := &socketio.Options{Recovery: &socketio.Recovery{MaxAge: time.Minute, RunMiddleware: true}, Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+			a, err := new(bus).join(l)
+			w.node = a.(*node)
+			return w, err
+		}}
+		inBubble(t, o, func(s *site) {
+			var refuse error
+			s.io.Use(func(context.Context, *socketio.Socket) error { return refuse })
+			_, clients := people(s, "a")
+			r := clients["a"]
 			synctest.Wait()
-			if got := w.took(); !slices.Equal(got, list) || w.local.HasRoom("all") != open {
-				t.Errorf("%s: told %q, want %q; the room is open: %t", what, got, list, !open)
+			w.took()
+			want := func(what string, open bool, list ...string) {
+				t.Helper()
+				synctest.Wait()
+				if got := w.took(); !slices.Equal(got, list) || w.local.HasRoom("all") != open {
+					t.Errorf("%s: told %q, want %q; the room is open: %t", what, got, list, !open)
+				}
 			}
-		}
-		r.cut()
-		want("a client is lost", true)
-		again, sid := s.comeBack(r.pid, "")
-		if sid != r.sid {
-			t.Fatal("it has not come back")
-		}
-		want("it has come back", true)
-		again.cut()
-		want("it is lost again", true)
-		time.Sleep(time.Minute + 2*time.Second)
-		want("it was forgotten", false, fmt.Sprintf("[] [%s]", strings.Join(sorted(sid, "a", "all"), " ")))
-	})
+			r.cut()
+			want("a client is lost", true)
+			again, sid := s.comeBack(r.pid, "")
+			if sid != r.sid {
+				t.Fatal("it has not come back")
+			}
+			want("it has come back", true)
+			again.cut()
+			want("it is lost again", true)
+			closed := fmt.Sprintf("[] [%s]", strings.Join(sorted(sid, "a", "all"), " "))
+			if !refused {
+				time.Sleep(time.Minute + 2*time.Second)
+				want("it was forgotten", false, closed)
+				return
+			}
+			refuse = errors.New("no")
+			last := s.dial()
+			last.send(fmt.Sprintf(`0{"pid":%q}`, r.pid))
+			last.want(`4{"message":"no"}`)
+			want("it was refused", false, closed)
+		})
+	}
 }
 
 // A RoomWatcher is told nothing once its adapter was closed, also if sockets leave their rooms only
