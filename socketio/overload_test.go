@@ -37,19 +37,34 @@ func wantFlat(t *testing.T, f func()) {
 	}
 }
 
-// A ring does what a slice does, and its memory follows what is in it.
+// A ring does what a slice does, and its memory follows what is in it: elements are moved only
+// after at least a quarter as many have come or left as the memory had room for.
 func TestRing(t *testing.T) {
 	var r ring[*int]
-	next, oldest := 0, 0
+	next, oldest, calls := 0, 0, 0
+	check := func(room int) { // after a push or pop of a ring with this room
+		calls++
+		if len(r.buf) == room {
+			return
+		}
+		if r.n > 1 && calls < room/4 {
+			t.Fatalf("room for %d is now for %d, after %d calls", room, len(r.buf), calls)
+		}
+		calls = 0
+	}
 	step := func(push int) {
 		for range push {
+			room := len(r.buf)
 			r.push(new(int))
 			*r.at(r.n - 1) = new(next)
 			next++
+			check(room)
 		}
 		for ; push < 0; push++ {
+			room := len(r.buf)
 			r.pop()
 			oldest++
+			check(room)
 		}
 		if r.n != next-oldest {
 			t.Fatalf("%d elements, want %d", r.n, next-oldest)
@@ -69,8 +84,11 @@ func TestRing(t *testing.T) {
 			t.Fatalf("%d of %d places hold %d elements", held, len(r.buf), r.n)
 		}
 	}
-	for _, push := range []int{1, -1, 16, -3, 3, 1, 1, -10, 30, -38, 100, -99, -1, 5, -5} {
+	for _, push := range []int{1, -1, 16, -3, 3, 1, 1, -10, 30, -38, 100, -99, -1, 5, -5, 65} {
 		step(push)
+	}
+	for r.n > 0 {
+		step(-1)
 	}
 }
 

@@ -36,9 +36,9 @@ func (r *ring[T]) pop() {
 	}
 }
 
-// resize moves the elements to new memory. Between two calls at least a quarter as
-// many elements come or leave as the memory has room for, so that each push or pop
-// pays for moving a few elements.
+// resize moves the elements to new memory. Before a call that moves any, at least a
+// quarter as many have come or left as the memory has room for, so that each push or
+// pop pays for moving a few elements.
 func (r *ring[T]) resize(size int) {
 	buf := make([]T, size)
 	for i := range r.n {
