@@ -42,7 +42,7 @@ func (s *Socket) connect() {
 	switch {
 	case k == nil:
 		entered = s.passes(middleware) && s.enter()
-	case k.claim(s):
+	case s.conn.dialect().recovers && k.claim(s):
 		entered = s.comeBack(k, middleware)
 	default:
 		entered = s.passes(middleware) && k.enter(s)

@@ -252,6 +252,34 @@ func TestVersion4Recovery(t *testing.T) {
 	})
 }
 
+// One that says in its query which pid another client has is new all the same, and the other
+// client can still come back: what it had belongs to an id that a client of Socket.IO 2 can't have.
+func TestVersion4ClaimsNothing(t *testing.T) {
+	for name, adapter := range map[string]func(*socketio.Local) (socketio.Adapter, error){"here": nil, "log": new(logBus).join} {
+		o := withVersion4()
+		o.Recovery, o.Adapter = &socketio.Recovery{}, adapter
+		inBubble(t, o, func(s *site) {
+			sockets := make(chan *socketio.Socket, 2)
+			s.io.Of("/nsp").OnConnect(func(x *socketio.Socket) { sockets <- x })
+			other := s.dial()
+			other.connect("/nsp,")
+			<-sockets
+			synctest.Wait()
+			other.cut()
+			r := s.dial2()
+			r.want("0")
+			r.send("0/nsp?pid=" + other.pid + ",")
+			r.want("0/nsp,")
+			if x := <-sockets; x.Recovered() || x.ID() != "/nsp#"+r.sid {
+				t.Errorf("%s: recovered: %t, ID() = %q", name, x.Recovered(), x.ID())
+			}
+			if again := s.comeBackWith("/nsp,", fmt.Sprintf(`{"pid":%q}`, other.pid)); again.sid != other.sid {
+				t.Errorf("%s: the other client has not come back", name)
+			}
+		})
+	}
+}
+
 // Nor has it a session that a Log could keep.
 func TestVersion4HasNoSession(t *testing.T) {
 	b := new(logBus)
