@@ -59,6 +59,9 @@ func (e *encoder) release() {
 		e.buf = nil
 		p.SetData(nil, 0)
 	}
+	if cap(p.Namespace) > maxPooled { // clients ask for namespaces that are not there
+		p.Namespace = nil
+	}
 	if cap(p.Scratch) > maxPooled {
 		p.Scratch = nil
 	}

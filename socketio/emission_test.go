@@ -11,15 +11,18 @@ import (
 // An encoder that is used again has nothing left of the packet before, and keeps no memory
 // beyond maxPooled, nor the attachments, which are the caller's.
 func TestEncoderKept(t *testing.T) {
-	for name, length := range map[string]int{"short": 10, "long": maxPooled + 1} {
+	long := strings.Repeat("x", maxPooled+1)
+	for name, tt := range map[string]struct{ namespace, arg string }{
+		"short": {"/", "x"}, "long": {"/", long}, "long namespace": {"/" + long, "x"},
+	} {
 		w := &newServer(t, nil).wire
-		e, err := w.newEncoder("/", func(e *encoder) error {
-			return e.event("e", []any{strings.Repeat("x", length), []byte("a"), []byte("b")})
+		e, err := w.newEncoder(tt.namespace, func(e *encoder) error {
+			return e.event("e", []any{tt.arg, []byte("a"), []byte("b")})
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.encode(e, parser.Event, "/", nil)
+		w.encode(e, parser.Event, tt.namespace, nil)
 		e.release()
 		p := &e.packet
 		if len(p.Binary) != 0 || len(p.Placeholders) != 0 {
@@ -30,8 +33,12 @@ func TestEncoderKept(t *testing.T) {
 				t.Errorf("%s: it keeps %q", name, data)
 			}
 		}
-		if cap(e.buf) > maxPooled || cap(p.Data) > maxPooled {
-			t.Errorf("%s: it keeps %d bytes, and %d of data", name, cap(e.buf), cap(p.Data))
+		for what, b := range map[string][]byte{
+			"buffer": e.buf, "data": p.Data, "namespace": p.Namespace, "parser's memory": p.Scratch,
+		} {
+			if cap(b) > maxPooled {
+				t.Errorf("%s: of the %s it keeps %d bytes", name, what, cap(b))
+			}
 		}
 	}
 }
