@@ -76,6 +76,24 @@ func TestBroadcastAllocs(t *testing.T) {
 	}
 }
 
+// An event costs its emission, and its message with the frame and bytes of that, whatever
+// precedes its JSON: the memory in which it is encoded is used again, and nothing is moved.
+func TestEncodingAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector drops pooled buffers at random")
+	}
+	w := &newServer(t, nil).wire
+	args, id := []any{strings.Repeat("x", 100)}, uint64(7)
+	for _, namespace := range []string{"/", "/chat"} {
+		for _, id := range []*uint64{nil, &id} {
+			got := testing.AllocsPerRun(500, func() { w.newEvent(namespace, "message", args, id, Flags{}) })
+			if got > 4 {
+				t.Errorf("%s, with an id: %t: %v allocations for an event, want 4 at most", namespace, id != nil, got)
+			}
+		}
+	}
+}
+
 // Recipients that are used again hold none of the sessions that they were.
 func TestRecipientsHoldNothing(t *testing.T) {
 	s, list := members(t, 2)
