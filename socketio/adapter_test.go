@@ -253,6 +253,13 @@ func TestAdapter(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+		alone := sockets["b"].Volatile() // which is here: no other node is asked
+		if list, err := alone.FetchSockets(here.t.Context()); err != nil || len(list) != 1 {
+			t.Errorf("FetchSockets of one socket: %v, %v", list, err)
+		}
+		if err := alone.SocketsJoin("x"); err != nil {
+			t.Errorf("SocketsJoin of one socket: %v", err)
+		}
 		clients["b"].c.CloseNow()
 		synctest.Wait()
 		x := there.Of("/x") // its clients are refused, and what it does elsewhere fails

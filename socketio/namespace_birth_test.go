@@ -211,6 +211,36 @@ func TestTemplateLeavesOutUnconnected(t *testing.T) {
 	})
 }
 
+// An event for all namespaces of a template reaches them all, and fails if it fails in one of
+// them, whichever comes first.
+func TestTemplateTellsOfFailure(t *testing.T) {
+	b, away := new(bus), new(bus)
+	o := &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		if l.Name() == "/dyn-7" {
+			return away.join(l)
+		}
+		return b.join(l)
+	}}
+	inBubble(t, o, func(s *site) {
+		parent := s.io.OfPattern(regexp.MustCompile(`^/dyn-`))
+		clients := make(map[string]*raw)
+		for _, name := range []string{"/dyn-7", "/dyn-8"} {
+			clients[name] = s.dial()
+			clients[name].connect(name + ",")
+		}
+		synctest.Wait()
+		away.fail = errors.New("the broker is away")
+		for range 50 { // the order is that of a map
+			if err := parent.Emit("x"); !errors.Is(err, away.fail) {
+				t.Fatalf("Emit: %v", err)
+			}
+			for name, r := range clients {
+				r.want(`2` + name + `,["x"]`)
+			}
+		}
+	})
+}
+
 // A Namespace may be kept: what is done with it is done with the namespace that has
 // its name.
 func TestNamespaceKept(t *testing.T) {
