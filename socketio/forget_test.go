@@ -87,7 +87,7 @@ func (l *lasting) AfterFunc(func()) (stop func() bool) {
 
 // A call that has its answer leaves nothing with its ctx, however long that lives.
 func TestCallsLeaveCtx(t *testing.T) {
-	inBubble(t, nil, func(s *site) {
+	inBubble(t, &socketio.Options{Adapter: new(bus).join}, func(s *site) {
 		answer := func(context.Context, any) (int, error) { return 1, nil }
 		sockets := s.sockets(func(n *socketio.Socket) { socketio.Handle(n, "q", answer) })
 		c := s.start(s.dialOptions("websocket", socketio.DialOptions{}))
@@ -97,6 +97,7 @@ func TestCallsLeaveCtx(t *testing.T) {
 			"of a socket":    func(ctx context.Context) error { _, err := socketio.Call[int](ctx, n, "q"); return err },
 			"of a server":    func(ctx context.Context) error { _, err := socketio.Call[int](ctx, c, "q"); return err },
 			"of all sockets": func(ctx context.Context) error { _, err := socketio.CallAll[int](ctx, s.io, "q"); return err },
+			"of servers":     func(ctx context.Context) error { _, err := s.io.ServerSideCall(ctx, "q"); return err },
 		} {
 			ctx := &lasting{Context: context.Background(), done: make(chan struct{})}
 			if err := call(ctx); err != nil {
