@@ -339,5 +339,24 @@ func TestAdapterBuffers(t *testing.T) {
 		if err != nil || len(list) != 1 || string(list[0]) != "x" {
 			t.Errorf("CallAll: %q, %v", list, err)
 		}
+
+		hold, handled := make(chan struct{}), make(chan string)
+		s.io.OnServerEvent("e", func(e *socketio.ServerEvent) {
+			<-hold
+			var got []byte
+			if err := e.Decode(0, &got); err != nil {
+				t.Error(err)
+			}
+			handled <- string(got)
+		})
+		e, data = piece()
+		if err := local.ServerSideEvent(e, nil); err != nil {
+			t.Fatal(err)
+		}
+		data[0] = 'y'
+		close(hold)
+		if got := <-handled; got != "x" {
+			t.Errorf("OnServerEvent got %q", got)
+		}
 	})
 }
