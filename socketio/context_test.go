@@ -10,7 +10,8 @@ import (
 )
 
 // The ctx of a handler ends with the socket, with its cause, whatever of it is asked first, and
-// so do those that are made of it; before that it has no end.
+// so do those that are made of it, and the channel that Done has returned before; until then it
+// has no end.
 func TestContext(t *testing.T) {
 	ask := map[string]func(ctx context.Context){
 		"nothing": func(context.Context) {},
@@ -35,9 +36,11 @@ func TestContext(t *testing.T) {
 			if _, ok := ctx.Deadline(); ok || ctx.Err() != nil || context.Cause(ctx) != nil {
 				t.Errorf("%s: the ctx of a socket that is connected: %v, %v", name, ctx.Err(), context.Cause(ctx))
 			}
+			done := ctx.Done()
 			child, cancel := context.WithTimeout(ctx, time.Hour)
 			defer cancel()
 			r.c.CloseNow()
+			<-done
 			<-ctx.Done()
 			<-child.Done()
 			for _, ctx := range []context.Context{ctx, child} {

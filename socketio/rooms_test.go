@@ -102,7 +102,8 @@ func TestManySockets(t *testing.T) {
 		sockets, clients := people(s, "a", "b", "c")
 		a := sockets["a"]
 		a.Set("name", "Ann")
-		if a.Value("name") != "Ann" || a.Value("other") != nil || sockets["b"].Value("name") != nil {
+		a.Set("age", 30)
+		if a.Value("name") != "Ann" || a.Value("age") != 30 || a.Value("other") != nil || sockets["b"].Value("name") != nil {
 			t.Error("values of a socket")
 		}
 		fetch := func(e interface {
@@ -157,11 +158,13 @@ func TestManySockets(t *testing.T) {
 // (WebSocket)."
 func TestVolatile(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
+		sockets := s.sockets(nil)
 		p := s.poller()
 		p.post("40")
-		synctest.Wait()
+		x := <-sockets
 		p.request("GET", p.query, "") // the CONNECT
 		s.io.Volatile().Emit("lost")
+		x.Volatile().Emit("lost")
 		s.io.Emit("kept")
 		p.wantGet(`42["kept"]`)
 		got := make(chan string)
@@ -176,7 +179,9 @@ func TestVolatile(t *testing.T) {
 		}
 	})
 	inBubble(t, nil, func(s *site) {
+		sockets := s.sockets(nil)
 		r := s.client()
+		x := <-sockets
 		synctest.Wait() // the write of the answer has returned
 		s.io.Volatile().Emit("a")
 		r.want(`2["a"]`)
@@ -184,6 +189,7 @@ func TestVolatile(t *testing.T) {
 		s.io.Emit("big", strings.Repeat("x", 2<<20))
 		synctest.Wait()
 		s.io.Volatile().Emit("lost")
+		x.Volatile().Emit("lost")
 		s.io.Emit("kept")
 		r.read()
 		r.want(`2["kept"]`)

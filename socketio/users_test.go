@@ -275,6 +275,23 @@ func TestTyped(t *testing.T) {
 	})
 }
 
+// The auth of a client that has sent none is an empty object, whatever else is kept with its
+// socket.
+func TestNoAuth(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sockets := s.sockets(nil)
+		s.client()
+		x := <-sockets
+		for _, when := range []string{"at first", "once a value was set"} {
+			auth, err := socketio.Auth[struct{ Token string }](x)
+			if raw := x.Handshake().Auth; err != nil || auth.Token != "" || string(raw) != "{}" {
+				t.Errorf("%s: auth %+v, %v; of the handshake %q", when, auth, err, raw)
+			}
+			x.Set("key", "value")
+		}
+	})
+}
+
 // A socket is found by its id, and a fetched one can be acted on.
 func TestSocketByID(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
