@@ -10,7 +10,8 @@ package parser
 import "strconv"
 
 // A Parser turns packets into messages of Engine.IO and back. It is used from any
-// goroutine, and by many connections at once.
+// goroutine, and by many connections at once. It may be called with locks held, so it must not
+// call the server or client that uses it.
 //
 // A packet is one message, which may be followed by its attachments: binary
 // messages whose content is Packet.Binary. A parser that puts binary data into the
