@@ -221,6 +221,33 @@ func (s *site) sockets(f func(*socketio.Socket)) <-chan *socketio.Socket {
 	return sockets
 }
 
+// A client that comes back while a handler of OnDisconnect is still busy with its end stays when
+// that handler has returned.
+func TestRecoveryDuringOnDisconnect(t *testing.T) {
+	inKeepers(t, func(s *site, keeper string) {
+		hold := make(chan struct{})
+		s.io.OnConnect(func(x *socketio.Socket) { x.OnDisconnect(func(socketio.Reason) { <-hold }) })
+		r := s.client()
+		synctest.Wait()
+		r.cut()
+		again, sid := s.comeBack(r.pid, "")
+		if sid != r.sid {
+			t.Errorf("%s: not recovered", keeper)
+		}
+		close(hold)
+		synctest.Wait()
+		if _, ok := s.io.Socket(sid); !ok {
+			t.Errorf("%s: the socket is not known any more", keeper)
+		}
+		if err := s.io.To(sid).Emit("e"); err != nil {
+			t.Error(err)
+		}
+		if got, _ := offset(t, again.read()); got != `2["e"]` {
+			t.Errorf("%s: read %q", keeper, got)
+		}
+	})
+}
+
 // Middleware that runs for a client that comes back finds what the client had, and
 // may change it, or refuse the client.
 func TestRecoveryBeforeMiddleware(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/conn"
 	"github.com/parleyws/parley/socketio"
 )
 
@@ -107,6 +108,7 @@ func TestNotRecoverable(t *testing.T) {
 	}{
 		{"after client namespace disconnect", func(r *raw) { r.send("1") }, 0, nil},
 		{"after server namespace disconnect", func(r *raw) { r.io.DisconnectSockets(false) }, 0, nil},
+		{"after bytes that are no packet", func(r *raw) { r.c.Write(r.t.Context(), conn.Text, []byte("x")) }, 0, nil},
 		{"too late", func(r *raw) { r.c.CloseNow() }, 2*time.Minute + 1, nil},
 		{"much too late", func(r *raw) { r.c.CloseNow() }, time.Hour, nil},
 		{"unknown pid", func(r *raw) { r.c.CloseNow() }, 0, func(_, offset string) (string, string) { return "x", offset }},

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -180,6 +181,30 @@ func TestRoomOfSocketJoined(t *testing.T) {
 	if got := r.all(); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("rooms %q", got)
 	}
+}
+
+// A socket that was removed joins no room any more, and its user learns that. To remove it once
+// more changes nothing, neither for the watcher nor for another socket that has its id by then.
+func TestRoomsRemoved(t *testing.T) {
+	r := newRooms()
+	w := watchRooms(t, &r)
+	gone, back := &Socket{id: "a"}, &Socket{id: "a"}
+	r.add(gone, func() {})
+	r.remove(gone)
+	r.tell()
+	if err := r.join(gone, []string{"room"}, 100); !errors.Is(err, ErrDisconnected) || len(r.of(gone)) > 0 {
+		t.Errorf("join: %v; it is in rooms %q", err, r.of(gone))
+	}
+	r.remove(gone)
+	r.tell()
+	w.want("it was removed twice")
+	r.add(back, func() {})
+	r.remove(gone)
+	r.tell()
+	if s, _ := r.socket("a"); s != back {
+		t.Error("another socket with its id was removed")
+	}
+	w.want("another socket has its id", "a")
 }
 
 func checkSelected(t *testing.T, step int, got []*Socket, want map[*Socket]bool, target *Target) {
