@@ -483,3 +483,25 @@ func TestLocalRecovery(t *testing.T) {
 		}
 	}
 }
+
+// A socket has no session for an adapter where none is kept with it: where recovery is off, or
+// the adapter is no Log.
+func TestLocalSessionWithoutLog(t *testing.T) {
+	for _, tt := range []struct {
+		adapter  func(*socketio.Local) (socketio.Adapter, error)
+		recovery *socketio.Recovery
+	}{{new(logBus).join, nil}, {new(bus).join, &socketio.Recovery{}}} {
+		var l *socketio.Local
+		o := &socketio.Options{Recovery: tt.recovery, Adapter: func(x *socketio.Local) (socketio.Adapter, error) {
+			l = x
+			return tt.adapter(x)
+		}}
+		inBubble(t, o, func(s *site) {
+			r := s.client()
+			synctest.Wait()
+			if got, ok := l.Session(r.sid); ok {
+				t.Errorf("recovery %t: session %+v", tt.recovery != nil, got)
+			}
+		})
+	}
+}

@@ -492,6 +492,19 @@ func TestRoomWatcherEnds(t *testing.T) {
 	})
 }
 
+// An adapter that is no RoomWatcher is told of no rooms, and so its end waits for nothing.
+func TestNoRoomWatcherEnds(t *testing.T) {
+	inBubble(t, &socketio.Options{Adapter: new(bus).join}, func(s *site) {
+		s.client().cut()
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+		defer cancel()
+		if err := s.io.Shutdown(ctx); err != nil || time.Since(start) > 0 {
+			t.Errorf("Shutdown: %v, after %v", err, time.Since(start))
+		}
+	})
+}
+
 // A client that turns out to have been away for too long as an event comes is out of its
 // rooms then, and not only when somebody looks after what is left.
 func TestRoomWatcherForgets(t *testing.T) {
