@@ -94,7 +94,7 @@ func TestEncodingAllocs(t *testing.T) {
 	}
 }
 
-// Recipients that are used again hold none of the sessions that they were.
+// Recipients that are used again hold none of the sessions and sockets that they were.
 func TestRecipientsHoldNothing(t *testing.T) {
 	s, list := members(t, 2)
 	enc, err := s.wire.newEvent("/", "e", nil, nil, Flags{})
@@ -106,6 +106,17 @@ func TestRecipientsHoldNothing(t *testing.T) {
 	for _, session := range r.sessions[:cap(r.sessions)] {
 		if session != nil {
 			t.Error("a session stays in memory")
+		}
+	}
+	for range 20 { // the pool may drop a list, or hand out another one
+		if err := s.Emit("e"); err != nil {
+			t.Fatal(err)
+		}
+		again := lists.Get().(*recipients)
+		for _, socket := range again.sockets[:cap(again.sockets)] {
+			if socket != nil {
+				t.Fatal("a socket stays in memory")
+			}
 		}
 	}
 }
