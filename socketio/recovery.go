@@ -15,8 +15,8 @@ import (
 // acknowledgement carries an offset, a string, as one more argument; handlers in
 // the client see it too. A client that comes back gives the offset of the last
 // event that it has received. One that comes back while a handler of its old socket
-// is still busy is new; so is one that was lost before the handlers of OnConnect had
-// returned, and so are all clients of Socket.IO 2.
+// is still busy, unless that is one of OnDisconnect, is new; so is one that was lost
+// before the handlers of OnConnect had returned, and so are all clients of Socket.IO 2.
 //
 // In every field zero is the default, and a negative value turns the limit off.
 type Recovery struct {
