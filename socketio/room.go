@@ -12,7 +12,7 @@ import (
 type rooms struct {
 	mu      sync.RWMutex
 	sockets map[string]*Socket              // by id
-	members map[string]map[*Socket]struct{} // by room; empty rooms are left out
+	members map[string]map[*Socket]struct{} // by room, without the socket of that id; empty rooms are left out
 	kept    map[string]int                  // by room: how many clients may come back to it; see keep
 	watcher roomWatch
 }
@@ -112,10 +112,8 @@ func (r *rooms) countIn(room string) int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	n := len(r.members[room])
-	if s := r.sockets[room]; s != nil {
-		if _, joined := r.members[room][s]; !joined {
-			n++
-		}
+	if r.sockets[room] != nil {
+		n++
 	}
 	return n
 }
@@ -175,15 +173,13 @@ func (r *rooms) leave(s *Socket, names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, name := range names {
-		if _, in := s.rooms[name]; in {
-			delete(s.rooms, name)
-			r.drop(s, name)
-		}
+		delete(s.rooms, name)
+		r.drop(s, name)
 	}
 }
 
-// drop takes s off the members of a room, if it is one: a socket that is not known yet is a
-// member of none. Called with mu held.
+// drop takes s off the members of a room, if it is one of them: it need not be in the room, and
+// a socket that is not known yet is a member of none. Called with mu held.
 func (r *rooms) drop(s *Socket, room string) {
 	if _, member := r.members[room][s]; !member {
 		return
@@ -267,7 +263,7 @@ func (r *rooms) selected(list []*Socket, t *Target) []*Socket {
 			add(s)
 		}
 		for s := range r.members[room] {
-			if s.id != room && !seen(s) {
+			if !seen(s) {
 				add(s)
 			}
 		}

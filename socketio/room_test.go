@@ -141,6 +141,11 @@ func TestRoomsModel(t *testing.T) {
 		default:
 			target := &Target{Rooms: some(4), Except: some(3)}
 			checkSelected(t, step, r.selected(nil, target), m.selected(target), target)
+			for _, room := range target.Rooms {
+				if got, want := r.countIn(room), len(m.selected(&Target{Rooms: []string{room}})); got != want {
+					t.Errorf("step %d: %d sockets in %s, want %d", step, got, room, want)
+				}
+			}
 		}
 		if t.Failed() {
 			return
