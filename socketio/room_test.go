@@ -272,7 +272,7 @@ func (s *slowRooms) RoomsChanged(_, _ []string) {
 }
 
 // No call of a watcher lasts longer than the watching, or comes after it, as an adapter is closed
-// then. The end of ctx ends the wait for it.
+// then. The wait for it ends with the call, or with ctx.
 func TestRoomsUnwatchedWhileTelling(t *testing.T) {
 	for patience, returned := range map[time.Duration]int32{time.Minute: 1, time.Millisecond: 0} {
 		synctest.Test(t, func(t *testing.T) {
@@ -284,9 +284,13 @@ func TestRoomsUnwatchedWhileTelling(t *testing.T) {
 			r.keep([]string{"b"})
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
+			start := time.Now()
 			r.unwatch(ctx)
 			if got := w.returned.Load(); got != returned {
 				t.Errorf("%v: %d calls have returned, want %d", patience, got, returned)
+			}
+			if took, want := time.Since(start), min(patience, time.Second); took != want {
+				t.Errorf("waited for %v, want %v", took, want)
 			}
 			time.Sleep(time.Minute)
 			if got := w.calls.Load(); got != 1 {
