@@ -119,12 +119,14 @@ func withTokens(u *packet.Unit, arg parser.Span, within []parser.Placeholder, s 
 	return append(text, u.Data[at:arg.End]...)
 }
 
-// restore swaps the tokens in v, which encoding/json has filled, for their values.
-// A token that has become a string in an interface value is swapped for a []byte.
-// A user's UnmarshalJSON may have made v lead to itself.
-func (s *swapper) restore(v reflect.Value) {
+// restore swaps the tokens in v, which encoding/json has filled, for their values, and
+// reports whether that has changed v itself, and not only what it leads to. A token that
+// has become a string in an interface value is swapped for a []byte. A user's
+// UnmarshalJSON may have made v lead to itself, or to what others read at the same time:
+// restore writes nothing but values.
+func (s *swapper) restore(v reflect.Value) bool {
 	if !mayHoldBinary(v.Type()) {
-		return
+		return false
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -132,30 +134,28 @@ func (s *swapper) restore(v reflect.Value) {
 			s.restore(v.Elem())
 		}
 	case reflect.Interface:
-		s.restoreInterface(v)
+		return s.restoreInterface(v)
 	case reflect.Slice:
 		if isBytes(v.Type()) {
-			if data, ok := s.lookup(v.Bytes()); ok {
+			data, ok := s.lookup(v.Bytes())
+			if ok {
 				v.SetBytes(data)
 			}
-			return
+			return ok
 		}
 		if s.first(v, v.Len()) {
 			s.restoreElements(v)
 		}
 	case reflect.Array:
-		s.restoreElements(v)
+		return s.restoreElements(v)
 	case reflect.Map:
 		if s.first(v, 0) {
 			s.restoreEntries(v)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if f := v.Field(i); f.CanSet() || embedsStruct(v.Type().Field(i)) {
-				s.restore(f)
-			}
-		}
+		return s.restoreFields(v)
 	}
+	return false
 }
 
 // first reports whether restore has not come before to v, a pointer, a map, or a slice of
@@ -184,36 +184,52 @@ func embedsStruct(f reflect.StructField) bool {
 
 // restoreInterface works on copies of what can't be set in place. encoding/json itself
 // puts neither bytes nor structs into an interface value, but a user's UnmarshalJSON may.
-func (s *swapper) restoreInterface(v reflect.Value) {
+func (s *swapper) restoreInterface(v reflect.Value) bool {
 	elem := v.Elem()
 	switch elem.Kind() {
 	case reflect.String:
 		if elem.Type() != stringType {
-			return // not of encoding/json, and a []byte may not fit
+			return false // not of encoding/json, and a []byte may not fit
 		}
-		if data, ok := s.lookupText([]byte(elem.String())); ok {
+		data, ok := s.lookupText([]byte(elem.String()))
+		if ok {
 			v.Set(reflect.ValueOf(data))
 		}
+		return ok
 	case reflect.Map, reflect.Pointer:
 		s.restore(elem)
 	case reflect.Slice, reflect.Array, reflect.Struct:
 		elem = copyValue(elem)
-		s.restore(elem)
-		v.Set(elem)
+		if s.restore(elem) {
+			v.Set(elem)
+			return true
+		}
 	}
+	return false
 }
 
-func (s *swapper) restoreElements(v reflect.Value) {
+func (s *swapper) restoreElements(v reflect.Value) (changed bool) {
 	for i := range v.Len() {
-		s.restore(v.Index(i))
+		changed = s.restore(v.Index(i)) || changed
 	}
+	return changed
+}
+
+func (s *swapper) restoreFields(v reflect.Value) (changed bool) {
+	for i := range v.NumField() {
+		if f := v.Field(i); f.CanSet() || embedsStruct(v.Type().Field(i)) {
+			changed = s.restore(f) || changed
+		}
+	}
+	return changed
 }
 
 // restoreEntries works on copies: the values of a map can't be set in place.
 func (s *swapper) restoreEntries(v reflect.Value) {
 	for key, val := range v.Seq2() {
 		val = copyValue(val)
-		s.restore(val)
-		v.SetMapIndex(key, val)
+		if s.restore(val) {
+			v.SetMapIndex(key, val)
+		}
 	}
 }

@@ -240,7 +240,7 @@ func newUnit(t *testing.T, wire string, attachments ...string) *packet.Unit {
 }
 
 func TestDecode(t *testing.T) {
-	u := newUnit(t, `52-["e","plain","\u00e9",7,null,`+hold(1)+`,{"data":`+hold(0)+`},["s",`+hold(1)+`,`+hold(1)+`],{"data":`+hold(0)+`,"raw":`+hold(1)+`,"text":"aGVsbG8="}]`, "zero", "one")
+	u := newUnit(t, `52-["e","plain","\u00e9",7,null,`+hold(1)+`,{"data":`+hold(0)+`},["s",`+hold(1)+`,`+hold(1)+`],{"data":`+hold(0)+`,"raw":`+hold(1)+`,"text":"aGVsbG8="},{"k":[`+hold(0)+`,null]},{"k":{"data":`+hold(0)+`,"text":null}}]`, "zero", "one")
 	check := func(i int, target, want any) {
 		t.Helper()
 		if err := decode(u, i, target); err != nil {
@@ -271,7 +271,10 @@ func TestDecode(t *testing.T) {
 		Raw        json.RawMessage
 	}
 	check(7, new(mixed), mixed{[]byte("zero"), []byte("hello"), json.RawMessage(hold(1))})
-	check(8, new(string), "") // did not come
+	check(8, new(map[string][2]any), map[string][2]any{"k": {[]byte("zero"), nil}})
+	check(8, new(map[string][2][]byte), map[string][2][]byte{"k": {[]byte("zero"), nil}})
+	check(9, new(map[string]mixed), map[string]mixed{"k": {Data: []byte("zero")}})
+	check(10, new(string), "") // did not come
 	check(99, new(any), nil)
 }
 

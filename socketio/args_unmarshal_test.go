@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"encoding/json"
+	"math"
 	"reflect"
 	"testing"
 )
@@ -223,6 +224,8 @@ func TestDecodeInterface(t *testing.T) {
 		{"bytes", `{"Type":"bytes","Value":` + hold(0) + `}`, new(union), &union{[]byte("x")}},
 		{"a struct", `{"Type":"picture","Value":{"Data":` + hold(0) + `}}`, new(union), &union{picture{[]byte("x")}}},
 		{"an array", `{"Type":"pictures","Value":[{"Data":` + hold(0) + `}]}`, new(union), &union{[1]picture{{[]byte("x")}}}},
+		{"a struct, in a map", `{"k":{"Type":"picture","Value":{"Data":` + hold(0) + `}}}`, new(map[string]union),
+			&map[string]union{"k": {picture{[]byte("x")}}}},
 		{"words", `{"Type":"words","Value":` + hold(0) + `}`, new(union), nil},
 		{"words with a method", hold(0), new(speech), nil},
 	} {
@@ -236,5 +239,37 @@ func TestDecodeInterface(t *testing.T) {
 				t.Errorf("got %+v, %v, want %+v", tt.target, err, tt.want)
 			}
 		})
+	}
+}
+
+// usual is what an order has unless its JSON says otherwise. All orders share it, and nobody
+// may write to it. As NaN equals nothing, every write adds an entry.
+var usual = map[float64]any{
+	math.NaN(): "text", math.NaN(): words("text"), math.NaN(): nil, math.NaN(): []byte("bytes"),
+	math.NaN(): []any{"text"}, math.NaN(): [1]any{"text"}, math.NaN(): hidden{[]byte("bytes"), "text"},
+	math.NaN(): &picture{[]byte("bytes")}, math.NaN(): map[string]any{"a": "text"},
+}
+
+type order struct {
+	Photo []byte
+	Terms map[float64]any `json:"-"`
+}
+
+func (o *order) UnmarshalJSON(b []byte) error {
+	type plain order
+	o.Terms = usual
+	return json.Unmarshal(b, (*plain)(o))
+}
+
+// Decoding writes only where binary data goes: an UnmarshalJSON may lead to a map that others
+// read at the same time.
+func TestDecodeShared(t *testing.T) {
+	n := len(usual)
+	var o order
+	if err := decode(newUnit(t, `51-["e",{"Photo":`+hold(0)+`}]`, "x"), 0, &o); err != nil || string(o.Photo) != "x" {
+		t.Errorf("got %q, %v", o.Photo, err)
+	}
+	if len(usual) != n {
+		t.Errorf("a map of %d entries was written to %d times", n, len(usual)-n)
 	}
 }
