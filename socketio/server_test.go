@@ -864,6 +864,10 @@ func TestClientFiles(t *testing.T) {
 		if status != 200 || body != "script" || h.Get("Content-Type") != "application/javascript; charset=utf-8" || h.Get("Access-Control-Allow-Origin") != "http://a.test" {
 			t.Errorf("%d %q %v", status, body, h)
 		}
+		// Whoever has the script asks whether it is still the same.
+		if got := h.Get("Cache-Control"); got != "public, max-age=0" {
+			t.Errorf("Cache-Control is %q", got)
+		}
 		if status, body, _ := s.request("GET", "socket.io.js", "", "If-None-Match", h.Get("ETag")); status != 304 || body != "" {
 			t.Errorf("with its ETag: %d %q", status, body)
 		}
@@ -884,11 +888,22 @@ func TestClientFiles(t *testing.T) {
 			t.Errorf("without files: %d", status)
 		}
 	})
-	missing := httptest.NewRecorder()
+	missing := &statusRecorder{ResponseRecorder: httptest.NewRecorder()}
 	newServer(t, &socketio.Options{ClientFiles: files}).ServeHTTP(missing, httptest.NewRequest("GET", "/socket.io/socket.io.min.js", nil))
-	if missing.Code != 404 || missing.Header().Get("ETag") != "" {
-		t.Errorf("a file that is missing: %d, and after that %v", missing.Code, missing.Header())
+	if !slices.Equal(missing.codes, []int{404}) || missing.Header().Get("ETag") != "" {
+		t.Errorf("a file that is missing: %v, and after that %v", missing.codes, missing.Header())
 	}
+}
+
+// A statusRecorder keeps each status of a response. net/http logs that there is a second one.
+type statusRecorder struct {
+	*httptest.ResponseRecorder
+	codes []int
+}
+
+func (r *statusRecorder) WriteHeader(code int) {
+	r.codes = append(r.codes, code)
+	r.ResponseRecorder.WriteHeader(code)
 }
 
 // Shutdown waits for handlers, until its ctx ends.
