@@ -115,6 +115,14 @@ func TestEncode(t *testing.T) {
 		{"where a pointer leads", []any{&Inner{[]byte("x")}, (*Inner)(nil)}, `[{"data":` + hold(0) + `},null]`, bin("x")},
 		{"in an array", []any{[2]any{[]byte("x"), 1}}, `[[` + hold(0) + `,1]]`, bin("x")},
 		{"in an embedded struct", []any{struct{ hidden }{hidden{[]byte("x"), "t"}}}, `[{"Inside":` + hold(0) + `,"Text":"t"}]`, bin("x")},
+		{"in embedded bytes that JSON leaves out", []any{struct {
+			named
+			Text string
+		}{named("x"), "t"}}, `[{"Text":"t"}]`, nil},
+		{"in a struct that JSON leaves out", []any{struct {
+			Data   []byte
+			inside hidden
+		}{[]byte("x"), hidden{[]byte("y"), "t"}}}, `[{"Data":` + hold(0) + `}]`, bin("x")},
 		{"by a pointer twice", []any{[]*Inner{shared, shared}}, `[[{"data":` + hold(0) + `},{"data":` + hold(1) + `}]]`, bin("x", "x")},
 		{"twice", []any{[]byte("x"), []any{[]byte("x")}}, `[` + hold(0) + `,[` + hold(1) + `]]`, bin("x", "x")},
 		{"an empty any", []any{[]any{nil}}, `[[null]]`, nil},
