@@ -67,6 +67,26 @@ type spelled []byte
 
 func (s spelled) MarshalText() ([]byte, error) { return s, nil }
 
+// A blob and a Folder say themselves when they are zero.
+type blob []byte
+
+func (b blob) IsZero() bool { return len(b) == 0 }
+
+type Folder struct{ Data []byte }
+
+func (f *Folder) IsZero() bool { return len(f.Data) == 0 }
+
+// A drawer has fields that may be left out.
+type drawer struct {
+	Blob   blob    `json:",omitzero"`
+	Folder Folder  `json:",omitzero"`
+	To     *Folder `json:",omitzero"`
+	Is     zeroer  `json:",omitzero"`
+	Any    any     `json:",omitzero"`
+	Kept   []byte  `json:",omitzero"`
+	Plain  blob    `json:"plain"`
+}
+
 // loop leads to itself, with room for binary data.
 type loop struct {
 	Self *loop
@@ -108,6 +128,17 @@ func TestEncode(t *testing.T) {
 		{"of another name", []any{named("x")}, `[` + hold(0) + `]`, bin("x")},
 		{"its own JSON", []any{stubborn("x"), []any{stubborn("y")}}, `["x",["y"]]`, nil},
 		{"may be omitted", []any{maybe{}, maybe{[]byte("x"), nil}, maybe{nil, []byte{}}}, `[{},{"data":` + hold(0) + `},{}]`, bin("x")},
+		{"zero by its own word", []any{drawer{Blob: blob{}, Folder: Folder{[]byte{}}, To: &Folder{[]byte{}}, Is: blob{}}}, `[{"plain":null}]`, nil},
+		{"zero without a word of its own", []any{drawer{Any: blob{}, Kept: []byte{}, Plain: blob{}}},
+			`[{"Any":` + hold(0) + `,"Kept":` + hold(1) + `,"plain":` + hold(2) + `}]`, bin("", "", "")},
+		{"not zero by its own word", []any{drawer{Blob: blob("a"), Folder: Folder{[]byte("b")}, To: &Folder{[]byte("c")}, Is: blob("d")}},
+			`[{"Blob":` + hold(0) + `,"Folder":{"Data":` + hold(1) + `},"To":{"Data":` + hold(2) + `},"Is":` + hold(3) + `,"plain":null}]`, bin("a", "b", "c", "d")},
+		{"zero, but embedded", []any{struct {
+			Folder `json:",omitzero"`
+		}{Folder{[]byte{}}}}, `[{"Data":` + hold(0) + `}]`, bin("")},
+		{"zero, and embedded with a name", []any{struct {
+			Folder `json:"f,omitzero"`
+		}{Folder{[]byte{}}}}, `[{}]`, nil},
 		{"its own text", []any{spelled("x"), []any{spelled("y")}}, `["x",["y"]]`, nil},
 		{"array of bytes", []any{[2]byte{1, 2}}, `[[1,2]]`, nil},
 		{"in a slice", []any{[]any{1, []byte("x"), "b", []byte("y")}}, `[[1,` + hold(0) + `,"b",` + hold(1) + `]]`, bin("x", "y")},

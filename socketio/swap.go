@@ -174,9 +174,11 @@ func (s *swap) fieldsOf(v reflect.Value, target func() reflect.Value) {
 		f := v.Type().Field(i)
 		name, options, more := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
-		case name == "-" && !more || omitted(v.Field(i), strings.Split(options, ",")):
+		case name == "-" && !more:
 		case f.IsExported():
-			if elem, swapped := s.value(v.Field(i)); swapped {
+			elem, swapped := s.value(v.Field(i))
+			promoted := name == "" && embedsStruct(f)
+			if swapped && (promoted || !omitted(v.Field(i), strings.Split(options, ","))) {
 				target().Field(i).Set(elem)
 			}
 		case f.Anonymous && f.Type.Kind() == reflect.Struct:
@@ -185,10 +187,25 @@ func (s *swap) fieldsOf(v reflect.Value, target func() reflect.Value) {
 	}
 }
 
-// omitted reports whether v is empty binary data in a field that encoding/json
-// leaves out if it is empty. A token would not be left out.
+// A zeroer says whether a field with the option omitzero is left out.
+type zeroer interface{ IsZero() bool }
+
+var zeroerType = reflect.TypeFor[zeroer]()
+
+// omitted reports whether encoding/json leaves out a field with options whose value v
+// leads to a token: if it is empty, or zero by a method of its own. With tokens it would
+// be neither.
 func omitted(v reflect.Value, options []string) bool {
-	return isBytes(v.Type()) && v.Len() == 0 && slices.Contains(options, "omitempty")
+	if slices.Contains(options, "omitempty") && isBytes(v.Type()) && v.Len() == 0 {
+		return true
+	}
+	if !slices.Contains(options, "omitzero") {
+		return false
+	}
+	if k := v.Kind(); k != reflect.Pointer && k != reflect.Interface {
+		v = copyValue(v).Addr() // which has all methods
+	}
+	return v.Type().Implements(zeroerType) && v.Interface().(zeroer).IsZero()
 }
 
 // placeholders replaces the tokens in the text that was appended from start on by
