@@ -146,6 +146,7 @@ func TestEncode(t *testing.T) {
 		{"where a pointer leads", []any{&Inner{[]byte("x")}, (*Inner)(nil)}, `[{"data":` + hold(0) + `},null]`, bin("x")},
 		{"in an array", []any{[2]any{[]byte("x"), 1}}, `[[` + hold(0) + `,1]]`, bin("x")},
 		{"in an embedded struct", []any{struct{ hidden }{hidden{[]byte("x"), "t"}}}, `[{"Inside":` + hold(0) + `,"Text":"t"}]`, bin("x")},
+		{"by an embedded pointer to an unexported type", []any{struct{ *hidden }{&hidden{[]byte("x"), "t"}}}, `[{"Inside":"eA==","Text":"t"}]`, nil},
 		{"in embedded bytes that JSON leaves out", []any{struct {
 			named
 			Text string

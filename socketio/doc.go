@@ -31,9 +31,10 @@
 // # Values
 //
 // Arguments are JSON, as encoding/json writes and reads it. A []byte anywhere in
-// them, in structs, maps, slices and interface values, travels as binary. Types
-// that write or read their own JSON are left to do so, without a look at what is
-// in them.
+// them, in structs, maps, slices and interface values, travels as binary. The
+// one exception is a struct of an unexported type that is embedded by pointer: its
+// bytes are sent as base64. Types that write or read their own JSON are left to do
+// so, without a look at what is in them.
 //
 // Received arguments are decoded when a handler asks for them: On, On2 and Handle
 // decode them into the types of the handler's parameters, Event.Decode into any
