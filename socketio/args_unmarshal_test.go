@@ -190,6 +190,8 @@ func (u *union) UnmarshalJSON(b []byte) (err error) {
 		u.Value, err = read[[]byte](v.Value)
 	case "picture":
 		u.Value, err = read[picture](v.Value)
+	case "pointer":
+		u.Value, err = read[*picture](v.Value)
 	case "pictures":
 		u.Value, err = read[[1]picture](v.Value)
 	case "words":
@@ -223,6 +225,7 @@ func TestDecodeInterface(t *testing.T) {
 	}{
 		{"bytes", `{"Type":"bytes","Value":` + hold(0) + `}`, new(union), &union{[]byte("x")}},
 		{"a struct", `{"Type":"picture","Value":{"Data":` + hold(0) + `}}`, new(union), &union{picture{[]byte("x")}}},
+		{"a pointer", `{"Type":"pointer","Value":{"Data":` + hold(0) + `}}`, new(union), &union{&picture{[]byte("x")}}},
 		{"an array", `{"Type":"pictures","Value":[{"Data":` + hold(0) + `}]}`, new(union), &union{[1]picture{{[]byte("x")}}}},
 		{"a struct, in a map", `{"k":{"Type":"picture","Value":{"Data":` + hold(0) + `}}}`, new(map[string]union),
 			&map[string]union{"k": {picture{[]byte("x")}}}},
