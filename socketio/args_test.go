@@ -123,6 +123,8 @@ func TestEncode(t *testing.T) {
 		{"plain", []any{nil, "a", true, -1, 2.5, []int{1}, map[string]int{"b": 1}}, `[null,"a",true,-1,2.5,[1],{"b":1}]`, nil},
 		{"no HTML escapes", []any{"<&>", []string{"<&>"}}, `["<&>",["<&>"]]`, nil},
 		{"raw JSON", []any{json.RawMessage(`{"a": 1}`)}, `[{"a":1}]`, nil},
+		{"raw JSON that is not UTF-8", []any{"a", json.RawMessage("\"ü\xff\xfe\""), []any{json.RawMessage("\"\xff\""), []byte("x")}},
+			"[\"a\",\"ü\ufffd\ufffd\",[\"\ufffd\"," + hold(0) + "]]", bin("x")},
 		{"binary", []any{[]byte("x"), []byte{}}, `[` + hold(0) + `,` + hold(1) + `]`, bin("x", "")},
 		{"nil is null", []any{nilBytes, named(nil), Inner{}}, `[null,null,{"data":null}]`, nil},
 		{"of another name", []any{named("x")}, `[` + hold(0) + `]`, bin("x")},

@@ -239,6 +239,38 @@ func TestClientRefused(t *testing.T) {
 	})
 }
 
+// JSON that a user hands over as it is may not be UTF-8. It arrives as if it were, and costs no
+// connection.
+func TestRawNotUTF8(t *testing.T) {
+	inModes(t, nil, func(s *site, mode string) {
+		raw, want := json.RawMessage("\"a\xffb\""), "a\ufffdb"
+		s.io.Of("/closed").Use(func(context.Context, *socketio.Socket) error {
+			return &socketio.Error{Message: "no", Data: raw}
+		})
+		s.io.OnConnect(func(n *socketio.Socket) {
+			if auth, err := socketio.Auth[struct{ Name string }](n); auth.Name != want {
+				s.t.Errorf("auth %q, %v", auth, err)
+			}
+			socketio.Handle(n, "same", func(_ context.Context, x string) (any, error) {
+				if x != want {
+					s.t.Errorf("the server got %q", x)
+				}
+				return raw, nil
+			})
+		})
+		c := s.start(s.dialOptions(mode, socketio.DialOptions{
+			Auth: map[string]any{"name": raw}, Reconnection: socketio.Reconnection{Off: true},
+		}))
+		if got, err := socketio.Call[string](s.t.Context(), c, "same", raw); got != want || err != nil {
+			s.t.Errorf("got %q, %v", got, err)
+		}
+		_, err := socketio.Dial(s.t.Context(), "http://example.com/closed", s.dialOptions(mode, socketio.DialOptions{}))
+		if refused, ok := errors.AsType[*socketio.ConnectError](err); !ok || string(refused.Data) != `"`+want+`"` {
+			s.t.Errorf("Dial: %v", err)
+		}
+	})
+}
+
 // AuthFunc is asked before each attempt to join, and again after an error.
 func TestClientAuthFunc(t *testing.T) {
 	inModes(t, nil, func(s *site, mode string) {

@@ -129,7 +129,7 @@ func (w *wire) newControl(t parser.Type, namespace string, data any) *emission {
 			return nil
 		}
 		text, _ := json.Marshal(data)
-		e.buf = append(e.buf, text...)
+		e.buf = append(e.buf, inUTF8(text)...)
 		return nil
 	})
 	defer e.release()

@@ -104,13 +104,25 @@ func (e *encoder) value(arg any) error {
 // json appends v as encoding/json writes it, but without the escaping of HTML: <, >
 // and & stay as they are, as in JavaScript.
 func (e *encoder) json(v any) error {
+	start := len(e.buf)
 	j := json.NewEncoder((*appender)(&e.buf))
 	j.SetEscapeHTML(false)
 	if err := j.Encode(v); err != nil {
 		return fmt.Errorf("socket.io: argument: %w", err)
 	}
 	e.buf = e.buf[:len(e.buf)-1] // the line feed that Encode adds
+	e.buf = append(e.buf[:start], inUTF8(e.buf[start:])...)
 	return nil
+}
+
+// inUTF8 returns JSON of encoding/json with U+FFFD for all bytes that are not UTF-8. Such
+// bytes are in strings that come from a json.RawMessage or a MarshalJSON, which
+// encoding/json does not judge. As text they would end the connections of all recipients.
+func inUTF8(text []byte) []byte {
+	if utf8.Valid(text) {
+		return text
+	}
+	return []byte(string([]rune(string(text))))
 }
 
 // placeholder appends a placeholder for data, as the next attachment.
