@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -415,6 +416,64 @@ func TestLogOutgoing(t *testing.T) {
 			synctest.Wait()
 			if want := []string{"here x", "there y"}; !slices.Equal(seen, want) {
 				t.Errorf("seen %q, want %q", seen, want)
+			}
+			r.c.CloseNow()
+		})
+	}
+}
+
+// Handlers of OnAnyOutgoing get each event that is sent, also if encoding/json can't read all of
+// it, or no other node would take it.
+func TestOutgoingUnreadable(t *testing.T) {
+	const number = `["e",[1,1e999,2]]`
+	var local *socketio.Local
+	for _, tt := range []struct {
+		name string
+		r    *socketio.Recovery
+		emit func(s *site) error
+		want []string
+	}{
+		{"of another node", nil, func(*site) error {
+			return local.Broadcast(socketio.Target{}, socketio.Encoded{Data: []byte(number)})
+		}, []string{"e 1 [[1 <nil> 2]]"}},
+		{"of another node's log", &socketio.Recovery{}, func(*site) error {
+			return local.Deliver(socketio.Target{}, socketio.Encoded{Data: []byte(number)}, "1")
+		}, []string{"e 1 [[1 <nil> 2]]"}},
+		{"late", &socketio.Recovery{}, func(s *site) error {
+			return s.io.Emit("e", []json.Number{"1", "1e999", "2"})
+		}, []string{"e 1 [[1 <nil> 2]]"}},
+		{"late, many arguments", &socketio.Recovery{}, func(s *site) error {
+			return s.io.Emit("e", make([]any, socketio.MaxArguments+1)...)
+		}, []string{"e 129 [<nil>]"}},
+		{"late, deep", &socketio.Recovery{}, func(s *site) error {
+			return s.io.Emit("e", json.RawMessage(strings.Repeat("[", socketio.MaxDepth)+strings.Repeat("]", socketio.MaxDepth)))
+		}, []string{"e 1 [" + strings.Repeat("[", socketio.MaxDepth) + strings.Repeat("]", socketio.MaxDepth) + "]"}},
+		{"late, what no client takes", &socketio.Recovery{}, func(s *site) error {
+			return s.io.Emit("e", []byte("x"), map[string]any{"_placeholder": true, "num": 1})
+		}, nil},
+	} {
+		b := &logBus{late: true}
+		o := &socketio.Options{Recovery: tt.r, Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+			local = l
+			return b.join(l)
+		}}
+		inBubble(t, o, func(s *site) {
+			var seen []string
+			sockets := s.sockets(func(x *socketio.Socket) {
+				x.OnAnyOutgoing(func(event string, args []any) {
+					seen = append(seen, fmt.Sprint(event, " ", len(args), " ", args[:1]))
+				})
+			})
+			r := s.client()
+			<-sockets
+			synctest.Wait()
+			if err := tt.emit(s); err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			b.release()
+			synctest.Wait()
+			if !slices.Equal(seen, tt.want) {
+				t.Errorf("%s: seen %q, want %q", tt.name, seen, tt.want)
 			}
 			r.c.CloseNow()
 		})

@@ -3,6 +3,7 @@ package socketio
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"slices"
 
 	"github.com/parleyws/parley/parser"
@@ -88,14 +89,11 @@ func (o *outgoing) notifyLater(s *Socket) {
 	}
 	u := new(packet.Unit)
 	e := o.encoded()
-	if err := u.Read(parser.Event, e.Data, slices.Clone(e.Attachments), s.side().wire.limits); err != nil {
-		return // can't be: it was encoded or judged
+	whatever := parser.Limits{Attachments: len(e.Attachments), Arguments: math.MaxInt, Depth: math.MaxInt} // as it was sent
+	if u.Read(parser.Event, e.Data, slices.Clone(e.Attachments), whatever) != nil {
+		return // an argument looks like a placeholder, and is none: clients refuse it too
 	}
-	args, err := decodeAll(u)
-	if err != nil {
-		return // can't be either
-	}
-	name := string(u.Name())
+	name, args := string(u.Name()), readable(u)
 	s.dispatch(task{do: func() { s.notifyOutgoing(name, args) }})
 }
 
@@ -106,13 +104,20 @@ func (o *outgoing) notify(s *Socket) {
 	}
 	if o.unit != nil && o.args == nil {
 		own(o.unit) // the handlers may keep what they get
-		args, err := decodeAll(o.unit)
-		if err != nil {
-			return // can't be: it was judged
-		}
-		o.event, o.args = string(o.unit.Name()), args
+		o.event, o.args = string(o.unit.Name()), readable(o.unit)
 	}
 	s.notifyOutgoing(o.event, o.args)
+}
+
+// readable returns the arguments of u as far as encoding/json can read them. nil stands for
+// a number that no float64 holds, and for an argument that has one beside binary data, or
+// is nested deeper than 10,000.
+func readable(u *packet.Unit) []any {
+	args := make([]any, u.Len())
+	for i := range args {
+		_ = decode(u, i, &args[i])
+	}
+	return args
 }
 
 // own replaces the binary data of u, which is an adapter's, by copies.
