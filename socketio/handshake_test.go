@@ -3,7 +3,10 @@ package socketio_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,20 +47,46 @@ func TestHandshakeRead(t *testing.T) {
 
 // What can't be a handshake's is left out, or refused.
 func TestHandshakeReadOdd(t *testing.T) {
+	first, second := time.Unix(0, 0).UTC(), time.Unix(1, 0).UTC()
 	for _, tt := range []struct {
 		name, text string
 		time       time.Time
+		query      []string // the parameter a
 		ok         bool
 	}{
-		{"zone", `{"issued":0,"time":"Wed Nov 25 2026 04:08:15 GMT+0100 (Central European Standard Time)"}`, time.Date(2026, 11, 25, 3, 8, 15, 0, time.UTC), true},
-		{"no time", `{"issued":1000,"time":7}`, time.Unix(1, 0).UTC(), true},
-		{"nested query", `{"issued":1000,"query":{"a":{"b":"c"}}}`, time.Unix(1, 0).UTC(), true},
-		{"array", `[]`, time.Time{}, false},
-		{"address", `{"address":{}}`, time.Time{}, false},
+		{"zone", `{"issued":0,"time":"Wed Nov 25 2026 04:08:15 GMT+0100 (Central European Standard Time)"}`, time.Date(2026, 11, 25, 3, 8, 15, 0, time.UTC), nil, true},
+		{"no time", `{"issued":1000,"time":7}`, second, nil, true},
+		{"no such time", `{"issued":1000,"time":"Invalid Date"}`, second, nil, true},
+		{"nested query", `{"issued":1000,"query":{"a":{"b":"c"}}}`, second, []string{`{"b":"c"}`}, true},
+		{"nested in a list", `{"query":{"a":["b", {"c":"d"}]}}`, first, []string{`["b", {"c":"d"}]`}, true},
+		{"array", `[]`, time.Time{}, nil, false},
+		{"address", `{"address":{}}`, time.Time{}, nil, false},
 	} {
 		var h socketio.Handshake
-		if err := json.Unmarshal([]byte(tt.text), &h); (err == nil) != tt.ok || !h.Time.Equal(tt.time) {
-			t.Errorf("%s: %v, %v", tt.name, h.Time, err)
+		if err := json.Unmarshal([]byte(tt.text), &h); (err == nil) != tt.ok || !h.Time.Equal(tt.time) || !slices.Equal(h.Query["a"], tt.query) {
+			t.Errorf("%s: %v, %q, %v", tt.name, h.Time, h.Query, err)
 		}
+	}
+}
+
+// Address is the client's without the port, if there is one.
+func TestHandshakeAddress(t *testing.T) {
+	for remote, want := range map[string]string{
+		"192.0.2.1:1234": "192.0.2.1", "[2001:db8::1]:1234": "2001:db8::1", "@": "@",
+	} {
+		inBubble(t, nil, func(s *site) {
+			sockets := s.sockets(nil)
+			send := func(method, query, body string) string {
+				r := httptest.NewRequest(method, "/socket.io/?EIO=4&transport=polling"+query, strings.NewReader(body))
+				r.RemoteAddr = remote
+				w := httptest.NewRecorder()
+				s.io.ServeHTTP(w, r)
+				return w.Body.String()
+			}
+			send("POST", "&sid="+strings.Split(send("GET", "", ""), `"`)[3], "40")
+			if got := (<-sockets).Handshake().Address; got != want {
+				t.Errorf("%s: address %q, want %q", remote, got, want)
+			}
+		})
 	}
 }
