@@ -403,7 +403,7 @@ func TestLogOutgoing(t *testing.T) {
 			b.turn = nil
 			var seen []string
 			sockets := here.sockets(func(s *socketio.Socket) {
-				s.OnAnyOutgoing(func(event string, args []any) { seen = append(seen, fmt.Sprintf("%s %s", event, args[0])) })
+				s.OnAnyOutgoing(func(event string, args []any) { seen = append(seen, fmt.Sprintf("%s %s", event, args)) })
 			})
 			r := here.client()
 			<-sockets
@@ -414,7 +414,7 @@ func TestLogOutgoing(t *testing.T) {
 			there.io.Emit("there", []byte("y"))
 			b.release()
 			synctest.Wait()
-			if want := []string{"here x", "there y"}; !slices.Equal(seen, want) {
+			if want := []string{"here [x]", "there [y]"}; !slices.Equal(seen, want) {
 				t.Errorf("seen %q, want %q", seen, want)
 			}
 			r.c.CloseNow()

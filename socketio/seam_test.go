@@ -15,7 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio"
+	"github.com/parleyws/parley/socketio/internal/packet"
 )
 
 // twoNodes runs f with two nodes of a bus.
@@ -57,6 +59,53 @@ func TestLocalJudges(t *testing.T) {
 			t.Errorf("ServerSideEvent takes %q", data)
 		}
 	}
+}
+
+// Each node gives an event an offset of its own, and hands it to others without.
+func TestAdapterRecovery(t *testing.T) {
+	twoNodes(t, socketio.Options{Recovery: &socketio.Recovery{}}, func(here, there *site) {
+		clients := []*raw{here.client(), there.client()}
+		synctest.Wait()
+		if err := here.io.Emit("e", 1); err != nil {
+			t.Error(err)
+		}
+		for _, r := range clients {
+			if got, _ := offset(t, r.read()); got != `2["e",1]` {
+				t.Errorf("read %q", got)
+			}
+		}
+	})
+}
+
+// A strict parser judges where placeholders are in the events that it encodes.
+type strict struct {
+	packet.Text
+	t *testing.T
+}
+
+func (s strict) Encode(p *parser.Packet) ([]byte, [][]byte) {
+	var again packet.Unit
+	limits := parser.Limits{Attachments: 10, Arguments: 10, Depth: 10}
+	if p.Type == parser.Event && (again.Read(p.Type, p.Data, p.Binary, limits) != nil || !slices.Equal(again.Placeholders, p.Placeholders)) {
+		s.t.Errorf("%s with placeholders at %v", p.Data, p.Placeholders)
+	}
+	return s.Text.Encode(p)
+}
+
+// A Parser is told where placeholders are, also in events of other nodes.
+func TestAdapterPlaceholders(t *testing.T) {
+	twoNodes(t, socketio.Options{Parser: strict{t: t}}, func(here, there *site) {
+		clients := []*raw{here.client(), there.client()}
+		synctest.Wait()
+		if err := here.io.Emit("e", []byte("x"), 1, []any{[]byte("y")}); err != nil {
+			t.Error(err)
+		}
+		for _, r := range clients {
+			r.want(`52-["e",{"_placeholder":true,"num":0},1,[{"_placeholder":true,"num":1}]]`)
+			r.want("binary:x")
+			r.want("binary:y")
+		}
+	})
 }
 
 // A socket of another node can be called like one of this node.
