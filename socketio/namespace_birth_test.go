@@ -313,6 +313,38 @@ func TestFunctionKeepsDeciding(t *testing.T) {
 	})
 }
 
+// What becomes of a namespace while a function decides on its first client counts: one with
+// handlers of its own admits everybody, and that of a pattern has the pattern's handlers, and
+// not the function's.
+func TestNamespaceTakenMeanwhile(t *testing.T) {
+	for name, take := range map[string]func(s *site){
+		"own":     func(s *site) { s.io.Of("/x").OnConnect(func(x *socketio.Socket) { x.Emit("own") }) },
+		"pattern": func(s *site) { s.io.Of("/x").OnServerEvent("e", func(*socketio.ServerEvent) {}) },
+	} {
+		inBubble(t, nil, func(s *site) {
+			asked := 0
+			s.io.OfFunc(func(string, json.RawMessage) bool {
+				if asked++; asked == 1 {
+					take(s)
+				}
+				return asked < 9 // so that asking has an end
+			}).OnConnect(func(x *socketio.Socket) { x.Emit("function") })
+			if name == "pattern" {
+				s.io.OfPattern(regexp.MustCompile("^/x$")).OnConnect(func(x *socketio.Socket) { x.Emit("pattern") })
+			}
+			for range 2 {
+				r := s.dial()
+				r.connect("/x,")
+				r.want(fmt.Sprintf("2/x,[%q]", name))
+				r.wantNothing()
+			}
+			if asked != 1 {
+				t.Errorf("%s: the function was asked %d times", name, asked)
+			}
+		})
+	}
+}
+
 // The root is nobody's child.
 func TestRootIsNoChild(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
