@@ -123,7 +123,7 @@ func TestFailingAdapter(t *testing.T) {
 }
 
 // Where a namespace lacks its adapter, each call that is meant for other nodes too is an
-// error, and one for this node alone is none.
+// error, and one for this node alone is none. The log says once why.
 func TestAdapterMissing(t *testing.T) {
 	b := new(bus)
 	inBubble(t, &socketio.Options{Adapter: b.join}, func(s *site) {
@@ -147,6 +147,10 @@ func TestAdapterMissing(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s on this node: %v", name, err)
 			}
+		}
+		const want = `level=ERROR msg="socket.io: adapter failed" namespace=/x error="the broker is away"`
+		if got := s.log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, want) {
+			t.Errorf("log: %s", got)
 		}
 	})
 }
@@ -226,6 +230,37 @@ func TestForgottenAdapterHasTime(t *testing.T) {
 		synctest.Wait()
 		if had != 10*time.Second {
 			t.Errorf("it had %v", had)
+		}
+	})
+}
+
+// A prompt adapter has nothing left to send, and keeps the ctx of Close.
+type prompt struct {
+	socketio.Adapter
+	ctx *context.Context
+}
+
+func (p prompt) Close(ctx context.Context) error {
+	*p.ctx = ctx
+	return nil
+}
+
+// The ctx of an adapter's Close ends with Close, and so does whatever the adapter has begun
+// with it.
+func TestForgottenAdapterCtxEnds(t *testing.T) {
+	var ctx context.Context
+	adapter := func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := new(bus).join(l)
+		return prompt{a, &ctx}, err
+	}
+	inBubble(t, &socketio.Options{Adapter: adapter}, func(s *site) {
+		s.io.OfPattern(regexp.MustCompile("^/room$"))
+		r := s.dial()
+		r.connect("/room,")
+		r.cut()
+		synctest.Wait()
+		if ctx == nil || !errors.Is(ctx.Err(), context.Canceled) {
+			t.Errorf("ctx: %v", ctx)
 		}
 	})
 }

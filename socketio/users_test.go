@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/socketio"
 )
 
@@ -426,4 +427,5 @@ func TestRegister(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	io.Shutdown(ctx)
+	newServer(t, &socketio.Options{Engine: engineio.Options{Path: "/"}}).Register(http.NewServeMux()) // which has no other form
 }
