@@ -888,6 +888,14 @@ func TestClientFiles(t *testing.T) {
 			t.Errorf("without files: %d", status)
 		}
 	})
+	io := newServer(t, &socketio.Options{ClientFiles: files, Engine: engineio.Options{CORS: cors}})
+	for method, want := range map[string]string{"GET": "200 script", "OPTIONS": "204 "} { // and nothing is written after that
+		w := httptest.NewRecorder()
+		io.ServeHTTP(w, httptest.NewRequest(method, "/socket.io/socket.io.js", nil))
+		if got := fmt.Sprint(w.Code, " ", w.Body); got != want {
+			t.Errorf("%s: %q, want %q", method, got, want)
+		}
+	}
 	missing := &statusRecorder{ResponseRecorder: httptest.NewRecorder()}
 	newServer(t, &socketio.Options{ClientFiles: files}).ServeHTTP(missing, httptest.NewRequest("GET", "/socket.io/socket.io.min.js", nil))
 	if !slices.Equal(missing.codes, []int{404}) || missing.Header().Get("ETag") != "" {
