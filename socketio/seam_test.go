@@ -274,21 +274,30 @@ func (a *late) Close(context.Context) error {
 	return a.l.ServerSideEvent(socketio.Encoded{Data: []byte(`["late"]`)}, nil)
 }
 
-// Shutdown waits for the handlers of events that came until the adapter was closed.
+// Shutdown waits for the handlers of events that came until the adapter was closed, until its
+// ctx ends.
 func TestShutdownWaitsForServerEvents(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		io := newServer(t, &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
-			return &late{new(node), l}, nil
-		}})
-		handled := false // read without a lock: the detector sees whether Shutdown has waited
-		io.OnServerEvent("late", func(*socketio.ServerEvent) {
-			<-time.After(time.Minute)
-			handled = true
+	for patience, want := range map[time.Duration]error{time.Second: context.DeadlineExceeded, time.Hour: nil} {
+		synctest.Test(t, func(t *testing.T) {
+			io := newServer(t, &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+				return &late{new(node), l}, nil
+			}})
+			handled := false // read without a lock: the detector sees whether Shutdown has waited
+			io.OnServerEvent("late", func(*socketio.ServerEvent) {
+				<-time.After(time.Minute)
+				handled = true
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if err := io.Shutdown(ctx); !errors.Is(err, want) {
+				t.Errorf("Shutdown within %v: %v, want %v", patience, err, want)
+			}
+			if want == nil && !handled {
+				t.Error("Shutdown has not waited for the handler")
+			}
+			time.Sleep(time.Hour)
 		})
-		if err := io.Shutdown(t.Context()); err != nil || !handled {
-			t.Fatalf("%v, handled: %v", err, handled)
-		}
-	})
+	}
 }
 
 // A closer counts how often it was closed.

@@ -937,3 +937,42 @@ func TestShutdownWaits(t *testing.T) {
 		}
 	})
 }
+
+// A stuckWriter is the response to a client that does not read.
+type stuckWriter struct {
+	*httptest.ResponseRecorder
+	reads chan struct{} // closed once it does
+}
+
+func (w stuckWriter) Write(b []byte) (int, error) {
+	<-w.reads
+	return w.ResponseRecorder.Write(b)
+}
+
+// A leisurely ctx lets everybody else finish before it says whether it has ended.
+type leisurely struct{ context.Context }
+
+func (l leisurely) Done() <-chan struct{} {
+	synctest.Wait()
+	return l.Context.Done()
+}
+
+// Shutdown tells of a client that it could not wait for, also if nothing else was left to wait
+// for.
+func TestShutdownLeavesClient(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		w := stuckWriter{httptest.NewRecorder(), make(chan struct{})}
+		defer close(w.reads)
+		target := "/socket.io/" + s.poller().query
+		go s.io.ServeHTTP(w, httptest.NewRequest("GET", target, nil))
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(s.t.Context())
+		cancel()
+		for range 64 { // of what is ready a select takes any
+			if err := s.io.Shutdown(leisurely{ctx}); !errors.Is(err, context.Canceled) {
+				t.Errorf("Shutdown: %v", err)
+				break
+			}
+		}
+	})
+}
