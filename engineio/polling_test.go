@@ -196,20 +196,37 @@ func TestCutPOST(t *testing.T) {
 	})
 }
 
-// A body that never ends costs no more than a session that never answers.
+// A body that never ends, however short it says that it is, costs no more than a session that
+// never answers.
 func TestTricklingPOST(t *testing.T) {
-	inBubble(t, nil, func(s *site) {
-		sid := s.open()
-		time.Sleep(10 * time.Second)
-		start := time.Now()
-		rest, answer := s.postSlowly(s.t.Context(), sid)
-		defer rest.Close()
-		r := <-answer
-		if d := time.Since(start); d != 45*time.Second || r.status == 200 {
-			t.Errorf("answered %d %q after %v, want an error after 45 s", r.status, r.body, d)
-		}
-		s.wantEnd(engineio.PingTimeout)
-	})
+	for _, rest := range []string{
+		"Transfer-Encoding: chunked\r\n\r\n1\r\n4\r\n",
+		"Content-Length: 10\r\n\r\n4",
+		"Content-Length: 1\r\n\r\n",
+	} {
+		inBubble(t, nil, func(s *site) {
+			sid := s.open()
+			time.Sleep(10 * time.Second)
+			c, err := s.listener.DialContext(s.t.Context(), "", "")
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			defer c.Close()
+			start := time.Now()
+			c.SetDeadline(start.Add(time.Hour))
+			fmt.Fprintf(c, "POST /engine.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: example.com\r\n%s", sid, rest)
+			r, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Errorf("%q: %v", rest, err)
+				return
+			}
+			body, err := io.ReadAll(r.Body)
+			if d := time.Since(start); d != 45*time.Second || r.StatusCode != 400 || string(body) != badRequest || err != nil {
+				t.Errorf("%q: answered %d %q, %v after %v, want %q after 45 s", rest, r.StatusCode, body, err, d, badRequest)
+			}
+			s.wantEnd(engineio.PingTimeout)
+		})
+	}
 }
 
 // "POST of exactly application/octet-stream: 400, the session closes."
