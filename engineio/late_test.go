@@ -222,7 +222,7 @@ func TestClientMomentsEnd(t *testing.T) {
 }
 
 // A WebSocket that is probed for too long makes room for the next one, though the clock has not
-// rung for it yet.
+// rung for it yet. What has still come from the first one changes nothing then, nor does its end.
 func TestLateProbe(t *testing.T) {
 	s := newPolling(t, Limits{})
 	first, firstPeer := wstest.Pipe(nil)
@@ -232,11 +232,20 @@ func TestLateProbe(t *testing.T) {
 	s.probe = momentOf(time.Now())
 	s.mu.Unlock()
 	s.attach(second)
-	s.mu.Lock()
-	if s.probing != second {
-		t.Error("the second WebSocket is not probed")
+	for name, late := range map[string]func(){
+		"nothing":   func() {},
+		"2probe":    func() { s.received(first, conn.Message{Type: conn.Text, Payload: []byte("2probe")}) },
+		"a message": func() { s.received(first, conn.Message{Type: conn.Text, Payload: []byte("4a")}) },
+		"5":         func() { s.received(first, conn.Message{Type: conn.Text, Payload: []byte("5")}) },
+		"the end":   func() { s.lost(first, ErrClosed) },
+	} {
+		late()
+		s.mu.Lock()
+		if s.probing != second || s.state != probing || s.ws.Load() != nil {
+			t.Errorf("after %s of the first WebSocket the second one is not probed", name)
+		}
+		s.mu.Unlock()
 	}
-	s.mu.Unlock()
 	for _, c := range []*conn.Conn{firstPeer, secondPeer, first, second} {
 		c.CloseNow()
 		<-c.Done()
