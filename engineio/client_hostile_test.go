@@ -561,15 +561,20 @@ func TestClientNeverAnswered(t *testing.T) {
 }
 
 // The wait after Close is over when the POSTs have carried everything, or one is refused,
-// though a GET stays unanswered.
+// though a GET stays unanswered. Nothing is sent after a message that was refused.
 func TestClientCloseOver(t *testing.T) {
-	for _, answer := range []func(http.ResponseWriter, *http.Request){respond(200, "ok"), respond(502, html)} {
+	for _, tt := range []struct {
+		answer func(http.ResponseWriter, *http.Request)
+		posts  string
+	}{{respond(200, "ok"), "4a1"}, {respond(502, html), "4a"}} {
+		var posts strings.Builder
 		server := new(fake)
 		withFake(t, server, func(s *site) {
 			closed := make(chan struct{})
 			server.post = func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(&posts, r.Body)
 				<-closed
-				answer(w, r)
+				tt.answer(w, r)
 			}
 			r := s.mustConnect(pollingOnly)
 			r.c.Send(text("a"))
@@ -580,6 +585,9 @@ func TestClientCloseOver(t *testing.T) {
 			r.wantEnd(engineio.ForcedClose)
 			if d := time.Since(start); d != 0 {
 				t.Errorf("done %v after Close", d)
+			}
+			if posts.String() != tt.posts {
+				t.Errorf("POSTs %q, want %q", posts.String(), tt.posts)
 			}
 		})
 	}
