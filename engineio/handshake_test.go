@@ -2,12 +2,14 @@ package engineio_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/handshake"
+	"github.com/parleyws/parley/internal/pipe"
 )
 
 // "GET ?EIO=4&transport=polling opens a session: packet 0 and JSON with
@@ -172,6 +175,29 @@ func TestRefusedBody(t *testing.T) {
 			}
 			io.Copy(io.Discard, r.Body)
 		}
+	})
+	inBubble(t, o, func(s *site) { // and so does one of HTTP/2, which has other requests
+		l := pipe.Listen()
+		protocols := new(http.Protocols)
+		protocols.SetUnencryptedHTTP2(true)
+		web := &http.Server{Handler: s.server, Protocols: protocols}
+		go web.Serve(l)
+		dials := 0
+		transport := &http.Transport{Protocols: protocols, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dials++
+			return l.DialContext(ctx, network, address)
+		}}
+		s.http = &http.Client{Transport: transport}
+		for range 2 {
+			s.wantPost("abc", "4a", 400, unknownSession)
+			synctest.Wait()
+		}
+		if dials != 1 {
+			t.Errorf("HTTP/2: %d connections, want 1", dials)
+		}
+		transport.CloseIdleConnections()
+		web.Close()
+		l.Close()
 	})
 }
 
