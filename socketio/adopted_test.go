@@ -1,9 +1,12 @@
 package socketio
 
 import (
+	"context"
 	"errors"
 	"regexp"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // A namespace that is given a handler of server events while the first client comes by a
@@ -39,3 +42,43 @@ func TestRegisterAsksForNoAdapter(t *testing.T) {
 		t.Errorf("asked %d times, and %d times afterwards", before, asked)
 	}
 }
+
+// A namespace of a pattern that was forgotten is connected with other nodes again once it gets a
+// function, and not forgotten any more; unless Options.Adapter panics.
+func TestRegisterAfterForgotten(t *testing.T) {
+	for _, panics := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newServer(t, nil)
+			s.OfPattern(regexp.MustCompile("^/x$"))
+			asked := 0
+			s.o.Adapter = func(*Local) (Adapter, error) {
+				if asked++; asked == 2 && panics {
+					panic("no adapter")
+				}
+				return idle{}, nil
+			}
+			n := s.Of("/x")
+			time.Sleep(2 * lingerTime)
+			func() {
+				defer func() {
+					if v := recover(); (v != nil) != panics {
+						t.Errorf("panic: %v", v)
+					}
+				}()
+				n.OnServerEvent("event", func(*ServerEvent) {})
+			}()
+			time.Sleep(2 * lingerTime)
+			s.mu.Lock()
+			now := s.namespaces["/x"]
+			s.mu.Unlock()
+			if asked != 2 || (now == nil) != panics {
+				t.Errorf("panics: %t: asked %d times, forgotten: %t", panics, asked, now == nil)
+			}
+		})
+	}
+}
+
+// An idle Adapter does nothing.
+type idle struct{ Adapter }
+
+func (idle) Close(context.Context) error { return nil }
