@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"runtime"
@@ -28,6 +29,7 @@ func TestRecoveryMemory(t *testing.T) {
 			return []string{fmt.Sprint("room ", i), strings.Repeat("r", 200) + fmt.Sprint(i)}
 		}, nil},
 		{"attachments", func(int) []string { return nil }, []any{[]byte("x"), []byte("y"), []byte{}}},
+		{"long attachment", func(int) []string { return nil }, []any{bytes.Repeat([]byte("x"), 1000)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t, &Options{Recovery: &Recovery{EventBytes: most}})
