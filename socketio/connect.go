@@ -10,8 +10,19 @@ import (
 	"github.com/parleyws/parley/parser"
 )
 
-// fail ends the socket because of a panic.
-func (s *Socket) fail() { s.refuse(errInternal) }
+// fail ends the socket because of a panic. If Options.Parser panics as well, so that the
+// client can't be told, its connection is closed.
+func (s *Socket) fail() {
+	returned := false
+	defer func() {
+		if v := recover(); !returned {
+			s.namespace.server.o.Logger.Error("socket.io: Options.Parser panicked", "panic", v, "namespace", s.namespace.name, "socket", s.id)
+			s.session.Close()
+		}
+	}()
+	s.refuse(errInternal)
+	returned = true
+}
 
 // errInternal is what the client is told of a panic in middleware.
 var errInternal error = &Error{Message: "Internal error"}
@@ -152,7 +163,7 @@ func (s *Socket) enter() bool {
 }
 
 // refuse ends the socket. If the client has not been let in yet, it is told err.
-func (s *Socket) refuse(err error) { s.end(ServerNamespaceDisconnect, s.refusal(err)) }
+func (s *Socket) refuse(err error) { s.end(ServerNamespaceDisconnect, err) }
 
 // refusal returns the CONNECT_ERROR that tells a client of err.
 func (s *Socket) refusal(err error) *emission {

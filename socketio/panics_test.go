@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -120,22 +121,29 @@ func TestEndPanics(t *testing.T) {
 	})
 }
 
-// A fragile parser can't encode data that begins with a prefix.
+// A fragile parser fails to encode some packets.
 type fragile struct {
 	packet.Text
-	prefix string
+	fail func(*parser.Packet)
 }
 
 func (f fragile) Encode(p *parser.Packet) ([]byte, [][]byte) {
-	if strings.HasPrefix(string(p.Data), f.prefix) {
-		panic("parser")
-	}
+	f.fail(p)
 	return f.Text.Encode(p)
+}
+
+// panicsAt returns a parser that can't encode data that begins with a prefix.
+func panicsAt(prefix string) parser.Parser {
+	return fragile{fail: func(p *parser.Packet) {
+		if strings.HasPrefix(string(p.Data), prefix) {
+			panic("parser")
+		}
+	}}
 }
 
 // A parser that panics costs an event, and leaves no lock held.
 func TestParserPanics(t *testing.T) {
-	io := newServer(t, &socketio.Options{Recovery: &socketio.Recovery{}, Parser: fragile{prefix: `["x"`}})
+	io := newServer(t, &socketio.Options{Recovery: &socketio.Recovery{}, Parser: panicsAt(`["x"`)})
 	emit := func(event string) (panicked bool) {
 		defer func() { panicked = recover() != nil }()
 		io.Emit(event)
@@ -161,7 +169,7 @@ func TestParserPanics(t *testing.T) {
 // of OnDisconnect hear nothing of it.
 func TestParserPanicsInConnect(t *testing.T) {
 	for name, o := range map[string]*socketio.Options{"recovery": recovering, "no recovery": {}} {
-		inBubble(t, &socketio.Options{Recovery: o.Recovery, Parser: fragile{prefix: `{"sid":`}}, func(s *site) {
+		inBubble(t, &socketio.Options{Recovery: o.Recovery, Parser: panicsAt(`{"sid":`)}, func(s *site) {
 			s.io.Use(func(_ context.Context, x *socketio.Socket) error {
 				x.OnDisconnect(func(socketio.Reason) { t.Errorf("%s: the end was told", name) })
 				return nil
@@ -173,6 +181,55 @@ func TestParserPanicsInConnect(t *testing.T) {
 			r.wantNothing()
 			if s.io.Count() != 0 || len(sockets) != 0 {
 				t.Errorf("%s: %d sockets, %d have connected", name, s.io.Count(), len(sockets))
+			}
+		})
+	}
+}
+
+// If the parser can't tell a client of its end, the connection closes: the socket does not stay
+// behind, and the process lives.
+func TestParserPanicsAtEnd(t *testing.T) {
+	refuses := func(io *socketio.Server, _ func(socketio.Reason)) {
+		io.Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+	}
+	disconnects := func(io *socketio.Server, told func(socketio.Reason)) {
+		io.OnConnect(func(x *socketio.Socket) {
+			x.OnDisconnect(told)
+			x.OnEvent("x", func(*socketio.Event) error { x.Disconnect(false); return nil })
+		})
+	}
+	for name, row := range map[string]struct {
+		at     parser.Type
+		fail   func()
+		server func(io *socketio.Server, told func(socketio.Reason))
+		want   []socketio.Reason
+	}{
+		"refused, panic":       {parser.ConnectError, func() { panic("parser") }, refuses, nil},
+		"refused, Goexit":      {parser.ConnectError, runtime.Goexit, refuses, nil},
+		"disconnected, panic":  {parser.Disconnect, func() { panic("parser") }, disconnects, []socketio.Reason{socketio.ForcedClose}},
+		"disconnected, Goexit": {parser.Disconnect, runtime.Goexit, disconnects, []socketio.Reason{socketio.ForcedClose}},
+	} {
+		p := fragile{fail: func(p *parser.Packet) {
+			if p.Type == row.at {
+				row.fail()
+			}
+		}}
+		inBubble(t, &socketio.Options{Parser: p}, func(s *site) {
+			var told []socketio.Reason
+			row.server(s.io, func(r socketio.Reason) { told = append(told, r) })
+			r := s.dial()
+			r.send("0")
+			if row.at == parser.Disconnect {
+				r.read()
+				r.send(`2["x"]`)
+			}
+			r.wantClosed()
+			synctest.Wait()
+			if s.io.Count() != 0 || !slices.Equal(told, row.want) {
+				t.Errorf("%s: %d sockets are left, told %v, want %v", name, s.io.Count(), told, row.want)
+			}
+			if log := s.log.String(); strings.Count(log, "Options.Parser panicked") != 1 {
+				t.Errorf("%s: log %s", name, log)
 			}
 		})
 	}

@@ -186,11 +186,7 @@ func (s *Socket) Rooms() []string { return s.namespace.rooms.of(s) }
 // the client, with the message "Disconnected".
 func (s *Socket) Disconnect(connection bool) {
 	if !connection {
-		var refusal *emission
-		if s.now() == connecting {
-			refusal = s.refusal(errSentAway)
-		}
-		s.end(ServerNamespaceDisconnect, refusal)
+		s.end(ServerNamespaceDisconnect, errSentAway)
 		return
 	}
 	s.conn.mu.Lock()
@@ -248,14 +244,20 @@ func (s *Socket) mayComeBack(reason Reason) bool {
 func (s *Socket) close(reason Reason) { s.end(reason, nil) }
 
 // end ends the socket. If it is the server that sends the client away, the client is told
-// by a DISCONNECT, or by refusal if it has not been let in yet; nil is nothing. The socket's
+// by a DISCONNECT, or of refusal if it has not been let in yet; nil is nothing. The socket's
 // goroutine tells the handlers, after it has handled everything that came before the end; if
 // the server has disconnected the socket it drops the events that are left.
-func (s *Socket) end(reason Reason, refusal *emission) {
-	s.mu.Lock()
-	before := s.state
+func (s *Socket) end(reason Reason, refusal error) {
+	before := s.now()
 	if before == over {
+		return
+	}
+	// Options.Parser may panic here: the socket must not be over yet.
+	told := s.farewell(before, reason, refusal)
+	s.mu.Lock()
+	if s.state != before { // it was let in meanwhile, or is over
 		s.mu.Unlock()
+		s.end(reason, refusal)
 		return
 	}
 	s.state, s.reason = over, reason
@@ -271,12 +273,20 @@ func (s *Socket) end(reason Reason, refusal *emission) {
 	if s.mayComeBack(reason) {
 		s.namespace.keeper().lose(s)
 	}
-	told, sent := refusal, before == connected && reason == ServerNamespaceDisconnect
-	if sent {
-		told = s.namespace.server.wire.newControl(parser.Disconnect, s.namespace.name, nil)
-	}
+	sent := before == connected && reason == ServerNamespaceDisconnect
 	if s.conn.left(s, sent) && told != nil { // now the client may come back at once
 		s.conn.send(told)
 	}
 	s.dispatch(task{do: func() { s.ended(before == connected) }})
+}
+
+// farewell returns what tells the client that the socket ends, nil if nothing does.
+func (s *Socket) farewell(before socketState, reason Reason, refusal error) *emission {
+	switch {
+	case before == connecting && refusal != nil:
+		return s.refusal(refusal)
+	case before == connected && reason == ServerNamespaceDisconnect:
+		return s.namespace.server.wire.newControl(parser.Disconnect, s.namespace.name, nil)
+	}
+	return nil
 }
