@@ -91,6 +91,7 @@ func (c *connection) handle(u *packet.Unit) error {
 		s.acknowledged(u)
 	default:
 		s.close(ClientNamespaceDisconnect)
+		c.left(s, false) // if the server is about to send a DISCONNECT: the client may come back first
 		release(u)
 	}
 	return nil
@@ -157,18 +158,16 @@ func (c *connection) socket(namespace []byte) *Socket {
 	return nil
 }
 
-// addressed returns the connected socket in a namespace. It returns nil and no error if a
-// packet for the namespace may have crossed the DISCONNECT that the server has sent, or is
-// about to send: the client sent it before it knew, which is no violation.
+// addressed returns the socket in a namespace that the client has been let into. It returns
+// nil and no error if a packet for the namespace may have crossed the DISCONNECT that the
+// server has sent: the client sent it before it knew, which is no violation. Until the server
+// has sent it, such a packet finds the socket, which drops it.
 func (c *connection) addressed(namespace []byte) (*Socket, error) {
 	if s := c.socket(namespace); s != nil {
-		switch s.now() {
-		case connected:
-			return s, nil
-		case over:
-			return nil, nil
+		if s.now() == connecting {
+			return nil, errNotJoined
 		}
-		return nil, errNotJoined
+		return s, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"strings"
@@ -74,6 +75,42 @@ func TestAckMeetsEnd(t *testing.T) {
 		l.got.acknowledged(late)
 		if len(told) != 1 || told[0] != nil {
 			t.Errorf("told %v, want nil once", told)
+		}
+		l.close()
+	})
+}
+
+// A client may leave, and come back, while the server is about to send it away: that is no
+// second CONNECT, and the DISCONNECT, which it would take for the end of its new socket, is not
+// sent any more.
+func TestReturnMeetsDisconnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, nil)
+		l.c.Message([]byte("0"), false)
+		synctest.Wait()
+		l.poll()
+		old := l.got
+		old.OnEvent("x", func(*Event) error { t.Error("an event of the old socket is handled"); return nil })
+		handled := 0
+		err := old.expect(7, func(*packet.Unit) { // called when the socket is over, and still there
+			l.c.Message([]byte(`2["x"]`), false)
+			l.c.Message([]byte("37[]"), false)
+			l.c.Message([]byte("1"), false)
+			l.c.Message([]byte("0"), false)
+			synctest.Wait()
+			l.got.OnEvent("x", func(*Event) error { handled++; return nil })
+			l.c.Message([]byte(`2["x"]`), false)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		old.Disconnect(false)
+		synctest.Wait()
+		if got := l.poll(); l.got == old || got != fmt.Sprintf(`40{"sid":%q}`, l.got.ID()) {
+			t.Errorf("sent %q, the new socket is %s", got, l.got.ID())
+		}
+		if handled != 1 || !l.got.Connected() || l.c.server.Count() != 1 {
+			t.Errorf("%d events of the new socket were handled, it is connected: %t", handled, l.got.Connected())
 		}
 		l.close()
 	})
