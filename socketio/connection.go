@@ -161,7 +161,8 @@ func (c *connection) socket(namespace []byte) *Socket {
 // addressed returns the socket in a namespace that the client has been let into. It returns
 // nil and no error if a packet for the namespace may have crossed the DISCONNECT that the
 // server has sent: the client sent it before it knew, which is no violation. Until the server
-// has sent it, such a packet finds the socket, which drops it.
+// has sent it, such a packet finds the socket, which drops it. A packet that was being read as
+// the session ended is none either.
 func (c *connection) addressed(namespace []byte) (*Socket, error) {
 	if s := c.socket(namespace); s != nil {
 		if s.now() == connecting {
@@ -171,7 +172,7 @@ func (c *connection) addressed(namespace []byte) (*Socket, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.seldom != nil && slices.ContainsFunc(c.sent, func(name string) bool { return name == string(namespace) }) {
+	if c.closed || c.seldom != nil && slices.ContainsFunc(c.sent, func(name string) bool { return name == string(namespace) }) {
 		return nil, nil
 	}
 	return nil, errNotJoined

@@ -115,3 +115,17 @@ func TestReturnMeetsDisconnect(t *testing.T) {
 		l.close()
 	})
 }
+
+// A packet that the server was reading as the session ended is no violation, which would be
+// logged, of a client that has done nothing wrong.
+func TestPacketMeetsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, nil)
+		l.c.Message([]byte("0"), false)
+		synctest.Wait()
+		l.close()
+		if s, err := l.c.addressed([]byte("/")); s != nil || err != nil {
+			t.Errorf("%v, %v", s, err)
+		}
+	})
+}
