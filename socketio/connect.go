@@ -171,9 +171,12 @@ func (s *Socket) refusal(err error) *emission {
 	if e, ok := errors.AsType[*Error](err); ok {
 		answer = connectError{e.Message, e.Data}
 	}
-	if _, err := json.Marshal(answer.Data); err != nil {
-		s.namespace.server.o.Logger.Error("socket.io: data of an Error", "error", err)
-		answer.Data = nil
+	if answer.Data != nil {
+		data, err := json.Marshal(answer.Data)
+		if answer.Data = json.RawMessage(data); err != nil {
+			s.namespace.server.o.Logger.Error("socket.io: data of an Error", "error", err)
+			answer.Data = nil
+		}
 	}
 	return s.namespace.server.wire.newControl(parser.ConnectError, s.namespace.name, s.conn.dialect().refused(answer))
 }
