@@ -2,7 +2,9 @@ package socketio
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +46,24 @@ func TestBreath(t *testing.T) {
 			t.Errorf("the first event came %v after the answer, want 3 ms", gap)
 		}
 		c.CloseNow()
+		joins := time.Now()
+		poll := func(method, query, body string) string {
+			req, _ := http.NewRequest(method, "http://x/socket.io/?EIO=4&transport=polling"+query, strings.NewReader(body))
+			resp, err := (&http.Client{Transport: transport}).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			b, _ := io.ReadAll(resp.Body)
+			return string(b)
+		}
+		sid := "&sid=" + strings.Split(poll("GET", "", ""), `"`)[3]
+		poll("POST", sid, "40")
+		for !strings.Contains(poll("GET", sid, ""), `42["auth"]`) {
+		}
+		if took := time.Since(joins); took != 0 {
+			t.Errorf("on long-polling, where each answer is a moment of its own, the first event came after %v", took)
+		}
 		s.Shutdown(ctx)
 		web.Close()
 		l.Close()

@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"encoding/json"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -64,6 +65,29 @@ func TestConnectionEndsAll(t *testing.T) {
 	})
 }
 
+// A client whose connection ends while a function is asked whether it may join a namespace does
+// not join any more: nothing would ever end that socket.
+func TestConnectionEndsDuringConnect(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		gone := make(chan struct{})
+		s.io.OfFunc(func(string, json.RawMessage) bool { <-gone; return true }).Use(func(context.Context, *socketio.Socket) error {
+			t.Error("middleware is asked for a client that is gone")
+			return nil
+		})
+		r := s.client()
+		r.send("0/late,")
+		synctest.Wait()
+		s.io.DisconnectSockets(true)
+		r.want("1")
+		r.wantClosed()
+		close(gone)
+		synctest.Wait()
+		if names := s.io.Namespaces(); len(names) != 1 {
+			t.Errorf("namespaces %q are left", names)
+		}
+	})
+}
+
 // The times that a client has end with its connection: no violation is logged afterwards.
 func TestTimesEnd(t *testing.T) {
 	for name, do := range map[string]func(s *site){
@@ -120,6 +144,21 @@ func TestPacketsCrossDisconnect(t *testing.T) {
 		r.wantClosed()
 		if !strings.Contains(s.log.String(), "namespace that was not joined") {
 			t.Errorf("log: %s", s.log)
+		}
+	})
+}
+
+// That is so however often the client was sent away before, and came back.
+func TestPacketsCrossEveryDisconnect(t *testing.T) {
+	inBubble(t, &socketio.Options{Limits: socketio.Limits{Namespaces: 2}}, func(s *site) {
+		r := s.dial()
+		for range 5 {
+			r.connect("")
+			synctest.Wait()
+			s.io.DisconnectSockets(false)
+			r.want("1")
+			r.send(`2["in flight"]`)
+			r.wantNothing()
 		}
 	})
 }

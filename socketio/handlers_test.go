@@ -31,6 +31,9 @@ func TestHandlersNamed(t *testing.T) {
 			t.Errorf("%d handlers for a name that nobody asked for", len(got))
 		}
 		h.remove("event0")
+		if got := h.named(nil, nil); len(got) > 0 {
+			t.Errorf("%d handlers for the empty name once others were removed", len(got))
+		}
 		for i := range n {
 			want := 3
 			if i == 0 {

@@ -22,8 +22,9 @@ import (
 
 // A logbook is a log that can be looked at.
 type logbook struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	level slog.LevelVar // of the lines that it has
+	mu    sync.Mutex
+	b     bytes.Buffer
 }
 
 func (l *logbook) Write(p []byte) (int, error) {
@@ -64,7 +65,7 @@ func newSite(t *testing.T, o *socketio.Options) (s *site, end func()) {
 	if o != nil {
 		copied = *o
 	}
-	copied.Logger = slog.New(slog.NewTextHandler(s.log, nil))
+	copied.Logger = slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: &s.log.level}))
 	s.io = newServer(t, &copied)
 	l := pipe.Listen()
 	web := &http.Server{Handler: s.io}

@@ -434,6 +434,35 @@ func TestRoomWatcher(t *testing.T) {
 	})
 }
 
+// A RoomWatcher is told of the rooms that a socket leaves at its end before the handlers of
+// OnDisconnect are called, which may take their time, and also if a handler ends its goroutine.
+func TestRoomWatcherAtEnd(t *testing.T) {
+	w := new(watcher)
+	o := &socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := new(bus).join(l)
+		w.node = a.(*node)
+		return w, err
+	}}
+	inBubble(t, o, func(s *site) {
+		sockets, clients := people(s, "a", "b")
+		synctest.Wait()
+		w.took()
+		want := func(what string, closed ...string) {
+			t.Helper()
+			slices.Sort(closed)
+			if got, want := w.took(), []string{fmt.Sprint("[] ", closed)}; !slices.Equal(got, want) {
+				t.Errorf("%s: told %q, want %q", what, got, want)
+			}
+		}
+		a, b := sockets["a"], sockets["b"]
+		a.OnDisconnect(func(socketio.Reason) { want("OnDisconnect", a.ID(), "a") })
+		clients["a"].cut()
+		b.OnDisconnecting(func(socketio.Reason) { runtime.Goexit() })
+		clients["b"].cut()
+		want("a handler has ended its goroutine", b.ID(), "b", "all")
+	})
+}
+
 // A room that a socket joins and leaves before it is let in has neither got a first member
 // nor lost a last one. Somebody else's first member is told of, whatever else was going on.
 func TestRoomWatcherBeforeConnect(t *testing.T) {

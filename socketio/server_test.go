@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
 	"regexp"
 	"slices"
@@ -650,6 +651,35 @@ func TestReconnectNamespace(t *testing.T) {
 	})
 }
 
+// The log has which namespace was refused to whom, and why, at the level Debug: a client may ask
+// as often as it likes.
+func TestRefusedNamespaceLogs(t *testing.T) {
+	inBubble(t, &socketio.Options{Limits: socketio.Limits{Namespaces: 1}}, func(s *site) {
+		s.io.Of("/one")
+		r := s.client()
+		ask := func() string {
+			for _, name := range []string{"/none", "/one"} {
+				r.send("0" + name + ",")
+				r.read()
+			}
+			return s.log.String()
+		}
+		if log := ask(); log != "" {
+			t.Errorf("log %s", log)
+		}
+		s.log.level.Set(slog.LevelDebug)
+		log := ask()
+		for _, want := range []string{
+			`namespace refused" namespace="\"/none\"" error="there is no such namespace" address=`,
+			`namespace refused" namespace="\"/one\"" error="Limits.Namespaces exceeded" address=`,
+		} {
+			if !strings.Contains(log, want) {
+				t.Errorf("log %s, want %s", log, want)
+			}
+		}
+	})
+}
+
 // A client joins at most 32 namespaces, and can't make any.
 func TestNamespaceLimit(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
@@ -660,6 +690,9 @@ func TestNamespaceLimit(t *testing.T) {
 		}
 		r.send("0/n32,")
 		r.want(`4/n32,{"message":"Too many namespaces"}`)
+		if slices.Contains(s.io.Namespaces(), "/n32") {
+			t.Error("the namespace that was made for it is not forgotten")
+		}
 		r.send("0/other,")
 		r.want(`4/other,{"message":"Invalid namespace"}`)
 	})
