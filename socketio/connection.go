@@ -79,9 +79,7 @@ func (c *connection) handle(u *packet.Unit) error {
 	}
 	s, err := c.addressed(u.Namespace)
 	if s == nil {
-		if err == nil {
-			release(u)
-		}
+		release(u)
 		return err
 	}
 	switch u.Type {
