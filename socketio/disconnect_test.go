@@ -116,6 +116,25 @@ func TestReturnMeetsDisconnect(t *testing.T) {
 	})
 }
 
+// A client that leaves while the server is about to send it away, and does not come back, knows
+// of the end of its socket: what it sends to that afterwards is a violation.
+func TestLeavingMeetsDisconnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, nil)
+		l.c.Message([]byte("0"), false)
+		synctest.Wait()
+		err := l.got.expect(7, func(*packet.Unit) { l.c.Message([]byte("1"), false) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.got.Disconnect(false)
+		if _, err := l.c.addressed([]byte("/")); err != errNotJoined {
+			t.Errorf("error %v, want %v", err, errNotJoined)
+		}
+		l.close()
+	})
+}
+
 // A packet that the server was reading as the session ended is no violation, which would be
 // logged, of a client that has done nothing wrong.
 func TestPacketMeetsEnd(t *testing.T) {

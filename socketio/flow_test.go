@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio"
 )
 
@@ -178,6 +179,64 @@ func TestPacketsCrossEarlyDisconnect(t *testing.T) {
 		r.send(`2["in flight"]`)
 		r.wantNothing()
 		r.connect("")
+	})
+}
+
+// A client that was refused has never been in the namespace, so that no packet for that can have
+// crossed a DISCONNECT.
+func TestPacketsAfterRefusal(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		s.io.Use(func(context.Context, *socketio.Socket) error { return &socketio.Error{Message: "no"} })
+		r := s.dial()
+		r.send("0")
+		r.want(`4{"message":"no"}`)
+		r.send(`2["x"]`)
+		r.wantClosed()
+		if log := s.log.String(); !strings.Contains(log, "namespace that was not joined") {
+			t.Errorf("log %q", log)
+		}
+	})
+}
+
+// Middleware may close a client's connection. The namespaces that the client is in are told it,
+// and that which it is not in yet is not.
+func TestConnectionClosedInMiddleware(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		s.io.Of("/other").Use(func(_ context.Context, x *socketio.Socket) error {
+			x.Disconnect(true)
+			return nil
+		})
+		r := s.client()
+		r.send("0/other,")
+		r.want("1")
+		r.wantClosed()
+	})
+}
+
+// A client that is let in while it is about to be refused is let in, and then sent away.
+func TestLetInAsItIsSentAway(t *testing.T) {
+	var entered, refusing chan struct{}
+	p := fragile{fail: func(p *parser.Packet) {
+		if p.Type == parser.ConnectError {
+			close(refusing)
+			<-entered
+		}
+	}}
+	inBubble(t, &socketio.Options{Parser: p}, func(s *site) {
+		entered, refusing = make(chan struct{}), make(chan struct{})
+		s.io.Use(func(_ context.Context, x *socketio.Socket) error {
+			go x.Disconnect(false)
+			<-refusing
+			return nil
+		})
+		s.io.OnConnect(func(*socketio.Socket) { close(entered) })
+		r := s.client()
+		r.want("1")
+		r.send(`2["in flight"]`)
+		r.wantNothing()
+		if n := s.io.Count(); n != 0 {
+			t.Errorf("%d sockets are left", n)
+		}
 	})
 }
 

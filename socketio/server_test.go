@@ -89,6 +89,9 @@ func TestViolations(t *testing.T) {
 			if reason != socketio.ForcedClose && packets[0] != "1" {
 				t.Errorf("%.40q: reason %q", packets, reason)
 			}
+			if log := s.log.String(); !strings.Contains(log, "socket.io: connection closed") {
+				t.Errorf("%.40q: log %q", packets, log)
+			}
 		})
 	}
 }
@@ -106,6 +109,9 @@ func TestEventDuringMiddleware(t *testing.T) {
 			r.send("0")
 			r.send(p)
 			r.wantClosed()
+			if log := s.log.String(); !strings.Contains(log, "namespace that was not joined") {
+				t.Errorf("%s: log %q", p, log)
+			}
 		})
 	}
 }
