@@ -102,9 +102,16 @@ func (c *connection) connect(u *packet.Unit) error {
 }
 
 // join makes the client join a namespace, or tells it why it may not.
+//
+// A client that gives up before it is let in has no DISCONNECT to send: it has not joined. If it
+// asks again, its new socket takes the place of the old one, which is answered no more.
 func (c *connection) join(name string, auth json.RawMessage) error {
-	if c.socket([]byte(name)) != nil {
-		return errJoinedTwice
+	if s := c.socket([]byte(name)); s != nil {
+		if s.now() == connected {
+			return errJoinedTwice
+		}
+		s.close(ClientNamespaceDisconnect)
+		c.left(s, false) // if the server is about to send it away
 	}
 	n := c.server.lookup(name, auth)
 	if n == nil {
