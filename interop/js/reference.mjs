@@ -137,6 +137,8 @@ io.of("/early").use((socket, next) => {
   next(socket.handshake.auth.token === "wrong" ? new Error("too early") : undefined);
 }).on("connection", serve);
 
+io.of("/late").use((socket, next) => setTimeout(next, 200)).on("connection", serve);
+
 const [host, port] = flags.addr.split(":");
 web.listen(Number(port), host, () => console.error(`listening on http://${host}:${web.address().port}`));
 process.on("SIGTERM", () => {

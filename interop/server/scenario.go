@@ -41,6 +41,12 @@ func newServer(o *socketio.Options) (*socketio.Server, error) {
 		return nil
 	})
 	early.OnConnect(w.serve)
+	late := io.Of("/late")
+	late.Use(func(context.Context, *socketio.Socket) error {
+		time.Sleep(200 * time.Millisecond)
+		return nil
+	})
+	late.OnConnect(w.serve)
 	members := io.Of("/members")
 	members.Use(func(_ context.Context, s *socketio.Socket) error {
 		auth, err := socketio.Auth[struct{ Token string }](s)

@@ -56,6 +56,21 @@ async function comesBack(t, between, server, end, want) {
 }
 
 export const checks = [
+  {
+    name: "a page's component that is mounted twice at once, while the middleware runs",
+    async run(t) {
+      const socket = await t.connect();
+      const late = socket.io.socket("/late"); // asks
+      late.disconnect(); // which the server is not told: the socket has not connected
+      const connected = next(late, "connect");
+      late.connect();
+      await connected;
+      const [{ id }] = await ask(late, "who");
+      assert.ok(id);
+      assert.ok(socket.connected);
+      late.disconnect();
+    },
+  },
   ends("the client leaves", (socket) => socket.disconnect(),
     { client: "io client disconnect", server: "client namespace disconnect" }),
   ends("the client closes its connection", (socket) => socket.io.engine.close(),
