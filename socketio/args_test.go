@@ -238,6 +238,42 @@ func received(t *testing.T, e *encoder) *packet.Unit {
 	return &u
 }
 
+// What a client has written must not be able to lead those to whom it is passed on, beside binary
+// data, to binary data of its choice, or to none: that would end their connections.
+func TestEncodeMisleading(t *testing.T) {
+	data := []byte("x")
+	object := func(key string, value, num any) map[string]any { return map[string]any{key: value, "num": num} }
+	for _, tt := range []struct {
+		args []any
+		want error
+	}{
+		{[]any{data, object("_placeholder", true, 0)}, errMisleading},
+		{[]any{data, object("_placeholder", true, 1)}, errMisleading},
+		{[]any{data, object("_placeholder", true, "0")}, errMisleading},
+		{[]any{object("_placeholder", true, 0), data}, errMisleading},
+		{[]any{[]any{map[string]any{"_placeholder": true, "num": 0, "data": data}}}, errMisleading},
+		{[]any{data, json.RawMessage(`{"_\u0070laceholder":true,"num":0}`)}, errMisleading},
+		{[]any{data, json.RawMessage(`{"_placeholder":false,"_placeholder":true,"num":0}`)}, errMisleading},
+		{[]any{data, json.RawMessage(`{"_placeholder":true,"_placeholder":false,"num":0}`)}, nil},
+		{[]any{data, object("_placeholder", false, 0), data}, nil},
+		{[]any{data, object("placeholder", true, 0)}, nil},
+		{[]any{data, "_placeholder", `{"_placeholder":true,"num":0}`}, nil},
+		{[]any{data, map[string]any{"_placeholder": data, "\u2028": 0}}, nil},
+		{[]any{object("_placeholder", true, 0)}, nil}, // data, as nothing is binary
+	} {
+		e, err := text.newEncoder("/", func(e *encoder) error { return e.array(tt.args) })
+		if !errors.Is(err, tt.want) || err != nil && tt.want == nil {
+			t.Errorf("%v: %v, want %v", tt.args, err, tt.want)
+		}
+		if err == nil {
+			e.release()
+		}
+		if _, err := text.answer(tt.args); !errors.Is(err, tt.want) || err != nil && tt.want == nil {
+			t.Errorf("answer of %v: %v, want %v", tt.args, err, tt.want)
+		}
+	}
+}
+
 func TestEncodeLimit(t *testing.T) {
 	many := make([][]byte, text.limits.Attachments+1)
 	for i := range many {

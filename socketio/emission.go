@@ -41,7 +41,11 @@ func (w *wire) newEncoder(namespace string, fill func(*encoder) error) (*encoder
 	e.limit = w.limits.Attachments
 	e.start = packet.Headroom + len(namespace)
 	e.buf = append(e.buf[:0], make([]byte, e.start)...)
-	if err := fill(e); err != nil {
+	err := fill(e)
+	if err == nil && !w.parser.Binary() { // others have no placeholders on the wire
+		err = e.check(e.start)
+	}
+	if err != nil {
 		e.release()
 		return nil, err
 	}

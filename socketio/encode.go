@@ -15,6 +15,7 @@ import (
 var (
 	errManyAttachments = errors.New("socket.io: more attachments than Limits.Attachments")
 	errReservedName    = errors.New("socket.io: event name is reserved")
+	errMisleading      = errors.New("socket.io: beside binary data, an object whose _placeholder is true")
 )
 
 // An encoder writes arguments as JSON and collects the binary data in them. It
@@ -136,6 +137,16 @@ func (e *encoder) placeholder(data []byte) error {
 	span := parser.Span{Start: start - e.start, End: len(e.buf) - e.start}
 	p.Placeholders = append(p.Placeholders, parser.Placeholder{Span: span, Num: num})
 	p.Binary = append(p.Binary, data)
+	return nil
+}
+
+// check returns an error if the JSON from start on has an object that readers would take for a
+// placeholder, though it is none: they would put binary data there, or close the connection.
+func (e *encoder) check(start int) error {
+	p := &e.packet
+	if len(p.Binary) > 0 && packet.Misleads(e.buf[start:], len(p.Binary), p.Placeholders) {
+		return errMisleading
+	}
 	return nil
 }
 

@@ -448,9 +448,6 @@ func TestOutgoingUnreadable(t *testing.T) {
 		{"late, deep", &socketio.Recovery{}, func(s *site) error {
 			return s.io.Emit("e", json.RawMessage(strings.Repeat("[", socketio.MaxDepth)+strings.Repeat("]", socketio.MaxDepth)))
 		}, []string{"e 1 [" + strings.Repeat("[", socketio.MaxDepth) + strings.Repeat("]", socketio.MaxDepth) + "]"}},
-		{"late, what no client takes", &socketio.Recovery{}, func(s *site) error {
-			return s.io.Emit("e", []byte("x"), map[string]any{"_placeholder": true, "num": 1})
-		}, nil},
 	} {
 		b := &logBus{late: true}
 		o := &socketio.Options{Recovery: tt.r, Adapter: func(l *socketio.Local) (socketio.Adapter, error) {

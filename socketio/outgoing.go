@@ -90,9 +90,7 @@ func (o *outgoing) notifyLater(s *Socket) {
 	u := new(packet.Unit)
 	e := o.encoded()
 	whatever := parser.Limits{Attachments: len(e.Attachments), Arguments: math.MaxInt, Depth: math.MaxInt} // as it was sent
-	if u.Read(parser.Event, e.Data, slices.Clone(e.Attachments), whatever) != nil {
-		return // an argument looks like a placeholder, and is none: clients refuse it too
-	}
+	_ = u.Read(parser.Event, e.Data, slices.Clone(e.Attachments), whatever)                                // it was encoded, or read, before
 	name, args := string(u.Name()), readable(u)
 	s.dispatch(task{do: func() { s.notifyOutgoing(name, args) }})
 }
@@ -130,7 +128,11 @@ func own(u *packet.Unit) {
 // answer returns arg as an answer to other nodes.
 func (w *wire) answer(arg any) (Encoded, error) {
 	e := encoder{limit: w.limits.Attachments}
-	if err := e.value(arg); err != nil {
+	err := e.value(arg)
+	if err == nil {
+		err = e.check(0)
+	}
+	if err != nil {
 		return Encoded{}, err
 	}
 	return Encoded{Data: e.buf, Attachments: e.packet.Binary, Placeholders: e.packet.Placeholders}, nil

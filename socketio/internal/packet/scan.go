@@ -2,6 +2,8 @@ package packet
 
 import (
 	"bytes"
+	"math"
+	"slices"
 
 	"github.com/parleyws/parley/parser"
 )
@@ -14,6 +16,16 @@ type scanner struct {
 	depth        int // the greatest depth
 	attachments  int // of the packet; 0: an object like a placeholder is data
 	placeholders []parser.Placeholder
+}
+
+// Misleads reports whether JSON that goes with attachments has other objects that a reader
+// takes for placeholders than those in the list.
+func Misleads(data []byte, attachments int, placeholders []parser.Placeholder) bool {
+	if bytes.Count(data, []byte("_placeholder")) == len(placeholders) && !bytes.Contains(data, []byte(`\u`)) {
+		return false // the usual case; a name may be written with escapes
+	}
+	s := scanner{b: data, depth: math.MaxInt, attachments: attachments}
+	return s.value(1) != nil || !slices.Equal(s.placeholders, placeholders)
 }
 
 // peek returns the next byte, 0 at the end.
