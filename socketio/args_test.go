@@ -274,6 +274,25 @@ func TestEncodeMisleading(t *testing.T) {
 	}
 }
 
+// A parser that puts binary data into its own message needs no placeholders there, and so nothing
+// is misleading.
+func TestEncodeNotMisleading(t *testing.T) {
+	w := text
+	w.parser = binaryParser{}
+	e, err := w.newEncoder("/", func(e *encoder) error {
+		return e.array([]any{[]byte("x"), map[string]any{"_placeholder": true, "num": 1}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.release()
+}
+
+// A binaryParser makes binary messages.
+type binaryParser struct{ parser.Parser }
+
+func (binaryParser) Binary() bool { return true }
+
 func TestEncodeLimit(t *testing.T) {
 	many := make([][]byte, text.limits.Attachments+1)
 	for i := range many {

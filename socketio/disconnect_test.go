@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -82,35 +83,64 @@ func TestAckMeetsEnd(t *testing.T) {
 
 // A client may leave, and come back, while the server is about to send it away: that is no
 // second CONNECT, and the DISCONNECT, which it would take for the end of its new socket, is not
-// sent any more.
+// sent any more. A client that has not heard of its old socket comes back without leaving.
 func TestReturnMeetsDisconnect(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newLocal(t, nil)
-		l.c.Message([]byte("0"), false)
-		synctest.Wait()
-		l.poll()
-		old := l.got
-		old.OnEvent("x", func(*Event) error { t.Error("an event of the old socket is handled"); return nil })
-		handled := 0
-		err := old.expect(7, func(*packet.Unit) { // called when the socket is over, and still there
-			l.c.Message([]byte(`2["x"]`), false)
-			l.c.Message([]byte("37[]"), false)
-			l.c.Message([]byte("1"), false)
+	for _, leaves := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLocal(t, nil)
 			l.c.Message([]byte("0"), false)
 			synctest.Wait()
-			l.got.OnEvent("x", func(*Event) error { handled++; return nil })
-			l.c.Message([]byte(`2["x"]`), false)
+			l.poll()
+			old := l.got
+			old.OnEvent("x", func(*Event) error { t.Error("an event of the old socket is handled"); return nil })
+			handled := 0
+			err := old.expect(7, func(*packet.Unit) { // called when the socket is over, and still there
+				l.c.Message([]byte(`2["x"]`), false)
+				l.c.Message([]byte("37[]"), false)
+				if leaves {
+					l.c.Message([]byte("1"), false)
+				}
+				l.c.Message([]byte("0"), false)
+				synctest.Wait()
+				l.got.OnEvent("x", func(*Event) error { handled++; return nil })
+				l.c.Message([]byte(`2["x"]`), false)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			old.Disconnect(false)
+			synctest.Wait()
+			if got := l.poll(); l.got == old || got != fmt.Sprintf(`40{"sid":%q}`, l.got.ID()) {
+				t.Errorf("leaves: %t: sent %q, the new socket is %s", leaves, got, l.got.ID())
+			}
+			if handled != 1 || !l.got.Connected() || l.c.server.Count() != 1 {
+				t.Errorf("leaves: %t: %d events of the new socket were handled, it is connected: %t", leaves, handled, l.got.Connected())
+			}
+			l.close()
+		})
+	}
+}
+
+// If it may not come back it has left: what it sends then is a violation.
+func TestReturnRefusedMeetsDisconnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocal(t, nil)
+		may := true
+		var got *Socket
+		l.c.server.OfFunc(func(string, json.RawMessage) bool { return may }).OnConnect(func(s *Socket) { got = s })
+		l.c.Message([]byte("0/x,"), false)
+		synctest.Wait()
+		err := got.expect(7, func(*packet.Unit) {
+			may = false
+			l.c.Message([]byte("0/x,"), false)
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		old.Disconnect(false)
+		got.Disconnect(false)
 		synctest.Wait()
-		if got := l.poll(); l.got == old || got != fmt.Sprintf(`40{"sid":%q}`, l.got.ID()) {
-			t.Errorf("sent %q, the new socket is %s", got, l.got.ID())
-		}
-		if handled != 1 || !l.got.Connected() || l.c.server.Count() != 1 {
-			t.Errorf("%d events of the new socket were handled, it is connected: %t", handled, l.got.Connected())
+		if _, err := l.c.addressed([]byte("/x")); err != errNotJoined {
+			t.Errorf("error %v, want %v", err, errNotJoined)
 		}
 		l.close()
 	})
