@@ -279,6 +279,49 @@ func TestParseAllocs(t *testing.T) {
 	}
 }
 
+// Misleads tells of objects that a reader takes for placeholders though they are none, or takes
+// for others, and of nothing else.
+func TestMisleads(t *testing.T) {
+	for _, tt := range []struct {
+		data string // of two attachments; _0 and _1 stand for placeholders
+		want bool
+	}{
+		{`["e",_0,_1]`, false},
+		{`["e",_1,{"a":[_0]}]`, false},
+		{`["e",_0,_1,"_placeholder"]`, false},
+		{`["e",_0,_1,"\u005f"]`, false},
+		{`["e",_0,_1,{"_placeholder":false,"num":0}]`, false},
+		{`["e",_0,_1,{"_placeholder":true,"num":0}]`, true},
+		{`["e",_0,_1,{"_placeholder":true,"num":2}]`, true},
+		{`["e",_0,_1,{"_placeholder":true}]`, true},
+		{`["e",_0,_1,{"\u005fplaceholder":true,"num":1}]`, true},
+		{`["e",_0,_1,{"\u005fplaceholder":true,"num":2}]`, true},
+		{`["e",{"_placeholder":true,"num":0,"a":_0},_1]`, true},
+		{`["e",{"\u005fplaceholder":true,"num":1,"a":_0},_1]`, true},
+	} {
+		var data []byte
+		var list []parser.Placeholder
+		for rest := tt.data; rest != ""; {
+			before, after, found := strings.Cut(rest, "_")
+			data = append(data, before...)
+			rest = after
+			switch {
+			case !found:
+			case after[0] == '0' || after[0] == '1':
+				start, num := len(data), int(after[0]-'0')
+				data = parser.AppendPlaceholder(data, num)
+				list = append(list, parser.Placeholder{Span: parser.Span{Start: start, End: len(data)}, Num: num})
+				rest = after[1:]
+			default:
+				data = append(data, '_')
+			}
+		}
+		if got := packet.Misleads(data, 2, list); got != tt.want {
+			t.Errorf("%s: %t, want %t", tt.data, got, tt.want)
+		}
+	}
+}
+
 func FuzzPacket(f *testing.F) {
 	for _, tt := range legalPackets {
 		f.Add([]byte(tt.wire))
