@@ -8,7 +8,6 @@
 // equivalent, or about nothing but speed or memory. Those that were judged to be so are listed
 // in the file of -judged, each group after a line that begins with "# " and gives the reason.
 // A line there that names no mutant is an error. The exit status is 1 if another one lives.
-// Those that were seen alive and that nobody has judged yet are in alive.txt, for -of.
 //
 // A test is given to a mutant only if it reaches what is changed, and quick tests go first; see
 // suite. Mutants share programs as far as they don't overlap; see schema. So trying one takes
