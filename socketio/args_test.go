@@ -131,7 +131,7 @@ func TestEncode(t *testing.T) {
 		{"its own JSON", []any{stubborn("x"), []any{stubborn("y")}}, `["x",["y"]]`, nil},
 		{"may be omitted", []any{maybe{}, maybe{[]byte("x"), nil}, maybe{nil, []byte{}}}, `[{},{"data":` + hold(0) + `},{}]`, bin("x")},
 		{"may be omitted, but never empty", []any{struct {
-			In Inner `json:",omitempty"`
+			In any `json:",omitempty"`
 		}{Inner{[]byte("x")}}}, `[{"In":{"data":` + hold(0) + `}}]`, bin("x")},
 		{"zero by its own word", []any{drawer{Blob: blob{}, Folder: Folder{[]byte{}}, To: &Folder{[]byte{}}, Is: blob{}}}, `[{"plain":null}]`, nil},
 		{"zero without a word of its own", []any{drawer{Any: blob{}, Kept: []byte{}, Plain: blob{}}},
