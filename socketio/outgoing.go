@@ -89,8 +89,9 @@ func (o *outgoing) notifyLater(s *Socket) {
 	}
 	u := new(packet.Unit)
 	e := o.encoded()
-	whatever := parser.Limits{Attachments: len(e.Attachments), Arguments: math.MaxInt, Depth: math.MaxInt} // as it was sent
-	_ = u.Read(parser.Event, e.Data, slices.Clone(e.Attachments), whatever)                                // it was encoded, or read, before
+	// It was encoded, or read, before: this can't fail.
+	limits := parser.Limits{Attachments: len(e.Attachments), Arguments: math.MaxInt, Depth: math.MaxInt}
+	_ = u.Read(parser.Event, e.Data, slices.Clone(e.Attachments), limits)
 	name, args := string(u.Name()), readable(u)
 	s.dispatch(task{do: func() { s.notifyOutgoing(name, args) }})
 }
