@@ -86,7 +86,7 @@ func withReceiver(t *testing.T, o *engineio.Options, receive func(e echo) engine
 		f(s)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := s.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		if err := s.server.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)
 		}
 		transport.CloseIdleConnections()
