@@ -84,7 +84,7 @@ func withReceiver(t *testing.T, o *engineio.Options, receive func(e echo) engine
 		transport := &http.Transport{DialContext: s.listener.DialContext, DisableCompression: true}
 		s.http = &http.Client{Transport: transport}
 		f(s)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // some receivers need one
 		defer cancel()
 		if err := s.server.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)

@@ -73,7 +73,7 @@ func newSite(t *testing.T, o *socketio.Options) (s *site, end func()) {
 	transport := &http.Transport{DialContext: l.DialContext, DisableCompression: true}
 	s.http = &http.Client{Transport: transport}
 	return s, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // some handlers need one
 		defer cancel()
 		if err := s.io.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)
