@@ -74,7 +74,7 @@ func (t *trial) run(ctx context.Context) (*outcome, error) {
 	} else {
 		err = t.testClient(ctx, w)
 	}
-	if cause := context.Cause(ctx); err != nil && cause != nil {
+	if cause := context.Cause(ctx); cause != nil { // also if wstest has ended well before it was told to
 		err = cause
 	}
 	if err != nil {
