@@ -89,7 +89,7 @@ func (c *connection) handle(u *packet.Unit) error {
 		s.acknowledged(u)
 	default:
 		s.close(ClientNamespaceDisconnect)
-		c.left(s, false) // if the server is about to send a DISCONNECT: the client may come back first
+		c.left(s, false, nil) // if the server is about to send a DISCONNECT: the client may come back first
 		release(u)
 	}
 	return nil
@@ -111,7 +111,7 @@ func (c *connection) join(name string, auth json.RawMessage) error {
 			return errJoinedTwice
 		}
 		s.close(ClientNamespaceDisconnect)
-		c.left(s, false) // if the server is about to send it away
+		c.left(s, false, nil) // if the server is about to send it away
 	}
 	n := c.server.lookup(name, auth)
 	if n == nil {
@@ -201,18 +201,24 @@ func (c *connection) stopTimer() {
 	}
 }
 
-// left takes s off the connection, and returns whether it was there. sent says that it is
-// the server that disconnects the client.
-func (c *connection) left(s *Socket, sent bool) bool {
+// left takes s off the connection. sent says that it is the server that disconnects the
+// client. told is what tells the client of the end; nil is nothing. left sends told with mu
+// held, so that it precedes the answer to the client's next CONNECT: after that, the client
+// would take it for the end of its next socket. If s has been taken off before, the client
+// knows of the end, and left sends nothing.
+func (c *connection) left(s *Socket, sent bool, told *emission) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := len(c.sockets)
 	c.sockets = slices.DeleteFunc(c.sockets, func(x *Socket) bool { return x == s })
 	if len(c.sockets) == before {
-		return false
+		return
+	}
+	if told != nil {
+		c.send(told)
 	}
 	if !sent {
-		return true
+		return
 	}
 	if c.seldom == nil {
 		c.seldom = new(seldom)
@@ -220,7 +226,6 @@ func (c *connection) left(s *Socket, sent bool) bool {
 	if len(c.sent) < c.server.o.Limits.Namespaces {
 		c.sent = append(c.sent, s.namespace.name)
 	}
-	return true
 }
 
 // send sends a packet. It ignores an error, which means that the session has

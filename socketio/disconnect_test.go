@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/parleyws/parley/engineio"
 	"github.com/parleyws/parley/socketio/internal/packet"
@@ -177,4 +179,34 @@ func TestPacketMeetsEnd(t *testing.T) {
 			t.Errorf("%v, %v", s, err)
 		}
 	})
+}
+
+// Whoever finds that a socket is not there any more sends what comes after its DISCONNECT. A
+// CONNECT that went out before it would be ended by it, for the client alone.
+func TestDisconnectComesFirst(t *testing.T) {
+	l := newLocal(t, nil)
+	connected := make(chan *Socket)
+	l.c.server.OnConnect(func(s *Socket) { connected <- s })
+	l.c.Message([]byte("0"), false)
+	s := <-connected
+	l.poll()
+	var g sync.WaitGroup
+	l.c.mu.Lock()
+	g.Go(func() { s.Disconnect(false) })
+	time.Sleep(5 * time.Millisecond) // it waits for mu
+	g.Go(func() {
+		l.c.mu.Lock()
+		defer l.c.mu.Unlock()
+		l.c.session.Send(engineio.NewMessage([]byte("next"), false))
+	})
+	time.Sleep(5 * time.Millisecond) // this waits too
+	l.c.mu.Unlock()
+	l.c.mu.Lock() // before those: now mu goes from one to the next without delay
+	time.Sleep(5 * time.Millisecond)
+	l.c.mu.Unlock()
+	g.Wait()
+	if got, want := l.poll(), "41\x1e4next"; got != want {
+		t.Errorf("sent %q, want %q", got, want)
+	}
+	l.close()
 }

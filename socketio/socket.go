@@ -273,10 +273,7 @@ func (s *Socket) end(reason Reason, refusal error) {
 	if s.mayComeBack(reason) {
 		s.namespace.keeper().lose(s)
 	}
-	sent := before == connected && reason == ServerNamespaceDisconnect
-	if s.conn.left(s, sent) && told != nil { // now the client may come back at once
-		s.conn.send(told)
-	}
+	s.conn.left(s, before == connected && reason == ServerNamespaceDisconnect, told) // the client may come back at once
 	s.dispatch(task{do: func() { s.ended(before == connected) }})
 }
 

@@ -29,7 +29,7 @@ func TestSentAwaySteady(t *testing.T) {
 		if row.known {
 			c.sockets = append(c.sockets, s)
 		}
-		c.left(s, row.sent)
+		c.left(s, row.sent, nil)
 		remembered := 0
 		if c.seldom != nil {
 			remembered = len(c.sent)
