@@ -24,13 +24,11 @@ type Encoded struct {
 
 // Encode returns v as JSON with its binary data, as the argument of an event: a []byte
 // anywhere in v becomes an attachment, which is shared. It is for what adapters send
-// beside events, such as RemoteSocket.Data.
+// beside events, such as RemoteSocket.Data. Like
+// Emitter.Emit it refuses an object that would be taken for a placeholder beside such data.
 func Encode(v any) (Encoded, error) {
-	e := encoder{limit: maxAttachments}
-	if err := e.value(v); err != nil {
-		return Encoded{}, err
-	}
-	return Encoded{Data: e.buf, Attachments: e.packet.Binary, Placeholders: e.packet.Placeholders}, nil
+	w := wire{limits: parser.Limits{Attachments: maxAttachments}}
+	return w.answer(v)
 }
 
 // Decode reads e into v, a pointer, as an argument of an event; see Event.Decode. It

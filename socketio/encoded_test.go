@@ -29,6 +29,18 @@ func TestEncodedRoundTrip(t *testing.T) {
 	}
 }
 
+// What Decode would take for binary data, and is none, is not encoded: beside such data.
+func TestEncodeMisleading(t *testing.T) {
+	object := map[string]any{"_placeholder": true, "num": 0}
+	if e, err := socketio.Encode([]any{[]byte("x"), object}); err == nil {
+		t.Errorf("Encode: %s", e.Data)
+	}
+	var got []any
+	if e, err := socketio.Encode([]any{object}); err != nil || e.Decode(&got) != nil || got[0].(map[string]any)["num"] != 0. {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 // A reading node gives what it is asked to broadcast to a function.
 type reading struct {
 	*node
