@@ -16,7 +16,7 @@ import (
 )
 
 // text is the wire of a server with default options.
-var text = wire{packet.Text{}, parser.Limits{Attachments: 10, Arguments: MaxArguments, Depth: MaxDepth}}
+var text = wire{parser: packet.Text{}, limits: parser.Limits{Attachments: 10, Arguments: MaxArguments, Depth: MaxDepth}}
 
 // textEncoder returns an encoder that leaves no room before the JSON.
 func textEncoder() *encoder { return &encoder{limit: text.limits.Attachments} }

@@ -14,10 +14,11 @@ import (
 type wire struct {
 	parser parser.Parser
 	limits parser.Limits
+	shared bool // there is an adapter, and other nodes look for placeholders whatever the parser is
 }
 
 func newWire(p parser.Parser, attachments int) wire {
-	return wire{p, parser.Limits{Attachments: attachments, Arguments: MaxArguments, Depth: MaxDepth}}
+	return wire{parser: p, limits: parser.Limits{Attachments: attachments, Arguments: MaxArguments, Depth: MaxDepth}}
 }
 
 // An emission is a packet with its attachments, encoded once for all its

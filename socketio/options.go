@@ -169,8 +169,10 @@ func (o *Options) resolve() (*Options, error) {
 // serverSide returns what the actors of a server with options o share.
 func serverSide(o *Options) side {
 	l := &o.Limits
+	w := newWire(o.Parser, l.Attachments)
+	w.shared = o.Adapter != nil
 	return side{
-		wire: newWire(o.Parser, l.Attachments), logger: o.Logger, onError: o.OnError,
+		wire: w, logger: o.Logger, onError: o.OnError,
 		pendingAcks: l.PendingAcks, ackTimeout: l.AckTimeout,
 		intake: intakeLimits{l.AttachmentBytes, l.AttachmentTimeout, l.HandlerQueueBytes},
 	}

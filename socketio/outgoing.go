@@ -22,7 +22,12 @@ type outgoing struct {
 
 // outgoing encodes an event. The caller releases it.
 func (w *wire) outgoing(namespace, event string, args []any) (outgoing, error) {
-	enc, err := w.newEncoder(namespace, func(e *encoder) error { return e.event(event, args) })
+	enc, err := w.newEncoder(namespace, func(e *encoder) error {
+		if err := e.event(event, args); err != nil || !w.shared {
+			return err
+		}
+		return e.check(e.start)
+	})
 	return outgoing{enc: enc, event: event, args: args}, err
 }
 

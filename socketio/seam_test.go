@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -106,6 +107,41 @@ func TestAdapterPlaceholders(t *testing.T) {
 			r.want("binary:y")
 		}
 	})
+}
+
+// A binaryText is a parser of binary messages, which need no placeholders.
+type binaryText struct{ packet.Text }
+
+func (binaryText) Binary() bool { return true }
+
+// Other nodes look for placeholders whatever the parser is: they are sent nothing that looks like
+// one and is none.
+func TestAdapterMisleading(t *testing.T) {
+	twoNodes(t, socketio.Options{Parser: binaryText{}}, func(here, there *site) {
+		there.io.OnServerEvent("e", func(e *socketio.ServerEvent) {
+			var got any
+			t.Error("the other node got", e.Decode(1, &got), got)
+		})
+		args := []any{[]byte("x"), map[string]any{"_placeholder": true, "num": 0}}
+		if err := here.io.ServerSideEmit("e", args...); err == nil {
+			t.Error("ServerSideEmit: no error")
+		}
+		if err := here.io.Emit("e", args...); err == nil {
+			t.Error("Emit: no error")
+		}
+		if _, err := socketio.CallAll[any](here.t.Context(), here.io, "e", args...); err == nil {
+			t.Error("CallAll: no error")
+		}
+		err := here.io.Emit("e", t.Error)
+		if _, ok := errors.AsType[*json.UnsupportedTypeError](err); !ok {
+			t.Errorf("Emit of a function: %v", err)
+		}
+		synctest.Wait()
+	})
+	alone := newServer(t, &socketio.Options{Parser: binaryText{}})
+	if err := alone.Emit("e", []byte("x"), map[string]any{"_placeholder": true, "num": 0}); err != nil {
+		t.Errorf("without other nodes: %v", err)
+	}
 }
 
 // A socket of another node can be called like one of this node.
