@@ -127,7 +127,7 @@ type callAll struct {
 func (n *Namespace) callAll(t *Target, o *outgoing) *callAll {
 	c := &callAll{id: n.ids.Add(1) - 1}
 	e := o.emission(n, &c.id, t.Flags)
-	list := n.rooms.selected(nil, t)
+	list := slices.DeleteFunc(n.rooms.selected(nil, t), func(s *Socket) bool { return s.parted.Load() })
 	c.clients = len(list)
 	c.answers = make(chan *packet.Unit, len(list))
 	for _, s := range list {

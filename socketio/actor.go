@@ -18,6 +18,7 @@ import (
 // while there is something to do.
 type actor struct {
 	watched atomic.Bool // there is a handler of OnAnyOutgoing; a broadcast looks at it
+	parted  atomic.Bool // a Socket's client has left the namespace, or was sent away; a broadcast looks at it too
 	owner   owner       // the Socket or Client
 
 	mu       sync.Mutex

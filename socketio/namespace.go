@@ -299,11 +299,11 @@ func (n *Namespace) broadcast(t *Target, o *outgoing, b *Batch) {
 	lists.Put(list)
 }
 
-// send sends e to all recipients, in a batch unless that is nil.
+// send sends e to all recipients whose client is still there, in a batch unless that is nil.
 func (r *recipients) send(e *emission, volatile bool, b *Batch) {
 	r.sessions = r.sessions[:0]
 	for _, s := range r.sockets {
-		if !volatile || s.session.Writable() {
+		if !s.parted.Load() && (!volatile || s.session.Writable()) {
 			r.sessions = append(r.sessions, s.session)
 		}
 	}

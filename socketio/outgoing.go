@@ -89,7 +89,7 @@ func (o *outgoing) own() {
 
 // notifyLater calls the handlers of OnAnyOutgoing of a socket on the socket's goroutine.
 func (o *outgoing) notifyLater(s *Socket) {
-	if !s.watched.Load() {
+	if !s.watched.Load() || s.parted.Load() {
 		return
 	}
 	u := new(packet.Unit)
@@ -103,7 +103,7 @@ func (o *outgoing) notifyLater(s *Socket) {
 
 // notify calls the handlers of OnAnyOutgoing of a socket. Called without any lock.
 func (o *outgoing) notify(s *Socket) {
-	if !s.watched.Load() {
+	if !s.watched.Load() || s.parted.Load() {
 		return
 	}
 	if o.unit != nil && o.args == nil {

@@ -23,7 +23,7 @@ var ErrDisconnected = errors.New("socket.io: socket is disconnected")
 // other, in the order in which things have happened. The socket has that goroutine
 // only while there is something to do.
 type Socket struct {
-	// A broadcast looks at these two, and at the first field of actor.
+	// A broadcast looks at these two, and at the first two fields of actor.
 	id      string // fixed once the socket has connected
 	session *engineio.Session
 	actor   // its mu guards the fields at the end
@@ -261,6 +261,8 @@ func (s *Socket) end(reason Reason, refusal error) {
 		return
 	}
 	s.state, s.reason = over, reason
+	// The session lives on: the client may come back while s is in its rooms.
+	s.parted.Store(reason == ClientNamespaceDisconnect || reason == ServerNamespaceDisconnect)
 	pending := s.pending
 	s.pending = nil
 	if s.extras != nil && s.cancel != nil {
