@@ -219,7 +219,8 @@ type collector[R any] struct {
 }
 
 // result returns what has come, once all nodes have been asked and have answered, or ctx has
-// ended. Reply may still be called then: it must not write to what the caller appends.
+// ended. An adapter may call Reply even then, and the caller may append to the list: the two
+// must not write to the same memory, so the list has no room.
 func (c *collector[R]) result() ([]R, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -43,9 +43,10 @@ type Adapter interface {
 	ServerSideCall(ctx context.Context, event Encoded, r Replies) error
 	// Close ends the adapter's work for the namespace: what it was told before still
 	// leaves, and when it returns Local is used no more. If ctx ends first it drops
-	// what is left and returns the error of ctx. Who still emits calls other methods
-	// meanwhile and afterwards: those do nothing then, or return an error. A new adapter
-	// for a namespace of the same name may be made before Close has returned.
+	// what is left and returns the error of ctx. The other methods may still be called
+	// meanwhile and afterwards, for instance by a goroutine that emits: they do nothing
+	// then, or return an error. A new adapter for a namespace of the same name may be
+	// made before Close has returned.
 	Close(ctx context.Context) error
 }
 
@@ -58,8 +59,8 @@ type RoomWatcher interface {
 	// that have lost their last one. Calls come one after the other, in the order in
 	// which that has happened, with no lock held; a room that changes back before
 	// the call is left out. A socket may be in a room for a moment before the call.
-	// RoomsChanged must not wait. It is not called once Close is, unless it waits for
-	// longer than the ctx of Close lasts.
+	// RoomsChanged must not wait. Close is called after the last call of RoomsChanged has
+	// returned, unless the ctx of Close ends first.
 	RoomsChanged(opened, closed []string)
 }
 

@@ -27,8 +27,8 @@ func (s *Socket) fail() {
 // errInternal is what the client is told of a panic in middleware.
 var errInternal error = &Error{Message: "Internal error"}
 
-// errSentAway is what the client is told if middleware, or who has the socket from there,
-// disconnects it.
+// errSentAway is what the client is told if Disconnect is called before the client is let in:
+// by middleware, or by somebody who has got the socket from middleware.
 var errSentAway error = &Error{Message: "Disconnected"}
 
 // connectError is the data of a CONNECT_ERROR.

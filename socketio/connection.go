@@ -164,10 +164,10 @@ func (c *connection) socket(namespace []byte) *Socket {
 }
 
 // addressed returns the socket in a namespace that the client has been let into. It returns
-// nil and no error if a packet for the namespace may have crossed the DISCONNECT that the
-// server has sent: the client sent it before it knew, which is no violation. Until the server
-// has sent it, such a packet finds the socket, which drops it. A packet that was being read as
-// the session ended is none either.
+// nil and no error for a packet that is to be dropped, but is no violation: the client may
+// have sent it before the DISCONNECT of the server reached it, or the session has ended while
+// the packet was read. Until the server has sent the DISCONNECT a packet finds the socket,
+// which drops it.
 func (c *connection) addressed(namespace []byte) (*Socket, error) {
 	if s := c.socket(namespace); s != nil {
 		if s.now() == connecting {

@@ -19,7 +19,8 @@ type roomWatch struct {
 // watch makes w the watcher.
 func (r *rooms) watch(w RoomWatcher) { r.watcher.to.Store(&w) }
 
-// unwatch ends that. It waits until a call in progress has returned, or until ctx ends.
+// unwatch takes the watcher away. It waits until a call of it that is in progress has
+// returned, or until ctx ends.
 func (r *rooms) unwatch(ctx context.Context) {
 	r.mu.Lock()
 	r.watcher.to.Store(nil)
@@ -64,7 +65,7 @@ func (r *rooms) tell() {
 	}
 }
 
-// changes returns what is to be told to w by the caller; w is nil if nothing is.
+// changes returns what the caller has to tell w; w is nil if there is nothing to tell.
 func (r *rooms) changes() (w RoomWatcher, opened, closed []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

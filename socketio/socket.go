@@ -243,10 +243,11 @@ func (s *Socket) mayComeBack(reason Reason) bool {
 // close ends the socket for a reason that the client knows of.
 func (s *Socket) close(reason Reason) { s.end(reason, nil) }
 
-// end ends the socket. If it is the server that sends the client away, the client is told
-// by a DISCONNECT, or of refusal if it has not been let in yet; nil is nothing. The socket's
-// goroutine tells the handlers, after it has handled everything that came before the end; if
-// the server has disconnected the socket it drops the events that are left.
+// end ends the socket. If it is the server that sends the client away, a DISCONNECT tells the
+// client so. A client that has not been let in yet gets refusal instead, as a CONNECT_ERROR, or
+// nothing if refusal is nil. The socket's goroutine tells the handlers, after it has handled
+// everything that came before the end; if the server has disconnected the socket it drops the
+// events that are left.
 func (s *Socket) end(reason Reason, refusal error) {
 	before := s.now()
 	if before == over {

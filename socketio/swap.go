@@ -192,9 +192,9 @@ type zeroer interface{ IsZero() bool }
 
 var zeroerType = reflect.TypeFor[zeroer]()
 
-// omitted reports whether encoding/json leaves out a field with options whose value v
-// leads to a token: if it is empty, or zero by a method of its own. With tokens it would
-// be neither.
+// omitted reports whether encoding/json leaves out a field, whose tag has options and whose
+// value v holds binary data. It does if v is empty, or if v's own IsZero says that it is
+// zero. A copy of v with tokens might be neither.
 func omitted(v reflect.Value, options []string) bool {
 	if slices.Contains(options, "omitempty") && isBytes(v.Type()) && v.Len() == 0 {
 		return true
