@@ -24,8 +24,8 @@ type Encoded struct {
 
 // Encode returns v as JSON with its binary data, as the argument of an event: a []byte
 // anywhere in v becomes an attachment, which is shared. It is for what adapters send
-// beside events, such as RemoteSocket.Data. Like
-// Emitter.Emit it refuses an object that would be taken for a placeholder beside such data.
+// beside events, such as RemoteSocket.Data. Like Emitter.Emit it refuses an object that
+// would be taken for a placeholder beside such data.
 func Encode(v any) (Encoded, error) {
 	w := wire{limits: parser.Limits{Attachments: maxAttachments}}
 	return w.answer(v)
