@@ -114,6 +114,7 @@ func TestBatchLeaves(t *testing.T) {
 				}
 			}
 		}
+		want(0) // whoever wrote the answers to CONNECT has ended
 		var b socketio.Batch
 		for range events {
 			b.More(true)
@@ -181,6 +182,7 @@ func TestBatchAgain(t *testing.T) {
 		r := s.client()
 		var b socketio.Batch
 		for range 3 {
+			synctest.Wait() // what came before has left, and whoever wrote it has ended
 			b.More(true)
 			b.Broadcast(l, socketio.Target{}, encodedEvent)
 			r.wantNothing()
