@@ -23,10 +23,11 @@ type outgoing struct {
 // outgoing encodes an event. The caller releases it.
 func (w *wire) outgoing(namespace, event string, args []any) (outgoing, error) {
 	enc, err := w.newEncoder(namespace, func(e *encoder) error {
-		if err := e.event(event, args); err != nil || !w.shared {
-			return err
+		err := e.event(event, args)
+		if err == nil && w.shared && w.parser.Binary() { // otherwise newEncoder checks
+			err = e.check(e.start)
 		}
-		return e.check(e.start)
+		return err
 	})
 	return outgoing{enc: enc, event: event, args: args}, err
 }
