@@ -22,14 +22,15 @@ func TestAbandonedGET(t *testing.T) {
 		name   string
 		before func(s *Session)
 		lives  bool
+		want   *Refusal
 	}{
-		{"waiting", func(*Session) {}, false},
-		{"answered", func(s *Session) { s.Send(NewMessage([]byte("a"), false)) }, false},
+		{"waiting", func(*Session) {}, false, unknownSession},
+		{"answered", func(s *Session) { s.Send(NewMessage([]byte("a"), false)) }, false, unknownSession},
 		{"refused by an upgrade", func(s *Session) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.answer(answer{refusal: badRequest})
-		}, true},
+		}, true, badRequest},
 	} {
 		server, err := NewServer(func(*Session) Receiver { return nil }, nil)
 		if err != nil {
@@ -38,7 +39,9 @@ func TestAbandonedGET(t *testing.T) {
 		s := newSession(server, "id", packet.V4, httptest.NewRequest("GET", "/", nil), nil)
 		_, p := s.poll(time.Now())
 		tt.before(s)
-		s.abandonPoll(p)
+		if got := s.abandonPoll(p); got != tt.want {
+			t.Errorf("%s: refused with %v, want %v", tt.name, got, tt.want)
+		}
 		if got := s.state != closed; got != tt.lives {
 			t.Errorf("%s: the session lives: %v, want %v", tt.name, got, tt.lives)
 		}
@@ -48,16 +51,17 @@ func TestAbandonedGET(t *testing.T) {
 	}
 }
 
-// A client that has cut its GET is answered nothing, which a log of answers would take for a
-// success.
-func TestCutGETUnanswered(t *testing.T) {
+// A GET whose context ends is not answered 200 with an empty body, as net/http does if a
+// handler just returns: a client that is still there would find no packet in it, and a log
+// would take it for a success.
+func TestCutGETRefused(t *testing.T) {
 	s := newPolling(t, Limits{})
 	ctx, cut := context.WithCancel(t.Context())
 	cut()
 	w := httptest.NewRecorder()
 	s.get(w, httptest.NewRequest("GET", "/", nil).WithContext(ctx))
-	if !s.ended() || len(w.Header()) > 0 || w.Body.Len() > 0 {
-		t.Errorf("the session has ended: %v; answered %v %q", s.ended(), w.Header(), w.Body)
+	if want := `{"code":1,"message":"Session ID unknown"}`; !s.ended() || w.Code != 400 || w.Body.String() != want {
+		t.Errorf("the session has ended: %v; answered %d %q", s.ended(), w.Code, w.Body)
 	}
 }
 

@@ -81,7 +81,7 @@ func (s *Session) get(w http.ResponseWriter, r *http.Request) {
 		select {
 		case a = <-p.answer:
 		case <-r.Context().Done():
-			s.abandonPoll(p)
+			s.abandonPoll(p).write(w, r)
 			return
 		}
 	}
@@ -135,7 +135,9 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 
 // abandonPoll ends the session because the client has cut its GET. If an upgrade
 // has refused that GET already nothing is lost with it, and the session goes on.
-func (s *Session) abandonPoll(p *poll) {
+// It returns the answer for a client that is still there, as it is if what has ended is
+// the context of some middleware: net/http would answer 200 with an empty body.
+func (s *Session) abandonPoll(p *poll) *Refusal {
 	s.mu.Lock()
 	defer s.unlock()
 	select {
@@ -144,12 +146,13 @@ func (s *Session) abandonPoll(p *poll) {
 			s.server.unhold()
 		}
 		if a.refusal != nil {
-			return
+			return a.refusal
 		}
 	default:
 		s.waiting = nil
 	}
 	s.end(getCut)
+	return unknownSession
 }
 
 // writeBody answers 200 with a body that must not be cached. The client may take

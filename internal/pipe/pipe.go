@@ -63,8 +63,8 @@ func (c *conn) Close() error {
 	if c.closed.Swap(true) {
 		return c.wrap("close", net.ErrClosed)
 	}
+	c.in.closeRead() // first: nothing that the peer answers to the end is read
 	c.out.closeWrite()
-	c.in.closeRead()
 	return nil
 }
 

@@ -74,6 +74,23 @@ func TestCloseTwiceAtOnce(t *testing.T) {
 	}
 }
 
+// What the peer writes once it has seen the end is not read, as little as with a *net.TCPConn.
+func TestCloseEndsReading(t *testing.T) {
+	a, b := New()
+	asked := 0
+	b.(*conn).in.watch(readingEnd, func() {
+		if asked++; asked == 1 { // at once, before anything has happened
+			return
+		}
+		if _, err := b.Write([]byte("late")); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("Write after the peer's end = %v", err)
+		}
+	})
+	if a.Close(); asked != 2 {
+		t.Errorf("told %d times of the end, want once", asked-1)
+	}
+}
+
 func TestClose(t *testing.T) {
 	a, b := New()
 	write(t, a, "bye")
