@@ -82,12 +82,9 @@ func (r *recovery) save(s *Socket) {
 	r.remember(&lostClient{time.Now(), t.pid, s.id, rooms, data, t.first, t.next, t.lost})
 }
 
-// unclaim remembers a client again that a socket has claimed, if the client was lost
-// once more before it was let in. If it was sent away it may not come back.
+// unclaim remembers a client again that a socket has claimed, if it still may come back.
 func (r *recovery) unclaim(s *Socket) {
-	s.mu.Lock()
-	again := s.state == over && s.reason.recoverable()
-	s.mu.Unlock()
+	again := s.gaveUp()
 	defer r.n.rooms.tell()
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -106,9 +106,13 @@ func (c *connection) connect(u *packet.Unit) error {
 // A client that gives up before it is let in has no DISCONNECT to send: it has not joined. If it
 // asks again, its new socket takes the place of the old one, which is answered no more.
 func (c *connection) join(name string, auth json.RawMessage) error {
+	var older *Socket // that has not been let in
 	if s := c.socket([]byte(name)); s != nil {
-		if s.now() == connected {
+		switch s.now() {
+		case connected:
 			return errJoinedTwice
+		case connecting:
+			older = s
 		}
 		s.close(ClientNamespaceDisconnect)
 		c.left(s, false, nil) // if the server is about to send it away
@@ -123,6 +127,11 @@ func (c *connection) join(name string, auth json.RawMessage) error {
 		c.server.unuse(n)
 		c.refuse(name, "Too many namespaces", "Limits.Namespaces exceeded")
 		return nil
+	}
+	if older != nil && n.keeper() != nil { // it may have claimed what the client had, and gives that back first
+		returned := make(chan struct{})
+		older.dispatch(task{do: func() { close(returned) }})
+		s.dispatch(task{do: func() { <-returned }})
 	}
 	s.dispatch(task{do: s.connect})
 	return nil

@@ -396,6 +396,33 @@ func TestLogReturnsTwice(t *testing.T) {
 	})
 }
 
+// A client that asks again before it is let in comes back all the same.
+func TestLogAskedAgain(t *testing.T) {
+	inLog(t, new(logBus), &socketio.Recovery{RunMiddleware: true}, func(here, there *site) {
+		sockets := here.sockets(func(s *socketio.Socket) { s.Join("room") })
+		there.io.Use(func(context.Context, *socketio.Socket) error { time.Sleep(time.Second); return nil })
+		returned := there.sockets(nil)
+		r := here.client()
+		<-sockets
+		synctest.Wait()
+		here.io.Emit("e")
+		_, last := offset(t, r.read())
+		r.cut()
+		here.io.To("room").Emit("missed")
+		claim := fmt.Sprintf(`{"pid":%q,"offset":%q}`, r.pid, last)
+		again := there.dial()
+		again.send("0" + claim)
+		synctest.Wait()
+		again.connect(claim)
+		if back := <-returned; again.sid != r.sid || again.pid != r.pid || !back.Recovered() {
+			t.Errorf("sid %q, want %q; recovered %t", again.sid, r.sid, back.Recovered())
+		}
+		if got, _ := offset(t, again.read()); got != `2["missed"]` {
+			t.Errorf("read %q", got)
+		}
+	})
+}
+
 // Handlers of OnAnyOutgoing get every event, from wherever it comes and whenever.
 func TestLogOutgoing(t *testing.T) {
 	for _, b := range []*logBus{{}, {late: true}, {side: true}} {

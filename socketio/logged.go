@@ -29,7 +29,8 @@ type keeper interface {
 	// any more.
 	claim(s *Socket) bool
 	// unclaim is the end of a successful claim. It remembers the client again if that was
-	// lost once more before it was let in. If it was sent away it may not come back.
+	// lost once more, or has asked again, before it was let in. If it was sent away it may
+	// not come back.
 	unclaim(s *Socket)
 	// resume connects a socket that has claimed what its client had, and sends the
 	// events that the client has missed. Nothing is broadcast meanwhile. entered is
@@ -216,9 +217,7 @@ func (r *logged) claim(s *Socket) bool {
 }
 
 func (r *logged) unclaim(s *Socket) {
-	s.mu.Lock()
-	again := s.state == over && s.reason.recoverable()
-	s.mu.Unlock()
+	again := s.gaveUp()
 	r.mu.Lock()
 	t := s.track.log
 	if t == nil || t.claimed == nil { // it is new by now, or was let in

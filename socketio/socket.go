@@ -240,6 +240,14 @@ func (s *Socket) mayComeBack(reason Reason) bool {
 	return s.namespace.recovery != nil && s.welcomed && s.conn.dialect().recovers && reason.recoverable()
 }
 
+// gaveUp reports whether the client of a socket that was not let in has itself given up
+// waiting: it was lost, or has asked again.
+func (s *Socket) gaveUp() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == over && (s.reason.recoverable() || s.reason == ClientNamespaceDisconnect)
+}
+
 // close ends the socket for a reason that the client knows of.
 func (s *Socket) close(reason Reason) { s.end(reason, nil) }
 
