@@ -183,7 +183,8 @@ func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any)
 	spaces, release := e.spaces()
 	defer release()
 	for _, n := range spaces {
-		o, err := n.server.wire.outgoing(n.name, event, args)
+		a, failed := e.remote(n)
+		o, err := n.server.wire.outgoing(n.name, event, args, a != nil)
 		if err != nil {
 			c.fail(err)
 			break
@@ -197,8 +198,7 @@ func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any)
 				return here.wait(ctx, c.local)
 			})
 		})
-		a, err := e.remote(n)
-		c.fail(err)
+		c.fail(failed)
 		if a != nil {
 			nodes.Go(func() { c.run(func() error { return a.Call(ctx, t, away, &c) }) })
 		}

@@ -215,8 +215,10 @@ func authObject(auth any) (json.RawMessage, error) {
 // clientSide returns what the actors of a client with options o share.
 func clientSide(o *DialOptions) side {
 	l := &o.Limits
+	w := newWire(o.Parser, l.Attachments)
+	w.limits.Arguments++ // the offset, which a server with recovery adds
 	return side{
-		wire: newWire(o.Parser, l.Attachments), logger: o.Logger, onError: o.OnError,
+		wire: w, logger: o.Logger, onError: o.OnError,
 		pendingAcks: l.PendingAcks, ackTimeout: o.AckTimeout,
 		intake: intakeLimits{l.AttachmentBytes, l.AttachmentTimeout, l.HandlerQueueBytes},
 	}

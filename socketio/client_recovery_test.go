@@ -67,6 +67,21 @@ func TestClientRecovers(t *testing.T) {
 	})
 }
 
+// The offset is not one of the arguments that MaxArguments allows.
+func TestClientOffsetBesideMaxArguments(t *testing.T) {
+	inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{}}, func(s *site) {
+		var got []int
+		c := s.start(s.dialOptions("websocket", socketio.DialOptions{Setup: func(c *socketio.Client) {
+			c.OnEvent("e", func(e *socketio.Event) error { got = append(got, e.Len()); return nil })
+		}}))
+		s.io.Emit("e", make([]any, socketio.MaxArguments)...)
+		synctest.Wait()
+		if want := socketio.MaxArguments + 1; len(got) != 1 || got[0] != want || !c.Connected() {
+			s.t.Errorf("events with %v arguments, want one with %d; connected %t", got, want, c.Connected())
+		}
+	})
+}
+
 // What a client with pid says in CONNECT, and what it takes for an offset.
 func TestClientOffset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

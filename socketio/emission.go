@@ -14,7 +14,6 @@ import (
 type wire struct {
 	parser parser.Parser
 	limits parser.Limits
-	shared bool // there is an adapter, and other nodes look for placeholders whatever the parser is
 }
 
 func newWire(p parser.Parser, attachments int) wire {

@@ -150,11 +150,11 @@ func (e Emitter) Emit(event string, args ...any) error {
 }
 
 func (e *Emitter) emitIn(n *Namespace, t *Target, event string, args []any) error {
-	o, err := n.server.wire.outgoing(n.name, event, args)
+	a, failed := e.remote(n)
+	o, err := n.server.wire.outgoing(n.name, event, args, a != nil)
 	if err != nil {
 		return err
 	}
-	a, failed := e.remote(n)
 	if err := n.emit(t, &o, a); err != nil {
 		return err
 	}

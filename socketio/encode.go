@@ -15,6 +15,8 @@ import (
 var (
 	errManyAttachments = errors.New("socket.io: more attachments than Limits.Attachments")
 	errReservedName    = errors.New("socket.io: event name is reserved")
+	errManyArguments   = errors.New("socket.io: more than MaxArguments, which other nodes refuse")
+	errDeep            = errors.New("socket.io: nested deeper than MaxDepth, which other nodes refuse")
 	errMisleading      = errors.New("socket.io: beside binary data, an object whose _placeholder is true")
 )
 

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"encoding/json"
+	"math"
 
 	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
@@ -27,7 +28,7 @@ type Encoded struct {
 // beside events, such as RemoteSocket.Data. Like Emitter.Emit it refuses an object that
 // would be taken for a placeholder beside such data.
 func Encode(v any) (Encoded, error) {
-	w := wire{limits: parser.Limits{Attachments: maxAttachments}}
+	w := wire{limits: parser.Limits{Attachments: maxAttachments, Depth: math.MaxInt}}
 	return w.answer(v)
 }
 

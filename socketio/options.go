@@ -14,7 +14,7 @@ import (
 // Limits on one packet that can't be changed.
 const (
 	// MaxArguments is how many arguments a received event or acknowledgement
-	// may have: 128.
+	// may have: 128. Other nodes receive what is emitted with an Adapter.
 	MaxArguments = 128
 	// MaxDepth is how deep arrays and objects of received JSON may be nested:
 	// 64. The array of the arguments counts as one.
@@ -169,10 +169,8 @@ func (o *Options) resolve() (*Options, error) {
 // serverSide returns what the actors of a server with options o share.
 func serverSide(o *Options) side {
 	l := &o.Limits
-	w := newWire(o.Parser, l.Attachments)
-	w.shared = o.Adapter != nil
 	return side{
-		wire: w, logger: o.Logger, onError: o.OnError,
+		wire: newWire(o.Parser, l.Attachments), logger: o.Logger, onError: o.OnError,
 		pendingAcks: l.PendingAcks, ackTimeout: l.AckTimeout,
 		intake: intakeLimits{l.AttachmentBytes, l.AttachmentTimeout, l.HandlerQueueBytes},
 	}

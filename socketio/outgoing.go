@@ -20,14 +20,22 @@ type outgoing struct {
 	unit  *packet.Unit // what has come from another node; nil: the caller has emitted it
 }
 
-// outgoing encodes an event. The caller releases it.
-func (w *wire) outgoing(namespace, event string, args []any) (outgoing, error) {
+// outgoing encodes an event. If away is set it goes to other nodes too, and what they would
+// refuse is an error. The caller releases it.
+func (w *wire) outgoing(namespace, event string, args []any, away bool) (outgoing, error) {
 	enc, err := w.newEncoder(namespace, func(e *encoder) error {
 		err := e.event(event, args)
-		if err == nil && w.shared && w.parser.Binary() { // otherwise newEncoder checks
-			err = e.check(e.start)
+		switch {
+		case err != nil || !away:
+			return err
+		case len(args) > w.limits.Arguments:
+			return errManyArguments
+		case packet.DeeperThan(e.buf[e.start:], w.limits.Depth):
+			return errDeep
+		case w.parser.Binary(): // otherwise newEncoder checks
+			return e.check(e.start)
 		}
-		return err
+		return nil
 	})
 	return outgoing{enc: enc, event: event, args: args}, err
 }
@@ -132,12 +140,15 @@ func own(u *packet.Unit) {
 	}
 }
 
-// answer returns arg as an answer to other nodes.
+// answer returns arg as an answer to other nodes, which is in no array yet.
 func (w *wire) answer(arg any) (Encoded, error) {
 	e := encoder{limit: w.limits.Attachments}
 	err := e.value(arg)
 	if err == nil {
 		err = e.check(0)
+	}
+	if err == nil && packet.DeeperThan(e.buf, w.limits.Depth-1) {
+		err = errDeep
 	}
 	if err != nil {
 		return Encoded{}, err

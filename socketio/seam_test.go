@@ -144,6 +144,68 @@ func TestAdapterMisleading(t *testing.T) {
 	}
 }
 
+// nested returns JSON with arrays to a depth.
+func nested(depth int) json.RawMessage {
+	return json.RawMessage(strings.Repeat("[", depth) + strings.Repeat("]", depth))
+}
+
+// What other nodes would refuse is an error where it is sent, and no client of this node gets it.
+// The array of the arguments counts as one.
+func TestAdapterLimits(t *testing.T) {
+	most, over := nested(socketio.MaxDepth-1), nested(socketio.MaxDepth)
+	for _, recovery := range []*socketio.Recovery{nil, {}} {
+		b := new(logBus)
+		inLog(t, b, recovery, func(here, there *site) {
+			sockets := here.sockets(nil)
+			r := here.client()
+			socket := <-sockets
+			for _, args := range [][]any{make([]any, socketio.MaxArguments+1), {over}} {
+				if err := here.io.Emit("e", args...); err == nil {
+					t.Error("Emit: no error")
+				}
+				if err := here.io.ServerSideEmit("e", args...); err == nil {
+					t.Error("ServerSideEmit: no error")
+				}
+				if _, err := socketio.CallAll[any](here.t.Context(), here.io, "e", args...); err == nil {
+					t.Error("CallAll: no error")
+				}
+				if _, err := here.io.ServerSideCall(here.t.Context(), "e", args...); err == nil {
+					t.Error("ServerSideCall: no error")
+				}
+				if err := socket.Emit("e", args...); (err != nil) != (recovery != nil) {
+					t.Errorf("Emit of a socket, recovery %v: %v", recovery, err)
+				} else if err == nil {
+					r.read() // it goes to no other node
+				}
+				if err := here.io.Local().Emit("e", args...); err != nil {
+					t.Errorf("Emit on this node only: %v", err)
+				}
+				r.read()
+			}
+			r.wantNothing()
+			got := there.client()
+			for _, args := range [][]any{make([]any, socketio.MaxArguments), {most}} {
+				if err := here.io.Emit("e", args...); err != nil {
+					t.Error(err)
+				}
+				r.read()
+				got.read()
+			}
+			there.io.OnServerEvent("q", func(e *socketio.ServerEvent) {
+				if err := e.Ack(over); err == nil {
+					t.Error("Ack: no error")
+				}
+				if err := e.Ack(most); err != nil {
+					t.Error(err)
+				}
+			})
+			if answers, err := here.io.ServerSideCall(here.t.Context(), "q"); err != nil || len(answers) != 1 {
+				t.Errorf("%d answers, %v", len(answers), err)
+			}
+		})
+	}
+}
+
 // A socket of another node can be called like one of this node.
 func TestCallRemoteSocket(t *testing.T) {
 	twoNodes(t, socketio.Options{}, func(here, there *site) {

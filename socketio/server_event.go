@@ -176,7 +176,7 @@ func (n *Namespace) ServerSideEmit(event string, args ...any) error {
 	if a == nil {
 		return err
 	}
-	o, err := n.server.wire.outgoing(n.name, event, args)
+	o, err := n.server.wire.outgoing(n.name, event, args, true)
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (n *Namespace) ServerSideCall(ctx context.Context, event string, args ...an
 	if a == nil {
 		return nil, err
 	}
-	o, err := n.server.wire.outgoing(n.name, event, args)
+	o, err := n.server.wire.outgoing(n.name, event, args, true)
 	if err != nil {
 		return nil, err
 	}

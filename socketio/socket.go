@@ -207,15 +207,15 @@ func (s *Socket) emit(f Flags, event string, args []any) error {
 	if state == over && !kept {
 		return ErrDisconnected
 	}
-	o, err := s.namespace.server.wire.outgoing(s.namespace.name, event, args)
+	var a Adapter // a Log, which knows no other way, or nil
+	if kept && s.namespace.logged() != nil {
+		a, _ = s.namespace.remote()
+	}
+	o, err := s.namespace.server.wire.outgoing(s.namespace.name, event, args, a != nil)
 	if err != nil {
 		return err
 	}
 	if kept {
-		a, _ := s.namespace.remote() // nil, but for a Log's, which knows no other way
-		if s.namespace.logged() == nil {
-			a = nil
-		}
 		return s.namespace.emit(&Target{Rooms: []string{s.id}, Flags: f}, &o, a)
 	}
 	defer o.release()

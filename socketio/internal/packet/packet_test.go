@@ -322,6 +322,26 @@ func TestMisleads(t *testing.T) {
 	}
 }
 
+// DeeperThan counts what is nested, and neither what is beside it nor what is in strings.
+func TestDeeperThan(t *testing.T) {
+	for _, tt := range []struct {
+		data  string
+		depth int
+	}{
+		{`"[[[["`, 0},
+		{`["[{"]`, 1},
+		{`[[],[],{},{}]`, 2},
+		{`{"a":{"[":["\"]},"b":{}}`, 3},
+		{`[{"a":[{"a":1}]}]`, 4},
+	} {
+		for most := range 6 {
+			if got, want := packet.DeeperThan([]byte(tt.data), most), tt.depth > most; got != want {
+				t.Errorf("%s: deeper than %d: %t, want %t", tt.data, most, got, want)
+			}
+		}
+	}
+}
+
 func FuzzPacket(f *testing.F) {
 	for _, tt := range legalPackets {
 		f.Add([]byte(tt.wire))

@@ -28,6 +28,15 @@ func Misleads(data []byte, attachments int, placeholders []parser.Placeholder) b
 	return s.value(1) != nil || !slices.Equal(s.placeholders, placeholders)
 }
 
+// DeeperThan reports whether arrays and objects of JSON are nested deeper than most.
+func DeeperThan(data []byte, most int) bool {
+	if bytes.Count(data, []byte{'['})+bytes.Count(data, []byte{'{'}) <= most {
+		return false // the usual case
+	}
+	s := scanner{b: data, depth: most}
+	return s.value(1) == parser.ErrDepth
+}
+
 // peek returns the next byte, 0 at the end.
 func (s *scanner) peek() byte {
 	if s.i < len(s.b) {
