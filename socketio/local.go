@@ -2,6 +2,8 @@ package socketio
 
 import (
 	"context"
+	"errors"
+	"runtime/debug"
 
 	"github.com/parleyws/parley/socketio/internal/packet"
 )
@@ -9,8 +11,20 @@ import (
 // Local is a namespace on this node, for its Adapter. Its methods may be called from
 // any goroutine, and don't wait. They judge whatever they are given, since a broker may
 // be anybody's, and keep nothing of it; errors are of type *parser.Error if it breaks a
-// rule of the protocol.
+// rule of the protocol. What panics in them of the application's, Options.Parser or a handler of
+// OnAnyOutgoing, is logged: on the adapter's goroutine it would end the process.
 type Local struct{ n *Namespace }
+
+// errParserPanicked is the error of what Options.Parser could not encode.
+var errParserPanicked = errors.New("socket.io: Options.Parser panicked")
+
+// survived is deferred: it turns a panic of Options.Parser into an error.
+func (n *Namespace) survived(err *error) {
+	if v := recover(); v != nil {
+		n.server.o.Logger.Error("socket.io: Options.Parser panicked", "panic", v, "namespace", n.name, "stack", string(debug.Stack()))
+		*err = errParserPanicked
+	}
+}
 
 // Name returns the namespace's name, which begins with a slash.
 func (l *Local) Name() string { return l.n.name }
@@ -26,7 +40,8 @@ func (l *Local) Rooms() []string { return l.n.rooms.all() }
 // reads many events at once uses a Batch instead.
 func (l *Local) Broadcast(t Target, event Encoded) error { return l.broadcast(nil, t, event) }
 
-func (l *Local) broadcast(b *Batch, t Target, event Encoded) error {
+func (l *Local) broadcast(b *Batch, t Target, event Encoded) (err error) {
+	defer l.n.survived(&err)
 	o, err := l.n.server.wire.incoming(l.n.name, event)
 	if err != nil {
 		return err
@@ -41,6 +56,7 @@ func (l *Local) broadcast(b *Batch, t Target, event Encoded) error {
 // wait, once: that calls reply with the first argument of each acknowledgement, valid
 // until reply returns, and returns when none is missing, or when ctx ends.
 func (l *Local) Call(t Target, event Encoded) (clients int, wait func(ctx context.Context, reply func(Encoded)) error, err error) {
+	defer l.n.survived(&err)
 	o, err := l.n.server.wire.incoming(l.n.name, event)
 	if err != nil {
 		return 0, nil, err
@@ -74,8 +90,16 @@ func (l *Local) Leave(t Target, rooms []string) {
 // namespace. If connection is set it closes their connections instead.
 func (l *Local) Disconnect(t Target, connection bool) {
 	for _, s := range l.n.rooms.selected(nil, &t) {
-		s.Disconnect(connection)
+		if l.disconnect(s, connection) != nil {
+			s.session.Close() // it can't be told, and goes all the same
+		}
 	}
+}
+
+func (l *Local) disconnect(s *Socket, connection bool) (err error) {
+	defer l.n.survived(&err)
+	s.Disconnect(connection)
+	return nil
 }
 
 // Fetch returns the sockets of this node that t addresses.

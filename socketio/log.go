@@ -96,7 +96,8 @@ func (l *Local) Recovery() (r Recovery, ok bool) {
 }
 
 // Deliver is Broadcast for an event of another node's Log.Append, with its offset.
-func (l *Local) Deliver(t Target, event Encoded, offset string) error {
+func (l *Local) Deliver(t Target, event Encoded, offset string) (err error) {
+	defer l.n.survived(&err)
 	r := l.n.logged()
 	if r == nil {
 		return errUnlogged

@@ -96,7 +96,7 @@ func (d *logDelivery) deliver(offset string) {
 	if again {
 		return
 	}
-	to := d.r.deliver(&d.t, &d.o, offset)
+	to := d.toSockets(offset)
 	d.mu.Lock()
 	d.to, d.over = to, true
 	last := d.returned
@@ -107,6 +107,13 @@ func (d *logDelivery) deliver(offset string) {
 		}
 		d.o.release()
 	}
+}
+
+// toSockets delivers the event. The goroutine is the adapter's, or that of whoever emits.
+func (d *logDelivery) toSockets(offset string) (to []*Socket) {
+	var err error
+	defer d.r.n.survived(&err)
+	return d.r.deliver(&d.t, &d.o, offset)
 }
 
 // appended is called when Append has returned.

@@ -110,16 +110,22 @@ func (o *outgoing) notifyLater(s *Socket) {
 	s.dispatch(task{do: func() { s.notifyOutgoing(name, args) }})
 }
 
-// notify calls the handlers of OnAnyOutgoing of a socket. Called without any lock.
+// notify calls the handlers of OnAnyOutgoing of a socket. A panic goes to the caller who has
+// emitted the event; if that is another node's it is the socket's, as that of any handler.
+// Called without any lock.
 func (o *outgoing) notify(s *Socket) {
 	if !s.watched.Load() || s.parted.Load() {
 		return
 	}
-	if o.unit != nil && o.args == nil {
+	if o.unit == nil {
+		s.notifyOutgoing(o.event, o.args)
+		return
+	}
+	if o.args == nil {
 		own(o.unit) // the handlers may keep what they get
 		o.event, o.args = string(o.unit.Name()), readable(o.unit)
 	}
-	s.notifyOutgoing(o.event, o.args)
+	s.perform(task{do: func() { s.notifyOutgoing(o.event, o.args) }})
 }
 
 // readable returns the arguments of u as far as encoding/json can read them. nil stands for

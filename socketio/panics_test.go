@@ -95,6 +95,109 @@ func TestPanicsFromOtherNodes(t *testing.T) {
 	})
 }
 
+// A parser that can't encode what comes from another node, or a handler of OnAnyOutgoing that
+// panics with it, costs no more than on this node, and not the goroutine of the adapter.
+func TestPanicsOnAdaptersGoroutine(t *testing.T) {
+	bad := socketio.Encoded{Data: []byte(`["x"]`)}
+	good := socketio.Encoded{Data: []byte(`["y"]`)}
+	to := socketio.Target{}
+	deliver := map[string]func(*socketio.Local, socketio.Encoded) error{
+		"Broadcast": func(l *socketio.Local, e socketio.Encoded) error { return l.Broadcast(to, e) },
+		"Batch": func(l *socketio.Local, e socketio.Encoded) error {
+			var b socketio.Batch
+			b.More(true)
+			defer b.Flush()
+			return b.Broadcast(l, to, e)
+		},
+		"Call": func(l *socketio.Local, e socketio.Encoded) error {
+			_, _, err := l.Call(to, e)
+			return err
+		},
+		"Deliver": func(l *socketio.Local, e socketio.Encoded) error { return l.Deliver(to, e, "1") },
+	}
+	for name, f := range deliver {
+		o := &socketio.Options{Parser: panicsAt(`["x"`)}
+		if name == "Deliver" {
+			o.Recovery = &socketio.Recovery{}
+		}
+		var l *socketio.Local
+		b := new(logBus)
+		o.Adapter = func(x *socketio.Local) (socketio.Adapter, error) { l = x; return b.join(x) }
+		inBubble(t, o, func(s *site) {
+			sockets := s.sockets(nil)
+			here, next := s.client(), s.client()
+			first := <-sockets
+			<-sockets
+			if err := f(l, bad); err == nil {
+				t.Errorf("%s: no error", name)
+			}
+			first.OnAnyOutgoing(func(event string, _ []any) { panic("handler of " + event) })
+			if err := f(l, good); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			for _, r := range []*raw{here, next} {
+				if got := r.read(); r == next && !strings.Contains(got, `["y"`) {
+					t.Errorf("%s: read %q", name, got)
+				}
+			}
+			synctest.Wait()
+			if first.Connected() || s.io.Count() != 1 {
+				t.Errorf("%s: connected: %t, and %d are left", name, first.Connected(), s.io.Count())
+			}
+			if log := s.log.String(); strings.Count(log, "Options.Parser panicked") != 1 || strings.Count(log, "handler panicked") != 1 {
+				t.Errorf("%s: log %s", name, log)
+			}
+		})
+	}
+}
+
+// An event of this node that a Log delivers late is lost if the parser can't encode it, and no
+// more than that.
+func TestParserPanicsLate(t *testing.T) {
+	b := &logBus{late: true}
+	o := &socketio.Options{Adapter: b.join, Recovery: &socketio.Recovery{}, Parser: panicsAt(`["x"`)}
+	inBubble(t, o, func(s *site) {
+		r := s.client()
+		for _, event := range []string{"x", "y"} {
+			if err := s.io.Emit(event); err != nil {
+				t.Error(err)
+			}
+		}
+		b.release()
+		if got, _ := offset(t, r.read()); got != `2["y"]` {
+			t.Errorf("read %q", got)
+		}
+		if log := s.log.String(); strings.Count(log, "Options.Parser panicked") != 1 {
+			t.Errorf("log %s", log)
+		}
+	})
+}
+
+// A client that another node sends away goes, also if the parser can't tell it.
+func TestParserPanicsAtDisconnectFromOtherNode(t *testing.T) {
+	b := new(bus)
+	p := fragile{fail: func(p *parser.Packet) {
+		if p.Type == parser.Disconnect {
+			panic("parser")
+		}
+	}}
+	inBubble(t, &socketio.Options{Adapter: b.join, Parser: p}, func(s *site) {
+		there := newServer(t, &socketio.Options{Adapter: b.join, Logger: slog.New(slog.DiscardHandler)})
+		clients := []*raw{s.client(), s.client()}
+		synctest.Wait()
+		if err := there.DisconnectSockets(false); err != nil {
+			t.Error(err)
+		}
+		for _, r := range clients {
+			r.wantClosed()
+		}
+		synctest.Wait()
+		if log := s.log.String(); s.io.Count() != 0 || strings.Count(log, "Options.Parser panicked") != 2 {
+			t.Errorf("%d sockets are left, log %s", s.io.Count(), log)
+		}
+	})
+}
+
 // Each handler of the end is called, whichever of them panics, and the client may
 // come back.
 func TestEndPanics(t *testing.T) {
