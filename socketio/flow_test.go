@@ -278,6 +278,26 @@ func TestDisconnectAsMiddlewareReturns(t *testing.T) {
 	})
 }
 
+// A client that asks again does not wait for middleware that does not mind its ctx.
+func TestConnectAgainBesideMiddleware(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		hold := make(chan struct{})
+		runs := 0
+		s.io.Use(func(context.Context, *socketio.Socket) error {
+			if runs++; runs == 1 {
+				<-hold
+			}
+			return nil
+		})
+		r := s.dial()
+		r.send("0")
+		synctest.Wait()
+		r.connect("")
+		close(hold)
+		r.wantNothing()
+	})
+}
+
 // A client that gives up while its middleware runs, of which it can't tell the server, and asks
 // again, is answered once, as the newer of the two; what the older one had is given back.
 func TestConnectAgainDuringMiddleware(t *testing.T) {

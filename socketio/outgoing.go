@@ -149,14 +149,13 @@ func own(u *packet.Unit) {
 // answer returns arg as an answer to other nodes, which is in no array yet.
 func (w *wire) answer(arg any) (Encoded, error) {
 	e := encoder{limit: w.limits.Attachments}
-	err := e.value(arg)
-	if err == nil {
-		err = e.check(0)
+	if err := e.value(arg); err != nil {
+		return Encoded{}, err
 	}
-	if err == nil && packet.DeeperThan(e.buf, w.limits.Depth-1) {
-		err = errDeep
+	if packet.DeeperThan(e.buf, w.limits.Depth-1) {
+		return Encoded{}, errDeep
 	}
-	if err != nil {
+	if err := e.check(0); err != nil {
 		return Encoded{}, err
 	}
 	return Encoded{Data: e.buf, Attachments: e.packet.Binary, Placeholders: e.packet.Placeholders}, nil

@@ -188,8 +188,12 @@ func TestParserPanicsAtDisconnectFromOtherNode(t *testing.T) {
 		if err := there.DisconnectSockets(false); err != nil {
 			t.Error(err)
 		}
+		start := time.Now()
 		for _, r := range clients {
 			r.wantClosed()
+		}
+		if d := time.Since(start); d > 0 {
+			t.Errorf("closed after %v", d)
 		}
 		synctest.Wait()
 		if log := s.log.String(); s.io.Count() != 0 || strings.Count(log, "Options.Parser panicked") != 2 {
