@@ -57,11 +57,10 @@ func TestAnyClientFile(t *testing.T) {
 // A nil function is refused where it is given, and not when it is called.
 func TestNilFunctions(t *testing.T) {
 	inBubble(t, nil, func(s *site) {
-		var n *socketio.Socket
-		s.io.OnConnect(func(c *socketio.Socket) { n = c })
+		sockets := s.sockets(nil)
 		c := s.start(s.dialOptions("websocket", socketio.DialOptions{}))
 		r := s.client()
-		synctest.Wait()
+		n := <-sockets
 		for name, f := range map[string]func(){
 			"OfPattern":       func() { s.io.OfPattern(nil) },
 			"OfFunc":          func() { s.io.OfFunc(nil) },
