@@ -80,7 +80,8 @@ type Hooks struct {
 	// "" for none. nil chooses the first: a browser that has offered some closes
 	// the connection if none of them is chosen.
 	Subprotocol func(r *http.Request, offered []string) string
-	// Refused is called with each request that was refused, once it is answered.
+	// Refused is called with each request that was refused, once it is answered. A GET
+	// that its client has cut is none.
 	Refused func(r *http.Request, e *Refusal)
 }
 

@@ -135,8 +135,9 @@ func (s *Session) poll(now time.Time) (a answer, p *poll) {
 
 // abandonPoll ends the session because the client has cut its GET. If an upgrade
 // has refused that GET already nothing is lost with it, and the session goes on.
-// It returns the answer for a client that is still there, as it is if what has ended is
-// the context of some middleware: net/http would answer 200 with an empty body.
+// It returns the answer for a client that is still there, since some middleware may have
+// ended the context. Without an answer net/http would send 200 with an empty body, which
+// holds no packet.
 func (s *Session) abandonPoll(p *poll) *Refusal {
 	s.mu.Lock()
 	defer s.unlock()

@@ -172,7 +172,8 @@ func (c *callAll) wait(ctx context.Context, reply func(*packet.Unit)) error {
 // CallAll sends an event to all addressed sockets, on all nodes, and waits for
 // their acknowledgements, as long as Call does. It returns the first argument of
 // each acknowledgement, in the order of their arrival. If an acknowledgement is
-// missing or does not fit R, it returns the others and an error.
+// missing or does not fit R, it returns the others and an error. Emitter.Emit has the
+// errors of what can't be sent.
 func CallAll[R any](ctx context.Context, to Endpoint, event string, args ...any) ([]R, error) {
 	e := to.emitter()
 	ctx, cancel := e.n.server.withTimeout(ctx, e.timeout)

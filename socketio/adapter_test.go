@@ -332,6 +332,7 @@ func TestAdapterBuffers(t *testing.T) {
 		data[0] = 'y'
 		clients["a"].want(`51-["e",{"_placeholder":true,"num":0}]`)
 		clients["a"].want("binary:x")
+		synctest.Wait()
 		if string(kept) != "x" {
 			t.Errorf("OnAnyOutgoing has kept %q", kept)
 		}

@@ -76,6 +76,24 @@ func TestBroadcastAllocs(t *testing.T) {
 	}
 }
 
+// An event that nobody here gets, of this node or of another one, costs nothing but what the
+// caller's argument takes.
+func TestEmitToNobodyAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector drops pooled buffers at random")
+	}
+	s := newServer(t, nil)
+	args := []any{"text"}
+	if got := testing.AllocsPerRun(500, func() { s.To("nobody").Emit("e", args...) }); got > 1 { // the list of rooms
+		t.Errorf("%v allocations for an event", got)
+	}
+	l := &Local{s.Of("/")}
+	to, event := Target{Rooms: []string{"nobody"}}, Encoded{Data: []byte(`["e","text"]`)}
+	if got := testing.AllocsPerRun(500, func() { l.Broadcast(to, event) }); got > 0 {
+		t.Errorf("%v allocations for an event of another node", got)
+	}
+}
+
 // An event costs its emission, and its message with the frame and bytes of that, whatever
 // precedes its JSON: the memory in which it is encoded is used again, and nothing is moved.
 func TestEncodingAllocs(t *testing.T) {

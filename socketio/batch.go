@@ -55,15 +55,6 @@ func (b *Batch) hold(sessions []*engineio.Session) {
 	}
 }
 
-// notify calls the handlers of OnAnyOutgoing of a socket. They may block, so nothing is
-// held meanwhile.
-func (b *Batch) notify(o *outgoing, s *Socket) {
-	if s.watched.Load() {
-		b.Flush()
-		o.notify(s)
-	}
-}
-
 // Flush sends what is held back. It never waits.
 func (b *Batch) Flush() {
 	if b == nil || b.sent == 0 {

@@ -54,6 +54,13 @@ func (n *network) dial(ctx context.Context, network, address string) (net.Conn, 
 	return c, nil
 }
 
+// dialed returns how often it was dialed.
+func (n *network) dialed() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.dials
+}
+
 // cut ends all connections. While the network is down there are no new ones.
 func (n *network) cut(down bool) {
 	n.mu.Lock()

@@ -103,7 +103,7 @@ func TestClientGivesUp(t *testing.T) {
 		tellLife(c.Of("/unwanted"), &nothing)
 		synctest.Wait()
 		d.take()
-		dials := n.dials
+		dials := n.dialed()
 		n.cut(true)
 		<-time.After(time.Hour)
 		d.want(s.t, "disconnect: transport close", "attempt 1", "failed", "attempt 2", "failed", "given up")
@@ -114,8 +114,8 @@ func TestClientGivesUp(t *testing.T) {
 			s.t.Errorf("giving up is logged %d times: %s", got, s.log)
 		}
 		<-time.After(time.Hour)
-		if n.dials != dials+2 {
-			s.t.Errorf("dialed %d times, want 2", n.dials-dials)
+		if n.dialed() != dials+2 {
+			s.t.Errorf("dialed %d times, want 2", n.dialed()-dials)
 		}
 		c.Connect()
 		<-time.After(time.Hour)
@@ -158,8 +158,8 @@ func TestClientLeavesAfterFailure(t *testing.T) {
 		}), nil))
 		s.start(o)
 		<-time.After(time.Minute)
-		if n.dials != 1 {
-			s.t.Errorf("dialed %d times, want once", n.dials)
+		if n.dialed() != 1 {
+			s.t.Errorf("dialed %d times, want once", n.dialed())
 		}
 		tellLife(c, &d)
 		c.Connect()
@@ -229,11 +229,11 @@ func TestClientNoReconnection(t *testing.T) {
 		}
 		synctest.Wait()
 		d.take()
-		dials := n.dials
+		dials := n.dialed()
 		c.Connect() // in vain
 		<-time.After(time.Hour)
-		if d.want(s.t, "failed"); n.dials != dials+1 {
-			s.t.Errorf("dialed %d times, want once", n.dials-dials)
+		if d.want(s.t, "failed"); n.dialed() != dials+1 {
+			s.t.Errorf("dialed %d times, want once", n.dialed()-dials)
 		}
 		n.up()
 		c.Connect()
@@ -263,11 +263,11 @@ func TestClientEnds(t *testing.T) {
 			inModes(t, nil, func(s *site, mode string) {
 				var d diary
 				n, client := s.network()
-				var socket *socketio.Socket
-				s.io.OnConnect(func(n *socketio.Socket) { socket = n })
+				sockets := s.sockets(nil)
 				o := s.dialOptions(mode, socketio.DialOptions{Setup: func(c *socketio.Client) { tellLife(c, &d) }})
 				o.Engine.HTTPClient = client
 				c := s.start(o)
+				socket := <-sockets
 				<-time.After(time.Minute)
 				d.take()
 				carrier := mode

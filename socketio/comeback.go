@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"encoding/json"
 	"maps"
 	"strconv"
 	"strings"
@@ -140,18 +139,15 @@ func (r *recovery) awaits(s *Socket) bool {
 // the client has not come back, or if an event that it may have missed is not there
 // any more.
 func (r *recovery) claim(s *Socket) bool {
-	var claim struct{ PID, Offset string }
-	if json.Unmarshal(s.auth, &claim) != nil {
-		return false
-	}
+	pid, offset := s.claim()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.forget(time.Now())
-	e, known := r.clients[claim.PID]
+	e, known := r.clients[pid]
 	if !known {
 		return false
 	}
-	from, ok := r.missedFrom(e.Value.(*lostClient), claim.Offset)
+	from, ok := r.missedFrom(e.Value.(*lostClient), offset)
 	if !ok || from < r.first {
 		return false
 	}

@@ -10,19 +10,8 @@ import (
 	"github.com/parleyws/parley/parser"
 )
 
-// fail ends the socket because of a panic. If Options.Parser panics as well, so that the
-// client can't be told, its connection is closed.
-func (s *Socket) fail() {
-	returned := false
-	defer func() {
-		if v := recover(); !returned {
-			s.namespace.server.o.Logger.Error("socket.io: Options.Parser panicked", "panic", v, "namespace", s.namespace.name, "socket", s.id)
-			s.session.Close()
-		}
-	}()
-	s.refuse(errInternal)
-	returned = true
-}
+// fail ends the socket because of a panic.
+func (s *Socket) fail() { s.refuse(errInternal) }
 
 // errInternal is what the client is told of a panic in middleware.
 var errInternal error = &Error{Message: "Internal error"}
@@ -46,6 +35,9 @@ type connectAnswer struct {
 // connect runs the middleware, and then connects or refuses the socket. A client
 // that has come back gets what it had before that.
 func (s *Socket) connect() {
+	if s.now() == over {
+		return // its client has gone, or has asked again meanwhile
+	}
 	s.name()
 	k := s.namespace.keeper()
 	middleware, handlers := s.namespace.registered()
@@ -70,6 +62,25 @@ func (s *Socket) connect() {
 	if s.welcome() {
 		s.changed()
 	}
+}
+
+// wantsBack reports whether the client asks for what it had, and might get it.
+func (s *Socket) wantsBack() bool {
+	if s.namespace.keeper() == nil || !s.conn.dialect().recovers {
+		return false
+	}
+	pid, _ := s.claim()
+	return pid != ""
+}
+
+// claim returns the id and the offset by which the client asks for what it had; "" is none.
+// The namespace has a keeper.
+func (s *Socket) claim() (pid, offset string) {
+	var claim struct{ PID, Offset string }
+	if json.Unmarshal(s.auth, &claim) != nil {
+		return "", ""
+	}
+	return claim.PID, claim.Offset
 }
 
 // welcome notes that the connect handlers have returned. It returns false if that says

@@ -104,9 +104,11 @@ func (c *connection) connect(u *packet.Unit) error {
 // join makes the client join a namespace, or tells it why it may not.
 //
 // A client that gives up before it is let in has no DISCONNECT to send: it has not joined. If it
-// asks again, its new socket takes the place of the old one, which is answered no more.
+// asks again, its new socket takes the place of the old one, which is answered no more. If
+// it wants to come back, its new socket waits until the old one has given back what that may
+// have claimed: at most as long as the middleware takes to notice that its ctx has ended.
 func (c *connection) join(name string, auth json.RawMessage) error {
-	var older *Socket // that has not been let in
+	var older *Socket // the client's previous one, which has not been let in; nil: there is none
 	if s := c.socket([]byte(name)); s != nil {
 		switch s.now() {
 		case connected:
@@ -128,12 +130,13 @@ func (c *connection) join(name string, auth json.RawMessage) error {
 		c.refuse(name, "Too many namespaces", "Limits.Namespaces exceeded")
 		return nil
 	}
-	if older != nil && n.keeper() != nil { // it may have claimed what the client had, and gives that back first
+	begin := s.connect
+	if older != nil && s.wantsBack() {
 		returned := make(chan struct{})
 		older.dispatch(task{do: func() { close(returned) }})
-		s.dispatch(task{do: func() { <-returned }})
+		begin = func() { <-returned; s.connect() }
 	}
-	s.dispatch(task{do: s.connect})
+	s.dispatch(task{do: begin})
 	return nil
 }
 

@@ -125,9 +125,10 @@ func (e *Emitter) remote(n *Namespace) (Adapter, error) {
 // as binary, up to Limits.Attachments of them. Emit never waits, and does not
 // keep args. It returns an error if args can't be encoded, if the name is
 // reserved, if only one socket is addressed and has ended, or if the adapter
-// fails; in the last case the sockets of this node get the event. An object that clients,
-// or with Options.Adapter other nodes, would take for a placeholder of binary data can't be
-// encoded beside such data.
+// fails; in the last case the sockets of this node get the event. An object that clients
+// would take for a placeholder of binary data can't be encoded beside such data. With
+// Options.Adapter what other nodes would refuse is an error, and nobody gets it: such an
+// object, more than MaxArguments, or what is nested deeper than MaxDepth.
 func (e Emitter) Emit(event string, args ...any) error {
 	if e.single() {
 		return e.self.emit(e.t.Flags, event, args)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -15,7 +16,7 @@ import (
 var (
 	errManyAttachments = errors.New("socket.io: more attachments than Limits.Attachments")
 	errReservedName    = errors.New("socket.io: event name is reserved")
-	errManyArguments   = errors.New("socket.io: more than MaxArguments, which other nodes refuse")
+	errManyArguments   = errors.New("socket.io: more arguments than MaxArguments, which other nodes refuse")
 	errDeep            = errors.New("socket.io: nested deeper than MaxDepth, which other nodes refuse")
 	errMisleading      = errors.New("socket.io: beside binary data, an object whose _placeholder is true")
 )
@@ -49,6 +50,7 @@ func (e *encoder) event(name string, args []any) error {
 // offset adds an argument, a string, to the array that was appended last. It returns
 // where restore cuts that off again.
 func (e *encoder) offset(s string) (bare int) {
+	e.buf = slices.Grow(e.buf, len(`,""]`)+maxEscape*len(s)) // a log may still read e.buf where it was
 	bare = len(e.buf) - 1
 	e.buf[bare] = ',' // in place of the bracket
 	e.buf = append(appendString(e.buf, s), ']')
@@ -192,6 +194,9 @@ func appendString(b []byte, s string) []byte {
 }
 
 const hex = "0123456789abcdef"
+
+// maxEscape is how many bytes appendString writes for one at most.
+const maxEscape = 6
 
 // appendEscape appends the escape of a character that can't stand in a JSON string.
 func appendEscape(b []byte, c byte) []byte {

@@ -2,7 +2,7 @@ package socketio
 
 import (
 	"encoding/json"
-	"math"
+	"fmt"
 
 	"github.com/parleyws/parley/parser"
 	"github.com/parleyws/parley/socketio/internal/packet"
@@ -26,9 +26,15 @@ type Encoded struct {
 // Encode returns v as JSON with its binary data, as the argument of an event: a []byte
 // anywhere in v becomes an attachment, which is shared. It is for what adapters send
 // beside events, such as RemoteSocket.Data. Like Emitter.Emit it refuses an object that
-// would be taken for a placeholder beside such data.
-func Encode(v any) (Encoded, error) {
-	w := wire{limits: parser.Limits{Attachments: maxAttachments, Depth: math.MaxInt}}
+// would be taken for a placeholder beside such data, and like Decode what is nested deeper
+// than MaxDepth. A MarshalJSON that panics is an error: the goroutine is the adapter's.
+func Encode(v any) (_ Encoded, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("socket.io: panic while encoding: %v", p)
+		}
+	}()
+	w := wire{limits: parser.Limits{Attachments: maxAttachments, Depth: MaxDepth + 1}}
 	return w.answer(v)
 }
 

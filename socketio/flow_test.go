@@ -3,7 +3,6 @@ package socketio_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -274,57 +273,6 @@ func TestDisconnectAsMiddlewareReturns(t *testing.T) {
 			if answer != "1" {
 				s.t.Fatalf("after CONNECT came %q", answer)
 			}
-		}
-	})
-}
-
-// A client that asks again does not wait for middleware that does not mind its ctx.
-func TestConnectAgainBesideMiddleware(t *testing.T) {
-	inBubble(t, nil, func(s *site) {
-		hold := make(chan struct{})
-		runs := 0
-		s.io.Use(func(context.Context, *socketio.Socket) error {
-			if runs++; runs == 1 {
-				<-hold
-			}
-			return nil
-		})
-		r := s.dial()
-		r.send("0")
-		synctest.Wait()
-		r.connect("")
-		close(hold)
-		r.wantNothing()
-	})
-}
-
-// A client that gives up while its middleware runs, of which it can't tell the server, and asks
-// again, is answered once, as the newer of the two; what the older one had is given back.
-func TestConnectAgainDuringMiddleware(t *testing.T) {
-	inBubble(t, nil, func(s *site) {
-		var sockets []*socketio.Socket
-		s.io.Use(func(ctx context.Context, x *socketio.Socket) error {
-			if sockets = append(sockets, x); len(sockets) == 1 {
-				x.OnDisconnect(func(socketio.Reason) { t.Error("the end of a socket that was not let in was told") })
-			}
-			select {
-			case <-ctx.Done():
-				if e, ok := errors.AsType[*socketio.DisconnectError](context.Cause(ctx)); !ok || e.Reason != socketio.ClientNamespaceDisconnect {
-					t.Errorf("the ctx has ended with %v", context.Cause(ctx))
-				}
-			case <-time.After(time.Second):
-			}
-			return nil
-		})
-		connected := 0
-		s.io.OnConnect(func(*socketio.Socket) { connected++ })
-		r := s.dial()
-		r.send("0")
-		time.Sleep(time.Second / 2)
-		r.connect(`{"token":"again"}`)
-		r.wantNothing()
-		if len(sockets) != 2 || connected != 1 || s.io.Count() != 1 || sockets[0].Connected() || r.sid != sockets[1].ID() {
-			t.Errorf("%d sockets, %d have connected, and %d are there", len(sockets), connected, s.io.Count())
 		}
 	})
 }

@@ -11,19 +11,27 @@ import (
 // Local is a namespace on this node, for its Adapter. Its methods may be called from
 // any goroutine, and don't wait. They judge whatever they are given, since a broker may
 // be anybody's, and keep nothing of it; errors are of type *parser.Error if it breaks a
-// rule of the protocol. What panics in them of the application's, Options.Parser or a handler of
-// OnAnyOutgoing, is logged: on the adapter's goroutine it would end the process.
+// rule of the protocol. A panic of Options.Parser is logged and becomes an error: the goroutine
+// is the adapter's, and without that the process would end.
 type Local struct{ n *Namespace }
 
-// errParserPanicked is the error of what Options.Parser could not encode.
-var errParserPanicked = errors.New("socket.io: Options.Parser panicked")
+// errPanicked is returned for an event at which Options.Parser has panicked.
+var errPanicked = errors.New("socket.io: panic while encoding")
 
-// survived is deferred: it turns a panic of Options.Parser into an error.
+// survived is deferred. It turns a panic into an error.
 func (n *Namespace) survived(err *error) {
 	if v := recover(); v != nil {
-		n.server.o.Logger.Error("socket.io: Options.Parser panicked", "panic", v, "namespace", n.name, "stack", string(debug.Stack()))
-		*err = errParserPanicked
+		n.panicked(v)
+		*err = errPanicked
 	}
+}
+
+// panicked logs a panic with something that was to be encoded. v is nil after runtime.Goexit.
+func (n *Namespace) panicked(v any) {
+	if v == nil {
+		v = "runtime.Goexit was called"
+	}
+	n.server.o.Logger.Error("socket.io: panic while encoding", "panic", v, "namespace", n.name, "stack", string(debug.Stack()))
 }
 
 // Name returns the namespace's name, which begins with a slash.
@@ -90,16 +98,8 @@ func (l *Local) Leave(t Target, rooms []string) {
 // namespace. If connection is set it closes their connections instead.
 func (l *Local) Disconnect(t Target, connection bool) {
 	for _, s := range l.n.rooms.selected(nil, &t) {
-		if l.disconnect(s, connection) != nil {
-			s.session.Close() // it can't be told, and goes all the same
-		}
+		s.Disconnect(connection)
 	}
-}
-
-func (l *Local) disconnect(s *Socket, connection bool) (err error) {
-	defer l.n.survived(&err)
-	s.Disconnect(connection)
-	return nil
 }
 
 // Fetch returns the sockets of this node that t addresses.

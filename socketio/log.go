@@ -108,7 +108,7 @@ func (l *Local) Deliver(t Target, event Encoded, offset string) (err error) {
 	}
 	defer o.release()
 	for _, s := range r.deliver(&t, &o, offset) {
-		o.notifyLater(s)
+		o.notify(s)
 	}
 	return nil
 }

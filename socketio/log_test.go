@@ -396,33 +396,6 @@ func TestLogReturnsTwice(t *testing.T) {
 	})
 }
 
-// A client that asks again before it is let in comes back all the same.
-func TestLogAskedAgain(t *testing.T) {
-	inLog(t, new(logBus), &socketio.Recovery{RunMiddleware: true}, func(here, there *site) {
-		sockets := here.sockets(func(s *socketio.Socket) { s.Join("room") })
-		there.io.Use(func(context.Context, *socketio.Socket) error { time.Sleep(time.Second); return nil })
-		returned := there.sockets(nil)
-		r := here.client()
-		<-sockets
-		synctest.Wait()
-		here.io.Emit("e")
-		_, last := offset(t, r.read())
-		r.cut()
-		here.io.To("room").Emit("missed")
-		claim := fmt.Sprintf(`{"pid":%q,"offset":%q}`, r.pid, last)
-		again := there.dial()
-		again.send("0" + claim)
-		synctest.Wait()
-		again.connect(claim)
-		if back := <-returned; again.sid != r.sid || again.pid != r.pid || !back.Recovered() {
-			t.Errorf("sid %q, want %q; recovered %t", again.sid, r.sid, back.Recovered())
-		}
-		if got, _ := offset(t, again.read()); got != `2["missed"]` {
-			t.Errorf("read %q", got)
-		}
-	})
-}
-
 // Handlers of OnAnyOutgoing get every event, from wherever it comes and whenever.
 func TestLogOutgoing(t *testing.T) {
 	for _, b := range []*logBus{{}, {late: true}, {side: true}} {
@@ -581,4 +554,39 @@ func TestLocalSessionWithoutLog(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A keenLog delivers an event before it reads what it was given.
+type keenLog struct {
+	*logNode
+	got *[]string
+}
+
+func (l keenLog) Append(_ socketio.Target, event socketio.Encoded, deliver func(string)) error {
+	deliver("1")
+	*l.got = append(*l.got, string(event.Data))
+	return nil
+}
+
+// What a Log gets stays as it was when its clients have got it with an offset, whatever the memory
+// that takes, and also if the parser can't encode it.
+func TestLogReadsLate(t *testing.T) {
+	var got []string
+	o := &socketio.Options{Recovery: &socketio.Recovery{}, Parser: panicsAt(`["x"`), Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		a, err := new(logBus).join(l)
+		return keenLog{a.(*logNode), &got}, err
+	}}
+	inBubble(t, o, func(s *site) {
+		s.client()
+		for _, event := range []string{"x", "y"} {
+			for n := range 3000 {
+				got = got[:0]
+				text := strings.Repeat("a", n)
+				s.io.Emit(event, text)
+				if want := fmt.Sprintf(`["%s","%s"]`, event, text); len(got) != 1 || got[0] != want {
+					s.t.Fatalf("the log has %q, want %q", got, want)
+				}
+			}
+		}
+	})
 }

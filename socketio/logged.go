@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"maps"
 	"slices"
@@ -28,9 +27,9 @@ type keeper interface {
 	// the client has not come back, or if an event that it may have missed is not there
 	// any more.
 	claim(s *Socket) bool
-	// unclaim is the end of a successful claim. It remembers the client again if that was
-	// lost once more, or has asked again, before it was let in. If it was sent away it may
-	// not come back.
+	// unclaim is the end of a successful claim. It remembers the client again if the client
+	// was lost, or has sent another CONNECT, before it was let in. A client that was sent
+	// away may not come back.
 	unclaim(s *Socket)
 	// resume connects a socket that has claimed what its client had, and sends the
 	// events that the client has missed. Nothing is broadcast meanwhile. entered is
@@ -68,7 +67,9 @@ func (r *logged) append(t *Target, o *outgoing) error {
 	d := &logDelivery{r: r, t: *t, o: *o}
 	d.o.own()
 	err := r.log.Append(d.t, d.o.encoded(), d.deliver)
-	d.appended()
+	if failed := d.appended(); err == nil {
+		err = failed
+	}
 	return err
 }
 
@@ -85,6 +86,7 @@ type logDelivery struct {
 	returned bool // Append has
 	over     bool // deliver has returned
 	to       []*Socket
+	err      error
 }
 
 // deliver is what Append gets.
@@ -96,9 +98,9 @@ func (d *logDelivery) deliver(offset string) {
 	if again {
 		return
 	}
-	to := d.toSockets(offset)
+	to, err := d.toSockets(offset)
 	d.mu.Lock()
-	d.to, d.over = to, true
+	d.to, d.err, d.over = to, err, true
 	last := d.returned
 	d.mu.Unlock()
 	if last {
@@ -109,18 +111,19 @@ func (d *logDelivery) deliver(offset string) {
 	}
 }
 
-// toSockets delivers the event. The goroutine is the adapter's, or that of whoever emits.
-func (d *logDelivery) toSockets(offset string) (to []*Socket) {
-	var err error
+// toSockets delivers the event, on the goroutine of the adapter or of the caller who has emitted
+// the event.
+func (d *logDelivery) toSockets(offset string) (to []*Socket, err error) {
 	defer d.r.n.survived(&err)
-	return d.r.deliver(&d.t, &d.o, offset)
+	return d.r.deliver(&d.t, &d.o, offset), nil
 }
 
-// appended is called when Append has returned.
-func (d *logDelivery) appended() {
+// appended is called when Append has returned. It returns the error of the delivery, if that is
+// over.
+func (d *logDelivery) appended() error {
 	d.mu.Lock()
 	d.returned = true
-	last := d.over
+	last, err := d.over, d.err
 	d.mu.Unlock()
 	if last {
 		for _, s := range d.to {
@@ -128,6 +131,7 @@ func (d *logDelivery) appended() {
 		}
 		d.o.release()
 	}
+	return err
 }
 
 // deliver sends an event with an offset, "" for none, to the sockets of this node that t
@@ -198,13 +202,13 @@ func (r *logged) awaits(s *Socket) bool {
 }
 
 func (r *logged) claim(s *Socket) bool {
-	var claim struct{ PID, Offset string }
-	if json.Unmarshal(s.auth, &claim) != nil || claim.PID == "" {
+	pid, offset := s.claim()
+	if pid == "" {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), claimTime)
 	defer cancel()
-	session, ok, err := r.log.Take(ctx, claim.PID, claim.Offset)
+	session, ok, err := r.log.Take(ctx, pid, offset)
 	if err != nil {
 		r.n.server.o.Logger.Warn("socket.io: adapter", "namespace", r.n.name, "error", err)
 	}
@@ -212,7 +216,7 @@ func (r *logged) claim(s *Socket) bool {
 		return false
 	}
 	s.id, s.recovered = session.ID, true
-	s.track.pid, s.track.log = claim.PID, &logTrack{claimed: &session, offset: claim.Offset}
+	s.track.pid, s.track.log = pid, &logTrack{claimed: &session, offset: offset}
 	s.mu.Lock()
 	s.data = maps.Clone(session.Data) // the session is saved again if the client is lost before it is let in
 	s.mu.Unlock()
@@ -246,7 +250,14 @@ func (r *logged) resume(s *Socket) (entered bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), claimTime)
 	defer cancel()
 	t := s.track.log
-	err = r.log.Resume(ctx, *t.claimed, t.offset, func(missed iter.Seq[Missed]) { entered = r.replay(s, missed) })
+	var panicked any
+	err = r.log.Resume(ctx, *t.claimed, t.offset, func(missed iter.Seq[Missed]) {
+		defer func() { panicked = recover() }() // of Options.Parser; the goroutine may be the adapter's
+		entered = r.replay(s, missed)
+	})
+	if panicked != nil {
+		panic(panicked) // the goroutine is the socket's
+	}
 	return entered, err
 }
 
@@ -265,13 +276,22 @@ func (r *logged) replay(s *Socket, missed iter.Seq[Missed]) bool {
 		if !m.Target.matches(rooms) {
 			continue
 		}
-		o, err := r.n.server.wire.incoming(r.n.name, m.Event)
-		if err != nil {
-			continue // no node has delivered it
+		if r.resend(s, &m) == nil {
+			t.sent = m.Offset
 		}
-		s.send(o.emissionAt(r.n, m.Offset, m.Target.Flags), false)
-		o.release()
-		t.sent = m.Offset
 	}
 	return true
+}
+
+// resend sends an event that the client of a socket has missed. With an error no node has
+// delivered it, or this one can't.
+func (r *logged) resend(s *Socket, m *Missed) (err error) {
+	defer r.n.survived(&err)
+	o, err := r.n.server.wire.incoming(r.n.name, m.Event)
+	if err != nil {
+		return err
+	}
+	defer o.release()
+	s.send(o.emissionAt(r.n, m.Offset, m.Target.Flags), false)
+	return nil
 }

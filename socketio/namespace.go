@@ -291,7 +291,7 @@ func (n *Namespace) broadcast(t *Target, o *outgoing, b *Batch) {
 	if len(list.sockets) > 0 { // of many nodes few have members of a room
 		e := o.emission(n, nil, t.Flags)
 		for _, s := range list.sockets {
-			b.notify(o, s)
+			o.notify(s)
 		}
 		list.send(e, t.Flags.Volatile, b)
 		clear(list.sockets)

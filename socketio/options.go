@@ -14,10 +14,11 @@ import (
 // Limits on one packet that can't be changed.
 const (
 	// MaxArguments is how many arguments a received event or acknowledgement
-	// may have: 128. Other nodes receive what is emitted with an Adapter.
+	// may have: 128. With an Adapter it holds for events that are emitted, too.
 	MaxArguments = 128
 	// MaxDepth is how deep arrays and objects of received JSON may be nested:
-	// 64. The array of the arguments counts as one.
+	// 64. The array of the arguments counts as one. With an Adapter it holds for
+	// what is emitted, too.
 	MaxDepth = 64
 )
 

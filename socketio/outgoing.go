@@ -82,9 +82,8 @@ func (o *outgoing) emissionAt(n *Namespace, offset string, f Flags) *emission {
 		return o.emission(n, nil, f)
 	}
 	bare := o.enc.offset(offset)
-	e := o.emission(n, nil, f)
-	o.enc.restore(bare)
-	return e
+	defer o.enc.restore(bare) // also if Options.Parser panics
+	return o.emission(n, nil, f)
 }
 
 // own makes o independent of the memory of whoever has emitted it, but for what notify
@@ -110,9 +109,9 @@ func (o *outgoing) notifyLater(s *Socket) {
 	s.dispatch(task{do: func() { s.notifyOutgoing(name, args) }})
 }
 
-// notify calls the handlers of OnAnyOutgoing of a socket. A panic goes to the caller who has
-// emitted the event; if that is another node's it is the socket's, as that of any handler.
-// Called without any lock.
+// notify calls the handlers of OnAnyOutgoing of a socket: on the goroutine of the caller, who has
+// emitted the event, or on the socket's if the event has come from another node. What panics,
+// ends its goroutine or blocks must not be the adapter's. Called without any lock.
 func (o *outgoing) notify(s *Socket) {
 	if !s.watched.Load() || s.parted.Load() {
 		return
@@ -125,7 +124,8 @@ func (o *outgoing) notify(s *Socket) {
 		own(o.unit) // the handlers may keep what they get
 		o.event, o.args = string(o.unit.Name()), readable(o.unit)
 	}
-	s.perform(task{do: func() { s.notifyOutgoing(o.event, o.args) }})
+	event, args := o.event, o.args
+	s.dispatch(task{do: func() { s.notifyOutgoing(event, args) }})
 }
 
 // readable returns the arguments of u as far as encoding/json can read them. nil stands for
@@ -146,7 +146,8 @@ func own(u *packet.Unit) {
 	}
 }
 
-// answer returns arg as an answer to other nodes, which is in no array yet.
+// answer returns arg as an answer to other nodes. The array around it, which counts as one
+// level, is not there yet.
 func (w *wire) answer(arg any) (Encoded, error) {
 	e := encoder{limit: w.limits.Attachments}
 	if err := e.value(arg); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -125,8 +126,9 @@ func TestPanicsOnAdaptersGoroutine(t *testing.T) {
 		o.Adapter = func(x *socketio.Local) (socketio.Adapter, error) { l = x; return b.join(x) }
 		inBubble(t, o, func(s *site) {
 			sockets := s.sockets(nil)
-			here, next := s.client(), s.client()
+			here := s.client()
 			first := <-sockets
+			next := s.client()
 			<-sockets
 			if err := f(l, bad); err == nil {
 				t.Errorf("%s: no error", name)
@@ -144,7 +146,7 @@ func TestPanicsOnAdaptersGoroutine(t *testing.T) {
 			if first.Connected() || s.io.Count() != 1 {
 				t.Errorf("%s: connected: %t, and %d are left", name, first.Connected(), s.io.Count())
 			}
-			if log := s.log.String(); strings.Count(log, "Options.Parser panicked") != 1 || strings.Count(log, "handler panicked") != 1 {
+			if log := s.log.String(); strings.Count(log, "panic while encoding") != 1 || strings.Count(log, "handler panicked") != 1 {
 				t.Errorf("%s: log %s", name, log)
 			}
 		})
@@ -167,13 +169,14 @@ func TestParserPanicsLate(t *testing.T) {
 		if got, _ := offset(t, r.read()); got != `2["y"]` {
 			t.Errorf("read %q", got)
 		}
-		if log := s.log.String(); strings.Count(log, "Options.Parser panicked") != 1 {
+		if log := s.log.String(); strings.Count(log, "panic while encoding") != 1 {
 			t.Errorf("log %s", log)
 		}
 	})
 }
 
-// A client that another node sends away goes, also if the parser can't tell it.
+// A client that another node sends away goes, also if the parser can't tell it, and does not come
+// back.
 func TestParserPanicsAtDisconnectFromOtherNode(t *testing.T) {
 	b := new(bus)
 	p := fragile{fail: func(p *parser.Packet) {
@@ -181,7 +184,7 @@ func TestParserPanicsAtDisconnectFromOtherNode(t *testing.T) {
 			panic("parser")
 		}
 	}}
-	inBubble(t, &socketio.Options{Adapter: b.join, Parser: p}, func(s *site) {
+	inBubble(t, &socketio.Options{Adapter: b.join, Parser: p, Recovery: &socketio.Recovery{}}, func(s *site) {
 		there := newServer(t, &socketio.Options{Adapter: b.join, Logger: slog.New(slog.DiscardHandler)})
 		clients := []*raw{s.client(), s.client()}
 		synctest.Wait()
@@ -196,8 +199,11 @@ func TestParserPanicsAtDisconnectFromOtherNode(t *testing.T) {
 			t.Errorf("closed after %v", d)
 		}
 		synctest.Wait()
-		if log := s.log.String(); s.io.Count() != 0 || strings.Count(log, "Options.Parser panicked") != 2 {
+		if log := s.log.String(); s.io.Count() != 0 || strings.Count(log, "panic while encoding") != 2 {
 			t.Errorf("%d sockets are left, log %s", s.io.Count(), log)
+		}
+		if again := s.comeBackWith("", fmt.Sprintf(`{"pid":%q}`, clients[0].pid)); again.sid == clients[0].sid {
+			t.Error("it came back")
 		}
 	})
 }
@@ -313,7 +319,7 @@ func TestParserPanicsAtEnd(t *testing.T) {
 	}{
 		"refused, panic":       {parser.ConnectError, func() { panic("parser") }, refuses, nil},
 		"refused, Goexit":      {parser.ConnectError, runtime.Goexit, refuses, nil},
-		"disconnected, panic":  {parser.Disconnect, func() { panic("parser") }, disconnects, []socketio.Reason{socketio.ForcedClose}},
+		"disconnected, panic":  {parser.Disconnect, func() { panic("parser") }, disconnects, []socketio.Reason{socketio.ServerNamespaceDisconnect}},
 		"disconnected, Goexit": {parser.Disconnect, runtime.Goexit, disconnects, []socketio.Reason{socketio.ForcedClose}},
 	} {
 		p := fragile{fail: func(p *parser.Packet) {
@@ -335,9 +341,89 @@ func TestParserPanicsAtEnd(t *testing.T) {
 			if s.io.Count() != 0 || !slices.Equal(told, row.want) {
 				t.Errorf("%s: %d sockets are left, told %v, want %v", name, s.io.Count(), told, row.want)
 			}
-			if log := s.log.String(); strings.Count(log, "Options.Parser panicked") != 1 {
+			if log := s.log.String(); strings.Count(log, "panic while encoding") != 1 {
 				t.Errorf("%s: log %s", name, log)
 			}
 		})
+	}
+}
+
+// A Log that delivers at once has not delivered an event that the parser can't encode: that is the
+// error of Emit.
+func TestParserPanicsInLog(t *testing.T) {
+	b := new(logBus)
+	o := &socketio.Options{Adapter: b.join, Recovery: &socketio.Recovery{}, Parser: panicsAt(`["x"`)}
+	inBubble(t, o, func(s *site) {
+		r := s.client()
+		if err := s.io.Emit("x"); err == nil {
+			t.Error("no error")
+		}
+		if err := s.io.Emit("y"); err != nil {
+			t.Error(err)
+		}
+		if got, _ := offset(t, r.read()); got != `2["y"]` {
+			t.Errorf("read %q", got)
+		}
+	})
+}
+
+// A remoteLog resumes on a goroutine of its own.
+type remoteLog struct{ socketio.Log }
+
+func (l remoteLog) Resume(ctx context.Context, s socketio.Session, offset string, enter func(iter.Seq[socketio.Missed])) error {
+	done := make(chan error)
+	go func() { done <- l.Log.Resume(ctx, s, offset, enter) }()
+	return <-done
+}
+
+// A client that has missed an event that the parser can't encode comes back to all others. If the
+// parser can't even tell it that it is let in, it is refused. Both are so on the goroutine of the
+// adapter, too.
+func TestParserPanicsInResume(t *testing.T) {
+	for _, remote := range []bool{false, true} {
+		for _, at := range []string{`["x"`, `{"sid":`} {
+			b := new(logBus)
+			failing := false
+			o := &socketio.Options{Recovery: &socketio.Recovery{}, Parser: fragile{fail: func(p *parser.Packet) {
+				if failing && strings.HasPrefix(string(p.Data), at) {
+					panic("parser")
+				}
+			}}}
+			o.Adapter = func(l *socketio.Local) (socketio.Adapter, error) {
+				a, err := b.join(l)
+				if remote {
+					a = remoteLog{a.(socketio.Log)}
+				}
+				return a, err
+			}
+			inBubble(t, o, func(s *site) {
+				r := s.client()
+				synctest.Wait()
+				s.io.Emit("first")
+				_, last := offset(t, r.read())
+				r.cut()
+				s.io.Emit("x")
+				s.io.Emit("y")
+				failing = true
+				claim := fmt.Sprintf(`{"pid":%q,"offset":%q}`, r.pid, last)
+				if at != `["x"` {
+					again := s.dial()
+					again.send("0" + claim)
+					again.want(`4{"message":"Internal error"}`)
+					return
+				}
+				again := s.comeBackWith("", claim)
+				if got, _ := offset(t, again.read()); again.sid != r.sid || got != `2["y"]` {
+					t.Errorf("on its own goroutine %t: read %q, sid %q, want %q", remote, got, again.sid, r.sid)
+				}
+			})
+		}
+	}
+}
+
+// An adapter that encodes the data of a socket survives a MarshalJSON that panics.
+func TestEncodePanics(t *testing.T) {
+	if e, err := socketio.Encode(map[string]any{"a": explosive{}}); err == nil {
+		t.Errorf("encoded as %s", e.Data)
 	}
 }

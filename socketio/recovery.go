@@ -101,7 +101,7 @@ func (r *recovery) end() uint64 { return r.first + uint64(r.events.n) }
 // broadcast delivers an event to the sockets of this node, and keeps it.
 func (r *recovery) broadcast(t *Target, o *outgoing, b *Batch) {
 	for _, s := range r.deliver(t, o, b) {
-		b.notify(o, s)
+		o.notify(s)
 	}
 	r.n.rooms.tell() // clients may have been forgotten
 }

@@ -388,38 +388,6 @@ func TestRecoveryLostInMiddleware(t *testing.T) {
 	})
 }
 
-// A client that asks again before the middleware has let it in has not given up what it had.
-func TestRecoveryAskedAgain(t *testing.T) {
-	inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{RunMiddleware: true}}, func(s *site) {
-		runs := 0
-		s.io.Use(func(ctx context.Context, x *socketio.Socket) error {
-			if runs++; !x.Recovered() {
-				return nil
-			}
-			time.Sleep(time.Second) // and not the ctx, which has ended for the first socket
-			return ctx.Err()
-		})
-		r := s.client()
-		synctest.Wait()
-		s.io.Emit("x")
-		_, last := offset(t, r.read())
-		r.cut()
-		s.io.Emit("missed")
-		claim := fmt.Sprintf(`{"pid":%q,"offset":%q}`, r.pid, last)
-		again := s.dial()
-		again.send("0" + claim)
-		synctest.Wait()
-		again.connect(claim)
-		if again.sid != r.sid || again.pid != r.pid || runs != 3 {
-			t.Errorf("sid %q, want %q; the middleware ran %d times, want 3", again.sid, r.sid, runs)
-		}
-		if got, _ := offset(t, again.read()); got != `2["missed"]` {
-			t.Errorf("read %q", got)
-		}
-		again.wantNothing()
-	})
-}
-
 // Who is lost before middleware has let it in may come back once more, as it was, unless
 // it was sent away; also if the middleware has failed because its ctx had ended, and
 // however long it has taken. Handlers of OnConnect hear nothing of it until then.

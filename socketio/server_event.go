@@ -168,7 +168,8 @@ func (q *serverEvents) call(f func(*ServerEvent), e *ServerEvent) {
 }
 
 // ServerSideEmit sends an event to the other servers. Without an adapter there
-// are none. A []byte anywhere in args travels as binary.
+// are none. A []byte anywhere in args travels as binary. What the others would refuse is an
+// error; see Emitter.Emit.
 func (n *Namespace) ServerSideEmit(event string, args ...any) error {
 	n, release := n.acquire()
 	defer release()

@@ -261,8 +261,7 @@ func (s *Socket) end(reason Reason, refusal error) {
 	if before == over {
 		return
 	}
-	// Options.Parser may panic here: the socket must not be over yet.
-	told := s.farewell(before, reason, refusal)
+	told, panicked := s.farewell(before, reason, refusal)
 	s.mu.Lock()
 	if s.state != before { // it was let in meanwhile, or is over
 		s.mu.Unlock()
@@ -286,15 +285,31 @@ func (s *Socket) end(reason Reason, refusal error) {
 	}
 	s.conn.left(s, before == connected && reason == ServerNamespaceDisconnect, told) // the client may come back at once
 	s.dispatch(task{do: func() { s.ended(before == connected) }})
+	if panicked {
+		s.session.Close()
+	}
 }
 
-// farewell returns what tells the client that the socket ends, nil if nothing does.
-func (s *Socket) farewell(before socketState, reason Reason, refusal error) *emission {
+// farewell returns what tells the client that the socket ends, nil if nothing does. A panic of
+// Options.Parser, or of a MarshalJSON, keeps no socket alive: the connection of a client that
+// can't be told is closed.
+func (s *Socket) farewell(before socketState, reason Reason, refusal error) (told *emission, panicked bool) {
+	panicked = true
+	defer func() {
+		v := recover()
+		if !panicked {
+			return
+		}
+		s.namespace.panicked(v)
+		if v == nil { // runtime.Goexit, after which nobody closes the connection
+			s.session.Close()
+		}
+	}()
 	switch {
 	case before == connecting && refusal != nil:
-		return s.refusal(refusal)
+		told = s.refusal(refusal)
 	case before == connected && reason == ServerNamespaceDisconnect:
-		return s.namespace.server.wire.newControl(parser.Disconnect, s.namespace.name, nil)
+		told = s.namespace.server.wire.newControl(parser.Disconnect, s.namespace.name, nil)
 	}
-	return nil
+	return told, false
 }

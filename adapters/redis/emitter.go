@@ -86,7 +86,10 @@ func (e Emitter) Compress(on bool) Emitter {
 	return e
 }
 
-var errReserved = errors.New("socket.io: event name is reserved")
+var (
+	errReserved      = errors.New("socket.io: event name is reserved")
+	errManyArguments = errors.New("socket.io: more arguments than MaxArguments, which servers refuse")
+)
 
 // Emit sends an event. A []byte anywhere in args travels as binary. It returns an error
 // if args can't be encoded, if the name is reserved, or if too much waits for Redis.
@@ -109,7 +112,11 @@ func (e Emitter) Emit(event string, args ...any) error {
 	return e.c.publish(s.b, channel)
 }
 
+// encodeEvent encodes what servers accept.
 func encodeEvent(event string, args []any) (socketio.Encoded, error) {
+	if len(args) > socketio.MaxArguments {
+		return socketio.Encoded{}, errManyArguments
+	}
 	return socketio.Encode(append([]any{event}, args...))
 }
 

@@ -74,6 +74,9 @@ func TestEmitter(t *testing.T) {
 			if err := e.Emit("e", make(chan int)); err == nil {
 				t.Error("a channel was sent")
 			}
+			if err := e.Emit("e", make([]any, socketio.MaxArguments+1)...); err == nil {
+				t.Error("more arguments than servers accept were sent")
+			}
 		})
 	}
 }

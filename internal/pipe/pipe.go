@@ -63,7 +63,7 @@ func (c *conn) Close() error {
 	if c.closed.Swap(true) {
 		return c.wrap("close", net.ErrClosed)
 	}
-	c.in.closeRead() // first: nothing that the peer answers to the end is read
+	c.in.closeRead() // first, so that what the peer writes when it sees the end is not read
 	c.out.closeWrite()
 	return nil
 }

@@ -28,13 +28,29 @@ func Misleads(data []byte, attachments int, placeholders []parser.Placeholder) b
 	return s.value(1) != nil || !slices.Equal(s.placeholders, placeholders)
 }
 
-// DeeperThan reports whether arrays and objects of JSON are nested deeper than most.
+// DeeperThan reports whether arrays and objects are nested deeper than most. The data is JSON.
 func DeeperThan(data []byte, most int) bool {
 	if bytes.Count(data, []byte{'['})+bytes.Count(data, []byte{'{'}) <= most {
 		return false // the usual case
 	}
-	s := scanner{b: data, depth: most}
-	return s.value(1) == parser.ErrDepth
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+			if c == '\\' {
+				i++
+			}
+		case c == '[' || c == '{':
+			if depth++; depth > most {
+				return true
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return false
 }
 
 // peek returns the next byte, 0 at the end.
