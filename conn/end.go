@@ -28,6 +28,7 @@ func (c *Conn) endWith(e event, cause error, code frame.StatusCode, reason strin
 		c.in.over()
 		c.out.over()
 		c.settings.loop.leave(c.stream.Looped() != nil)
+		c.life.released() // last: who waits for Done finds the stream closed
 	case now == broken:
 		c.life.limit(c.settings.CloseTimeout, c.expire)
 		c.out.over()

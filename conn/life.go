@@ -90,11 +90,12 @@ type lifeNotes struct {
 	timer *time.Timer   // of limit; nil: there is no limit yet
 	empty time.Duration // when all that was written was out, after the end; by clock
 	late  int           // bytes that have come since a write failed
+	freed bool          // released was called
 
 	// Who waits for a milestone.
 	left    milestone            // open was left
 	settled milestone            // the closing handshake has ended: closed or over
-	gone    milestone            // over was reached
+	gone    milestone            // released was called, after over was reached
 	funcs   map[*func()]struct{} // called when open is left, each on a goroutine of its own
 }
 
@@ -147,9 +148,16 @@ func (l *life) tell(now state) {
 	if now == closed || now == over {
 		n.settled.reach()
 	}
-	if now == over {
-		n.gone.reach()
-	}
+}
+
+// released notes that the stream, which is over, is closed, and that the connection holds
+// nothing any more.
+func (l *life) released() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.note()
+	n.freed = true
+	n.gone.reach()
 }
 
 // err returns the cause of the end: what every call that reads returns from
@@ -291,11 +299,12 @@ func (l *life) settled() <-chan struct{} {
 	return l.note().settled.wait(l.is(closed) || l.is(over))
 }
 
-// gone returns a channel that is closed with the stream.
+// gone returns a channel that is closed after the stream.
 func (l *life) gone() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.note().gone.wait(l.is(over))
+	n := l.note()
+	return n.gone.wait(n.freed)
 }
 
 // after arranges for f to be called, on a goroutine of its own, when the

@@ -141,6 +141,13 @@ func indexOf(err error) event {
 	return none
 }
 
+// endAt moves l on at e as Conn.endWith does.
+func endAt(l *life, e event) {
+	if was, now := l.move(e, errEvents[e]); was != now && now == over {
+		l.released()
+	}
+}
+
 // TestLifeMilestones: each milestone is told once it is reached, to those who
 // have waited and to those who come later, whatever the way there.
 func TestLifeMilestones(t *testing.T) {
@@ -160,7 +167,7 @@ func TestLifeMilestones(t *testing.T) {
 		}
 		for range r.IntN(8) {
 			e := event(r.IntN(events - 1))
-			l.move(e, errEvents[e])
+			endAt(&l, e)
 			if r.IntN(4) == 0 { // who asks in between changes nothing for the others
 				l.left()
 				l.settled()
@@ -187,7 +194,7 @@ func TestLifeLateWaiter(t *testing.T) {
 	for s := range event(events - 1) {
 		var l life
 		for _, e := range []event{s, peerClose, finished} {
-			l.move(e, errEvents[e])
+			endAt(&l, e)
 			if !isClosed(l.left()) || isClosed(l.settled()) != (l.is(closed) || l.is(over)) || isClosed(l.gone()) != l.is(over) {
 				t.Errorf("%v after event %d: a milestone is not what it should be", l.state(), e)
 			}

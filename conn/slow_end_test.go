@@ -3,6 +3,7 @@ package conn_test
 import (
 	"context"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,5 +88,41 @@ func TestEndDuringStubbornWrite(t *testing.T) {
 			close(s.gone)
 			wantError(t, <-wrote, conn.ErrQueueFull)
 		})
+	})
+}
+
+// A slowToClose stream takes a second to close.
+type slowToClose struct {
+	net.Conn
+	closed *atomic.Bool
+}
+
+func (l slowToClose) Close() error {
+	time.Sleep(time.Second)
+	defer l.closed.Store(true)
+	return l.Conn.Close()
+}
+
+// Done tells that the stream is closed, not only that it is about to be, whoever closes it.
+func TestDoneAfterStreamClosed(t *testing.T) {
+	bothRoles(t, func(t *testing.T, role conn.Role) {
+		for name, end := range map[string]func(c *conn.Conn, peer net.Conn){
+			"CloseNow":    func(c *conn.Conn, _ net.Conn) { go c.CloseNow() },
+			"Close":       func(c *conn.Conn, _ net.Conn) { go c.Close(frame.StatusNormalClosure, "") },
+			"a read ends": func(c *conn.Conn, peer net.Conn) { peer.Close(); go c.Read(context.Background()) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ours, theirs := pipe.New()
+					defer theirs.Close()
+					l := slowToClose{ours, new(atomic.Bool)}
+					c := must(conn.New(&handshake.Result{Conn: l}, role, nil))
+					end(c, theirs)
+					if <-c.Done(); !l.closed.Load() {
+						t.Error("done before the stream was closed")
+					}
+				})
+			})
+		}
 	})
 }
