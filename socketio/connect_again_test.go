@@ -48,11 +48,11 @@ func TestConnectAgainBesideMiddleware(t *testing.T) {
 	for name, tt := range map[string]struct {
 		recovery *socketio.Recovery
 		version4 bool
-		auth     string
+		asks     string
 	}{
-		"without recovery": {nil, false, ""},
-		"new":              {&socketio.Recovery{}, false, `{"token":"x"}`},
-		"Socket.IO 2":      {&socketio.Recovery{}, true, ""},
+		"without recovery": {nil, false, `0/a,{"pid":"x"}`},
+		"new":              {&socketio.Recovery{}, false, `0/a,{"token":"x"}`},
+		"Socket.IO 2":      {&socketio.Recovery{}, true, `0/a?pid=x`},
 	} {
 		o := withVersion4()
 		o.Recovery = tt.recovery
@@ -73,9 +73,9 @@ func TestConnectAgainBesideMiddleware(t *testing.T) {
 				r = s.dial()
 			}
 			start := time.Now()
-			r.send("0/a," + tt.auth)
+			r.send(tt.asks)
 			synctest.Wait()
-			r.send("0/a," + tt.auth)
+			r.send(tt.asks)
 			r.read()
 			if d := time.Since(start); d > time.Second || runs != 2 { // the answer comes with a breath
 				t.Errorf("%s: let in after %v, the middleware has run %d times", name, d, runs)

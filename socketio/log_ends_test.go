@@ -200,13 +200,19 @@ func TestLogGarbage(t *testing.T) {
 		r.cut()
 		b.entries = append(b.entries, socketio.Missed{Event: socketio.Encoded{Data: []byte("{}")}, Offset: "2"})
 		there.io.Emit("missed")
+		b.entries = append(b.entries, socketio.Missed{Event: socketio.Encoded{Data: []byte("{}")}, Offset: "4"})
 		again, sid := there.comeBack(r.pid, last)
 		if sid != r.sid {
 			t.Fatal("not recovered")
 		}
-		if got, _ := offset(t, again.read()); got != `2["missed"]` {
+		got, last := offset(t, again.read())
+		if got != `2["missed"]` {
 			t.Errorf("read %q", got)
 		}
 		again.wantNothing()
+		again.cut()
+		if sent, log := b.sessions[r.pid].Sent, there.log.String(); sent != last || strings.Contains(log, "panic") {
+			t.Errorf("the session says that it was sent %s, and it got %s; log %s", sent, last, log)
+		}
 	})
 }

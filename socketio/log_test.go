@@ -563,7 +563,7 @@ type keenLog struct {
 }
 
 func (l keenLog) Append(_ socketio.Target, event socketio.Encoded, deliver func(string)) error {
-	deliver("1")
+	deliver(strings.Repeat("\x01", 20)) // which takes six times as much in JSON
 	*l.got = append(*l.got, string(event.Data))
 	return nil
 }

@@ -95,9 +95,12 @@ func (o *outgoing) own() {
 	}
 }
 
+// hears reports whether a socket has handlers of OnAnyOutgoing that may be called.
+func (s *Socket) hears() bool { return s.watched.Load() && !s.parted.Load() }
+
 // notifyLater calls the handlers of OnAnyOutgoing of a socket on the socket's goroutine.
 func (o *outgoing) notifyLater(s *Socket) {
-	if !s.watched.Load() || s.parted.Load() {
+	if !s.hears() {
 		return
 	}
 	u := new(packet.Unit)
@@ -113,7 +116,7 @@ func (o *outgoing) notifyLater(s *Socket) {
 // emitted the event, or on the socket's if the event has come from another node. What panics,
 // ends its goroutine or blocks must not be the adapter's. Called without any lock.
 func (o *outgoing) notify(s *Socket) {
-	if !s.watched.Load() || s.parted.Load() {
+	if !s.hears() {
 		return
 	}
 	if o.unit == nil {

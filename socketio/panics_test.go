@@ -341,7 +341,11 @@ func TestParserPanicsAtEnd(t *testing.T) {
 			if s.io.Count() != 0 || !slices.Equal(told, row.want) {
 				t.Errorf("%s: %d sockets are left, told %v, want %v", name, s.io.Count(), told, row.want)
 			}
-			if log := s.log.String(); strings.Count(log, "panic while encoding") != 1 {
+			what := "panic=parser "
+			if strings.HasSuffix(name, "Goexit") {
+				what = `panic="runtime.Goexit was called"`
+			}
+			if log := s.log.String(); strings.Count(log, "panic while encoding") != 1 || !strings.Contains(log, what) {
 				t.Errorf("%s: log %s", name, log)
 			}
 		})
@@ -404,6 +408,7 @@ func TestParserPanicsInResume(t *testing.T) {
 				r.cut()
 				s.io.Emit("x")
 				s.io.Emit("y")
+				s.io.Emit("x", "last")
 				failing = true
 				claim := fmt.Sprintf(`{"pid":%q,"offset":%q}`, r.pid, last)
 				if at != `["x"` {
@@ -413,17 +418,30 @@ func TestParserPanicsInResume(t *testing.T) {
 					return
 				}
 				again := s.comeBackWith("", claim)
-				if got, _ := offset(t, again.read()); again.sid != r.sid || got != `2["y"]` {
+				got, last := offset(t, again.read())
+				if again.sid != r.sid || got != `2["y"]` {
 					t.Errorf("on its own goroutine %t: read %q, sid %q, want %q", remote, got, again.sid, r.sid)
+				}
+				again.cut()
+				if sent := b.sessions[r.pid].Sent; sent != last {
+					t.Errorf("the session says that it was sent %s, and it got %s", sent, last)
 				}
 			})
 		}
 	}
 }
 
-// An adapter that encodes the data of a socket survives a MarshalJSON that panics.
-func TestEncodePanics(t *testing.T) {
-	if e, err := socketio.Encode(map[string]any{"a": explosive{}}); err == nil {
-		t.Errorf("encoded as %s", e.Data)
+// An adapter that encodes the data of a socket survives a MarshalJSON that panics, and is told of
+// what no other node could decode.
+func TestEncodeForAdapters(t *testing.T) {
+	for _, v := range []any{map[string]any{"a": explosive{}}, nested(socketio.MaxDepth + 1)} {
+		if e, err := socketio.Encode(v); err == nil {
+			t.Errorf("%v is encoded as %s", v, e.Data)
+		}
+	}
+	e, err := socketio.Encode(nested(socketio.MaxDepth))
+	var v any
+	if err != nil || e.Decode(&v) != nil {
+		t.Errorf("as deep as may be: %v, %v", err, e.Decode(&v))
 	}
 }
