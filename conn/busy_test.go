@@ -23,7 +23,7 @@ func TestNotBusy(t *testing.T) {
 			c.in.mu.Unlock()
 		}
 		c.endWith(localEnd, errClosed, 1000, "")
-		for busy := false; !c.life.is(over); {
+		for busy := false; !c.life.is(over); runtime.Gosched() {
 			if busy = c.in.busy(); busy {
 				t.Fatal("busy with a message that never came")
 			}
