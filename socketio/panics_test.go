@@ -345,7 +345,7 @@ func TestParserPanicsAtEnd(t *testing.T) {
 			if strings.HasSuffix(name, "Goexit") {
 				what = `panic="runtime.Goexit was called"`
 			}
-			if log := s.log.String(); strings.Count(log, "panic while encoding") != 1 || !strings.Contains(log, what) {
+			if log := s.log.String(); strings.Count(log, "panic while encoding") != 1 || !strings.Contains(log, `panic while encoding" `+what) {
 				t.Errorf("%s: log %s", name, log)
 			}
 		})
