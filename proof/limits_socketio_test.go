@@ -158,7 +158,7 @@ var socketLimits = []limit{
 		},
 	},
 	{
-		what: "a client that does not answer", value: "20 s for a pong, after 25 s", field: "engineio.Limits.PingInterval, PingTimeout", answer: "the session closes", says: "no pong within Limits.PingTimeout", holds: 16 << 20, // what the log says of 10,000 sessions
+		what: "a client that does not answer", value: "20 s for a pong, after 25 s", field: "engineio.Limits.PingInterval, PingTimeout", answer: "the session closes", says: "no pong within Limits.PingTimeout", holds: 24 << 20, // what the log says of 10,000 sessions, and what the goroutines of their ends were made of
 		trip: func(a *arena) {
 			io := a.chat(nil)
 			c := a.client()
