@@ -122,10 +122,13 @@ func (a *actor) OnAny(f func(*Event)) {
 
 // OnAnyOutgoing adds a handler for all events that are sent to the client, or by a Client
 // emitted: also those that wait then, or are dropped. The goroutine that emits an event
-// calls it: before it sends the event, or after that if Options.Recovery is set. If the event
-// comes from another node, or a Log delivers it later, the socket's own goroutine calls it
-// afterwards, and args is what encoding/json makes of the event's JSON, with nil for a number
-// that is out of range. The handler must not modify args.
+// calls it: before it sends the event, or after that if Options.Recovery is set. The handler
+// must not modify args.
+//
+// If the event comes from another node, or a Log delivers it later, the socket's own goroutine
+// calls the handler afterwards. Then args is what encoding/json makes of the event's JSON, with
+// nil for a number that is out of range. While 1,024 such events wait for that goroutine, the
+// handler misses further ones.
 func (a *actor) OnAnyOutgoing(f func(event string, args []any)) {
 	need(f != nil, "OnAnyOutgoing: nil function")
 	a.handle(func(m *moreHandlers) { m.anyOutgoing = append(m.anyOutgoing, f) })

@@ -108,8 +108,7 @@ func (o *outgoing) notifyLater(s *Socket) {
 	// It was encoded, or read, before: this can't fail.
 	limits := parser.Limits{Attachments: len(e.Attachments), Arguments: math.MaxInt, Depth: math.MaxInt}
 	_ = u.Read(parser.Event, e.Data, slices.Clone(e.Attachments), limits)
-	name, args := string(u.Name()), readable(u)
-	s.dispatch(task{do: func() { s.notifyOutgoing(name, args) }})
+	s.tellLater(string(u.Name()), readable(u))
 }
 
 // notify calls the handlers of OnAnyOutgoing of a socket: on the goroutine of the caller, who has
@@ -127,8 +126,33 @@ func (o *outgoing) notify(s *Socket) {
 		own(o.unit) // the handlers may keep what they get
 		o.event, o.args = string(o.unit.Name()), readable(o.unit)
 	}
-	event, args := o.event, o.args
-	s.dispatch(task{do: func() { s.notifyOutgoing(event, args) }})
+	s.tellLater(o.event, o.args)
+}
+
+// maxUntold is how many events may wait for the handlers of OnAnyOutgoing of a socket.
+const maxUntold = 1024
+
+// tellLater calls the handlers of OnAnyOutgoing on the socket's goroutine. They miss the event if
+// too many wait already: the goroutine may be busy for long, and the other nodes are not.
+func (s *Socket) tellLater(event string, args []any) {
+	s.mu.Lock()
+	x := s.extra()
+	full := x.untold == maxUntold
+	if !full {
+		x.untold++
+	}
+	s.mu.Unlock()
+	if full {
+		return
+	}
+	s.dispatch(task{do: func() {
+		s.mu.Lock()
+		x.untold--
+		s.mu.Unlock()
+		if s.hears() {
+			s.notifyOutgoing(event, args)
+		}
+	}})
 }
 
 // readable returns the arguments of u as far as encoding/json can read them. nil stands for

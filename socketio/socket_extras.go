@@ -19,6 +19,7 @@ type extras struct {
 	data   map[string]any
 	ctx    context.Context // nil until Context is called
 	cancel context.CancelCauseFunc
+	untold int // events that wait for the handlers of OnAnyOutgoing
 }
 
 // noAuth is the auth of a client that has sent none.
