@@ -24,11 +24,7 @@ func (c *Conn) endWith(e event, cause error, code frame.StatusCode, reason strin
 	switch {
 	case was == now:
 	case now == over:
-		c.stream.Close()
-		c.in.over()
-		c.out.over()
-		c.settings.loop.leave(c.stream.Looped() != nil)
-		c.life.released() // last: who waits for Done finds the stream closed
+		c.letGo()
 	case now == broken:
 		c.life.limit(c.settings.CloseTimeout, c.expire)
 		c.out.over()
@@ -50,6 +46,20 @@ func (c *Conn) endWith(e event, cause error, code frame.StatusCode, reason strin
 		c.out.settle()
 	}
 	return was
+}
+
+// letGo closes the stream, and then what waits for Done goes on, who finds it closed. The stream may
+// be anybody's: if its Close takes too long, or panics, they go on all the same.
+func (c *Conn) letGo() {
+	patience := time.AfterFunc(c.settings.CloseTimeout, c.life.released)
+	defer patience.Stop()
+	defer c.life.released()
+	defer func() {
+		c.in.over()
+		c.out.over()
+		c.settings.loop.leave(c.stream.Looped() != nil)
+	}()
+	c.stream.Close()
 }
 
 // expire is called when the time for the rest of a connection's life has run
@@ -116,7 +126,7 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 // connection holds nothing any more. Reads and writes learn of the connection's
 // end at once; then what was written before goes out, as long as the peer takes it
 // within Limits.WriteTimeout, and after our Close frame the rest takes
-// Limits.CloseTimeout at most. A program that exits waits for Done, so that the
+// Limits.CloseTimeout at most, and so may the stream's own Close. A program that exits waits for Done, so that the
 // peer gets what was written.
 func (c *Conn) Done() <-chan struct{} { return c.life.gone() }
 

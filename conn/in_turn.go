@@ -39,10 +39,10 @@ func (in *inbound) takeTurn(ctx context.Context) error {
 
 // undeliverable returns a channel that is closed when there may be nothing to
 // deliver any more: when open is left, and after a failed write, when what had
-// arrived still counts, with the stream.
+// arrived still counts, at the end: settled is reached by that alone then.
 func (in *inbound) undeliverable() <-chan struct{} {
 	if in.c.life.is(broken) {
-		return in.c.life.gone()
+		return in.c.life.settled()
 	}
 	return in.c.life.left()
 }

@@ -151,7 +151,7 @@ func (l *life) tell(now state) {
 }
 
 // released notes that the stream, which is over, is closed, and that the connection holds
-// nothing any more.
+// nothing any more. It may be called more than once.
 func (l *life) released() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

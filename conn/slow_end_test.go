@@ -126,3 +126,90 @@ func TestDoneAfterStreamClosed(t *testing.T) {
 		}
 	})
 }
+
+// A panickyClose is a stream whose Close panics.
+type panickyClose struct{ net.Conn }
+
+func (p panickyClose) Close() error {
+	p.Conn.Close()
+	panic("Close")
+}
+
+// A stuckClose is a stream whose writes fail, and whose Close takes a minute.
+type stuckClose struct{ net.Conn }
+
+func (stuckClose) Write([]byte) (int, error) { return 0, net.ErrClosed }
+
+func (s stuckClose) Close() error {
+	time.Sleep(time.Minute)
+	return s.Conn.Close()
+}
+
+// Who waits for Done waits for CloseTimeout at most, whatever the stream's Close does.
+func TestDoneThoughCloseFails(t *testing.T) {
+	for name, tt := range map[string]struct {
+		stream func(net.Conn) net.Conn
+		after  time.Duration
+	}{
+		"panics": {func(nc net.Conn) net.Conn { return panickyClose{nc} }, 0},
+		"stuck":  {func(nc net.Conn) net.Conn { return stuckClose{nc} }, 5 * time.Second},
+	} {
+		bothRoles(t, func(t *testing.T, role conn.Role) {
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := pipe.New()
+				defer theirs.Close()
+				c := must(conn.New(&handshake.Result{Conn: tt.stream(ours)}, role, nil))
+				start := time.Now()
+				returned := make(chan struct{})
+				go func() {
+					defer close(returned)
+					defer func() {
+						if panicked := recover() != nil; panicked != (name == "panics") {
+							t.Errorf("%s: CloseNow has panicked: %t", name, panicked)
+						}
+					}()
+					c.CloseNow()
+				}()
+				<-c.Done()
+				if d := time.Since(start); d != tt.after {
+					t.Errorf("%s: done after %v, want %v", name, d, tt.after)
+				}
+				<-returned
+			})
+		})
+	}
+}
+
+// A Read that waits for its turn returns when the connection is cut, also after a write has failed,
+// and though the stream's Close takes its time.
+func TestCutReadThoughCloseIsStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := pipe.New()
+		defer theirs.Close()
+		c := must(conn.New(&handshake.Result{Conn: stuckClose{ours}}, conn.RoleClient, nil))
+		hold := make(chan struct{})
+		go c.Each(context.Background(), func(conn.Message) error { <-hold; return nil })
+		theirs.Write(frame.Header{Fin: true, Opcode: frame.Text}.Append(nil))
+		synctest.Wait()
+		if err := c.Write(context.Background(), conn.Text, []byte("x")); err == nil {
+			t.Fatal("written")
+		}
+		read := make(chan error, 1)
+		go func() {
+			_, _, err := c.Read(context.Background())
+			read <- err
+		}()
+		synctest.Wait()
+		start := time.Now()
+		returned := make(chan struct{})
+		go func() {
+			defer close(returned)
+			c.CloseNow()
+		}()
+		if err := <-read; err == nil || time.Since(start) > 0 {
+			t.Errorf("Read returns %v after %v", err, time.Since(start))
+		}
+		close(hold)
+		<-returned
+	})
+}
