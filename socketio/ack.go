@@ -130,13 +130,15 @@ func (n *Namespace) callAll(t *Target, o *outgoing) *callAll {
 	list := slices.DeleteFunc(n.rooms.selected(nil, t), func(s *Socket) bool { return s.parted.Load() })
 	c.clients = len(list)
 	c.answers = make(chan *packet.Unit, len(list))
+	for _, s := range list { // before anything is expected: a handler may panic
+		o.notify(s)
+	}
 	for _, s := range list {
 		if s.expect(c.id, func(u *packet.Unit) { c.answers <- u }) == nil {
 			c.sockets = append(c.sockets, s)
 		}
 	}
 	for _, s := range list {
-		o.notify(s)
 		s.send(e, t.Flags.Volatile)
 	}
 	return c

@@ -33,8 +33,9 @@ type connectAnswer struct {
 }
 
 // connect runs the middleware, and then connects or refuses the socket. A client
-// that has come back gets what it had before that.
-func (s *Socket) connect() {
+// that has come back gets what it had before that; settled is called when it is known
+// whether the socket keeps that.
+func (s *Socket) connect(settled func()) {
 	if s.now() == over {
 		return // its client has gone, or has asked again meanwhile
 	}
@@ -47,7 +48,9 @@ func (s *Socket) connect() {
 		entered = s.passes(middleware) && s.enter()
 	case s.conn.dialect().recovers && k.claim(s):
 		entered = s.comeBack(k, middleware)
+		settled()
 	default:
+		settled()
 		entered = s.passes(middleware) && k.enter(s)
 	}
 	if !entered {

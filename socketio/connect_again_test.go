@@ -2,8 +2,10 @@ package socketio_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -171,6 +173,42 @@ func TestRecoveryAskedOften(t *testing.T) {
 			t.Errorf("let in after %v, the middleware has run %d times, sid %q, want %q", d, runs, again.sid, r.sid)
 		}
 	})
+}
+
+// Who asks for what it had, then as a new client, and for what it had again, gets it.
+func TestRecoveryAskedBetween(t *testing.T) {
+	for between, answer := range map[string]string{"0/a": "", `0/a,{"refused":1}`: `4/a,{"message":"Invalid namespace"}`} {
+		inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{RunMiddleware: true}}, func(s *site) {
+			n := s.io.OfFunc(func(_ string, auth json.RawMessage) bool { return !strings.Contains(string(auth), "refused") })
+			n.Use(func(_ context.Context, x *socketio.Socket) error {
+				if x.Recovered() {
+					time.Sleep(time.Second)
+				}
+				return nil
+			})
+			stays := s.dial() // and so does the namespace
+			stays.connect("/a,")
+			r := s.dial()
+			r.connect("/a,")
+			r.cut()
+			claim := fmt.Sprintf(`/a,{"pid":%q}`, r.pid)
+			again := s.dial()
+			again.send("0" + claim)
+			synctest.Wait()
+			again.send(between)
+			if answer == "" { // let in, and gone
+				again.read()
+				again.send("1/a")
+			} else {
+				again.want(answer)
+			}
+			synctest.Wait()
+			again.connect(claim)
+			if again.sid != r.sid {
+				t.Errorf("after %s: sid %q, want %q", between, again.sid, r.sid)
+			}
+		})
+	}
 }
 
 // Shutdown waits for a broker that does not answer once, however often a client has asked.

@@ -3,6 +3,7 @@ package socketio
 import (
 	"encoding/json"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/parleyws/parley/engineio"
@@ -35,11 +36,12 @@ type connection struct {
 	*seldom           // nil if none of it is needed
 }
 
-// seldom is what a connection has at its beginning, or if the server has disconnected the
-// client from a namespace.
+// seldom is what a connection has at its beginning, while its client comes back, or if the
+// server has disconnected the client from a namespace.
 type seldom struct {
-	timer *time.Timer // runs until a namespace is joined; nil then
-	sent  []string    // namespaces from which the server has disconnected the client
+	timer  *time.Timer              // runs until a namespace is joined; nil then
+	sent   []string                 // namespaces from which the server has disconnected the client
+	claims map[string]chan struct{} // by namespace: the claim of the last socket there that wants back, until it is settled
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
@@ -104,17 +106,11 @@ func (c *connection) connect(u *packet.Unit) error {
 // join makes the client join a namespace, or tells it why it may not.
 //
 // A client that gives up before it is let in has no DISCONNECT to send: it has not joined. If it
-// asks again, its new socket takes the place of the old one, which is answered no more. If
-// it wants to come back, its new socket waits until the old one has given back what that may
-// have claimed: at most as long as the middleware takes to notice that its ctx has ended.
+// asks again, its new socket takes the place of the old one, which is answered no more.
 func (c *connection) join(name string, auth json.RawMessage) error {
-	var older *Socket // the client's previous one, which has not been let in; nil: there is none
 	if s := c.socket([]byte(name)); s != nil {
-		switch s.now() {
-		case connected:
+		if s.now() == connected {
 			return errJoinedTwice
-		case connecting:
-			older = s
 		}
 		s.close(ClientNamespaceDisconnect)
 		c.left(s, false, nil) // if the server is about to send it away
@@ -130,14 +126,51 @@ func (c *connection) join(name string, auth json.RawMessage) error {
 		c.refuse(name, "Too many namespaces", "Limits.Namespaces exceeded")
 		return nil
 	}
-	begin := s.connect
-	if older != nil && s.wantsBack() {
-		returned := make(chan struct{})
-		older.dispatch(task{do: func() { close(returned) }})
-		begin = func() { <-returned; s.connect() }
-	}
-	s.dispatch(task{do: begin})
+	c.begin(s)
 	return nil
+}
+
+// begin has a socket connect, on its own goroutine. One that wants back what its client had waits
+// for an earlier one on the connection, which may hold just that, until it has given that back: at
+// most as long as the middleware takes to notice that its ctx has ended.
+func (c *connection) begin(s *Socket) {
+	if !s.wantsBack() {
+		s.dispatch(task{do: func() { s.connect(func() {}) }})
+		return
+	}
+	earlier, settled := c.claim(s.namespace.name)
+	s.dispatch(task{do: func() {
+		defer settled() // also if something panics
+		if earlier != nil {
+			<-earlier
+		}
+		s.connect(settled)
+	}})
+}
+
+// claim notes that a socket is about to claim what its client had in a namespace. earlier is closed
+// when the claim before this one is settled; nil: there is none. The caller calls settled.
+func (c *connection) claim(name string) (earlier <-chan struct{}, settled func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.seldom == nil {
+		c.seldom = new(seldom)
+	}
+	if c.claims == nil {
+		c.claims = make(map[string]chan struct{})
+	}
+	earlier = c.claims[name]
+	end := make(chan struct{})
+	c.claims[name] = end
+	return earlier, sync.OnceFunc(func() {
+		close(end)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.claims[name] == end {
+			delete(c.claims, name)
+			c.tidy()
+		}
+	})
 }
 
 // refuse tells the client that it may not join a namespace, and the operator why. The client
@@ -208,7 +241,13 @@ func (c *connection) stopTimer() {
 		return
 	}
 	c.timer.Stop()
-	if c.timer = nil; c.sent == nil {
+	c.timer = nil
+	c.tidy()
+}
+
+// tidy lets go of seldom if nothing is in it. Called with mu held.
+func (c *connection) tidy() {
+	if c.timer == nil && c.sent == nil && len(c.claims) == 0 {
 		c.seldom = nil
 	}
 }

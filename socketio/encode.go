@@ -144,6 +144,18 @@ func (e *encoder) placeholder(data []byte) error {
 	return nil
 }
 
+// refused returns why nodes refuse the event that was encoded, with so many arguments; nil: they
+// don't.
+func (e *encoder) refused(args int) error {
+	switch {
+	case args > MaxArguments:
+		return errManyArguments
+	case packet.DeeperThan(e.buf[e.start:], MaxDepth):
+		return errDeep
+	}
+	return nil
+}
+
 // check returns an error if the JSON from start on has an object that readers would take for a
 // placeholder, though it is none: they would put binary data there, or close the connection.
 func (e *encoder) check(start int) error {

@@ -26,22 +26,46 @@ type Encoded struct {
 // Encode returns v as JSON with its binary data, as the argument of an event: a []byte
 // anywhere in v becomes an attachment, which is shared. It is for what adapters send
 // beside events, such as RemoteSocket.Data. Like Emitter.Emit it refuses an object that
-// would be taken for a placeholder beside such data, and like Decode what is nested deeper
-// than MaxDepth. A MarshalJSON that panics is an error: the goroutine is the adapter's.
+// would be taken for a placeholder beside such data, and like Decode what is nested too
+// deep. A MarshalJSON that panics is an error: the goroutine is the adapter's.
 func Encode(v any) (_ Encoded, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("socket.io: panic while encoding: %v", p)
 		}
 	}()
-	w := wire{limits: parser.Limits{Attachments: maxAttachments, Depth: MaxDepth + 1}}
+	w := wire{limits: parser.Limits{Attachments: maxAttachments, Depth: dataDepth + 1}}
 	return w.answer(v)
 }
 
+// dataDepth is how deep what Encode and Decode deal in may be nested: an argument of a client's
+// event may be part of a socket's data, and that part of a session.
+const dataDepth = MaxDepth + 2
+
+// EncodeEvent returns an event as other nodes get it, for those who send some without being a
+// node: an emitter in another process. A []byte anywhere in args is shared. It returns an error
+// if args can't be encoded, if the name is reserved, or if nodes would refuse the event; see
+// Emitter.Emit.
+func EncodeEvent(event string, args ...any) (Encoded, error) {
+	e := encoder{limit: maxAttachments}
+	err := e.event(event, args)
+	if err == nil {
+		err = e.refused(len(args))
+	}
+	if err == nil {
+		err = e.check(0)
+	}
+	if err != nil {
+		return Encoded{}, err
+	}
+	return Encoded{Data: e.buf, Attachments: e.packet.Binary, Placeholders: e.packet.Placeholders}, nil
+}
+
 // Decode reads e into v, a pointer, as an argument of an event; see Event.Decode. It
-// judges e, and refuses what is nested deeper than MaxDepth. Binary data is shared.
+// judges e, and refuses what is nested deeper than MaxDepth and 2 levels more, for what a socket's
+// data has around an argument. Binary data is shared.
 func (e Encoded) Decode(v any) error {
-	a, err := e.asArgument(parser.Limits{Attachments: maxAttachments, Arguments: 1, Depth: MaxDepth + 1})
+	a, err := e.asArgument(parser.Limits{Attachments: maxAttachments, Arguments: 1, Depth: dataDepth + 1})
 	if err != nil {
 		return err
 	}

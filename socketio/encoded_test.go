@@ -2,7 +2,6 @@ package socketio_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,6 +37,31 @@ func TestEncodeMisleading(t *testing.T) {
 	var got []any
 	if e, err := socketio.Encode([]any{object}); err != nil || e.Decode(&got) != nil || got[0].(map[string]any)["num"] != 0. {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// EncodeEvent refuses what nodes would refuse, and what Emit does.
+func TestEncodeEvent(t *testing.T) {
+	data := []byte("x")
+	e, err := socketio.EncodeEvent("e", 1, map[string]any{"b": data}, nested(socketio.MaxDepth-1))
+	want := `["e",1,{"b":{"_placeholder":true,"num":0}},` + string(nested(socketio.MaxDepth-1)) + `]`
+	if err != nil || string(e.Data) != want || len(e.Attachments) != 1 || &e.Attachments[0][0] != &data[0] || len(e.Placeholders) != 1 {
+		t.Errorf("%+v, %v", e, err)
+	}
+	_, l := aLocal(t, socketio.Options{})
+	if err := l.Broadcast(socketio.Target{}, e); err != nil {
+		t.Error(err)
+	}
+	if _, err := socketio.EncodeEvent("e", make([]any, socketio.MaxArguments)...); err != nil {
+		t.Error(err)
+	}
+	for name, args := range map[string][]any{
+		"disconnect": nil, "function": {t.Error}, "arguments": make([]any, socketio.MaxArguments+1),
+		"deep": {nested(socketio.MaxDepth)}, "misleading": {data, map[string]any{"_placeholder": true, "num": 0}},
+	} {
+		if e, err := socketio.EncodeEvent(name, args...); err == nil {
+			t.Errorf("%s: %s", name, e.Data)
+		}
 	}
 }
 
@@ -78,11 +102,8 @@ func TestEncodedPlaceholders(t *testing.T) {
 
 func TestEncodedRefused(t *testing.T) {
 	one := [][]byte{{1}}
-	nested := func(depth int) []byte {
-		return []byte(strings.Repeat("[", depth) + strings.Repeat("]", depth))
-	}
 	var v any
-	if err := (socketio.Encoded{Data: nested(socketio.MaxDepth)}).Decode(&v); err != nil {
+	if err := (socketio.Encoded{Data: nested(socketio.MaxDepth + 2)}).Decode(&v); err != nil {
 		t.Errorf("as deep as may be: %v", err)
 	}
 	for _, tt := range []struct {
@@ -94,7 +115,7 @@ func TestEncodedRefused(t *testing.T) {
 		{"two values", socketio.Encoded{Data: []byte(`1,2`)}, parser.ErrArguments},
 		{"no JSON", socketio.Encoded{Data: []byte(`{]`)}, nil},
 		{"no UTF-8", socketio.Encoded{Data: []byte("\"\xff\"")}, nil},
-		{"too deep", socketio.Encoded{Data: nested(socketio.MaxDepth + 1)}, nil},
+		{"too deep", socketio.Encoded{Data: nested(socketio.MaxDepth + 3)}, nil},
 		{"no such attachment", socketio.Encoded{Data: []byte(`{"_placeholder":true,"num":1}`), Attachments: one}, nil},
 	} {
 		if err := tt.e.Decode(&v); err == nil {

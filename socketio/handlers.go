@@ -127,8 +127,8 @@ func (a *actor) OnAny(f func(*Event)) {
 //
 // If the event comes from another node, or a Log delivers it later, the socket's own goroutine
 // calls the handler afterwards. Then args is what encoding/json makes of the event's JSON, with
-// nil for a number that is out of range. While 1,024 such events wait for that goroutine, the
-// handler misses further ones.
+// nil for a number that is out of range. While Limits.HandlerQueueBytes of such events wait for
+// that goroutine, the handler misses further ones.
 func (a *actor) OnAnyOutgoing(f func(event string, args []any)) {
 	need(f != nil, "OnAnyOutgoing: nil function")
 	a.handle(func(m *moreHandlers) { m.anyOutgoing = append(m.anyOutgoing, f) })

@@ -21,7 +21,7 @@ type Log interface {
 	// volatile nor asks for acknowledgements. It gives the event an offset and calls
 	// deliver with it, once, at once or later, for the sockets of this node; with "" if
 	// the log can't take the event. Then, and after an error too, they get it all the
-	// same. It does not wait.
+	// same. It does not wait. deliver must not run while something still reads event.
 	Append(t Target, event Encoded, deliver func(offset string)) error
 	// Save keeps the session of a client that was lost, for Recovery.MaxAge. It does not
 	// wait.

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -470,41 +469,6 @@ func TestOutgoingUnreadable(t *testing.T) {
 			r.c.CloseNow()
 		})
 	}
-}
-
-// While a socket's goroutine is busy 1,024 events of other nodes wait for OnAnyOutgoing, and no
-// more. The client gets all of them.
-func TestOutgoingWaits(t *testing.T) {
-	var l *socketio.Local
-	o := &socketio.Options{Adapter: func(x *socketio.Local) (socketio.Adapter, error) {
-		l = x
-		return new(bus).join(x)
-	}}
-	inBubble(t, o, func(s *site) {
-		hold := make(chan struct{})
-		var seen atomic.Int32
-		sockets := s.sockets(func(x *socketio.Socket) {
-			x.OnEvent("busy", func(*socketio.Event) error { <-hold; return nil })
-			x.OnAnyOutgoing(func(string, []any) { seen.Add(1) })
-		})
-		r := s.client()
-		<-sockets
-		for round := range 2 {
-			r.send(`2["busy"]`)
-			synctest.Wait()
-			for range 1024 + 10 {
-				if err := l.Broadcast(socketio.Target{}, encodedEvent); err != nil {
-					t.Fatal(err)
-				}
-				r.read()
-			}
-			hold <- struct{}{}
-			synctest.Wait()
-			if got, want := int(seen.Load()), (round+1)*1024; got != want {
-				t.Errorf("the handler has seen %d events, want %d", got, want)
-			}
-		}
-	})
 }
 
 // A handler of OnAnyOutgoing that is added after an event was delivered does not get it.

@@ -2,8 +2,10 @@ package socketio
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -252,7 +254,11 @@ func (r *logged) resume(s *Socket) (entered bool, err error) {
 	t := s.track.log
 	var panicked any
 	err = r.log.Resume(ctx, *t.claimed, t.offset, func(missed iter.Seq[Missed]) {
-		defer func() { panicked = recover() }() // of Options.Parser; the goroutine may be the adapter's
+		defer func() { // Options.Parser may panic; the goroutine may be the adapter's
+			if v := recover(); v != nil {
+				panicked = fmt.Sprintf("%v\n\n%s", v, debug.Stack())
+			}
+		}()
 		entered = r.replay(s, missed)
 	})
 	if panicked != nil {

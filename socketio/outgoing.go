@@ -16,8 +16,9 @@ import (
 type outgoing struct {
 	enc   *encoder     // holds the JSON
 	event string       // these two as OnAnyOutgoing has them
-	args  []any        // nil while unit has them
+	args  []any        // of the caller, until kept is set
 	unit  *packet.Unit // what has come from another node; nil: the caller has emitted it
+	kept  bool         // args may be kept
 }
 
 // outgoing encodes an event. If away is set it goes to other nodes too, and what they would
@@ -25,17 +26,13 @@ type outgoing struct {
 func (w *wire) outgoing(namespace, event string, args []any, away bool) (outgoing, error) {
 	enc, err := w.newEncoder(namespace, func(e *encoder) error {
 		err := e.event(event, args)
-		switch {
-		case err != nil || !away:
-			return err
-		case len(args) > w.limits.Arguments:
-			return errManyArguments
-		case packet.DeeperThan(e.buf[e.start:], w.limits.Depth):
-			return errDeep
-		case w.parser.Binary(): // otherwise newEncoder checks
-			return e.check(e.start)
+		if err == nil && away {
+			err = e.refused(len(args))
 		}
-		return nil
+		if err == nil && away && w.parser.Binary() { // otherwise newEncoder checks
+			err = e.check(e.start)
+		}
+		return err
 	})
 	return outgoing{enc: enc, event: event, args: args}, err
 }
@@ -98,61 +95,84 @@ func (o *outgoing) own() {
 // hears reports whether a socket has handlers of OnAnyOutgoing that may be called.
 func (s *Socket) hears() bool { return s.watched.Load() && !s.parted.Load() }
 
-// notifyLater calls the handlers of OnAnyOutgoing of a socket on the socket's goroutine.
+// notify calls the handlers of OnAnyOutgoing of a socket: on the goroutine of the caller, who has
+// emitted the event, or later if the event has come from another node. Called without any lock.
+func (o *outgoing) notify(s *Socket) {
+	if o.unit != nil {
+		o.notifyLater(s)
+	} else if s.hears() {
+		s.notifyOutgoing(o.event, o.args)
+	}
+}
+
+// notifyLater calls these handlers on the socket's goroutine: what panics, ends its goroutine or
+// blocks must not be the adapter's. Since that goroutine may be busy for long, and whoever emits is
+// not, the handlers miss the event if too much waits for them already.
 func (o *outgoing) notifyLater(s *Socket) {
 	if !s.hears() {
 		return
 	}
-	u := new(packet.Unit)
-	e := o.encoded()
-	// It was encoded, or read, before: this can't fail.
-	limits := parser.Limits{Attachments: len(e.Attachments), Arguments: math.MaxInt, Depth: math.MaxInt}
-	_ = u.Read(parser.Event, e.Data, slices.Clone(e.Attachments), limits)
-	s.tellLater(string(u.Name()), readable(u))
-}
-
-// notify calls the handlers of OnAnyOutgoing of a socket: on the goroutine of the caller, who has
-// emitted the event, or on the socket's if the event has come from another node. What panics,
-// ends its goroutine or blocks must not be the adapter's. Called without any lock.
-func (o *outgoing) notify(s *Socket) {
-	if !s.hears() {
+	size := o.size()
+	if !s.expectUntold(size) {
 		return
 	}
-	if o.unit == nil {
-		s.notifyOutgoing(o.event, o.args)
-		return
-	}
-	if o.args == nil {
-		own(o.unit) // the handlers may keep what they get
-		o.event, o.args = string(o.unit.Name()), readable(o.unit)
-	}
-	s.tellLater(o.event, o.args)
-}
-
-// maxUntold is how many events may wait for the handlers of OnAnyOutgoing of a socket.
-const maxUntold = 1024
-
-// tellLater calls the handlers of OnAnyOutgoing on the socket's goroutine. They miss the event if
-// too many wait already: the goroutine may be busy for long, and the other nodes are not.
-func (s *Socket) tellLater(event string, args []any) {
-	s.mu.Lock()
-	x := s.extra()
-	full := x.untold == maxUntold
-	if !full {
-		x.untold++
-	}
-	s.mu.Unlock()
-	if full {
-		return
-	}
+	o.keep()
+	event, args := o.event, o.args
 	s.dispatch(task{do: func() {
-		s.mu.Lock()
-		x.untold--
-		s.mu.Unlock()
-		if s.hears() {
+		s.told(size)
+		if !s.finished {
 			s.notifyOutgoing(event, args)
 		}
 	}})
+}
+
+// untoldOverhead is about what a task takes, and an argument beside its JSON, in bytes.
+const untoldOverhead = 256
+
+// size returns about how much memory an event takes that waits, in bytes.
+func (o *outgoing) size() int {
+	e := o.encoded()
+	n := untoldOverhead + len(e.Data)
+	for _, data := range e.Attachments {
+		n += len(data)
+	}
+	return n
+}
+
+// keep makes event and args independent of the caller's memory, and of the adapter's.
+func (o *outgoing) keep() {
+	if o.kept {
+		return
+	}
+	u := o.unit
+	if u == nil {
+		u = new(packet.Unit)
+		e := o.encoded()
+		// It was encoded before: this can't fail.
+		limits := parser.Limits{Attachments: len(e.Attachments), Arguments: math.MaxInt, Depth: math.MaxInt}
+		_ = u.Read(parser.Event, e.Data, slices.Clone(e.Attachments), limits)
+	}
+	own(u)
+	o.event, o.args, o.kept = string(u.Name()), readable(u), true
+}
+
+// expectUntold reports whether one more event, of a size, may wait for the handlers of
+// OnAnyOutgoing. If so it counts until told is called.
+func (s *Socket) expectUntold(size int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.extra()
+	if x.untold > 0 && x.untold+size > s.namespace.server.o.Limits.HandlerQueueBytes {
+		return false
+	}
+	x.untold += size
+	return true
+}
+
+func (s *Socket) told(size int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.untold -= size
 }
 
 // readable returns the arguments of u as far as encoding/json can read them. nil stands for

@@ -434,12 +434,12 @@ func TestParserPanicsInResume(t *testing.T) {
 // An adapter that encodes the data of a socket survives a MarshalJSON that panics, and is told of
 // what no other node could decode.
 func TestEncodeForAdapters(t *testing.T) {
-	for _, v := range []any{map[string]any{"a": explosive{}}, nested(socketio.MaxDepth + 1)} {
+	for _, v := range []any{map[string]any{"a": explosive{}}, nested(socketio.MaxDepth + 3)} {
 		if e, err := socketio.Encode(v); err == nil {
 			t.Errorf("%v is encoded as %s", v, e.Data)
 		}
 	}
-	e, err := socketio.Encode(nested(socketio.MaxDepth))
+	e, err := socketio.Encode(nested(socketio.MaxDepth + 2))
 	var v any
 	if err != nil || e.Decode(&v) != nil {
 		t.Errorf("as deep as may be: %v, %v", err, e.Decode(&v))

@@ -84,6 +84,30 @@ func TestAdapterRecovery(t *testing.T) {
 	})
 }
 
+// Space around the JSON of another node's event is not part of it.
+func TestAdapterSpace(t *testing.T) {
+	for _, recovery := range []*socketio.Recovery{nil, {}} {
+		var l *socketio.Local
+		o := &socketio.Options{Recovery: recovery, Adapter: func(x *socketio.Local) (socketio.Adapter, error) {
+			l = x
+			return new(bus).join(x)
+		}}
+		inBubble(t, o, func(s *site) {
+			r := s.client()
+			if err := l.Broadcast(socketio.Target{}, socketio.Encoded{Data: []byte(" [\"e\",1] \r\n\t")}); err != nil {
+				t.Error(err)
+			}
+			got := r.read()
+			if recovery != nil {
+				got, _ = offset(t, got)
+			}
+			if got != `2["e",1]` {
+				t.Errorf("read %q", got)
+			}
+		})
+	}
+}
+
 // A strict parser judges where placeholders are in the events that it encodes.
 type strict struct {
 	packet.Text

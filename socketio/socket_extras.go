@@ -19,7 +19,7 @@ type extras struct {
 	data   map[string]any
 	ctx    context.Context // nil until Context is called
 	cancel context.CancelCauseFunc
-	untold int // events that wait for the handlers of OnAnyOutgoing
+	untold int // size of the events that wait for the handlers of OnAnyOutgoing, in bytes
 }
 
 // noAuth is the auth of a client that has sent none.

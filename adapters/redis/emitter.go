@@ -2,8 +2,6 @@ package redisadapter
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -86,19 +84,11 @@ func (e Emitter) Compress(on bool) Emitter {
 	return e
 }
 
-var (
-	errReserved      = errors.New("socket.io: event name is reserved")
-	errManyArguments = errors.New("socket.io: more arguments than MaxArguments, which servers refuse")
-)
-
 // Emit sends an event. A []byte anywhere in args travels as binary. It returns an error
-// if args can't be encoded, if the name is reserved, or if too much waits for Redis.
+// if args can't be encoded, if the name is reserved, if servers would refuse the event (see
+// socketio.Emitter.Emit), or if too much waits for Redis.
 func (e Emitter) Emit(event string, args ...any) error {
-	switch event {
-	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
-		return fmt.Errorf("%w: %q", errReserved, event)
-	}
-	encoded, err := encodeEvent(event, args)
+	encoded, err := socketio.EncodeEvent(event, args...)
 	if err != nil {
 		return err
 	}
@@ -110,14 +100,6 @@ func (e Emitter) Emit(event string, args ...any) error {
 		return e.c.publish(s.b, channel, room, "#")
 	}
 	return e.c.publish(s.b, channel)
-}
-
-// encodeEvent encodes what servers accept.
-func encodeEvent(event string, args []any) (socketio.Encoded, error) {
-	if len(args) > socketio.MaxArguments {
-		return socketio.Encoded{}, errManyArguments
-	}
-	return socketio.Encode(append([]any{event}, args...))
 }
 
 // SocketsJoin makes the addressed sockets join rooms.
@@ -149,7 +131,7 @@ func (e Emitter) DisconnectSockets(connection bool) error {
 
 // ServerSideEmit sends an event to all servers; see socketio.Namespace.OnServerEvent.
 func (e Emitter) ServerSideEmit(event string, args ...any) error {
-	encoded, err := encodeEvent(event, args)
+	encoded, err := socketio.EncodeEvent(event, args...)
 	if err != nil {
 		return err
 	}

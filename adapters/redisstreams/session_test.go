@@ -3,6 +3,7 @@ package redisstreams
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
@@ -33,6 +34,13 @@ func TestSession(t *testing.T) {
 	}
 	again, _, err := readSession(b)
 	if err != nil || again.Connected != "1-0" || again.Sent != "2-0" || again.Lost != "3-0" || !slices.Equal(again.Data["b"].([]byte), []byte{1}) {
+		t.Errorf("session %+v, %v", again, err)
+	}
+	s.Data = map[string]any{"deep": json.RawMessage(strings.Repeat("[", socketio.MaxDepth-1) + strings.Repeat("]", socketio.MaxDepth-1))}
+	if b, err = appendSession(nil, &s, ""); err != nil {
+		t.Fatalf("what a client may send is not kept: %v", err)
+	}
+	if again, _, err := readSession(b); err != nil || again.Data["deep"] == nil {
 		t.Errorf("session %+v, %v", again, err)
 	}
 	for _, bad := range []string{"", "?", "gA==", "kA==", written[:40], "hKNzaWS0"} {

@@ -56,7 +56,7 @@ func (u *Unit) Read(t parser.Type, data []byte, attachments [][]byte, l parser.L
 	case len(attachments) > l.Attachments:
 		return parser.ErrAttachments
 	}
-	u.Data = append(u.Data, data...)
+	u.Data = append(u.Data, bytes.Trim(data, " \t\n\r")...) // an event that gets an offset ends with its bracket
 	u.Binary = append(u.Binary, attachments...)
 	s := scanner{b: u.Data, depth: l.Depth, attachments: len(attachments), placeholders: u.Placeholders}
 	err := s.data(&u.Packet, l.Arguments)
