@@ -163,7 +163,7 @@ func (c *connection) claim(name string) (earlier <-chan struct{}, settled func()
 	end := make(chan struct{})
 	c.claims[name] = end
 	return earlier, sync.OnceFunc(func() {
-		close(end)
+		defer close(end) // last: as long as a later claim waits for it, claims has that one
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.claims[name] == end {

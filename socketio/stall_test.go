@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -485,4 +486,34 @@ func TestLingers(t *testing.T) {
 			t.Errorf("namespaces %v", names)
 		}
 	})
+}
+
+// Who waits for a claim that is settled finds it noted: it may be the last one to look.
+func TestClaimSettledInOrder(t *testing.T) {
+	l := newLocal(t, &Options{Recovery: &Recovery{}})
+	_, first := l.c.claim("/")
+	earlier, second := l.c.claim("/")
+	l.c.mu.Lock()
+	settled := make(chan struct{})
+	go func() {
+		first()
+		close(settled)
+	}()
+	for range 100 {
+		runtime.Gosched()
+	}
+	select {
+	case <-earlier:
+		t.Error("the claim is settled, and not noted")
+	default:
+	}
+	l.c.mu.Unlock()
+	<-earlier
+	second()
+	<-settled
+	l.c.stopTimer()
+	if l.c.seldom != nil {
+		t.Error("something is kept")
+	}
+	l.close()
 }
