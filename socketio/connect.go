@@ -67,9 +67,9 @@ func (s *Socket) connect(settled func()) {
 	}
 }
 
-// wantsBack reports whether the client asks for what it had, and might get it.
+// wantsBack reports whether the client asks for what it had, where that is kept.
 func (s *Socket) wantsBack() bool {
-	if s.namespace.keeper() == nil || !s.conn.dialect().recovers {
+	if s.namespace.keeper() == nil {
 		return false
 	}
 	pid, _ := s.claim()

@@ -54,6 +54,7 @@ func TestConnectAgainBesideMiddleware(t *testing.T) {
 	}{
 		"without recovery": {nil, false, `0/a,{"pid":"x"}`},
 		"new":              {&socketio.Recovery{}, false, `0/a,{"token":"x"}`},
+		"unknown":          {&socketio.Recovery{}, false, `0/a,{"pid":"x"}`},
 		"Socket.IO 2":      {&socketio.Recovery{}, true, `0/a?pid=x`},
 	} {
 		o := withVersion4()
@@ -122,7 +123,13 @@ func TestRecoveryAskedAgain(t *testing.T) {
 
 // A client that asks again before it is let in comes back all the same.
 func TestLogAskedAgain(t *testing.T) {
-	inLog(t, new(logBus), &socketio.Recovery{RunMiddleware: true}, func(here, there *site) {
+	for _, b := range []*logBus{{}, {mute: true}} {
+		logAskedAgain(t, b)
+	}
+}
+
+func logAskedAgain(t *testing.T, b *logBus) {
+	inLog(t, b, &socketio.Recovery{RunMiddleware: true}, func(here, there *site) {
 		sockets := here.sockets(func(s *socketio.Socket) { s.Join("room") })
 		there.io.Use(func(context.Context, *socketio.Socket) error { time.Sleep(time.Second); return nil })
 		returned := there.sockets(nil)
@@ -143,6 +150,9 @@ func TestLogAskedAgain(t *testing.T) {
 		}
 		if got, _ := offset(t, again.read()); got != `2["missed"]` {
 			t.Errorf("read %q", got)
+		}
+		if log := there.log.String(); strings.Contains(log, "panic") {
+			t.Errorf("log %s", log)
 		}
 	})
 }
@@ -175,6 +185,31 @@ func TestRecoveryAskedOften(t *testing.T) {
 	})
 }
 
+// A client that has come back, has left, and asks for what it had, which is gone, does not wait for
+// handlers of OnConnect.
+func TestRecoveryAskedAfterLeaving(t *testing.T) {
+	inBubble(t, &socketio.Options{Recovery: &socketio.Recovery{}}, func(s *site) {
+		hold := make(chan struct{})
+		s.io.OnConnect(func(x *socketio.Socket) {
+			if x.Recovered() {
+				<-hold
+			}
+		})
+		r := s.client()
+		synctest.Wait()
+		r.cut()
+		claim := fmt.Sprintf(`{"pid":%q}`, r.pid)
+		again := s.comeBackWith("", claim)
+		again.send("1")
+		start := time.Now()
+		again.connect(claim)
+		if d := time.Since(start); d > 0 || again.sid == r.sid {
+			t.Errorf("let in after %v, as %q", d, again.sid)
+		}
+		close(hold)
+	})
+}
+
 // Who asks for what it had, then as a new client, and for what it had again, gets it.
 func TestRecoveryAskedBetween(t *testing.T) {
 	for between, answer := range map[string]string{"0/a": "", `0/a,{"refused":1}`: `4/a,{"message":"Invalid namespace"}`} {
@@ -192,7 +227,7 @@ func TestRecoveryAskedBetween(t *testing.T) {
 			r.connect("/a,")
 			r.cut()
 			claim := fmt.Sprintf(`/a,{"pid":%q}`, r.pid)
-			again := s.dial()
+			again := s.client() // which has joined a namespace
 			again.send("0" + claim)
 			synctest.Wait()
 			again.send(between)

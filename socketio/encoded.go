@@ -53,7 +53,7 @@ func EncodeEvent(event string, args ...any) (Encoded, error) {
 		err = e.refused(len(args))
 	}
 	if err == nil {
-		err = e.check(0)
+		err = e.check(e.start)
 	}
 	if err != nil {
 		return Encoded{}, err

@@ -162,7 +162,7 @@ func (s *Socket) expectUntold(size int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x := s.extra()
-	if x.untold > 0 && x.untold+size > s.namespace.server.o.Limits.HandlerQueueBytes {
+	if x.untold != 0 && x.untold+size > s.namespace.server.o.Limits.HandlerQueueBytes {
 		return false
 	}
 	x.untold += size

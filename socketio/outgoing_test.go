@@ -23,7 +23,7 @@ func TestOutgoingWaits(t *testing.T) {
 	}}
 	large := strings.Repeat("x", 20_000)
 	events := map[int]socketio.Encoded{ // by how many wait
-		4: {Data: []byte(`["e","` + large + `"]`)},
+		4: {Data: []byte(`["e","` + strings.Repeat("x", 25_000-256-8) + `"]`)}, // just so much
 		3: {Data: []byte(`["e",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`), Attachments: [][]byte{[]byte(large), []byte(large[:10_000])}},
 		1: {Data: []byte(`["e","` + strings.Repeat(large, 6) + `"]`)},
 		// What an event takes beside its JSON counts as well.

@@ -491,6 +491,12 @@ func TestLingers(t *testing.T) {
 // Who waits for a claim that is settled finds it noted: it may be the last one to look.
 func TestClaimSettledInOrder(t *testing.T) {
 	l := newLocal(t, &Options{Recovery: &Recovery{}})
+	if _, settled := l.c.claim("/"); true {
+		settled()
+	}
+	if l.c.seldom == nil {
+		t.Fatal("the time to join a namespace is not limited any more")
+	}
 	_, first := l.c.claim("/")
 	earlier, second := l.c.claim("/")
 	l.c.mu.Lock()
@@ -509,11 +515,14 @@ func TestClaimSettledInOrder(t *testing.T) {
 	}
 	l.c.mu.Unlock()
 	<-earlier
-	second()
 	<-settled
-	l.c.stopTimer()
-	if l.c.seldom != nil {
+	if l.c.stopTimer(); l.c.seldom == nil || len(l.c.claims) != 1 {
+		t.Fatal("the second claim is forgotten before it is settled")
+	}
+	if second(); l.c.seldom != nil {
 		t.Error("something is kept")
 	}
+	_, third := l.c.claim("/")
+	third()
 	l.close()
 }
