@@ -123,10 +123,11 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 }
 
 // Done returns a channel that is closed when the stream is closed, and the
-// connection holds nothing any more. Reads and writes learn of the connection's
+// connection holds nothing any more; or Limits.CloseTimeout later, if the stream's
+// own Close has not returned by then. Reads and writes learn of the connection's
 // end at once; then what was written before goes out, as long as the peer takes it
 // within Limits.WriteTimeout, and after our Close frame the rest takes
-// Limits.CloseTimeout at most, and so may the stream's own Close. A program that exits waits for Done, so that the
+// Limits.CloseTimeout at most. A program that exits waits for Done, so that the
 // peer gets what was written.
 func (c *Conn) Done() <-chan struct{} { return c.life.gone() }
 

@@ -139,7 +139,9 @@ func (n *Namespace) callAll(t *Target, o *outgoing) *callAll {
 		}
 	}
 	for _, s := range list {
-		s.send(e, t.Flags.Volatile)
+		if !s.parted.Load() { // a handler may have sent it away
+			s.send(e, t.Flags.Volatile)
+		}
 	}
 	return c
 }

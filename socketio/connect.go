@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,8 +48,7 @@ func (s *Socket) connect(settled func()) {
 	case k == nil:
 		entered = s.passes(middleware) && s.enter()
 	case s.conn.dialect().recovers && k.claim(s):
-		entered = s.comeBack(k, middleware)
-		settled()
+		entered = s.comeBack(k, middleware, settled)
 	default:
 		settled()
 		entered = s.passes(middleware) && k.enter(s)
@@ -67,13 +67,10 @@ func (s *Socket) connect(settled func()) {
 	}
 }
 
-// wantsBack reports whether the client asks for what it had, where that is kept.
+// wantsBack reports whether the client seems to ask for what it had, where that is kept. The
+// socket's own goroutine reads what it asks for.
 func (s *Socket) wantsBack() bool {
-	if s.namespace.keeper() == nil {
-		return false
-	}
-	pid, _ := s.claim()
-	return pid != ""
+	return s.namespace.keeper() != nil && bytes.Contains(s.auth, []byte(`"pid"`))
 }
 
 // claim returns the id and the offset by which the client asks for what it had; "" is none.
@@ -112,8 +109,12 @@ func (s *Socket) passes(middleware []func(context.Context, *Socket) error) bool 
 
 // comeBack connects a socket that has claimed what its client had. It returns false if
 // the socket is refused or over.
-func (s *Socket) comeBack(k keeper, middleware []func(context.Context, *Socket) error) bool {
-	defer k.unclaim(s) // also if the middleware panics
+func (s *Socket) comeBack(k keeper, middleware []func(context.Context, *Socket) error, settled func()) bool {
+	settle := func() {
+		k.unclaim(s)
+		settled()
+	}
+	defer settle() // also if the middleware panics
 	run := s.namespace.recovery.o.RunMiddleware
 	if run && !s.passes(middleware) {
 		return false
@@ -127,7 +128,7 @@ func (s *Socket) comeBack(k keeper, middleware []func(context.Context, *Socket) 
 		return false
 	}
 	s.namespace.server.o.Logger.Info("socket.io: a client that has come back is new", "namespace", s.namespace.name, "error", err)
-	k.unclaim(s)
+	settle()
 	s.anew()
 	return s.passes(middleware) && k.enter(s)
 }

@@ -210,6 +210,35 @@ func TestRecoveryAskedAfterLeaving(t *testing.T) {
 	})
 }
 
+// A client that has missed too much is new, and as such it waits for no middleware that holds
+// nothing of it.
+func TestOutrunAskedAgain(t *testing.T) {
+	b := &logBus{gone: true}
+	inBubble(t, &socketio.Options{Adapter: b.join, Recovery: &socketio.Recovery{}}, func(s *site) {
+		hold := make(chan struct{})
+		runs := 0
+		s.io.Use(func(context.Context, *socketio.Socket) error {
+			if runs++; runs == 2 {
+				<-hold
+			}
+			return nil
+		})
+		r := s.client()
+		synctest.Wait()
+		r.cut()
+		claim := fmt.Sprintf(`{"pid":%q}`, r.pid)
+		again := s.dial()
+		again.send("0" + claim)
+		synctest.Wait()
+		start := time.Now()
+		again.connect(claim)
+		if d := time.Since(start); d > 0 || runs != 3 {
+			t.Errorf("let in after %v, the middleware has run %d times", d, runs)
+		}
+		close(hold)
+	})
+}
+
 // Who asks for what it had, then as a new client, and for what it had again, gets it.
 func TestRecoveryAskedBetween(t *testing.T) {
 	for between, answer := range map[string]string{"0/a": "", `0/a,{"refused":1}`: `4/a,{"message":"Invalid namespace"}`} {

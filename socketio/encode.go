@@ -50,7 +50,7 @@ func (e *encoder) event(name string, args []any) error {
 // offset adds an argument, a string, to the array that was appended last. It returns
 // where restore cuts that off again.
 func (e *encoder) offset(s string) (bare int) {
-	e.buf = slices.Grow(e.buf, len(`,""]`)+maxEscape*len(s)) // a log may still read e.buf where it was
+	e.buf = slices.Grow(e.buf, len(`,""]`)+maxEscape*len(s)) // if it moved, restore would not reach what a log was given
 	bare = len(e.buf) - 1
 	e.buf[bare] = ',' // in place of the bracket
 	e.buf = append(appendString(e.buf, s), ']')

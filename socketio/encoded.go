@@ -29,13 +29,16 @@ type Encoded struct {
 // would be taken for a placeholder beside such data, and like Decode what is nested too
 // deep. A MarshalJSON that panics is an error: the goroutine is the adapter's.
 func Encode(v any) (_ Encoded, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("socket.io: panic while encoding: %v", p)
-		}
-	}()
+	defer recovered(&err)
 	w := wire{limits: parser.Limits{Attachments: maxAttachments, Depth: dataDepth + 1}}
 	return w.answer(v)
+}
+
+// recovered is deferred. It turns a panic into an error.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("socket.io: panic while encoding: %v", p)
+	}
 }
 
 // dataDepth is how deep what Encode and Decode deal in may be nested: an argument of a client's
@@ -44,11 +47,13 @@ const dataDepth = MaxDepth + 2
 
 // EncodeEvent returns an event as other nodes get it, for those who send some without being a
 // node: an emitter in another process. A []byte anywhere in args is shared. It returns an error
-// if args can't be encoded, if the name is reserved, or if nodes would refuse the event; see
-// Emitter.Emit.
-func EncodeEvent(event string, args ...any) (Encoded, error) {
+// if args can't be encoded, also if a MarshalJSON panics, if the name is reserved, or if all nodes
+// would refuse the event; see Emitter.Emit. Nodes also refuse more attachments than their
+// Limits.Attachments.
+func EncodeEvent(event string, args ...any) (_ Encoded, err error) {
+	defer recovered(&err)
 	e := encoder{limit: maxAttachments}
-	err := e.event(event, args)
+	err = e.event(event, args)
 	if err == nil {
 		err = e.refused(len(args))
 	}

@@ -56,7 +56,7 @@ func TestEncodeEvent(t *testing.T) {
 		t.Error(err)
 	}
 	for name, args := range map[string][]any{
-		"disconnect": nil, "function": {t.Error}, "arguments": make([]any, socketio.MaxArguments+1),
+		"disconnect": nil, "function": {t.Error}, "panic": {explosive{}}, "arguments": make([]any, socketio.MaxArguments+1),
 		"deep": {nested(socketio.MaxDepth)}, "misleading": {data, map[string]any{"_placeholder": true, "num": 0}},
 	} {
 		if e, err := socketio.EncodeEvent(name, args...); err == nil {

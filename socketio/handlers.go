@@ -128,7 +128,7 @@ func (a *actor) OnAny(f func(*Event)) {
 // If the event comes from another node, or a Log delivers it later, the socket's own goroutine
 // calls the handler afterwards. Then args is what encoding/json makes of the event's JSON, with
 // nil for a number that is out of range. While Limits.HandlerQueueBytes of such events wait for
-// that goroutine, the handler misses further ones.
+// that goroutine, the handler misses further ones: each socket has so many bytes for itself.
 func (a *actor) OnAnyOutgoing(f func(event string, args []any)) {
 	need(f != nil, "OnAnyOutgoing: nil function")
 	a.handle(func(m *moreHandlers) { m.anyOutgoing = append(m.anyOutgoing, f) })

@@ -126,13 +126,18 @@ func (o *outgoing) notifyLater(s *Socket) {
 	}})
 }
 
-// untoldOverhead is about what a task takes, and an argument beside its JSON, in bytes.
-const untoldOverhead = 256
+// What an event that waits takes beside its text and binary data, in bytes, about: the task, and
+// each value of its JSON.
+const (
+	untoldOverhead = 256
+	valueOverhead  = 64
+)
 
 // size returns about how much memory an event takes that waits, in bytes.
 func (o *outgoing) size() int {
 	e := o.encoded()
-	n := untoldOverhead + len(e.Data)
+	values := bytes.Count(e.Data, []byte{','}) + bytes.Count(e.Data, []byte{'['}) + bytes.Count(e.Data, []byte{'{'})
+	n := untoldOverhead + len(e.Data) + valueOverhead*values
 	for _, data := range e.Attachments {
 		n += len(data)
 	}

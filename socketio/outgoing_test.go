@@ -23,11 +23,12 @@ func TestOutgoingWaits(t *testing.T) {
 	}}
 	large := strings.Repeat("x", 20_000)
 	events := map[int]socketio.Encoded{ // by how many wait
-		4: {Data: []byte(`["e","` + strings.Repeat("x", 25_000-256-8) + `"]`)}, // just so much
+		4: {Data: []byte(`["e","` + strings.Repeat("x", 25_000-256-2*64-8) + `"]`)}, // just so much
 		3: {Data: []byte(`["e",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`), Attachments: [][]byte{[]byte(large), []byte(large[:10_000])}},
 		1: {Data: []byte(`["e","` + strings.Repeat(large, 6) + `"]`)},
-		// What an event takes beside its JSON counts as well.
-		100_000 / 261: {Data: []byte(`["e"]`)},
+		// What an event takes beside its JSON counts as well, and what becomes of that.
+		100_000 / 325: {Data: []byte(`["e"]`)},
+		15:            {Data: []byte(`["e"` + strings.Repeat(",{}", 46) + `]`)},
 	}
 	inBubble(t, o, func(s *site) {
 		hold := make(chan struct{})
@@ -121,6 +122,22 @@ func TestOutgoingKept(t *testing.T) {
 		if told.Load() != 3 {
 			t.Errorf("told %d sockets", told.Load())
 		}
+	})
+}
+
+// A handler of OnAnyOutgoing that sends its client away keeps the call from it.
+func TestCallAllSentAway(t *testing.T) {
+	inBubble(t, nil, func(s *site) {
+		sockets := s.sockets(func(x *socketio.Socket) {
+			x.OnAnyOutgoing(func(string, []any) { x.Disconnect(false) })
+		})
+		r := s.client()
+		<-sockets
+		if _, err := socketio.CallAll[any](context.Background(), s.io, "q"); err == nil {
+			t.Error("no error")
+		}
+		r.want("1")
+		r.wantNothing()
 	})
 }
 

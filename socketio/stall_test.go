@@ -269,7 +269,7 @@ func TestOutrunLeavesOthersRooms(t *testing.T) {
 		r.mu.Lock()
 		r.first++ // an event came and is not kept any more
 		r.mu.Unlock()
-		if !s.comeBack(r, nil) || s.recovered || s.id == old.id {
+		if !s.comeBack(r, nil, func() {}) || s.recovered || s.id == old.id {
 			t.Errorf("recovered: %t, id %q, was %q", s.recovered, s.id, old.id)
 		}
 		if !r.n.rooms.has("room") || r.n.rooms.has(old.id) {
