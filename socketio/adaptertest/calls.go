@@ -137,8 +137,8 @@ func testCallsUnanswered(c *cluster) {
 	c.receive(done, "the end of CallAll with a ctx that has ended")
 }
 
-// inBackground runs f on a goroutine of its own. The test waits for it, unless it has failed
-// by then.
+// inBackground runs f on a goroutine of its own, where it may call Errorf. The test waits for it,
+// unless it has failed by then: what an adapter waits for may never come.
 func (c *cluster) inBackground(f func()) (done chan struct{}) {
 	done, ended := make(chan struct{}, 1), make(chan struct{})
 	go func() {
@@ -149,7 +149,11 @@ func (c *cluster) inBackground(f func()) (done chan struct{}) {
 	c.Cleanup(func() {
 		if !c.Failed() {
 			<-ended
+			return
 		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.left = true
 	})
 	return done
 }

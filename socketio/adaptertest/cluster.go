@@ -27,6 +27,19 @@ type cluster struct {
 	clients []*client
 	made    int // nodes, those that run no more as well
 	rounds  int // of settle
+
+	mu   sync.Mutex
+	left bool // the test has failed, and something goes on without it
+}
+
+// Errorf is that of T. What goes on after the test may call it, in vain.
+func (c *cluster) Errorf(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.left {
+		c.Helper()
+		c.T.Errorf(format, args...)
+	}
 }
 
 // A node is a server, which its clients reach in memory.

@@ -174,7 +174,7 @@ func (c *cluster) firsts(answers []*socketio.Args) (list []any) {
 	for _, a := range answers {
 		var v any
 		if err := a.Decode(0, &v); err != nil {
-			c.Error(err)
+			c.Errorf("%v", err)
 		}
 		list = append(list, v)
 	}
@@ -186,7 +186,7 @@ func testServerSideUnanswered(c *cluster) {
 	c.start(3)
 	c.nodes[1].hear("/", "known to one")
 	c.nodes[1].hear("/", "kept by one")
-	kept := make(chan *socketio.ServerEvent, 1)
+	kept := make(chan *socketio.ServerEvent, 100) // more than are asked for, however slow all are
 	c.nodes[2].io.OnServerEvent("kept by one", func(e *socketio.ServerEvent) { kept <- e })
 	want := sorted([]any{[]any{c.nodes[1].name, 1}})
 	for _, event := range []string{"known to one", "kept by one"} {
